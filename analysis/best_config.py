@@ -1,0 +1,205 @@
+"""Which configuration a study recommends, and what supports it: one row per arm, the winner first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis import frames
+from analysis.paper import Published, comparable, method_label, published
+from analysis.records import Results, ResultsError
+from analysis.statistics import (
+    Interval,
+    MeanStd,
+    PairedDifference,
+    mean_std,
+    paired_difference,
+    relative_error_reduction,
+    t_interval,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What is known of one configuration; everything measured on test data is None before its confirmation.
+
+    Attributes:
+        name: Such as ``search/7`` or ``controls/0``.
+        role: ``winner``, ``finalist``, ``control``, or ``candidate`` (best search trial before finalists are chosen).
+        method: Label of the method.
+        hyperparameters: Options of the method, and searched options of the training as ``training.<name>``.
+        search_value: Validation value in the search; chosen for being good, therefore optimistic.
+        seeds: Fresh training seeds with a test value.
+        test: Mean over those seeds.
+        interval: 95 % t interval of that mean; None for a single seed.
+        difference: This arm minus the baseline over the seeds that both have; None for the baseline itself.
+        error_reduction: Relative to the baseline's mean over the same seeds, in percent; errors only.
+        optimism: Test mean minus search value; for an error positive means that the search was optimistic.
+        best_test: Mean of the best test error over epochs, which only published tables use; None unless asked for.
+        trained_on: ``full`` or ``train``, in the confirmation.
+        failed: Confirmation runs that failed.
+        published: The paper's value for the same data set, model and method.
+        not_comparable: Why that value must not be compared; None when it may.
+    """
+
+    name: str
+    role: str
+    method: str
+    hyperparameters: Mapping[str, Any]
+    search_value: float | None
+    seeds: tuple[int, ...] = ()
+    test: MeanStd | None = None
+    interval: Interval | None = None
+    difference: PairedDifference | None = None
+    error_reduction: float | None = None
+    optimism: float | None = None
+    best_test: MeanStd | None = None
+    trained_on: str | None = None
+    failed: int = 0
+    published: Published | None = None
+    not_comparable: str | None = None
+
+
+@dataclass(frozen=True)
+class BestConfig:
+    """The outcome of a study.
+
+    Attributes:
+        study: Its name.
+        dataset: Name of the data set.
+        model: Name of the model.
+        objective: Metric that the search optimised, such as ``validation/top1_error``.
+        metric: The same quantity on the test set.
+        searched: Names of the searched parameters.
+        arms: Winner, further finalists by rank in the search, controls.
+        baseline: Name of the arm that the others are compared with.
+    """
+
+    study: str
+    dataset: str
+    model: str
+    objective: str
+    metric: str
+    searched: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    baseline: str | None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the first arm has a value on the test set."""
+        return self.arms[0].test is not None
+
+
+def collect(results: Results) -> BestConfig:
+    """Gathers what a study found; before its confirmation the best search trial stands first, without test values.
+
+    The order is that of the search: no arm is moved because of its test value.
+
+    Raises:
+        ResultsError: No search trial has completed.
+    """
+    study, objective, metric = results.study, frames.objective(results), _test_metric(results)
+    values = frames.values_by_seed(results, metric)
+    arms = tuple(_arm(results, name, entry, values) for name, entry in _entries(results).items())
+    names = (study["config"]["dataset"]["name"], study["config"]["model"]["name"])
+    return BestConfig(study["name"], *names, objective, metric, tuple(study["distributions"]), arms, study["baseline"])
+
+
+def winner_config(results: Results) -> dict[str, Any]:
+    """The winner as a ``TrainConfig`` to train with: on the full training set, with its first confirmation seed.
+
+    Raises:
+        ResultsError: The winner has no completed confirmation run.
+    """
+    finalists = results.study["finalists"]
+    seeds = list(frames.values_by_seed(results, _test_metric(results)).get(finalists[0], {})) if finalists else []
+    if not seeds:
+        raise ResultsError(
+            f"{results.study['name']!r} has no confirmed winner yet; run `cskd resume` or `cskd confirm` on its folder"
+        )
+    config: dict[str, Any] = results.study["arms"][finalists[0]]["config"]
+    return config | {"train_on": "full", "seed": seeds[0]}
+
+
+def _test_metric(results: Results) -> str:
+    return f"test/{frames.objective(results).rpartition('/')[2]}"
+
+
+def _entries(results: Results) -> dict[str, dict[str, Any]]:
+    """Finalists by rank, then controls, as in ``study.json``; the best search trial while there are no finalists."""
+    arms, finalists = results.study["arms"], results.study["finalists"]
+    first = {name: arms[name] | {"role": "finalist"} for name in finalists} or _candidate(results)
+    if finalists:
+        first[finalists[0]]["role"] = "winner"
+    return first | {name: arm for name, arm in arms.items() if arm["role"] == "control" and name not in first}
+
+
+def _candidate(results: Results) -> dict[str, dict[str, Any]]:
+    ranked = frames.ranked_trials(results)
+    if ranked.empty:
+        raise ResultsError(
+            f"no search trial of {results.study['name']!r} has completed; see `cskd status` on its folder"
+        )
+    trial = {str(name): value for name, value in ranked.iloc[0].items()}
+    found = frames.parameters(trial)
+    method = {name: value for name, value in found.items() if not name.startswith("training.")}
+    training = {name.removeprefix("training."): value for name, value in found.items() if name.startswith("training.")}
+    study = results.study["config"]
+    config = {
+        "dataset": study["dataset"],
+        "model": study["model"],
+        "method": study["method"] | method,
+        "training": study["training"] | training,
+        "train_on": "train",
+        "seed": int(trial["seed"]),
+    }
+    value = float(trial[frames.objective(results)])
+    return {f"search/{trial['trial']}": {"role": "candidate", "config": config, "search_value": value}}
+
+
+def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[str, Mapping[int, float]]) -> Arm:
+    config, search_value, baseline = entry["config"], entry["search_value"], results.study["baseline"]
+    values, metric = by_arm.get(name, {}), _test_metric(results)
+    runs = results.confirmations[results.confirmations["arm"] == name]
+    trained_on = str(runs["trained_on"].iloc[0]) if len(runs) else None
+    quantity, label = metric.removeprefix("test/"), method_label(config["method"])
+    printed = published(config["dataset"]["name"], config["model"]["name"], label, quantity)
+    best_test = list(runs.loc[runs["state"] == "COMPLETE", "best_test/top1_error"].dropna())
+    test = mean_std(list(values.values())) if values else None
+    return Arm(
+        name=name,
+        role=entry["role"],
+        method=label,
+        hyperparameters=_hyperparameters(config, results.study["distributions"]),
+        search_value=search_value,
+        seeds=tuple(values),
+        test=test,
+        interval=t_interval(list(values.values())) if values else None,
+        **_against(values, {} if name == baseline else by_arm.get(baseline, {}), metric),
+        optimism=test.mean - search_value if test and search_value is not None else None,
+        best_test=mean_std(best_test) if best_test and quantity == "top1_error" else None,
+        trained_on=trained_on,
+        failed=int((runs["state"] == "FAIL").sum()),
+        published=printed,
+        not_comparable=comparable({**config, "train_on": trained_on or config["train_on"]}) if printed else None,
+    )
+
+
+def _hyperparameters(config: Mapping[str, Any], searched: Mapping[str, Any]) -> dict[str, Any]:
+    method = {name: value for name, value in config["method"].items() if name != "name"}
+    training = [name for name in searched if name.startswith("training.")]
+    return method | {name: config["training"][name.removeprefix("training.")] for name in training}
+
+
+def _against(values: Mapping[int, float], baseline: Mapping[int, float], metric: str) -> dict[str, Any]:
+    """Paired difference and relative error reduction over the seeds that both arms have."""
+    common = [seed for seed in values if seed in baseline]
+    if not common:
+        return {}
+    ours, theirs = [values[seed] for seed in common], [baseline[seed] for seed in common]
+    is_error = metric.endswith("_error")
+    reduction = relative_error_reduction(mean_std(theirs).mean, mean_std(ours).mean) if is_error else None
+    return {"difference": paired_difference(ours, theirs), "error_reduction": reduction}

@@ -1,0 +1,159 @@
+"""Mean, spread, intervals and paired differences over seeds (NumPy and SciPy only)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+class MeanStd(NamedTuple):
+    """Mean, sample standard deviation (None for one value) and number of values."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+class Interval(NamedTuple):
+    """Two-sided confidence interval, ends included."""
+
+    low: float
+    high: float
+
+
+class PairedDifference(NamedTuple):
+    """Mean of paired differences with its interval and p-value, both None for a single pair.
+
+    Attributes:
+        mean: Mean of a - b, in the values' unit.
+        interval: Two-sided t interval of the mean.
+        p: Two-sided p-value of the paired t-test, for no difference.
+        n: Number of pairs.
+    """
+
+    mean: float
+    interval: Interval | None
+    p: float | None
+    n: int
+
+
+def mean_std(values: Sequence[float]) -> MeanStd:
+    r"""Mean and sample standard deviation.
+
+    .. math:: \bar x = \tfrac{1}{n} \sum_i x_i, \qquad s = \sqrt{\tfrac{1}{n-1} \sum_i (x_i - \bar x)^2}
+
+    Raises:
+        ValueError: There is no value, or one is not finite.
+
+    Example:
+        >>> mean_std([0.25, 0.5, 0.75])
+        MeanStd(mean=0.5, std=0.25, n=3)
+    """
+    x = _finite(values)
+    return MeanStd(float(x.mean()), float(x.std(ddof=1)) if x.size > 1 else None, x.size)
+
+
+def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
+    r"""Student's t interval of the mean; None for a single value.
+
+    .. math:: \bar x \pm t_{n-1,\,(1+c)/2} \; s / \sqrt{n}
+
+    Args:
+        values: Independent measurements, at least one.
+        confidence: c, between 0 and 1.
+
+    Raises:
+        ValueError: There is no value, one is not finite, or the confidence is out of range.
+
+    Example:
+        >>> low, high = t_interval([0.25, 0.5, 0.75])
+        >>> round(low, 4), round(high, 4)
+        (-0.121, 1.121)
+    """
+    from scipy import stats
+
+    if not 0 < confidence < 1:
+        raise ValueError(f"a confidence lies between 0 and 1, not at {confidence}")
+    mean, std, n = mean_std(values)
+    if std is None:
+        return None
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * std / n**0.5
+    return Interval(mean - half, mean + half)
+
+
+def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> PairedDifference:
+    r"""Mean difference of measurements in pairs, here runs of two arms with the same seed.
+
+    With :math:`d_i = a_i - b_i`: the t interval of :math:`\bar d`, and the two-sided p-value of
+    :math:`t = \bar d \sqrt{n} / s_d` with n - 1 degrees of freedom. Where all differences are equal, the interval
+    has no width and p is its limit: 1 without a difference, 0 with one.
+
+    Args:
+        a: Values of one arm.
+        b: Values of the other, in the same order of seeds.
+        confidence: Of the interval, between 0 and 1.
+
+    Raises:
+        ValueError: The lengths differ, there is no value, or one is not finite.
+
+    Example:
+        >>> paired_difference([0.25, 0.5], [0.5, 0.75])
+        PairedDifference(mean=-0.25, interval=Interval(low=-0.25, high=-0.25), p=0.0, n=2)
+    """
+    from scipy import stats
+
+    first, second = _finite(a), _finite(b)
+    if first.size != second.size:
+        raise ValueError(f"pairs need as many values on both sides, not {first.size} and {second.size}")
+    mean, std, n = mean_std(list(first - second))
+    if std is None:
+        return PairedDifference(mean, None, None, n)
+    interval = t_interval(list(first - second), confidence)
+    if std == 0:
+        return PairedDifference(mean, interval, float(mean == 0), n)
+    return PairedDifference(mean, interval, float(2 * stats.t.sf(abs(mean) * n**0.5 / std, n - 1)), n)
+
+
+def difference_p(a: MeanStd, b: MeanStd) -> float | None:
+    """Two-sided p-value of Welch's t-test for equal means; None where a spread is missing or both are 0.
+
+    Example:
+        >>> round(difference_p(MeanStd(0.2199, 0.0013, 3), MeanStd(0.2471, 0.0024, 3)), 5)
+        0.00028
+    """
+    from scipy import stats
+
+    if a.std is None or b.std is None or a.std == b.std == 0:
+        return None
+    result = stats.ttest_ind_from_stats(a.mean, a.std, a.n, b.mean, b.std, b.n, equal_var=False)
+    return float(result.pvalue)
+
+
+def relative_error_reduction(err_baseline: float, err: float) -> float | None:
+    """Percent of the baseline's errors that are gone: 100 (baseline - error) / baseline (paper, section 3.2).
+
+    Args:
+        err_baseline: Unrounded mean error of the baseline, in any unit.
+        err: Unrounded mean error, in the same unit.
+
+    Returns:
+        Positive for fewer errors; None where the baseline makes none.
+
+    Example:
+        >>> round(relative_error_reduction(24.71, 21.99), 1)
+        11.0
+    """
+    return 100 * (err_baseline - err) / err_baseline if err_baseline else None
+
+
+def _finite(values: Sequence[float]) -> NDArray[np.float64]:
+    x = np.asarray(values, dtype=np.float64)
+    if x.size == 0 or not np.isfinite(x).all():
+        raise ValueError("statistics need at least one value, and finite ones")
+    return x

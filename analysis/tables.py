@@ -1,0 +1,181 @@
+"""Tables as plain text, Markdown and CSV; text from outside can neither break a table nor act as a command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import textwrap
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.wording import findings, probability, scale_of, signed, spread
+from search_spaces.symbols import symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from analysis.best_config import Arm, BestConfig
+
+Cell = str | int | float | None
+
+_GAP = 2
+_FIRST_COLUMN = 24
+_NUMERIC = re.compile(r"[−+-]?\d")
+_COMMAND_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table before its layout.
+
+    Attributes:
+        title: One line above.
+        columns: Heads of the columns.
+        rows: A cell for each column; None is an empty one.
+        notes: Sentences below.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def escape(text: str) -> str:
+    r"""Control, format and line-breaking characters as escapes, so that text stays on its line and means what it shows.
+
+    Example:
+        >>> escape("two\nlines")
+        'two\\nlines'
+    """
+    return "".join(_harmless(character) for character in text)
+
+
+def to_text(table: Table, width: int = 80) -> str:
+    """Aligned plain text; columns that do not fit beside the others go on below, with the first column repeated."""
+    heads = [escape(column) for column in table.columns]
+    body = [[_shown(cell) for cell in row] for row in table.rows]
+    widths = [
+        min(max(_width(line[i]) for line in [heads, *body]), _FIRST_COLUMN if i == 0 else width - _FIRST_COLUMN - _GAP)
+        for i in range(len(heads))
+    ]
+    right = [all(row[i] == "–" or _NUMERIC.match(row[i]) for row in body) for i in range(len(heads))]
+    blocks = [
+        "\n".join(_line(line, block, widths, right) for line in [heads, ["─" * size for size in widths], *body])
+        for block in _blocks(widths, width)
+    ]
+    title, *notes = (_wrapped(text, width) for text in (table.title, *table.notes))
+    return "\n\n".join([title, *blocks, *(["\n".join(notes)] if notes else [])]) + "\n"
+
+
+def to_markdown(table: Table) -> str:
+    """A GitHub-flavoured Markdown table below its title in bold, notes as a list."""
+    lines = [[_markdown(column) for column in table.columns], ["---"] * len(table.columns)]
+    lines += [[_markdown(_shown(cell)) for cell in row] for row in table.rows]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    notes = "".join(f"* {_markdown(note)}\n" for note in table.notes)
+    return f"**{_markdown(table.title)}**\n\n{body}\n" + (f"\n{notes}" if notes else "")
+
+
+def to_csv(table: Table) -> str:
+    """Heads and rows as CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerows([[_csv(cell) for cell in line] for line in (table.columns, *table.rows)])
+    return sink.getvalue()
+
+
+def _harmless(character: str) -> str:
+    category = unicodedata.category(character)
+    hidden = category[0] == "C" or category in ("Zl", "Zp")
+    return character.encode("unicode_escape").decode() if hidden else character
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None:
+        return "–"
+    return escape(cell) if isinstance(cell, str) else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+
+
+def _csv(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    return ("'" if cell.startswith(_COMMAND_STARTS) else "") + escape(cell)
+
+
+def _markdown(text: str) -> str:
+    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", escape(text))
+
+
+def _width(text: str) -> int:
+    """Columns in a terminal: two for East Asian wide characters, none for combining ones."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _blocks(widths: Sequence[int], width: int) -> Iterator[list[int]]:
+    """Column numbers that fit beside each other, each block led by the first column."""
+    block = [0]
+    for column in range(1, len(widths)):
+        if sum(widths[i] + _GAP for i in [*block, column]) - _GAP > width:
+            yield block
+            block = [0]
+        block.append(column)
+    yield block
+
+
+def _line(cells: Sequence[str], block: Sequence[int], widths: Sequence[int], right: Sequence[bool]) -> str:
+    return (" " * _GAP).join(_padded(cells[i], widths[i], right=right[i]) for i in block).rstrip()
+
+
+def _padded(text: str, width: int, *, right: bool) -> str:
+    while _width(text) > width:
+        text = text.removesuffix("…")[:-1] + "…"
+    space = " " * (width - _width(text))
+    return space + text if right else text + space
+
+
+def _wrapped(text: str, width: int) -> str:
+    shown = escape(text)
+    columns = width if _width(shown) <= len(shown) else width // 2
+    return textwrap.fill(shown, columns, break_on_hyphens=False, subsequent_indent="  ") if shown else ""
+
+
+def best_config_table(best: BestConfig) -> Table:
+    """One row per arm, winner first, with notes that say what each number is and how far it can be trusted."""
+    unit = "%" if scale_of(best.metric)[0] == 100 else "nats"
+    names = _telling_parameters(best)
+    columns = (
+        *("arm", "method", *(symbol(name).text for name in names), f"validation {unit}", f"test {unit}", "n"),
+        *("Δ to CE", "95 % interval", "p", "fewer errors %", f"optimism {unit}", f"paper {unit}"),
+    )
+    rows = tuple(_row(arm, names, best.metric) for arm in best.arms)
+    title = f"{best.study}: best configuration on {best.dataset}, {best.model} ({best.metric})"
+    return Table(title, columns, rows, findings(best))
+
+
+def _telling_parameters(best: BestConfig) -> list[str]:
+    """Searched parameters, and those in which arms differ."""
+    found: dict[str, set[str]] = {name: set() for name in best.searched}
+    for arm in best.arms:
+        for name, value in arm.hyperparameters.items():
+            found.setdefault(name, set()).add(repr(value))
+    return [name for name, values in found.items() if name in best.searched or len(values) > 1]
+
+
+def _row(arm: Arm, names: list[str], metric: str) -> tuple[Cell, ...]:
+    test, difference, printed = arm.test, arm.difference, arm.published
+    interval = difference.interval if difference else None
+    return (
+        *(arm.name, arm.method, *(arm.hyperparameters.get(name) for name in names)),
+        spread(arm.search_value, None, metric),
+        spread(test.mean, test.std, metric) if test else None,
+        test.n if test else None,
+        signed(difference.mean, metric) if difference else None,
+        f"{signed(interval.low, metric)} to {signed(interval.high, metric)}" if interval else None,
+        probability(difference.p) if difference else None,
+        None if arm.error_reduction is None else f"{arm.error_reduction:.1f}",
+        signed(arm.optimism, metric),
+        spread(printed.mean, printed.std, metric) if printed else None,
+    )

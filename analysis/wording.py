@@ -1,0 +1,118 @@
+"""How numbers and findings are put into words; a table, a header and a page say the same thing the same way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analysis.statistics import MeanStd, PairedDifference, difference_p
+from trainables.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analysis.best_config import Arm, BestConfig
+
+
+def spread(mean: float | None, std: float | None, metric: str) -> str | None:
+    """A mean, with its spread where there is one: percent with two decimals for fractions, four decimals otherwise.
+
+    Example:
+        >>> spread(0.2199, 0.0013, "test/top1_error"), spread(1.25, None, "test/nll")
+        ('21.99 ± 0.13', '1.2500')
+    """
+    if mean is None:
+        return None
+    scale, digits = scale_of(metric)
+    return f"{scale * mean:.{digits}f}" + ("" if std is None else f" ± {scale * std:.{digits}f}")
+
+
+def signed(value: float | None, metric: str) -> str | None:
+    """A difference with its sign and a true minus; rounded as in ``spread``.
+
+    Example:
+        >>> signed(-0.0272, "test/top1_error")
+        '−2.72'
+    """
+    if value is None:
+        return None
+    scale, digits = scale_of(metric)
+    return f"{scale * value:+.{digits}f}".replace("-", "−")
+
+
+def scale_of(metric: str) -> tuple[float, int]:
+    """Factor and decimals with which a metric is printed."""
+    return (100.0, 2) if METRICS[metric.rpartition("/")[2]].unit == "fraction" else (1.0, 4)
+
+
+def probability(p: float | None) -> str | None:
+    """A p-value with three decimals.
+
+    Example:
+        >>> probability(0.0312), probability(0.00001)
+        ('0.031', '<0.001')
+    """
+    return None if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def findings(best: BestConfig) -> tuple[str, ...]:
+    """Sentences on what the numbers of the best-config table are and how far they can be trusted."""
+    return tuple(_notes(best))
+
+
+def _notes(best: BestConfig) -> Iterator[str]:
+    if best.confirmed:
+        yield from _confirmed_notes(best)
+    else:
+        name = best.arms[0].name
+        yield f"Not confirmed yet: the value of {name} is a search value, optimistic because it was selected."
+    for arm in best.arms:
+        if arm.failed:
+            yield f"{arm.name}: {arm.failed} confirmation run(s) failed and are not in the mean."
+        if arm.best_test:
+            value = spread(arm.best_test.mean, arm.best_test.std, best.metric)
+            yield f"{arm.name}: best test epoch {value}; optimistic, the epoch was chosen on the test set."
+        if arm.published:
+            yield _paper_note(arm, best.metric)
+    if any(arm.published and not arm.not_comparable for arm in best.arms):
+        yield "The paper does not say whether its values are of the last or the best epoch; its code prints the best."
+
+
+def _confirmed_notes(best: BestConfig) -> Iterator[str]:
+    winner = best.arms[0]
+    counts = sorted({arm.test.n for arm in best.arms if arm.test})
+    data = "full training set" if winner.trained_on == "full" else "training set without the validation split"
+    yield (
+        f"Test: mean ± sample standard deviation over fresh seeds, n={' or '.join(map(str, counts))}; "
+        f"trained on the {data}, measured after the last epoch."
+    )
+    yield (
+        f"The winner, {winner.name}, was chosen on validation before the test set was opened. Optimism: test mean "
+        "minus value in the search."
+    )
+    if winner.difference and best.baseline:
+        yield (
+            f"Δ to CE: each arm minus {best.baseline}, paired by seed, with Student's t interval; not corrected for "
+            "several comparisons."
+        )
+        yield _verdict(winner.name, best.baseline, winner.difference)
+
+
+def _verdict(name: str, baseline: str, difference: PairedDifference) -> str:
+    if difference.interval is None:
+        return f"{name} against {baseline}: one pair of seeds says nothing about chance; confirm with more seeds."
+    inside = difference.interval.low <= 0 <= difference.interval.high
+    return f"{name} against {baseline}: {'not ' if inside else ''}distinguishable from zero (95 %, n={difference.n})."
+
+
+def _paper_note(arm: Arm, metric: str) -> str:
+    assert arm.published is not None  # noqa: S101
+    mean, std, seeds, table, _ = arm.published
+    count = "number of seeds not printed" if seeds is None else f"n={seeds}"
+    value = f"Paper, {arm.method}: {spread(mean, std, metric)} ({count}, table {table})"
+    if arm.not_comparable:
+        return f"{value}; not comparable: {arm.not_comparable}."
+    p = difference_p(arm.test, MeanStd(mean, std, seeds)) if arm.test and seeds else None
+    if p is None:
+        return f"{value}."
+    word = "agrees with" if p > 0.05 else "differs from"
+    return f"{value}; {arm.name} {word} it (Welch's t-test, p = {p:.2g})."

@@ -1,0 +1,1 @@
+"""Who decides what runs: study files, the search, the confirmation, the command line."""

@@ -1,0 +1,112 @@
+"""The command line's work as Python functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from study import config as study_config
+from study import directory as study_directory
+from study import provenance
+from study.errors import StudyDirectoryError, UsageError
+from study.runner import Ending, Until, run
+
+if TYPE_CHECKING:
+    from study.directory import Study
+    from trainables.tune import StudyTrainable
+
+
+def launch(
+    source: str | Path | study_config.StudyConfig,
+    storage: Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    address: str | None = None,
+    until: Until = "confirm",
+    console: Console | None = None,
+    trainable: type[StudyTrainable] | None = None,
+) -> tuple[Path, Ending]:
+    """Creates a study and runs it to its end.
+
+    Args:
+        source: A study file, a preset's name, or a configuration.
+        storage: Folder in which the study directory is made.
+        overrides: ``key.path`` to value, applied to the study file.
+        address: Of Ray; see ``study.environment.ray_connection``.
+        until: ``search`` leaves the confirmation, and so the test set, for later.
+        console: Where progress is shown; standard output by default.
+        trainable: Ray's side of a trial, for tests.
+
+    Returns:
+        The study directory, and how the run ended.
+
+    Raises:
+        CskdError: Something the user can act on; see ``study.errors``.
+    """
+    is_config = isinstance(source, study_config.StudyConfig)
+    config = source if is_config else study_config.load(source, overrides)
+    directory = study_directory.create(config, storage.expanduser().absolute())
+    with study_directory.open_study(directory) as study:
+        ending = run(study, console or Console(), action="launch", address=address, until=until, trainable=trainable)
+    return directory, ending
+
+
+def resume(
+    directory: Path,
+    *,
+    trials: int | None = None,
+    address: str | None = None,
+    until: Until = "confirm",
+    allow_changed: bool = False,
+    action: str = "resume",
+    console: Console | None = None,
+    trainable: type[StudyTrainable] | None = None,
+) -> Ending:
+    """Goes on with a study where it stopped, or extends one that has ended.
+
+    Args:
+        directory: The study directory.
+        trials: Search trials in total from now on; None leaves the number.
+        allow_changed: Go on although the code is not the one that the study began with.
+        action: For the provenance.
+        address: As for ``launch``; so are ``until``, ``console`` and ``trainable``.
+
+    Raises:
+        CskdError: Something the user can act on; see ``study.errors``.
+    """
+    with study_directory.open_study(directory) as study:
+        allowed = _allow_changes(study, allow_changed=allow_changed)
+        if trials is not None:
+            _extend(study, trials)
+        return run(
+            study,
+            console or Console(),
+            action=action,
+            address=address,
+            until=until,
+            allowed=allowed,
+            trainable=trainable,
+        )
+
+
+def _extend(study: Study, trials: int) -> None:
+    existing = len(study.store.trials("search"))
+    if trials < existing:
+        raise UsageError(f"--trials {trials}: the study has {existing} search trials already; give the new total")
+    study.store.set_study_attribute("trials", trials)
+
+
+def _allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
+    launch_note = next(iter(provenance.notes(study.directory)), None)
+    if launch_note is None or launch_note["digests"]["code"] == provenance.code_digest():
+        return []
+    if allow_changed:
+        return ["code"]
+    began = launch_note["commit"] or launch_note["digests"]["code"]
+    raise StudyDirectoryError(
+        f"{study.directory}: the code has changed since the study began ({began}), so its trials would not be comparable; "
+        "go back to that code, or give --allow-changed"
+    )

@@ -1,0 +1,37 @@
+"""What a worker is told to do: one run of one trial, as plain data that travels through Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.test_ledger import LedgeredAccess
+from trainables.config import TrainConfig
+
+if TYPE_CHECKING:
+    # Workers read assignments; they do not need the store and its database library.
+    from study.store import Phase
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A run to be carried out.
+
+    Attributes:
+        phase: Of the trial.
+        number: Of the trial in its phase.
+        attempt: 1 for the first.
+        config: What is trained.
+        directory: Where the run's files are.
+        access: Opens the test set; only confirmations have one.
+        test_each_epoch: Also measure the test set at each epoch.
+    """
+
+    phase: Phase
+    number: int
+    attempt: int
+    config: TrainConfig
+    directory: Path
+    access: LedgeredAccess | None = None
+    test_each_epoch: bool = False

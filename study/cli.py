@@ -1,0 +1,332 @@
+"""``cskd``: parses, calls, prints. Heavy libraries are loaded by what is called, so that help answers at once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from trainables.errors import CskdError
+
+if TYPE_CHECKING:
+    from study.runner import Ending
+
+app = typer.Typer(
+    name="cskd",
+    help="Hyperparameter studies of class-wise self-knowledge distillation (CS-KD).",
+    epilog="Start with: cskd launch digits --storage runs",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A study directory.", show_default=False)]
+Storage = Annotated[
+    Path | None, typer.Option(help="Folder of the study directories [env: CSKD_STORAGE; default: runs].")
+]
+Address = Annotated[str | None, typer.Option(help="Ray: local, host:port or ray://host:port [env: RAY_ADDRESS].")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Changed = Annotated[bool, typer.Option("--allow-changed", help="Go on although the code has changed.")]
+
+
+def say(text: str) -> None:
+    """Prints a line to standard output, without markup."""
+    Console(soft_wrap=True).print(text, markup=False, highlight=False)
+
+
+# --- what there is ---------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def presets() -> None:
+    """List the studies that come with the package."""
+    from study import config, study_file
+
+    for name, path in config.presets().items():
+        content = study_file.read(path)
+        say(
+            f"{name}: {content['method'] if isinstance(content['method'], str) else content['method']['name']} on {name.split('-')[0]}"
+        )
+
+
+@app.command()
+def methods() -> None:
+    """List the training methods."""
+    _parts("methods")
+
+
+@app.command()
+def models() -> None:
+    """List the models."""
+    _parts("models")
+
+
+@app.command()
+def datasets() -> None:
+    """List the data sets."""
+    _parts("datasets")
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def launch(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A preset's name or a study file.", show_default=False)],
+    storage: Storage = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. search.trials=8.")
+    ] = None,
+    address: Address = None,
+    until: Annotated[Literal["search", "confirm"], typer.Option(help="Where to stop.")] = "confirm",
+) -> None:
+    """Run a study: search, confirm with fresh seeds, read the test set once.
+
+    Example: cskd launch digits --storage runs --set search.trials=8
+    """
+    from study import api, environment
+
+    folder = environment.storage_folder(storage)
+    directory, ending = api.launch(study, folder, overrides=_settings(settings), address=address, until=until)
+    _finish(directory, ending)
+
+
+@app.command()
+def resume(
+    directory: Directory,
+    trials: Annotated[int | None, typer.Option(min=1, help="Search trials in total from now on.")] = None,
+    address: Address = None,
+    allow_changed: Changed = False,
+) -> None:
+    """Go on with a study where it stopped, or extend one that has ended."""
+    from study import api
+
+    ending = api.resume(directory, trials=trials, address=address, allow_changed=allow_changed)
+    _finish(directory, ending)
+
+
+@app.command()
+def confirm(directory: Directory, address: Address = None, allow_changed: Changed = False) -> None:
+    """Confirm finalists and controls of a study that was searched with --until search."""
+    from study import api
+
+    ending = api.resume(directory, address=address, allow_changed=allow_changed, action="confirm")
+    _finish(directory, ending)
+
+
+@app.command()
+def stop(directory: Directory) -> None:
+    """Ask the driver of a study to stop cleanly."""
+    from study import lease
+
+    holder = lease.stop_holder(directory)
+    say(f"asked {holder} to stop; `cskd resume {directory}` goes on")
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="best_config.yaml, or any run's configuration.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("run"),
+    test: Annotated[bool, typer.Option("--test", help="Read the test set at the last epoch; it is ledgered.")] = False,
+) -> None:
+    """Train one configuration without Ray."""
+    from study import single_run
+
+    outcome = single_run.train(single_run.read_train_config(config), out.absolute(), Console(), test=test)
+    for name, value in sorted(outcome.metrics.items()):
+        say(f"{name} {value:.6f}")
+    say(f"{outcome.state} after {outcome.epoch} epochs: {out}{': ' + outcome.error if outcome.error else ''}")
+    if outcome.state != "finished":
+        raise typer.Exit(1)
+
+
+# --- look ------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def status(directory: Directory, as_json: AsJson = False) -> None:
+    """Show what a study is doing."""
+    from study import status as study_status
+    from study.directory import open_study
+
+    with open_study(directory) as study:
+        found = study_status.describe(study)
+    if as_json:
+        say(json.dumps(found, indent=1))
+        return
+    say(f"{found['name']}: {found['state']}" + (f" (driver {found['driver']})" if found["driver"] else ""))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "planned", "running", "done", "pruned", "failed"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for phase, counts in found["phases"].items():
+        table.add_row(phase, *(str(counts[key]) for key in ("planned", "RUNNING", "COMPLETE", "PRUNED", "FAIL")))
+    Console().print(table)
+    if found["best"]:
+        say(
+            f"best so far: trial {found['best']['trial']}, {found['objective']} {found['best']['value']:.4f} {found['best']['params']}"
+        )
+
+
+@app.command("list")
+def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
+    """List the studies of a storage folder."""
+    from study import environment
+    from study import status as study_status
+    from study.directory import open_study, studies_in
+
+    found = []
+    for directory in studies_in(environment.storage_folder(storage)):
+        with open_study(directory) as study:
+            found.append(study_status.describe(study))
+    if as_json:
+        say(json.dumps(found, indent=1))
+        return
+    for item in found:
+        search = item["phases"]["search"]
+        best = f"best {item['best']['value']:.4f}" if item["best"] else "no result yet"
+        say(f"{item['name']}: {item['state']}, {search['COMPLETE']}/{search['planned']} trials, {best}")
+
+
+@app.command()
+def logs(
+    directory: Directory,
+    trial: Annotated[str, typer.Argument(help="7 or search/7, controls/0, confirm/2.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Show the epochs of a trial."""
+    from study.trial_log import describe, rows
+
+    found = rows(directory, trial)
+    if as_json:
+        say(json.dumps(found, indent=1))
+        return
+    for line in describe(found):
+        say(line)
+
+
+@app.command()
+def best(directory: Directory, as_json: AsJson = False) -> None:
+    """Show the best-config table."""
+    from analysis import best_config, records, tables
+
+    results = records.read(directory / "results")
+    if as_json:
+        say(json.dumps(best_config.winner_config(results), indent=1))
+        return
+    say(tables.text(tables.best_config_table(best_config.collect(results))))
+
+
+@app.command()
+def export(
+    directory: Directory,
+    format: Annotated[Literal["yaml", "json", "args"], typer.Option(help="Format.")] = "yaml",
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
+) -> None:
+    """Print the best configuration, to paste into a training script."""
+    from analysis import best_config, records
+    from analysis import export as exports
+    from trainables.durable import write_atomic
+
+    results = records.read(directory / "results")
+    header = exports.header(best_config.collect(results))
+    text = exports.export(best_config.winner_config(results), format, header)
+    if out is None:
+        say(text.rstrip("\n"))
+    else:
+        write_atomic(out.absolute(), text.encode())
+
+
+@app.command()
+def sync(directory: Directory) -> None:
+    """Rebuild the result files from the study's truth."""
+    from study import results
+    from study.directory import open_study
+
+    with open_study(directory) as study:
+        written = results.project(study)
+    say(f"{directory / 'results'}: {len(written.trials)} trials, {len(written.confirmations)} confirmations")
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _parts(package: str) -> None:
+    from trainables import registry
+
+    for name in registry.available(package):
+        summary = (registry.load(package, name).__doc__ or "").strip().splitlines()[0]
+        say(f"{name}: {summary}")
+
+
+def _settings(settings: list[str] | None) -> dict[str, Any]:
+    from study import study_file
+    from study.errors import UsageError
+
+    found = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {setting}: write it as key.path=value, such as --set search.trials=8")
+        found[key] = study_file.parse_value(value)
+    return found
+
+
+def _finish(directory: Path, ending: Ending) -> None:
+    if ending.interrupted is not None:
+        say(f"stopped; go on with: cskd resume {directory}")
+        raise typer.Exit(128 + ending.interrupted)
+    if not ending.complete:
+        raise _nothing_succeeded(directory)
+    best(directory)
+    say(f"\nresults: {directory / 'results'}")
+    if (directory / "best_config.yaml").exists():
+        say(
+            f"best configuration: {directory / 'best_config.yaml'} (train it with: cskd train {directory / 'best_config.yaml'})"
+        )
+    else:
+        say(f"the test set is closed; confirm with: cskd confirm {directory}")
+
+
+def _nothing_succeeded(directory: Path) -> CskdError:
+    from study.errors import NothingSucceededError
+    from study.trial_log import first_error
+
+    return NothingSucceededError(f"{directory}: every search trial failed; the first said: {first_error(directory)}")
+
+
+def main() -> None:
+    """Runs the command line; errors that a user can act on are one line and a documented exit code."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as ending:
+        sys.exit(ending.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("stopped", 130)
+    except CskdError as error:
+        _fail(str(error), error.exit_code)
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if hasattr(error, "format_message"):  # wrong usage, found by typer
+            _fail(f"{error.format_message()} (see `cskd --help`)", 64)
+        if isinstance(code, int):  # the analysis package's own errors
+            _fail(str(error), code)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            _fail(f"{error.filename or 'writing'}: {error.strerror}; make room, then resume", 74)
+        traceback.print_exc()
+        _fail(f"internal error: {type(error).__name__}: {error}; please report it with the lines above", 70)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"cskd: {message}" if code != 130 else "cskd: stopped", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,310 @@
+"""What a study is: a study file, checked, with every default resolved; frozen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from search_spaces import space as spaces
+from study import study_file
+from study.errors import StudyFileError
+from trainables.config import AnyDataset, AnyMethod, AnyModel, TrainConfig, Training
+from trainables.durable import digest_of
+from trainables.error_messages import one_line_per_mistake
+from trainables.interfaces import Options
+from trainables.metrics import METRICS
+
+SEARCHED_TRAINING = ("lr", "weight_decay")
+
+
+def _valid_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name.endswith("."):
+        raise ValueError(
+            "a name has 1 to 100 letters, digits, '.', '_' or '-', begins with a letter or digit, ends without '.'"
+        )
+    return name
+
+
+def _valid_objective(objective: str) -> str:
+    split, _, metric = objective.partition("/")
+    if split != "validation" or metric not in METRICS:
+        known = ", ".join(f"validation/{name}" for name in METRICS)
+        raise ValueError(f"{objective!r} is not an objective; there are: {known}")
+    return objective
+
+
+class Sampler(Options):
+    """Who suggests the next trial."""
+
+    name: Literal["gp", "tpe", "random", "grid"] = "gp"
+    seed: int = Field(default=0, ge=0)
+
+
+class Scheduler(Options):
+    """Who stops trials early.
+
+    Attributes:
+        name: ``none``, or ``asha``, asynchronous successive halving in its stopping form.
+        grace: Fraction of the epochs before a trial may be stopped; after the first decay of the learning rate, because
+            earlier ranks mislead.
+        reduction: At each rung, one in ``reduction`` goes on.
+    """
+
+    name: Literal["none", "asha"] = "none"
+    grace: float = Field(default=0.55, gt=0, lt=1)
+    reduction: int = Field(default=2, ge=2)
+
+
+class Search(Options):
+    """How the space is searched.
+
+    Attributes:
+        space: Parameter to its words (``low high log step`` or ``choices``); None takes the method's default.
+        trials: How many; on a discrete space at most the number of its cells.
+        vary_seed: Each trial has its own training seed, from (sampler seed, number).
+    """
+
+    objectives: tuple[Annotated[str, AfterValidator(_valid_objective)], ...] = Field(
+        default=("validation/top1_error",), min_length=1, max_length=1
+    )
+    space: dict[str, dict[str, Any]] | None = None
+    sampler: Sampler = Sampler()
+    scheduler: Scheduler = Scheduler()
+    trials: int = Field(default=40, ge=1)
+    vary_seed: bool = True
+
+
+class Confirm(Options):
+    """How finalists and controls are confirmed: fresh seeds, full training set, the test set once.
+
+    Attributes:
+        finalists: How many of the best trials.
+        seeds: Training seeds, the same for every arm, so that differences are paired.
+        test_each_epoch: Also fill the optimistic best-on-test column of published tables; ledgered.
+    """
+
+    finalists: int = Field(default=3, ge=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(default=(1, 2, 3), min_length=1)
+    train_on: Literal["train", "full"] = "full"
+    test_each_epoch: bool = False
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> Confirm:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds hold a value twice")
+        return self
+
+
+class Resources(Options):
+    """What a trial may use; None means: as fits the machine.
+
+    Attributes:
+        gpus_per_trial: May be a fraction. Default: one GPU where there are any.
+        cpus_per_trial: Default: the threads of a trial; with a GPU an equal share of the cores.
+        max_concurrent: Trials at once. Default: as many as fit.
+        retries: How often a trial is tried again after its worker was lost.
+    """
+
+    gpus_per_trial: float | None = Field(default=None, ge=0)
+    cpus_per_trial: float | None = Field(default=None, gt=0)
+    max_concurrent: int | None = Field(default=None, ge=1)
+    retries: int = Field(default=3, ge=0)
+
+
+class StudyConfig(Options):
+    """A study: what is trained, what varies, how it is searched and confirmed."""
+
+    name: Annotated[str, AfterValidator(_valid_name)]
+    dataset: AnyDataset
+    model: AnyModel
+    method: AnyMethod
+    training: Training = Training()
+    search: Search = Search()
+    controls: tuple[dict[str, Any], ...] = ()
+    confirm: Confirm = Confirm()
+    resources: Resources = Resources()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto_resources(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("resources") == "auto":
+            return {key: item for key, item in value.items() if key != "resources"}
+        return value
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> StudyConfig:
+        for name in self.space():
+            self._check_parameter(name)
+        if self.search.sampler.name == "grid":
+            self._check_grid()
+        for number in range(len(self.controls)):
+            self._check_control(number)
+        return self
+
+    def space(self) -> spaces.Space:
+        """The distributions that are searched.
+
+        Raises:
+            ValueError: The method has no default space, or words contradict each other.
+        """
+        if self.search.space is None:
+            default = spaces.default_space(self.method.part_name(), self.dataset.part_name(), self.model.part_name())
+            if default is None:
+                raise ValueError(f"search.space: {self.method.part_name()} has no default space; name what is searched")
+            return default
+        if not self.search.space:
+            raise ValueError("search.space: is empty; leave it out for the method's default")
+        return {name: _distribution(name, words) for name, words in self.search.space.items()}
+
+    @property
+    def objective(self) -> str:
+        """The metric that decides, ``validation/<metric>``."""
+        return self.search.objectives[0]
+
+    @property
+    def minimizes(self) -> bool:
+        """Whether smaller is better."""
+        return METRICS[self.objective.partition("/")[2]].goal == "minimize"
+
+    def planned_trials(self, trials: int) -> int:
+        """Trials that can be run: at most one per cell of a discrete space."""
+        count = spaces.cell_count(self.space())
+        return trials if count is None else min(trials, count)
+
+    def search_config(self, parameters: Mapping[str, Any], number: int) -> TrainConfig:
+        """The run of search trial ``number`` with sampled ``parameters``."""
+        method = {name: value for name, value in parameters.items() if not name.startswith("training.")}
+        training = {
+            name.removeprefix("training."): value for name, value in parameters.items() if name.startswith("training.")
+        }
+        return self._train_config(self._method_with(method), training, self._search_seed("search", number))
+
+    def control_config(self, number: int) -> TrainConfig:
+        """The run of control ``number``.
+
+        Raises:
+            ValueError: Its method or an option is unknown.
+        """
+        options = dict(self.controls[number])
+        name = options.pop("method", None)
+        training = options.pop("training", {})
+        method = self._method_with(options) if name is None else _named(name, options)
+        return self._train_config(method, training, self._search_seed("controls", number))
+
+    def digest(self) -> str:
+        """Short digest of the whole study."""
+        return digest_of(self.resolved())
+
+    def resolved(self) -> dict[str, Any]:
+        """The study file with every default written out."""
+        content = self.model_dump(mode="json")
+        content["search"]["space"] = {name: spaces.words(of) for name, of in self.space().items()}
+        return content
+
+    def _train_config(self, method: Any, training: Mapping[str, Any], seed: int) -> TrainConfig:
+        merged = self.training.model_dump() | dict(training)
+        return TrainConfig(dataset=self.dataset, model=self.model, method=method, training=merged, seed=seed)  # type: ignore[arg-type]
+
+    def _method_with(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return self.method.model_dump(mode="json") | dict(options)
+
+    def _search_seed(self, phase: str, number: int) -> int:
+        # Above 2**31, so that no search trial ever shares a seed with a confirmation, whose seeds lie below.
+        if not self.search.vary_seed:
+            return 2**31 + self.search.sampler.seed
+        entropy = [self.search.sampler.seed, number, *phase.encode()]
+        return 2**31 + int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+    def _check_parameter(self, name: str) -> None:
+        section, _, option = name.rpartition(".")
+        known = type(self.method).model_fields
+        if (section == "training" and option in SEARCHED_TRAINING) or name in known:
+            return
+        raise ValueError(
+            f"search.space: {self.method.part_name()} has no parameter {name!r}; it has "
+            f"{', '.join(known) or 'none'}; training.lr and training.weight_decay may vary too"
+        )
+
+    def _check_grid(self) -> None:
+        count = spaces.cell_count(self.space())
+        if count is None:
+            raise ValueError("search.space: a grid needs choices or a step for each parameter")
+        if count > spaces.LARGEST_GRID:
+            raise ValueError(f"search.space: a grid of {count:,} points is too large (at most {spaces.LARGEST_GRID:,})")
+
+    def _check_control(self, number: int) -> None:
+        try:
+            self.control_config(number)
+        except ValidationError as error:
+            raise ValueError(f"controls.{number}: {'; '.join(one_line_per_mistake(error))}") from error
+
+
+def _named(name: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    return (dict(name) if isinstance(name, dict) else {"name": name}) | dict(options)
+
+
+def _distribution(name: str, words: Mapping[str, Any]) -> Any:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]{0,99}", name):
+        raise ValueError(f"search.space: {name!r} is no parameter's name")
+    try:
+        return spaces.distribution(words)
+    except ValueError as error:
+        raise ValueError(f"search.space.{name}: {error}") from error
+
+
+def presets() -> dict[str, Path]:
+    """Names and files of the studies that come with the package."""
+    folder = Path(str(resources.files("study.presets")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load(source: str | Path, overrides: Mapping[str, Any] | None = None) -> StudyConfig:
+    """Reads a study file or a preset.
+
+    Args:
+        source: A file's path, or a preset's name.
+        overrides: ``key.path`` to value, applied to the file before it is checked.
+
+    Raises:
+        StudyFileError: There is no such file, or it has mistakes: one line each, with the key's path.
+    """
+    path = presets().get(str(source), Path(source))
+    if not path.exists():
+        raise StudyFileError(f"{source}: neither a file nor a preset; presets are: {', '.join(presets())}")
+    content = study_file.read(path)
+    for key, value in (overrides or {}).items():
+        _override(content, key, value)
+    return build(content, str(source))
+
+
+def build(content: Mapping[str, Any], name: str) -> StudyConfig:
+    """The study that a mapping describes.
+
+    Raises:
+        StudyFileError: It has mistakes; one line each, with the key's path.
+    """
+    try:
+        return StudyConfig.model_validate(content)
+    except ValidationError as error:
+        raise StudyFileError("\n".join(f"{name}: {line}" for line in one_line_per_mistake(error))) from error
+
+
+def _override(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    # The names of searched training parameters hold a dot themselves.
+    if parents[-2:] == ["space", "training"]:
+        parents, last = parents[:-1], f"training.{last}"
+    place = content
+    for parent in parents:
+        below = place.get(parent)
+        if isinstance(below, str) and parent in ("dataset", "model", "method"):
+            below = {"name": below}
+        place[parent] = below if isinstance(below, dict) else {}
+        place = place[parent]
+    place[last] = value

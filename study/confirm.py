@@ -1,0 +1,140 @@
+"""Confirmation: finalists and controls with fresh seeds on the full training set; the one place that opens the test set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from study.assignment import Assignment
+from study.phases import FOLDERS, Phase
+from study.test_ledger import FILE_NAME, LedgeredAccess
+from trainables.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from study import store
+    from study.config import StudyConfig
+    from study.store import Store
+    from trainables.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A configuration that is confirmed: a finalist of the search, or a control.
+
+    Attributes:
+        phase: Where it comes from.
+        trial: Its number there.
+        config: Its run, with the search's seed and split.
+        value: The objective that it reached there, on validation data.
+    """
+
+    phase: store.Phase
+    trial: int
+    config: TrainConfig
+    value: float
+
+    @property
+    def label(self) -> str:
+        """Such as ``search/7``."""
+        return f"{self.phase}/{self.trial}"
+
+
+def ranked(config: StudyConfig, store: Store, directory: Path) -> list[FrozenTrial]:
+    """Completed search trials, best first: by the objective, then by validation NLL, then by number.
+
+    Only validation data decides; the tie-break matters, for on small splits several trials reach the same error.
+    """
+    sign = 1 if config.minimizes else -1
+
+    def order(trial: FrozenTrial) -> tuple[float, float, int]:
+        rows = RunDirectory(directory / FOLDERS["search"] / str(trial.number)).epochs()
+        nll = rows[-1].metrics.get("validation/nll", math.inf) if rows else math.inf
+        return sign * (trial.value or 0.0), nll, trial.number
+
+    complete = [trial for trial in store.trials("search") if trial.state == TrialState.COMPLETE]
+    return sorted(complete, key=order)
+
+
+def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
+    """The best search trials; the first is the winner, chosen before the test set is opened."""
+    best = ranked(config, store, directory)[: config.confirm.finalists]
+    return [
+        Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.value or 0.0)
+        for trial in best
+    ]
+
+
+def controls(config: StudyConfig, store: Store) -> list[Arm]:
+    """The controls that completed."""
+    complete = [trial for trial in store.trials("controls") if trial.state == TrialState.COMPLETE]
+    return [
+        Arm("controls", trial.number, config.control_config(trial.number), trial.value or 0.0) for trial in complete
+    ]
+
+
+def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
+    """The arm that a label names."""
+    phase, _, number = label.partition("/")
+    trial = store.trials("search" if phase == "search" else "controls")[int(number)]
+    if phase == "search":
+        return Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.value or 0.0)
+    return Arm("controls", trial.number, config.control_config(trial.number), trial.value or 0.0)
+
+
+class ConfirmPhase(Phase):
+    """Runs of finalists and controls with the study's confirmation seeds; waits until search and controls have ended."""
+
+    name: store.Phase = "confirm"
+
+    def planned(self) -> int:
+        """Arms times seeds; before the search has ended, an estimate."""
+        if self._waits():
+            arms = min(self.config.confirm.finalists, self.config.search.trials) + len(self.config.controls)
+            return arms * len(self.config.confirm.seeds)
+        return len({*self._started(), *self._wanted()})
+
+    def start_next(self) -> FrozenTrial | None:
+        """Adds the next pair of arm and seed."""
+        if self._waits():
+            return None
+        started = self._started()
+        missing = next((pair for pair in self._wanted() if pair not in started), None)
+        if missing is None:
+            return None
+        return self.store.begin(self.name, {}, {}, {"arm": missing[0], "seed": missing[1]})
+
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a pair of arm and seed, with access to the test set."""
+        confirm = self.config.confirm
+        label, seed, attempt = (trial.user_attrs[key] for key in ("arm", "seed", "attempt"))
+        arm = arm_from(self.config, self.store, label)
+        config = arm.config.model_copy(update={"seed": seed, "train_on": confirm.train_on})
+        ledger = self.directory / FILE_NAME
+        access = LedgeredAccess(ledger, self.config.name, trial.number, attempt, label, config.digest(), seed)
+        directory = self.run_directory(trial.number)
+        return Assignment(self.name, trial.number, attempt, config, directory, access, confirm.test_each_epoch)
+
+    @property
+    def objective(self) -> str:
+        """The study's metric, on the test set."""
+        return self.config.objective.replace("validation/", "test/", 1)
+
+    def _waits(self) -> bool:
+        return any(self.store.running(phase) for phase in ("search", "controls"))
+
+    def _started(self) -> set[tuple[str, int]]:
+        return {(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in self.store.trials(self.name)}
+
+    def _wanted(self) -> list[tuple[str, int]]:
+        best = finalists(self.config, self.store, self.directory)
+        if not best:
+            return []
+        arms = [*best, *controls(self.config, self.store)]
+        return [(arm.label, seed) for seed in self.config.confirm.seeds for arm in arms]

@@ -1,0 +1,104 @@
+"""A study directory: created once, opened by every later command."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from study import config as study_config
+from study import study_file
+from study.config import StudyConfig
+from study.environment import make_directory
+from study.errors import StudyDirectoryError
+from study.store import Store
+from trainables.durable import write_atomic
+
+STUDY_FILE = "study.yaml"
+DATABASE = "optuna.db"
+
+
+@dataclass(frozen=True)
+class Study:
+    """An open study: its frozen configuration, its trials, its folder."""
+
+    config: StudyConfig
+    store: Store
+    directory: Path
+
+    @property
+    def trials_wanted(self) -> int:
+        """Search trials asked for: in the study file, or by a later extension."""
+        return int(self.store.attribute("trials") or self.config.search.trials)
+
+
+def create(config: StudyConfig, storage: Path) -> Path:
+    """Makes the directory of a new study and freezes its resolved study file there.
+
+    Raises:
+        StudyDirectoryError: The directory holds this study already, or another one; the message shows the difference.
+        CannotCreateError: It cannot be made.
+    """
+    directory = storage / config.name
+    if (directory / STUDY_FILE).exists():
+        raise StudyDirectoryError(_already_there(read_config(directory), config, directory))
+    make_directory(directory)
+    write_atomic(directory / STUDY_FILE, study_file.dump(config.resolved()))
+    return directory
+
+
+def read_config(directory: Path) -> StudyConfig:
+    """The frozen configuration of a study directory.
+
+    Raises:
+        StudyDirectoryError: There is no study.
+    """
+    path = directory / STUDY_FILE
+    if not path.exists():
+        raise StudyDirectoryError(
+            f"{directory}: no study here ({STUDY_FILE} is missing); `cskd list` shows the studies"
+        )
+    return study_config.build(study_file.read(path), str(path))
+
+
+@contextlib.contextmanager
+def open_study(directory: Path) -> Iterator[Study]:
+    """Opens the study of a directory.
+
+    Raises:
+        StudyDirectoryError: There is no study.
+        ServiceError: Its database cannot be read.
+    """
+    directory = directory.expanduser().absolute()
+    config = read_config(directory)
+    store = Store(directory / DATABASE, config.name, minimizes=config.minimizes)
+    try:
+        yield Study(config, store, directory)
+    finally:
+        store.close()
+
+
+def studies_in(storage: Path) -> list[Path]:
+    """Study directories in a storage folder, by name."""
+    return sorted(path.parent for path in storage.glob(f"*/{STUDY_FILE}"))
+
+
+def _already_there(old: StudyConfig, new: StudyConfig, directory: Path) -> str:
+    changes = _differences(old.resolved(), new.resolved())
+    if not changes:
+        return f"{directory}: holds this study already; go on with `cskd resume {directory}`"
+    shown = "; ".join(changes[:5]) + (f"; and {len(changes) - 5} more" if len(changes) > 5 else "")
+    return f"{directory}: holds another study of this name ({shown}); give yours another name or another --storage"
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [
+            line
+            for key in keys
+            for line in _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    return [] if old == new else [f"{path}: {old} there, {new} here"]

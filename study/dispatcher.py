@@ -1,0 +1,197 @@
+"""Hands out runs and settles them: retries, attempts, final states. Knows no Ray, so that it can be tested without."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from optuna.trial import TrialState
+
+from trainables.run_directory import Outcome, RunDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
+
+    from study.assignment import Assignment
+    from study.phases import Phase
+    from study.store import Store
+
+RETRIED_KINDS = ("lost", "io")
+ALONE_KIND = "out_of_memory"
+
+
+class Listener(Protocol):
+    """Who watches a study."""
+
+    def started(self, assignment: Assignment) -> None:
+        """A run was handed out."""
+
+    def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
+        """A run finished an epoch."""
+
+    def settled(self, assignment: Assignment, state: str, value: float | None, error: str | None) -> None:
+        """A trial has its final state."""
+
+    def retried(self, assignment: Assignment, error: str) -> None:
+        """A run was lost and will be tried again."""
+
+
+@dataclass(frozen=True)
+class _Item:
+    phase: Phase
+    trial: FrozenTrial
+    alone: bool = False
+
+
+class Dispatcher:
+    """The state of a running study on the driver.
+
+    Args:
+        store: The study's trials.
+        phases: In the order in which trials are started.
+        max_concurrent: Runs at once.
+        retries: How often a trial is tried again after a fault that is not its own.
+        prunes: Whether a scheduler may stop search trials.
+        stopping: Tells whether the user has asked to stop; running trials then stay open for a resume.
+        listener: Who watches.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        phases: Sequence[Phase],
+        *,
+        max_concurrent: int,
+        retries: int,
+        prunes: bool,
+        stopping: Callable[[], bool],
+        listener: Listener,
+    ) -> None:
+        self._store = store
+        self._phases = phases
+        self._max_concurrent = max_concurrent
+        self._retries = retries
+        self._prunes = prunes
+        self._listener = listener
+        self._in_flight: dict[tuple[str, int], tuple[_Item, Assignment]] = {}
+        self._waiting: deque[_Item] = deque()
+        self._stopping = stopping
+        self.finished = False
+
+    def recover(self) -> None:
+        """Takes up the trials that an earlier driver left running: settles what had ended, hands out the rest again."""
+        for phase in self._phases:
+            for trial in self._store.running(phase.name):
+                item = _Item(phase, trial)
+                outcome = self._outcome(phase.assignment(trial))
+                if outcome is not None and outcome.state != "failed":
+                    self._settle(item, phase.assignment(trial), outcome)
+                else:
+                    self._waiting.append(self._next_attempt(item))
+
+    def next(self) -> Assignment | None:
+        """The next run; None when none can be handed out now. ``finished`` tells whether any will come."""
+        if self._stopping() or len(self._in_flight) >= self._max_concurrent or self._someone_is_alone():
+            return None
+        item = self._take()
+        if item is None:
+            self.finished = not self._in_flight and not self._waiting
+            return None
+        assignment = item.phase.assignment(item.trial)
+        self._in_flight[(assignment.phase, assignment.number)] = (item, assignment)
+        self._listener.started(assignment)
+        return assignment
+
+    def report(self, phase: str, number: int, attempt: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Takes note of an epoch; late news of an earlier attempt are ignored."""
+        assignment = self._current(phase, number, attempt)
+        if assignment is not None:
+            self._listener.epoch(assignment, epoch, metrics)
+
+    def ended(self, phase: str, number: int, attempt: int, *, error: bool) -> None:
+        """A run's process is done with it: settles the trial by its outcome, or tries it again.
+
+        Args:
+            phase: Of the trial.
+            number: Of the trial.
+            attempt: Of the run; late news of an earlier one are ignored.
+            error: Whether the run raised or its worker died.
+        """
+        assignment = self._current(phase, number, attempt)
+        if assignment is None:
+            return
+        item, _ = self._in_flight.pop((phase, number))
+        outcome = self._outcome(assignment)
+        if outcome is not None and outcome.attempt == attempt:
+            self._settle_or_retry(item, assignment, outcome)
+        elif error:
+            lost = Outcome("failed", attempt, 0, error="the worker process was lost", error_kind="lost")
+            self._settle_or_retry(item, assignment, lost)
+        elif self._prunes and phase == "search" and not self._stopping():
+            self._prune(item, assignment)
+        elif not self._stopping():
+            self._waiting.append(self._next_attempt(item))
+
+    def _take(self) -> _Item | None:
+        if self._waiting:
+            if self._waiting[0].alone and self._in_flight:
+                return None
+            return self._waiting.popleft()
+        for phase in self._phases:
+            trial = phase.start_next()
+            if trial is not None:
+                return _Item(phase, trial)
+        return None
+
+    def _settle_or_retry(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
+        if outcome.state != "failed" or not self._may_retry(item, outcome.error_kind):
+            self._settle(item, assignment, outcome)
+            return
+        failures = item.trial.user_attrs.get("failures", 0) + 1
+        self._store.set_attribute(item.trial, "failures", failures)
+        self._waiting.append(self._next_attempt(item, alone=outcome.error_kind == ALONE_KIND))
+        self._listener.retried(assignment, outcome.error or "")
+
+    def _may_retry(self, item: _Item, kind: str | None) -> bool:
+        failures = item.trial.user_attrs.get("failures", 0)
+        if kind == ALONE_KIND:
+            return not item.alone and failures < self._retries
+        return kind in RETRIED_KINDS and failures < self._retries
+
+    def _next_attempt(self, item: _Item, *, alone: bool = False) -> _Item:
+        self._store.set_attribute(item.trial, "attempt", item.trial.user_attrs["attempt"] + 1)
+        trial = self._store.trials(item.phase.name)[item.trial.number]
+        return _Item(item.phase, trial, alone)
+
+    def _settle(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
+        value = outcome.metrics.get(item.phase.objective) if outcome.state == "finished" else None
+        error = outcome.error
+        if outcome.state == "finished" and value is None:
+            error = f"the run reported no {item.phase.objective}"
+        state = TrialState.COMPLETE if value is not None else TrialState.FAIL
+        self._tell(item, assignment, state, value, outcome.epoch, error)
+
+    def _prune(self, item: _Item, assignment: Assignment) -> None:
+        rows = RunDirectory(assignment.directory).epochs()
+        value = rows[-1].metrics.get(item.phase.objective) if rows else None
+        self._tell(item, assignment, TrialState.PRUNED, value, rows[-1].epoch if rows else 0, None)
+
+    def _tell(
+        self, item: _Item, assignment: Assignment, state: TrialState, value: float | None, epoch: int, error: str | None
+    ) -> None:
+        self._store.tell(item.trial, state, value, epoch, error)
+        self._listener.settled(assignment, state.name, value, error)
+
+    def _current(self, phase: str, number: int, attempt: int) -> Assignment | None:
+        found = self._in_flight.get((phase, number))
+        return found[1] if found is not None and found[1].attempt == attempt else None
+
+    def _someone_is_alone(self) -> bool:
+        return any(item.alone for item, _ in self._in_flight.values())
+
+    @staticmethod
+    def _outcome(assignment: Assignment) -> Outcome | None:
+        return RunDirectory(assignment.directory).outcome()

@@ -1,0 +1,142 @@
+"""Where things are: folders, the machine's cores and accelerators, the connection to Ray."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.errors import CannotCreateError, ServiceError, UsageError
+
+LOCAL = "local"
+
+
+def storage_folder(given: Path | None) -> Path:
+    """The folder that holds study directories: the flag, else ``CSKD_STORAGE``, else ``runs`` in the working directory."""
+    return (given or Path(os.environ.get("CSKD_STORAGE") or "runs")).expanduser().absolute()
+
+
+def make_directory(path: Path) -> None:
+    """Creates a directory and proves that it can be written.
+
+    Raises:
+        CannotCreateError: It cannot; the message names the path and the reason.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise CannotCreateError(f"{path}: cannot be created or written: {error.strerror}") from error
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the connected Ray cluster has."""
+
+    cpus: float
+    gpus: float
+
+
+@contextlib.contextmanager
+def ray_connection(address: str | None) -> Iterator[Cluster]:
+    """Connects to Ray and disconnects at the end.
+
+    Args:
+        address: ``local`` starts a Ray of our own that ends with this process; ``ray://host:port`` or ``host:port`` joins a
+            running cluster. None takes ``RAY_ADDRESS``, else ``local``. A cluster that happens to run here is never joined.
+
+    Raises:
+        UsageError: The address is ``auto``.
+        ServiceError: The cluster cannot be reached.
+    """
+    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    if address == "auto":
+        raise UsageError(
+            "--address auto would join any cluster on this machine; give local, ray://host:port or host:port"
+        )
+    # Read by Ray when it is imported: its own reports would bury ours, its signal handler would take ours away.
+    os.environ |= {
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    }
+    os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
+    with _temporary_folder() as temporary:
+        try:
+            if address == LOCAL:
+                ray.init(
+                    address=LOCAL,
+                    num_cpus=usable_cores(),
+                    include_dashboard=False,
+                    _temp_dir=str(temporary),
+                    **quiet,
+                )
+            else:
+                ray.init(address=address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ServiceError(f"Ray at {address} cannot be reached: {reason}") from error
+        try:
+            total = ray.cluster_resources()
+            yield Cluster(total.get("CPU", 0.0), total.get("GPU", 0.0))
+        finally:
+            ray.shutdown()
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    # Ray's socket paths end at 107 bytes, so this is short, whatever TMPDIR is; a folder whose owner was killed is removed.
+    for old in Path("/tmp").glob("cskd-ray-*"):  # noqa: S108
+        owner = old.name.split("-")[2]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and os.access(old, os.W_OK):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"cskd-ray-{os.getpid()}-", dir="/tmp"))  # noqa: S108
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class StopSignals:
+    """Turns Ctrl+C and SIGTERM into a clean stop while a study runs.
+
+    Attributes:
+        received: The signal that asked to stop; None when none did.
+    """
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._actions: list[object] = []
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> StopSignals:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _stop(self, number: int, _frame: object) -> None:
+        if self.received is None:
+            self.received = signal.Signals(number)
+            # Ray Tune's own request to end a run: it stops handing out work and asks the workers to clean up.
+            os.kill(os.getpid(), signal.SIGUSR1)

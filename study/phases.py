@@ -1,0 +1,123 @@
+"""Search and controls: which trials a study still needs, and what run each of them is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from study.assignment import Assignment
+from study.sampling import suggest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from study import store
+    from study.config import StudyConfig
+    from study.store import Store
+
+FOLDERS = {"search": "trials", "controls": "controls", "confirm": "confirm"}
+
+
+class Phase(ABC):
+    """Trials of one kind.
+
+    Args:
+        config: The study.
+        store: Where its trials are kept.
+        directory: The study directory.
+    """
+
+    name: store.Phase
+
+    def __init__(self, config: StudyConfig, store: Store, directory: Path) -> None:
+        self.config = config
+        self.store = store
+        self.directory = directory
+
+    @abstractmethod
+    def planned(self) -> int:
+        """Trials that the phase will have."""
+
+    @abstractmethod
+    def start_next(self) -> FrozenTrial | None:
+        """Adds the next trial to the store; None when there is none, or none yet."""
+
+    @abstractmethod
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a trial, at its present attempt."""
+
+    @property
+    def objective(self) -> str:
+        """The metric that a trial's value is."""
+        return self.config.objective
+
+    def run_directory(self, number: int) -> Path:
+        """Where the files of a trial's run are."""
+        return self.directory / FOLDERS[self.name] / str(number)
+
+
+class ControlPhase(Phase):
+    """Fixed configurations that run beside the search."""
+
+    name: store.Phase = "controls"
+
+    def planned(self) -> int:
+        """One trial for each control of the study."""
+        return len(self.config.controls)
+
+    def start_next(self) -> FrozenTrial | None:
+        """Adds the next control."""
+        if len(self.store.trials(self.name)) >= self.planned():
+            return None
+        return self.store.begin(self.name, {}, {}, {})
+
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a control."""
+        config = self.config.control_config(trial.number)
+        return Assignment(
+            self.name, trial.number, trial.user_attrs["attempt"], config, self.run_directory(trial.number)
+        )
+
+
+class SearchPhase(Phase):
+    """Trials that the sampler suggests.
+
+    Args:
+        trials: How many are wanted; on a discrete space at most its cells are run.
+    """
+
+    name: store.Phase = "search"
+
+    def __init__(self, config: StudyConfig, store: Store, directory: Path, trials: int) -> None:
+        super().__init__(config, store, directory)
+        self._space = config.space()
+        self._trials = config.planned_trials(trials)
+
+    def planned(self) -> int:
+        """Wanted trials, or cells where there are fewer."""
+        return self._trials
+
+    def start_next(self) -> FrozenTrial | None:
+        """Asks the sampler for a point and adds it."""
+        trials = self.store.trials(self.name)
+        if len(trials) >= self._trials:
+            return None
+        sampler = self.config.search.sampler
+        point = suggest(
+            self._space,
+            trials,
+            sampler=sampler.name,
+            seed=sampler.seed,
+            number=len(trials),
+            minimizes=self.config.minimizes,
+        )
+        return None if point is None else self.store.begin(self.name, point, self._space, {})
+
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a suggested point."""
+        config = self.config.search_config(trial.params, trial.number)
+        return Assignment(
+            self.name, trial.number, trial.user_attrs["attempt"], config, self.run_directory(trial.number)
+        )

@@ -1,0 +1,146 @@
+"""Writes a study's result files from its truth; they can be rebuilt from zero at any time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analysis import best_config, export, records, tables
+from search_spaces import space as spaces
+from study import confirm, provenance, test_ledger
+from study.confirm import ConfirmPhase
+from study.phases import ControlPhase, SearchPhase
+from trainables.durable import digest_of, write_atomic
+from trainables.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from study.directory import Study
+    from study.phases import Phase
+
+SEARCH_COLUMNS_OF_TRAINING = "training."
+
+
+def phases_of(study: Study) -> list[Phase]:
+    """The phases of a study, in the order in which they start."""
+    config, store, directory = study.config, study.store, study.directory
+    return [
+        ControlPhase(config, store, directory),
+        SearchPhase(config, store, directory, study.trials_wanted),
+        ConfirmPhase(config, store, directory),
+    ]
+
+
+def project(study: Study) -> records.Results:
+    """Writes ``results/``, and with confirmed results ``best_config.yaml`` and the tables below ``report/``."""
+    trials: list[dict[str, Any]] = []
+    confirmations: list[dict[str, Any]] = []
+    epochs: list[dict[str, Any]] = []
+    for phase in phases_of(study):
+        for trial in study.store.trials(phase.name):
+            rows = confirmations if phase.name == "confirm" else trials
+            rows.append(_trial_row(study, phase, trial))
+            epochs.extend(_epoch_rows(study, phase, trial))
+    folder = study.directory / "results"
+    records.write(folder, trials=trials, epochs=epochs, confirmations=confirmations, study=_description(study))
+    results = records.read(folder)
+    if not results.confirmations.empty:
+        _write_best(study, results)
+    return results
+
+
+def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]:
+    assignment = phase.assignment(trial)
+    run = RunDirectory(assignment.directory)
+    rows = run.epochs()
+    config = assignment.config
+    method = config.method.model_dump(mode="json", exclude={"name"})
+    searched = {name: x for name, x in trial.params.items() if name.startswith(SEARCH_COLUMNS_OF_TRAINING)}
+    finished = trial.datetime_complete and trial.datetime_start
+    row = {
+        "study": study.config.name,
+        "phase": phase.name,
+        "trial": trial.number,
+        "state": trial.state.name,
+        "dataset": config.dataset.part_name(),
+        "model": config.model.part_name(),
+        "method": config.method.part_name(),
+        "seed": config.seed,
+        "epochs": len(rows),
+        **{f"params/{name}": x for name, x in (method | searched).items() if name != "name"},
+        **(rows[-1].metrics if rows else {}),
+        "duration_seconds": (trial.datetime_complete - trial.datetime_start).total_seconds() if finished else None,  # type: ignore[operator]
+        "device_seconds": run.device_seconds(),
+        "attempts": trial.user_attrs["attempt"],
+        "mlflow_run_id": None,
+        "error": trial.user_attrs.get("error"),
+    }
+    if phase.name == "confirm":
+        row |= {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
+    return row
+
+
+def _epoch_rows(study: Study, phase: Phase, trial: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {
+            "study": study.config.name,
+            "phase": phase.name,
+            "trial": trial.number,
+            "epoch": row.epoch,
+            "attempt": row.attempt,
+            **row.metrics,
+            "epoch_seconds": row.epoch_seconds,
+        }
+        for row in RunDirectory(phase.run_directory(trial.number)).epochs()
+    ]
+
+
+def _description(study: Study) -> dict[str, Any]:
+    config, store = study.config, study.store
+    best = confirm.finalists(config, store, study.directory)
+    controls = confirm.controls(config, store)
+    confirmed = {trial.user_attrs["arm"] for trial in store.trials("confirm")}
+    known = {arm.label: arm for arm in [*best, *controls]}
+    arms = [*known.values(), *(confirm.arm_from(config, store, label) for label in sorted(confirmed - known.keys()))]
+    baseline = next((arm.label for arm in controls if arm.config.method.part_name() == "cross_entropy"), None)
+    launch = next(iter(provenance.notes(study.directory)), {})
+    return {
+        "name": config.name,
+        "config": config.resolved(),
+        "distributions": {name: spaces.words(of) for name, of in config.space().items()},
+        "objectives": list(config.search.objectives),
+        "digests": {
+            "study": config.digest(),
+            "space": digest_of({name: spaces.words(of) for name, of in config.space().items()}),
+            "code": launch.get("digests", {}).get("code"),
+        },
+        "ledger": test_ledger.readings(study.directory),
+        "finalists": [arm.label for arm in best],
+        "baseline": baseline,
+        "arms": {
+            arm.label: {
+                "role": "finalist" if arm.phase == "search" else "control",
+                "phase": arm.phase,
+                "trial": arm.trial,
+                "config": arm.config.model_dump(mode="json"),
+                "search_value": arm.value,
+            }
+            for arm in arms
+        },
+        "states": {phase.name: _states(store.trials(phase.name)) for phase in phases_of(study)},
+    }
+
+
+def _states(trials: list[FrozenTrial]) -> dict[str, int]:
+    names = [trial.state.name for trial in trials]
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+def _write_best(study: Study, results: records.Results) -> None:
+    best = best_config.collect(results)
+    table = tables.best_config_table(best)
+    report = study.directory / "report"
+    write_atomic(report / "best_config.md", tables.markdown(table).encode())
+    write_atomic(report / "best_config.csv", tables.csv(table).encode())
+    text = export.export(best_config.winner_config(results), "yaml", export.header(best))
+    write_atomic(study.directory / "best_config.yaml", text.encode())

@@ -1,0 +1,175 @@
+"""Runs a study on Ray: connects, hands out runs until none is left, writes the results, says how it ended."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from study import lease, provenance, results
+from study.dispatcher import Dispatcher
+from study.environment import Cluster, StopSignals, ray_connection
+from study.errors import ServiceError, UsageError
+from study.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from study.config import StudyConfig
+    from study.directory import Study
+    from study.phases import Phase
+    from trainables.tune import StudyTrainable
+
+Until = Literal["search", "confirm"]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a driver ended.
+
+    Attributes:
+        interrupted: The signal that stopped it; None when the study went to its end.
+        complete: Search trials that completed.
+        failed: Trials of any phase that failed.
+    """
+
+    interrupted: signal.Signals | None
+    complete: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """What each trial gets, and how many run at once."""
+
+    cpus: float
+    gpus: float
+    concurrent: int
+
+
+def share_of(config: StudyConfig, cluster: Cluster) -> Share:
+    """Fits the study to the cluster: one thread a trial on CPUs, one GPU a trial where there are GPUs.
+
+    Raises:
+        UsageError: A trial asks for more than the cluster has.
+    """
+    wanted = config.resources
+    on_gpu = cluster.gpus > 0 and config.training.device != "cpu"
+    gpus = wanted.gpus_per_trial if wanted.gpus_per_trial is not None else float(on_gpu)
+    if gpus > cluster.gpus:
+        raise UsageError(f"resources.gpus_per_trial is {gpus:g}, but the cluster has {cluster.gpus:g} GPUs")
+    by_gpu = int(cluster.gpus / gpus) if gpus else None
+    cpus = wanted.cpus_per_trial or (max(1.0, cluster.cpus // by_gpu) if by_gpu else float(config.training.threads))
+    if cpus > cluster.cpus:
+        raise UsageError(
+            f"a trial asks for {cpus:g} CPUs, but the cluster has {cluster.cpus:g}; lower training.threads or resources.cpus_per_trial"
+        )
+    fits = int(cluster.cpus / cpus) if by_gpu is None else min(by_gpu, int(cluster.cpus / cpus))
+    return Share(cpus, gpus, min(fits, wanted.max_concurrent or fits))
+
+
+def run(
+    study: Study,
+    console: Console,
+    *,
+    action: str,
+    address: str | None = None,
+    until: Until = "confirm",
+    allowed: Sequence[str] = (),
+    trainable: type[StudyTrainable] | None = None,
+) -> Ending:
+    """Carries out what the study still needs, then writes its result files.
+
+    Args:
+        study: An open study.
+        console: Where progress is shown.
+        action: For the provenance: ``launch``, ``resume`` or ``confirm``.
+        address: Of Ray.
+        until: ``search`` stops before the confirmation, so that the test set stays closed.
+        allowed: Changes that the user let pass, for the provenance.
+        trainable: Ray's side of a trial; tests put one without training here.
+
+    Raises:
+        HeldError: Another driver holds the study.
+        ServiceError: Ray cannot be reached, or was lost.
+        UsageError: A trial asks for more than the cluster has.
+    """
+    phases = results.phases_of(study)[: 2 if until == "search" else 3]
+    with lease.lease(study.directory), StopSignals() as signals:
+        provenance.note(study.directory, action, study.config.digest(), list(allowed))
+        if _has_work(study, phases):
+            with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
+                share = share_of(study.config, cluster)
+                progress.note(
+                    f"{study.config.name}: {share.concurrent} trials at once on {cluster.cpus:g} CPUs, {cluster.gpus:g} GPUs"
+                )
+                dispatcher = _dispatcher(study, phases, share, signals, progress)
+                dispatcher.recover()
+                _fit(study, dispatcher, share, signals, trainable)
+        results.project(study)
+    return _ending(study, phases, signals)
+
+
+def _has_work(study: Study, phases: list[Phase]) -> bool:
+    return any(
+        study.store.running(phase.name) or len(study.store.trials(phase.name)) < phase.planned() for phase in phases
+    )
+
+
+def _dispatcher(
+    study: Study, phases: list[Phase], share: Share, signals: StopSignals, progress: Progress
+) -> Dispatcher:
+    return Dispatcher(
+        study.store,
+        phases,
+        max_concurrent=share.concurrent,
+        retries=study.config.resources.retries,
+        prunes=study.config.search.scheduler.name != "none",
+        stopping=lambda: signals.received is not None,
+        listener=progress,
+    )
+
+
+def _fit(
+    study: Study, dispatcher: Dispatcher, share: Share, signals: StopSignals, trainable: type[StudyTrainable] | None
+) -> None:
+    from ray import tune
+    from ray.exceptions import RayError
+
+    from study import scheduler
+    from study.searcher import StudySearcher
+    from trainables.tune import StudyTrainable
+
+    with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
+        tuner = tune.Tuner(
+            tune.with_resources(trainable or StudyTrainable, {"cpu": share.cpus, "gpu": share.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=StudySearcher(dispatcher),
+                scheduler=scheduler.build(study.config),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=disposable,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        try:
+            if signals.received is None:
+                tuner.fit()
+        except RayError as error:
+            raise ServiceError(
+                f"Ray was lost: {str(error).splitlines()[0]}; `cskd resume {study.directory}` goes on"
+            ) from error
+
+
+def _ending(study: Study, phases: list[Phase], signals: StopSignals) -> Ending:
+    states = {phase.name: [trial.state.name for trial in study.store.trials(phase.name)] for phase in phases}
+    failed = sum(names.count("FAIL") for names in states.values())
+    return Ending(signals.received, states["search"].count("COMPLETE"), failed)

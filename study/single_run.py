@@ -1,0 +1,91 @@
+"""One configuration without Ray: what ``cskd train`` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from study import study_file
+from study.environment import make_directory
+from study.errors import StudyFileError
+from study.test_ledger import FILE_NAME, LedgeredAccess
+from trainables.config import TrainConfig
+from trainables.error_messages import one_line_per_mistake
+from trainables.run_directory import Outcome, RunDirectory
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ARM = "train"
+
+
+def read_train_config(path: Path) -> TrainConfig:
+    """The configuration of a file such as ``best_config.yaml``.
+
+    Raises:
+        StudyFileError: It has mistakes; one line each.
+    """
+    content = study_file.read(path)
+    try:
+        return TrainConfig.model_validate(content)
+    except ValidationError as error:
+        raise StudyFileError("\n".join(f"{path}: {line}" for line in one_line_per_mistake(error))) from error
+
+
+def train(config: TrainConfig, directory: Path, console: Console, *, test: bool) -> Outcome:
+    """Trains one configuration with a progress bar, going on where an earlier call was stopped.
+
+    Args:
+        config: The run.
+        directory: Where its files go.
+        console: Where progress is shown.
+        test: Whether to read the test set at the last epoch; the reading is ledgered in ``directory``.
+
+    Raises:
+        CskdError: The data or the configuration is unfit.
+    """
+    make_directory(directory)
+    run_directory = RunDirectory(directory)
+    done = run_directory.outcome()
+    if done is not None and done.state == "finished":
+        return done
+    attempt = 1 + max((row.attempt for row in run_directory.epochs()), default=0)
+    access = LedgeredAccess(directory / FILE_NAME, ARM, 0, attempt, ARM, config.digest(), config.seed) if test else None
+    return _train(config, directory, attempt, access, console)
+
+
+def _train(
+    config: TrainConfig, directory: Path, attempt: int, access: LedgeredAccess | None, console: Console
+) -> Outcome:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from trainables.run import Run
+
+    columns = (
+        TextColumn("epoch"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        run = Run(config, directory, attempt=attempt, test_access=access, keep_checkpoint=True)
+        task = bar.add_task("", total=config.training.epochs, completed=run.epoch)
+        try:
+            while True:
+                reported = run.advance()
+                bar.update(task, completed=reported.epoch, description=_summary(reported.metrics))
+                if isinstance(reported, Outcome):
+                    return reported
+        except KeyboardInterrupt:
+            run.close()
+            raise
+
+
+def _summary(metrics: dict[str, float]) -> str:
+    shown = {
+        name: metrics[name] for name in ("train/loss", "validation/top1_error", "test/top1_error") if name in metrics
+    }
+    return ", ".join(f"{name} {x:.4f}" for name, x in shown.items())

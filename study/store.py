@@ -1,0 +1,138 @@
+"""The truth of a study: an Optuna storage that only the driver writes.
+
+Search trials, controls and confirmations live in three sibling Optuna studies, because trials with other parameters would
+take the search's parameters out of the sampler's space. Epochs live in the run directories (``trainables.run_directory``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+import sqlalchemy.exc
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from study.errors import ServiceError
+
+Phase = Literal["controls", "search", "confirm"]
+PHASES: tuple[Phase, ...] = ("controls", "search", "confirm")
+LOCK_SECONDS = 60
+
+
+class Store:
+    """Trials of one study, by phase and number.
+
+    Args:
+        path: The SQLite file; made when missing.
+        name: The study's name.
+        minimizes: Direction of the objective.
+
+    Raises:
+        ServiceError: The database stays locked or cannot be read.
+    """
+
+    def __init__(self, path: Path, name: str, *, minimizes: bool) -> None:
+        self._path = path
+        direction = StudyDirection.MINIMIZE if minimizes else StudyDirection.MAXIMIZE
+        with self._translated():
+            storage = optuna.storages.RDBStorage(
+                f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
+            )
+            self._storage = storage
+            self._studies = {phase: self._study_id(_study_name(name, phase), direction) for phase in PHASES}
+
+    def begin(
+        self,
+        phase: Phase,
+        parameters: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        attributes: Mapping[str, Any],
+    ) -> FrozenTrial:
+        """Adds a running trial in one write; its number follows the last one's."""
+        running = FrozenTrial(
+            number=-1,
+            trial_id=-1,
+            state=TrialState.RUNNING,
+            value=None,
+            datetime_start=datetime.now(),  # noqa: DTZ005 - Optuna stores local times without a zone
+            datetime_complete=None,
+            params=dict(parameters),
+            distributions=dict(distributions),
+            user_attrs={"attempt": 1, **attributes},
+            system_attrs={},
+            intermediate_values={},
+        )
+        with self._translated():
+            trial_id = self._storage.create_new_trial(self._studies[phase], template_trial=running)
+            return self._storage.get_trial(trial_id)
+
+    def trials(self, phase: Phase) -> list[FrozenTrial]:
+        """All trials of a phase, by number."""
+        with self._translated():
+            return sorted(self._storage.get_all_trials(self._studies[phase]), key=lambda trial: trial.number)
+
+    def running(self, phase: Phase) -> list[FrozenTrial]:
+        """Trials without a final state, by number."""
+        return [trial for trial in self.trials(phase) if not trial.state.is_finished()]
+
+    def set_attribute(self, trial: FrozenTrial, key: str, value: Any) -> None:
+        """Sets an attribute of a trial that has no final state."""
+        with self._translated():
+            self._storage.set_trial_user_attr(trial._trial_id, key, value)
+
+    def tell(self, trial: FrozenTrial, state: TrialState, value: float | None, epoch: int, error: str | None) -> None:
+        """Gives a trial its final state.
+
+        Args:
+            trial: As ``begin`` or ``trials`` returned it.
+            state: COMPLETE with a value, PRUNED with the last value, or FAIL without one.
+            value: The objective.
+            epoch: Finished epochs, the step of the value.
+            error: Why it failed.
+        """
+        with self._translated():
+            if error is not None:
+                self._storage.set_trial_user_attr(trial._trial_id, "error", error)
+            if value is not None:
+                self._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
+            self._storage.set_trial_state_values(trial._trial_id, state, None if value is None else [value])
+
+    def attribute(self, key: str) -> Any:
+        """An attribute of the study; None when it was never set."""
+        with self._translated():
+            return self._storage.get_study_user_attrs(self._studies["search"]).get(key)
+
+    def set_study_attribute(self, key: str, value: Any) -> None:
+        """Sets an attribute of the study."""
+        with self._translated():
+            self._storage.set_study_user_attr(self._studies["search"], key, value)
+
+    def close(self) -> None:
+        """Gives the database back."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def _study_id(self, name: str, direction: StudyDirection) -> int:
+        try:
+            return self._storage.get_study_id_from_name(name)
+        except KeyError:
+            return self._storage.create_new_study([direction], name)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            cause = error.__cause__ or error
+            text = str(getattr(cause, "orig", None) or cause).splitlines()[0]
+            raise ServiceError(f"study database {self._path}: {text}") from error
+
+
+def _study_name(name: str, phase: Phase) -> str:
+    return name if phase == "search" else f"{name}/{phase}"

@@ -1,0 +1,105 @@
+"""Reads study files: the one door to YAML, which is stricter here than YAML is.
+
+Refused: duplicate keys, anchors and aliases (a few lines of them can expand to millions of leaves), Python objects, deep
+nesting, large files, anything that is not UTF-8.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from study.errors import StudyFileError
+
+LARGEST_FILE_BYTES = 1_000_000
+DEEPEST_NESTING = 50
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """PyYAML's safe loader without aliases, duplicate keys and deep nesting."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.events.AliasEvent):  # type: ignore[no-untyped-call]
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed", problem_mark=event.start_mark)
+        self.depth += 1
+        if self.depth > DEEPEST_NESTING:
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def parse(content: bytes, name: str) -> dict[str, Any]:
+    """The mapping that a study file holds.
+
+    Args:
+        content: The file's bytes, UTF-8.
+        name: What messages call the file.
+
+    Raises:
+        StudyFileError: It is empty, no YAML, or uses what is refused; one line with line and column.
+    """
+    if len(content) > LARGEST_FILE_BYTES:
+        raise StudyFileError(f"{name}: {len(content):,} bytes is too large for a study file (at most 1 MB)")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StudyFileError(f"{name}: not a UTF-8 text file; save it as UTF-8") from error
+    try:
+        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derived from the safe loader
+    except yaml.YAMLError as error:
+        raise StudyFileError(f"{name}{_where(error)}: {_what(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise StudyFileError(f"{name}: not valid YAML: {error}") from error
+    if value is None:
+        raise StudyFileError(f"{name}: the file is empty; `cskd presets` lists study files to start from")
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise StudyFileError(f"{name}: a study file is a mapping of keys such as `name:`, `dataset:` and `method:`")
+    return value
+
+
+def read(path: Path) -> dict[str, Any]:
+    """``parse`` of a file.
+
+    Raises:
+        StudyFileError: It cannot be read, or as ``parse``.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse(content, str(path))
+
+
+def parse_value(text: str) -> Any:
+    """A value given on the command line, in YAML's words: ``4``, ``[1, 4]``, ``true``."""
+    return parse(f"value: {text}".encode(), "--set")["value"]
+
+
+def dump(value: dict[str, Any]) -> bytes:
+    """The mapping as YAML, keys in the order given."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100).encode()
+
+
+def _where(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _what(error: yaml.YAMLError) -> str:
+    text = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return " ".join(str(text).split())

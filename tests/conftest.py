@@ -1,0 +1,67 @@
+"""What tests of all packages share."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED_DATA = REPOSITORY / ".." / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, Any]:
+    """Sections of the numeric acceptance cases."""
+    return json.loads((REPOSITORY / "tests" / "data" / "golden.json").read_text())["sections"]
+
+
+@pytest.fixture(scope="session")
+def cifar100_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that holds the published ``cifar-100-python``."""
+    script = SHARED_DATA / "unpack_cifar100.py"
+    if not script.exists():
+        pytest.skip("the shared data folder with CIFAR-100 is not beside this checkout")
+    root = tmp_path_factory.mktemp("cifar100")
+    subprocess.run([sys.executable, str(script), str(root)], check=True, capture_output=True)
+    return root
+
+
+class LogitsForward:
+    """A network whose logits and features are its input, so that a batch can be written down as logits.
+
+    Attributes:
+        calls: ``student`` and ``teacher`` passes in order, each with its input.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+
+    def student(self, images: Any) -> Any:
+        self.calls.append(("student", images))
+        return SimpleNamespace(logits=images, features=images)
+
+    def teacher(self, images: Any) -> Any:
+        self.calls.append(("teacher", images))
+        return SimpleNamespace(logits=images.detach(), features=images.detach())
+
+
+@pytest.fixture
+def logits_forward() -> LogitsForward:
+    """The network that hands its input through."""
+    return LogitsForward()
+
+
+@pytest.fixture
+def as_values() -> Any:
+    """Turns hyperparameters into the scalar float64 tensors that methods take."""
+    import torch
+
+    def convert(options: Mapping[str, float]) -> dict[str, Any]:
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in options.items()}
+
+    return convert

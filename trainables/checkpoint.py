@@ -1,0 +1,131 @@
+"""Checkpoints that can be trusted: atomic, checksummed, two generations, loaded without running code."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.durable import sha256_of, write_atomic
+from trainables.errors import CheckpointError
+
+GENERATIONS = 2
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Writes ``state`` (tensors, numbers, strings and containers of them) and its SHA-256 beside it.
+
+    The checksum is written last: a checkpoint without one is unfinished and never loaded.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    checksum_of(path).unlink(missing_ok=True)
+    write_atomic(path, content)
+    write_atomic(checksum_of(path), sha256_of(content).encode())
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU.
+
+    Raises:
+        CheckpointError: It is missing, unfinished, altered, or holds more than data.
+    """
+    try:
+        content = path.read_bytes()
+        expected = checksum_of(path).read_text()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"no finished checkpoint at {path}: {Path(error.filename).name} is missing") from error
+    if sha256_of(content) != expected:
+        raise CheckpointError(f"{path} does not match its checksum; use an earlier checkpoint")
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(f"{path} cannot be read as tensors and numbers: {error}".splitlines()[0]) from error
+    return state
+
+
+def checksum_of(path: Path) -> Path:
+    """Where the checksum of a checkpoint lies."""
+    return path.with_name(path.name + ".sha256")
+
+
+def path_of(directory: Path, epoch: int) -> Path:
+    """Where the checkpoint after ``epoch`` finished epochs lies."""
+    return directory / f"epoch_{epoch:06d}.pt"
+
+
+def generations(directory: Path) -> list[Path]:
+    """Checkpoints in ``directory``, newest first; order is by epoch, never by clock."""
+    return sorted(directory.glob("epoch_*.pt"), reverse=True)
+
+
+def load_newest(directory: Path) -> dict[str, Any] | None:
+    """The newest checkpoint that is whole, or None where there is none."""
+    for path in generations(directory):
+        try:
+            return load(path)
+        except CheckpointError:
+            continue
+    return None
+
+
+def snapshot(value: Any) -> Any:
+    """A copy on the CPU of a nested state, so that training may go on while it is written."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: snapshot(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(snapshot(item) for item in value)
+    return value
+
+
+class CheckpointWriter:
+    """Writes checkpoints of a run in a thread of its own, one at a time, and keeps the last two good ones."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+
+    def write(self, epoch: int, state: dict[str, Any]) -> None:
+        """Starts writing the state after ``epoch`` epochs; waits for the one before.
+
+        Raises:
+            OSError: The one before could not be written.
+        """
+        self.wait()
+        copy = snapshot(state)
+        self._thread = threading.Thread(target=self._write, args=(epoch, copy), name="checkpoint", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Returns when nothing is being written.
+
+        Raises:
+            OSError: The last checkpoint could not be written.
+        """
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _write(self, epoch: int, state: dict[str, Any]) -> None:
+        try:
+            save(path_of(self._directory, epoch), state)
+            self._delete_old()
+        except OSError as error:
+            self._error = error
+
+    def _delete_old(self) -> None:
+        finished = [path for path in generations(self._directory) if checksum_of(path).exists()]
+        for path in finished[GENERATIONS:]:
+            checksum_of(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)

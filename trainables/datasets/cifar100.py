@@ -1,0 +1,70 @@
+"""CIFAR-100: 100 classes of 32x32 colour images."""
+
+import pickle
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from trainables.archives import data_folder, download, exclusive, extract, read_verified
+from trainables.interfaces import Augmentation, Dataset, LabelledImages
+
+URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
+ARCHIVE = "cifar-100-python.tar.gz"
+ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
+FOLDER = "cifar-100-python"
+MD5 = {
+    "train": "16019d7e3df5f24257cddd939b257f8d",
+    "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+    "meta": "7973b15100ade9c7d40fb424638fde48",
+}
+
+
+class Cifar100(Dataset):
+    """50,000 training and 10,000 test images of 100 classes, 32x32 (Krizhevsky 2009).
+
+    ``root`` is the folder that holds ``cifar-100-python``, that folder itself, the archive ``cifar-100-python.tar.gz``,
+    or the archive's folder. What is missing is downloaded; files are checked against their published MD5 at each reading.
+
+    The normalisation constants are those of the paper's released code, which are CIFAR-10's.
+    """
+
+    mean: ClassVar[tuple[float, float, float]] = (0.4914, 0.4822, 0.4465)
+    std: ClassVar[tuple[float, float, float]] = (0.2023, 0.1994, 0.2010)
+    augmentation: ClassVar[Augmentation] = Augmentation(padding=4, flip=0.5)
+
+    def read(self, part: Literal["train", "test"]) -> LabelledImages:
+        """Reads a published part, downloading and unpacking first where it is missing.
+
+        Raises:
+            DataError: Files are missing and cannot be fetched, or are damaged; the message names the file and the cure.
+        """
+        folder = _prepare(data_folder(self.root))
+        content = _load(folder, part)
+        pixels: np.ndarray[Any, np.dtype[np.uint8]] = content[b"data"]
+        classes = tuple(name.decode() for name in _load(folder, "meta")[b"fine_label_names"])
+        labels = np.array(content[b"fine_labels"], np.int64)
+        return LabelledImages(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, classes)
+
+
+def _prepare(root: Path) -> Path:
+    """The folder of the unpacked files."""
+    if root.name == FOLDER:
+        return root
+    archive = root if root.is_file() else root / ARCHIVE
+    folder = archive.parent / FOLDER
+    if folder.exists():
+        return folder
+    with exclusive(archive.parent):
+        if not folder.exists():
+            if not archive.exists():
+                download(URL, archive, ARCHIVE_MD5)
+            extract(archive, FOLDER)
+    return folder
+
+
+def _load(folder: Path, name: str) -> dict[bytes, Any]:
+    content = read_verified(folder / name, MD5[name])
+    # Python 2 wrote the files: as text, their 150 MB of pixels would be decoded and encoded again.
+    loaded: dict[bytes, Any] = pickle.loads(content, encoding="bytes")  # noqa: S301 - the checksum says whose it is
+    return loaded

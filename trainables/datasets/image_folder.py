@@ -1,0 +1,122 @@
+"""The user's own images, one folder a class."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from trainables.archives import data_folder
+from trainables.errors import DataError
+from trainables.interfaces import Augmentation, Dataset, LabelledImages
+from trainables.splits import draw_per_class, fraction_of
+
+Files = dict[str, list[Path]]
+
+
+class ImageFolder(Dataset):
+    """Images in ``root/<class>/``, or in ``root/train/<class>/`` and ``root/test/<class>/``.
+
+    Classes and files are taken in the order of their names, folders below a class included, names with a leading dot
+    left out. Content, not extension, decides the format. Images become RGB; the shorter side is brought to ``size``
+    (bilinear, antialiased) and the middle square is cut out.
+
+    Attributes:
+        size: Height and width of the images in pixels; the model's ``input_size`` must agree.
+        test_fraction: Without a test folder, the part of each class that is set aside as the test part.
+        test_seed: Decides which images those are.
+    """
+
+    mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
+    std: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
+    augmentation: ClassVar[Augmentation] = Augmentation(padding=4, flip=0.5)
+
+    size: int = Field(default=32, ge=8)
+    test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    test_seed: int = Field(default=0, ge=0)
+
+    def read(self, part: Literal["train", "test"]) -> LabelledImages:
+        """Reads and decodes a part; the other one stays closed.
+
+        Raises:
+            DataError: ``root`` is not given or holds fewer than two classes, a class is empty or has a single training
+                image, the folders of train and test have different classes, or a file is no readable image.
+        """
+        if self.root is None:
+            raise DataError(
+                "image_folder needs dataset.root, the folder that holds one folder of images for each class"
+            )
+        files = self._files(data_folder(self.root), part)
+        paths = [path for of_class in files.values() for path in of_class]
+        labels = np.repeat(np.arange(len(files)), [len(of_class) for of_class in files.values()])
+        with ThreadPoolExecutor() as pool:
+            images = np.stack(list(pool.map(lambda path: read_square(path, self.size), paths)))
+        return LabelledImages(images, labels, tuple(files))
+
+    def _files(self, root: Path, part: Literal["train", "test"]) -> Files:
+        if (root / "train").is_dir() and (root / "test").is_dir():
+            train, test = list_classes(root / "train"), list_classes(root / "test")
+            if different := sorted(train.keys() ^ test.keys()):
+                raise DataError(f"class {different[0]!r} is in only one of {root / 'train'} and {root / 'test'}")
+        else:
+            train, test = self._cut_test(list_classes(root))
+        for name, paths in train.items():
+            if len(paths) < 2:
+                raise DataError(f"class {name!r} in {root} has {len(paths)} training images; class pairs need two")
+        return test if part == "test" else train
+
+    def _cut_test(self, files: Files) -> tuple[Files, Files]:
+        sizes = np.array([len(paths) for paths in files.values()])
+        labels = np.repeat(np.arange(len(files)), sizes)
+        chosen = set(draw_per_class(labels, fraction_of(sizes, self.test_fraction), self.test_seed).tolist())
+        train: Files = {name: [] for name in files}
+        test: Files = {name: [] for name in files}
+        pairs = ((name, path) for name, paths in files.items() for path in paths)
+        for index, (name, path) in enumerate(pairs):
+            (test if index in chosen else train)[name].append(path)
+        return train, test
+
+
+def list_classes(folder: Path) -> Files:
+    """The files of each class below ``folder``, classes and files by name.
+
+    Raises:
+        DataError: There are fewer than two classes, or a class has no file.
+    """
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(names) < 2:
+        raise DataError(
+            f"{folder} holds {len(names)} folders; it needs one folder of images for each of two classes or more"
+        )
+    files = {name: _visible_files(folder / name) for name in names}
+    for name, paths in files.items():
+        if not paths:
+            raise DataError(f"class {name!r} in {folder} has no images; add some or remove its folder")
+    return files
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    below = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [folder / path for path in sorted(below) if not any(part.startswith(".") for part in path.parts)]
+
+
+def read_square(path: Path, size: int) -> NDArray[np.uint8]:
+    """Decodes an image as RGB ``[size, size, 3]``: shorter side resized, middle cut out.
+
+    Raises:
+        DataError: The file is no readable image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as file:
+            image = file.convert("RGB")
+    except Exception as error:  # Pillow's readers raise errors of many kinds on damaged files
+        raise DataError(f"{path} cannot be read as an image ({error}); repair or remove it") from error
+    scale = size / min(image.size)
+    width, height = (max(size, round(side * scale)) for side in image.size)
+    left, top = (width - size) // 2, (height - size) // 2
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized.crop((left, top, left + size, top + size)))

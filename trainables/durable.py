@@ -1,0 +1,78 @@
+"""Files that survive a kill at any moment: atomic replacement, durable append, checksums (standard library only)."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes renames and new names in ``directory`` survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Replaces ``path`` by ``content``; a reader sees the old file or the whole new one.
+
+    Raises:
+        OSError: The disk is full or the directory not writable; the old file is then intact.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def append_json_line(path: Path, record: dict[str, Any]) -> None:
+    """Appends one JSON line and syncs it; a line that a kill cut off before is closed first.
+
+    The write is a single ``write`` to a file opened for appending, so that lines of several processes do not mix.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(record, allow_nan=True, separators=(",", ":")).encode() + b"\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        os.write(descriptor, line)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yields the whole lines of ``path``; a line cut off by a kill is skipped, a missing file is empty."""
+    if not path.exists():
+        return
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def sha256_of(content: bytes) -> str:
+    """Hexadecimal SHA-256 of ``content``."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """Short digest (16 hexadecimal digits) of a JSON-able value, independent of the order of keys."""
+    return sha256_of(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())[:16]

@@ -1,0 +1,53 @@
+"""Turns validation errors into one line per mistake, with the key's path and the nearest known name."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from trainables.interfaces import Options
+
+
+def one_line_per_mistake(error: ValidationError) -> list[str]:
+    """One line per mistake: ``training.epoch: unknown key; did you mean 'epochs'?``."""
+    return [_line(mistake, error) for mistake in error.errors(include_url=False)]
+
+
+def _line(mistake: Any, error: ValidationError) -> str:
+    location = [str(step) for step in mistake["loc"]]
+    path = ".".join(location)
+    if mistake["type"] == "extra_forbidden":
+        return f"{path}: unknown key{_nearest(location[-1], error.title, location[:-1])}"
+    if mistake["type"] == "missing":
+        return f"{path}: is missing"
+    message = mistake["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if mistake["type"] == "value_error":
+        return f"{path}: {message}" if path else message
+    shown = repr(mistake.get("input"))
+    return f"{path}: {message[0].lower()}{message[1:]}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
+
+
+def _nearest(key: str, title: str, parents: list[str]) -> str:
+    model = _model_at(title, parents)
+    near = difflib.get_close_matches(key, list(model.model_fields), n=1) if model else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _model_at(title: str, parents: list[str]) -> type[BaseModel] | None:
+    model = next((known for known in _descendants(Options) if known.__name__ == title), None)
+    for step in parents:
+        field = model.model_fields.get(step) if model else None
+        model = _model_in(field.annotation) if field else None
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    candidates = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    return next((kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _descendants(kind: type[BaseModel]) -> list[type[BaseModel]]:
+    return [kind, *(below for child in kind.__subclasses__() for below in _descendants(child))]

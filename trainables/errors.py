@@ -1,0 +1,34 @@
+"""Errors that a person can act on: one line that says what is wrong, where, and what to do."""
+
+
+class CskdError(Exception):
+    """Base of every error that ends a command with one line and a documented exit code.
+
+    The codes follow BSD's ``sysexits.h``; subclasses set ``exit_code``.
+    """
+
+    exit_code = 70
+
+
+class ConfigError(CskdError):
+    """A configuration or a command asks for something that does not exist or cannot be."""
+
+    exit_code = 64
+
+
+class DataError(CskdError):
+    """Data on disk is missing, damaged or unfit for the method."""
+
+    exit_code = 65
+
+
+class CheckpointError(CskdError):
+    """A checkpoint is missing, damaged or belongs to another model."""
+
+    exit_code = 65
+
+
+class TestSetClosedError(CskdError):
+    """Code without a ledgered access asked for test data."""
+
+    __test__ = False  # the name begins with Test; pytest must not collect it

@@ -1,0 +1,90 @@
+"""The residual network with pre-activation for small images, as in the paper's released code.
+
+It differs from the public network that the paper's footnote names: batch norm and ReLU follow the first convolution,
+and an identity shortcut carries the activated input (``shortcut="preact"``) instead of the raw one (``"input"``).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+Shortcut = Literal["preact", "input"]
+
+
+class PreactBlock(nn.Module):
+    """Two activated 3x3 convolutions beside a shortcut (He et al., Identity mappings in deep residual networks, 2016).
+
+    Args:
+        inputs: Channels of the input.
+        outputs: Channels of the output.
+        stride: Of the first convolution.
+        shortcut: What an identity shortcut carries: ``preact``, relu(bn(x)), or ``input``, x.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int, shortcut: Shortcut) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        same_shape = stride == 1 and inputs == outputs
+        self.projection = None if same_shape else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self._identity_of_input = shortcut == "input"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps ``[n, inputs, h, w]`` to ``[n, outputs, h/stride, w/stride]``."""
+        h = self.bn1(x).relu()
+        residual = self.conv2(self.bn2(self.conv1(h)).relu())
+        if self.projection is not None:
+            h = self.projection(h)
+        elif self._identity_of_input:
+            h = x
+        return residual + h  # type: ignore[no-any-return]
+
+
+class PreactResnet(nn.Module):
+    """Stem, four stages of blocks, average pooling, linear classifier; initialised as PyTorch does by default.
+
+    Args:
+        blocks: Blocks of each of the four stages.
+        num_classes: Outputs.
+        width: Channels of the first stage; each later stage has twice as many.
+        input_size: Height and width of the images, a multiple of 8.
+        shortcut: See ``PreactBlock``.
+    """
+
+    def __init__(
+        self, blocks: tuple[int, int, int, int], num_classes: int, width: int, input_size: int, shortcut: Shortcut
+    ) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        layers: list[nn.Module] = []
+        channels = width
+        for stage, count in enumerate(blocks):
+            for block in range(count):
+                stride = 2 if stage > 0 and block == 0 else 1
+                layers.append(PreactBlock(channels, width * 2**stage, stride, shortcut))
+                channels = width * 2**stage
+        self.stages = nn.Sequential(*layers)
+        self.classifier = nn.Linear(channels, num_classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pooled features ``[n, 8 * width]`` of images ``[n, 3, input_size, input_size]``; they may be negative.
+
+        Raises:
+            ValueError: The images have another size.
+        """
+        height, width = images.shape[-2:]
+        if height != self.input_size or width != self.input_size:
+            size = self.input_size
+            raise ValueError(
+                f"the network takes {size}x{size} images and got {height}x{width}; set the model's input_size"
+            )
+        return self.stages(self.stem(images)).mean(dim=(2, 3))  # type: ignore[no-any-return]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``[n, num_classes]``."""
+        return self.classifier(self.features(images))  # type: ignore[no-any-return]

@@ -1,0 +1,36 @@
+"""Options that the networks of ``trainables.layers.preact`` share; importable without torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from trainables.interfaces import Model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class PreactModel(Model):
+    """Base of the PreAct ResNets for small images.
+
+    Attributes:
+        blocks: Blocks of each of the four stages.
+        width: Channels of the first stage; 64 in the paper.
+        input_size: Height and width of the images; 32 in the paper.
+        shortcut: What an identity shortcut carries: ``preact``, the activated input, as in the paper's released code,
+            or ``input``, the raw one.
+    """
+
+    blocks: ClassVar[tuple[int, int, int, int]]
+
+    width: int = Field(default=64, ge=1)
+    input_size: int = Field(default=32, ge=8, multiple_of=8)
+    shortcut: Literal["preact", "input"] = "preact"
+
+    def build(self, num_classes: int) -> nn.Module:
+        """A freshly initialised network; the caller seeds torch."""
+        from trainables.layers.preact import PreactResnet
+
+        return PreactResnet(self.blocks, num_classes, self.width, self.input_size, self.shortcut)

@@ -1,0 +1,64 @@
+"""Finds parts by name: a file of the package, or the dotted path ``module:Class`` of a user's own part."""
+
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+
+from trainables.errors import ConfigError
+from trainables.interfaces import Part
+
+PACKAGES = ("methods", "models", "datasets")
+
+
+@cache
+def available(package: str) -> tuple[str, ...]:
+    """Names of the parts in ``trainables.<package>``, sorted; found on disk, listed nowhere.
+
+    Example:
+        >>> "cs_kd" in available("methods")
+        True
+    """
+    path = importlib.import_module(f"trainables.{package}").__path__
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(path)))
+
+
+@cache
+def load(package: str, name: str) -> type[Part]:
+    """The part class called ``name``.
+
+    Args:
+        package: One of ``methods``, ``models``, ``datasets``.
+        name: A file's name in that package, or ``module:Class``.
+
+    Raises:
+        ConfigError: There is no such part; the message offers the nearest name.
+
+    Example:
+        >>> load("methods", "cs_kd").__name__
+        'CsKd'
+    """
+    if ":" in name:
+        return _load_own(package, name)
+    if name not in available(package):
+        near = difflib.get_close_matches(name, available(package), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(available(package))}"
+        raise ConfigError(f"no {package.removesuffix('s')} is called {name!r}; {hint}")
+    module = importlib.import_module(f"trainables.{package}.{name}")
+    spelled = name.replace("_", "")
+    return next(
+        value
+        for key, value in vars(module).items()
+        if key.lower() == spelled and isinstance(value, type) and issubclass(value, Part)
+    )
+
+
+def _load_own(package: str, path: str) -> type[Part]:
+    module_name, _, class_name = path.partition(":")
+    try:
+        part = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{package.removesuffix('s')} {path!r} cannot be imported: {error}") from error
+    if not (isinstance(part, type) and issubclass(part, Part)):
+        raise ConfigError(f"{path!r} is not a part; derive it from trainables.interfaces")
+    return part

@@ -1,0 +1,166 @@
+"""One run from its configuration to its outcome, epoch by epoch, resumable; knows no Ray."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from trainables import checkpoint, predictions
+from trainables.checkpoint import CheckpointWriter
+from trainables.errors import CskdError
+from trainables.run_directory import EpochRow, Outcome, RunDirectory
+from trainables.trainer import Trainer, all_finite, choose_device
+from trainables.training_data import open_training_data, store_plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trainables.config import TrainConfig
+    from trainables.interfaces import TestAccess
+    from trainables.training_data import StoredSplit
+
+
+class Run:
+    """Trains a configuration inside a directory, going on from the newest good checkpoint there.
+
+    Order of durable writes: an epoch's line first, then (when it is time) the checkpoint, the predictions, the outcome
+    last. Killed between any two, the next attempt goes on from the checkpoint and replaces the lines after it.
+
+    Args:
+        config: The run.
+        directory: Where its files are.
+        attempt: 1 for the first; each later one is higher, so that late writes of an earlier one are ignored.
+        test_access: Opens the test set at the last epoch; None leaves it closed.
+        test_each_epoch: Also measure the test set at each epoch, for the optimistic best-on-test column.
+        keep_checkpoint: Keep the last checkpoint; otherwise a finished run deletes its checkpoints.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        directory: Path,
+        *,
+        attempt: int = 1,
+        test_access: TestAccess | None = None,
+        test_each_epoch: bool = False,
+        keep_checkpoint: bool = False,
+    ) -> None:
+        torch.set_num_threads(config.training.threads)
+        self._config = config
+        self._attempt = attempt
+        self._directory = RunDirectory(directory)
+        self._device = choose_device(config.training.device)
+        self._data = open_training_data(config.dataset, config.train_on, self._device)
+        self._trainer = Trainer(config, self._data, self._device)
+        self._test_access = test_access
+        self._test_each_epoch = test_each_epoch
+        self._test: StoredSplit | None = None
+        self._best_test = math.inf
+        self._keep_checkpoint = keep_checkpoint
+        self._writer = CheckpointWriter(self._directory.checkpoints)
+        state = checkpoint.load_newest(self._directory.checkpoints)
+        if state is not None:
+            self._trainer.load_state_dict(state)
+            self._best_test = state["best_test"]
+        self._saved_epoch = self._trainer.epoch
+        self._unsaved_seconds = 0.0
+        self._directory.begin_attempt(attempt, self._trainer.epoch)
+        self._rows = {row.epoch: row for row in self._directory.epochs()}
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs."""
+        return self._trainer.epoch
+
+    @property
+    def split_digest(self) -> str:
+        """Digest of the data's split."""
+        return self._data.split_digest
+
+    def advance(self) -> Outcome | EpochRow:
+        """Trains and measures one epoch.
+
+        Returns:
+            The epoch's row while the run goes on, the outcome when it has ended.
+
+        Raises:
+            DataError: The test set is missing or damaged.
+            OSError: The disk is full or the directory not writable.
+        """
+        if self._trainer.epoch >= self._config.training.epochs:  # killed after the last epoch, before the outcome
+            return self._finish(self._rows[self._trainer.epoch].metrics)
+        start = time.perf_counter()
+        values = self._trainer.run_epoch()
+        last = self._trainer.epoch == self._config.training.epochs
+        if not all_finite(values):
+            return self._diverge(values)
+        values |= self._measure(last=last)
+        if not all_finite(values):
+            return self._diverge(values)
+        seconds = time.perf_counter() - start
+        row = EpochRow(self._trainer.epoch, self._attempt, values, seconds, time.time())
+        self._directory.append_epoch(row)
+        self._unsaved_seconds += seconds
+        if last:
+            return self._finish(values)
+        if self._unsaved_seconds >= self._config.training.checkpoint_seconds:
+            self.save()
+        return row
+
+    def save(self) -> None:
+        """Starts writing a checkpoint unless the newest one is of this epoch."""
+        if self._trainer.epoch > self._saved_epoch:
+            self._writer.write(self._trainer.epoch, self._trainer.state_dict() | {"best_test": self._best_test})
+            self._saved_epoch, self._unsaved_seconds = self._trainer.epoch, 0.0
+
+    def close(self) -> None:
+        """Ends the run before its last epoch without losing one: writes a checkpoint and waits for it."""
+        self.save()
+        self._writer.wait()
+
+    def _measure(self, *, last: bool) -> dict[str, float]:
+        values: dict[str, float] = {}
+        if self._data.validation is not None:
+            values, _ = self._trainer.evaluate(self._data.validation, "validation", final=last)
+        if self._test_access is None or not (last or self._test_each_epoch):
+            return values
+        measured, found = self._trainer.evaluate(self._open_test(self._test_access), "test", final=last)
+        if self._test_each_epoch:
+            self._best_test = min(self._best_test, measured["test/top1_error"])
+            measured["best_test/top1_error"] = self._best_test
+        if last:
+            predictions.write(self._directory.predictions, found, self._data.classes)
+        return values | measured
+
+    def _open_test(self, access: TestAccess) -> StoredSplit:
+        if self._test is None:
+            images = self._config.dataset.test_images(access)
+            self._test = store_plain(self._config.dataset, images, self._device)
+        return self._test
+
+    def _finish(self, values: dict[str, float]) -> Outcome:
+        if self._keep_checkpoint:
+            self.close()
+        self._writer.wait()
+        outcome = Outcome("finished", self._attempt, self._trainer.epoch, values)
+        self._directory.write_outcome(outcome)
+        if not self._keep_checkpoint:
+            self._directory.delete_checkpoints()
+        return outcome
+
+    def _diverge(self, values: dict[str, float]) -> Outcome:
+        self._writer.wait()
+        names = ", ".join(name for name, value in values.items() if not math.isfinite(value))
+        error = f"{names} is not a finite number at epoch {self._trainer.epoch}"
+        outcome = Outcome("diverged", self._attempt, self._trainer.epoch, {}, error, "diverged")
+        self._directory.write_outcome(outcome)
+        return outcome
+
+
+def describe_error(error: BaseException) -> str:
+    """An error as one line: our own message, or class and message of any other."""
+    text = str(error) if isinstance(error, CskdError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())

@@ -1,0 +1,107 @@
+"""The durable state of one run: its epochs, its outcome, its checkpoints and its predictions.
+
+``metrics.jsonl`` only grows. A line without an epoch begins an attempt and says after which epoch it goes on, so that
+readers know which earlier lines it replaces; a line of an attempt that another has followed is late and ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from trainables.durable import append_json_line, read_json_lines, write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+State = Literal["finished", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One finished epoch (1-based): its metrics, the attempt that trained it, and seconds of training and evaluation."""
+
+    epoch: int
+    attempt: int
+    metrics: dict[str, float]
+    epoch_seconds: float
+    time: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        state: ``finished`` after the last epoch, ``diverged`` on a NaN or infinite value, ``failed`` on an error.
+        epoch: Finished epochs.
+        metrics: Of the last epoch.
+        error: What failed, one line.
+        error_kind: Class of the error, by which a retry is decided.
+    """
+
+    state: State
+    attempt: int
+    epoch: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+    error_kind: str | None = None
+
+
+class RunDirectory:
+    """Reads and writes the files of one run below ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.predictions = path / "predictions.parquet"
+        self._metrics = path / "metrics.jsonl"
+        self._outcome = path / "outcome.json"
+
+    def begin_attempt(self, attempt: int, after_epoch: int) -> None:
+        """Notes that ``attempt`` goes on after ``after_epoch``; lines of later epochs no longer count."""
+        append_json_line(self._metrics, {"attempt": attempt, "after_epoch": after_epoch})
+
+    def append_epoch(self, row: EpochRow) -> None:
+        """Adds a finished epoch, durably."""
+        append_json_line(self._metrics, asdict(row))
+
+    def epochs(self) -> list[EpochRow]:
+        """The epochs that count, each once, in order."""
+        rows: dict[int, EpochRow] = {}
+        current = 0
+        for line in read_json_lines(self._metrics):
+            attempt = line["attempt"]
+            if attempt < current:
+                continue
+            current = attempt
+            if "after_epoch" in line:
+                rows = {epoch: row for epoch, row in rows.items() if epoch <= line["after_epoch"]}
+            else:
+                rows[line["epoch"]] = EpochRow(**line)
+        return [rows[epoch] for epoch in sorted(rows)]
+
+    def device_seconds(self) -> float:
+        """Seconds spent on all epochs, those trained twice included."""
+        return float(sum(line.get("epoch_seconds", 0.0) for line in read_json_lines(self._metrics)))
+
+    def epochs_trained(self) -> int:
+        """Epochs trained in all attempts, those trained twice counted twice."""
+        return sum("epoch" in line for line in read_json_lines(self._metrics))
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Writes how the run ended, atomically."""
+        write_atomic(self._outcome, json.dumps(asdict(outcome), indent=1).encode())
+
+    def outcome(self) -> Outcome | None:
+        """How the run ended; None while it has not, or when the file is damaged."""
+        try:
+            return Outcome(**json.loads(self._outcome.read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def delete_checkpoints(self) -> None:
+        """Removes the checkpoints, which a finished search trial no longer needs."""
+        for path in self.checkpoints.glob("*"):
+            path.unlink(missing_ok=True)

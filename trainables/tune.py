@@ -1,0 +1,138 @@
+"""The Ray Tune trainable: one epoch a step, actors reused across trials; the only file here that knows Ray."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from ray.tune import Trainable
+
+from trainables.run_directory import Outcome, RunDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from trainables.config import TrainConfig
+    from trainables.interfaces import TestAccess
+    from trainables.run_directory import EpochRow
+
+Result = TypeVar("Result")
+
+
+class Assignment(Protocol):
+    """What a worker is told to do."""
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first."""
+
+    @property
+    def config(self) -> TrainConfig:
+        """What is trained."""
+
+    @property
+    def directory(self) -> Path:
+        """Where the run's files are."""
+
+    @property
+    def access(self) -> TestAccess | None:
+        """Opens the test set; None leaves it closed."""
+
+    @property
+    def test_each_epoch(self) -> bool:
+        """Whether the test set is measured at each epoch."""
+
+
+class Advancing(Protocol):
+    """A run that goes on epoch by epoch."""
+
+    def advance(self) -> Outcome | EpochRow:
+        """Trains one epoch."""
+
+    def close(self) -> None:
+        """Ends the run early without losing what is done."""
+
+
+class StudyTrainable(Trainable):  # type: ignore[misc]
+    """Runs the assignment in its configuration; our own checkpoints and retries replace Ray's.
+
+    What goes wrong is written into the run's outcome before it is raised, so that the driver can tell a lost worker from
+    a wrong configuration.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Opens the first run of this worker."""
+        self._begin(config["assignment"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Opens the next run in the same process: nothing is imported or loaded again."""
+        self._close()
+        self._begin(new_config["assignment"])
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Trains one epoch."""
+        assert self._run is not None  # noqa: S101 - setup has opened it
+        reported = self._guarded(self._run.advance)
+        ended = isinstance(reported, Outcome)
+        if ended:
+            self._run = None
+        return {"metrics": reported.metrics, "epoch": reported.epoch, "done": ended}
+
+    def cleanup(self) -> None:
+        """Keeps what an unfinished run has done."""
+        self._close()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """Nothing: a run keeps its own checkpoints."""
+        del checkpoint_dir
+        return {}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing: a run finds its own checkpoints."""
+
+    def open_run(self, assignment: Assignment) -> Advancing:
+        """The run of an assignment; tests put a run without training here."""
+        from trainables.run import Run
+
+        return Run(
+            assignment.config,
+            assignment.directory,
+            attempt=assignment.attempt,
+            test_access=assignment.access,
+            test_each_epoch=assignment.test_each_epoch,
+            keep_checkpoint=assignment.access is not None,
+        )
+
+    def _begin(self, assignment: Assignment) -> None:
+        self._run: Advancing | None = None
+        self._assignment = assignment
+        self._run = self._guarded(lambda: self.open_run(assignment))
+
+    def _close(self) -> None:
+        if self._run is not None:
+            run, self._run = self._run, None
+            run.close()
+
+    def _guarded(self, work: Callable[[], Result]) -> Result:
+        try:
+            return work()
+        except Exception as error:
+            directory = RunDirectory(self._assignment.directory)
+            directory.write_outcome(failure(error, self._assignment.attempt))
+            raise
+
+
+def failure(error: Exception, attempt: int) -> Outcome:
+    """The outcome of a run that raised: what failed, and the kind of error by which a retry is decided."""
+    from trainables.run import describe_error
+
+    return Outcome("failed", attempt, 0, error=describe_error(error), error_kind=kind_of(error))
+
+
+def kind_of(error: Exception) -> str:
+    """``out_of_memory``, ``io``, or the error's class, which is not tried again."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return "out_of_memory"
+    return "io" if isinstance(error, OSError) else type(error).__name__
