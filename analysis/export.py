@@ -62,7 +62,7 @@ def _yaml(plain: Mapping[str, Any], header: Sequence[str]) -> str:
     import yaml
 
     comments = "".join(f"# {escape(line)}\n" for line in header)
-    document: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    document: str = yaml.safe_dump(plain, sort_keys=False)  # ASCII: PyYAML writes a bare NEL that it reads as a space
     return comments + document
 
 

@@ -77,7 +77,7 @@ def comparable(config: Mapping[str, Any]) -> str | None:
         *_differences(config["training"], _protocol(dataset)),
         *_differences(config["model"], _MODEL_DEFAULTS),
         *(["part of the data"] if any((config["dataset"].get("subset") or {}).values()) else []),
-        *([] if config["train_on"] == "full" else ["trained without the validation split"]),
+        *([] if config["train_on"] == "full" else ["validation split left out of training"]),
     ]
     return "; ".join(reasons) or None
 

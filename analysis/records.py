@@ -144,8 +144,7 @@ def _parquet(name: str, rows: list[dict[str, Any]]) -> bytes:
     marks = {"cskd.table": name, "cskd.schema": str(SCHEMA), "cskd.shape": _shape_digest(table)}
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(marks), sink, write_page_checksum=True, compression="zstd")
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
+    return bytes(sink.getvalue())
 
 
 def _refuse_duplicates(name: str, unique: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -176,18 +175,14 @@ def _free_type(column: str, values: Iterable[Any]) -> pa.DataType:
         return pa.float64()
     if len(kinds) == 1 and kinds <= {bool, int}:
         return pa.bool_() if bool in kinds else pa.int64()
-    return pa.float64() if kinds <= {int, float} else pa.string()
+    return pa.float64() if bool not in kinds and all(issubclass(k, int | float) for k in kinds) else pa.string()
 
 
 def _column(field: pa.Field, values: list[Any]) -> pa.Array:
+    """Values of a column; an undecodable byte of an error message arrives as a lone surrogate, which is escaped."""
     if field.type == pa.string():
-        values = [None if value is None else _encodable(str(value)) for value in values]
+        values = [None if value is None else str(value).encode("utf-8", "backslashreplace") for value in values]
     return pa.array(values, field.type)
-
-
-def _encodable(text: str) -> str:
-    """Text that UTF-8 can hold: an undecodable byte of an error message arrives as a lone surrogate."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _shape_digest(table: pa.Table) -> str:
@@ -196,11 +191,11 @@ def _shape_digest(table: pa.Table) -> str:
 
 def _read_table(path: Path, name: str) -> pa.Table:
     table = _parse(path)
-    marks = {key.decode(errors="replace"): value for key, value in (table.schema.metadata or {}).items()}
-    if marks.get("cskd.table") != name.encode():
+    marks = table.schema.metadata or {}
+    if marks.get(b"cskd.table") != name.encode():
         raise ResultsError(f"{path} is not a result file of cs-kd-study ({name}); point to a study's results folder")
-    _check_version(path, marks.get("cskd.schema", b"").decode(errors="replace"))
-    if marks.get("cskd.shape") != _shape_digest(table).encode():
+    _check_version(path, marks.get(b"cskd.schema", b"").decode(errors="replace"))
+    if marks.get(b"cskd.shape") != _shape_digest(table).encode():
         raise _damaged(path, "its columns or its length are not what was written")
     return table
 
@@ -208,7 +203,8 @@ def _read_table(path: Path, name: str) -> pa.Table:
 def _parse(path: Path) -> pa.Table:
     content = _content(path)
     try:
-        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        return table.select(table.column_names)  # decodes the names, which no checksum covers
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
         raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 

@@ -125,7 +125,7 @@ def difference_p(a: MeanStd, b: MeanStd) -> float | None:
 
     Example:
         >>> round(difference_p(MeanStd(0.2199, 0.0013, 3), MeanStd(0.2471, 0.0024, 3)), 5)
-        0.00028
+        0.00036
     """
     from scipy import stats
 

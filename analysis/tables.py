@@ -148,11 +148,14 @@ def best_config_table(best: BestConfig) -> Table:
     names = _telling_parameters(best)
     columns = (
         *("arm", "method", *(symbol(name).text for name in names), f"validation {unit}", f"test {unit}", "n"),
-        *("Δ to CE", "95 % interval", "p", "fewer errors %", f"optimism {unit}", f"paper {unit}"),
+        *("Δ to CE", "95 % interval", "p", "reduction %", "optimism", f"paper {unit}"),
     )
     rows = tuple(_row(arm, names, best.metric) for arm in best.arms)
+    kept = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
     title = f"{best.study}: best configuration on {best.dataset}, {best.model} ({best.metric})"
-    return Table(title, columns, rows, findings(best))
+    return Table(
+        title, tuple(columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows), findings(best)
+    )
 
 
 def _telling_parameters(best: BestConfig) -> list[str]:

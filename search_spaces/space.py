@@ -1,7 +1,7 @@
 """Search spaces: the words of a study file, the cells of a discrete space, the default of a method.
 
-The words are Optuna's: ``{low, high, log, step}`` or ``{choices}``. Numbers among choices that are evenly spaced become a
-stepped range, for a sampler must know that 1 < 4.
+The words are Optuna's: ``{low, high, log, step}`` or ``{choices}``. Numbers among choices that are evenly spaced become
+a stepped range, for a sampler must know that 1 < 4.
 """
 
 import importlib

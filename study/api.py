@@ -46,8 +46,7 @@ def launch(
     Raises:
         CskdError: Something the user can act on; see ``study.errors``.
     """
-    is_config = isinstance(source, study_config.StudyConfig)
-    config = source if is_config else study_config.load(source, overrides)
+    config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
     directory = study_directory.create(config, storage.expanduser().absolute())
     with study_directory.open_study(directory) as study:
         ending = run(study, console or Console(), action="launch", address=address, until=until, trainable=trainable)
@@ -72,7 +71,10 @@ def resume(
         trials: Search trials in total from now on; None leaves the number.
         allow_changed: Go on although the code is not the one that the study began with.
         action: For the provenance.
-        address: As for ``launch``; so are ``until``, ``console`` and ``trainable``.
+        address: Of Ray; see ``study.environment.ray_connection``.
+        until: ``search`` leaves the confirmation, and so the test set, for later.
+        console: Where progress is shown; standard output by default.
+        trainable: Ray's side of a trial, for tests.
 
     Raises:
         CskdError: Something the user can act on; see ``study.errors``.
@@ -107,6 +109,6 @@ def _allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
         return ["code"]
     began = launch_note["commit"] or launch_note["digests"]["code"]
     raise StudyDirectoryError(
-        f"{study.directory}: the code has changed since the study began ({began}), so its trials would not be comparable; "
-        "go back to that code, or give --allow-changed"
+        f"{study.directory}: the code has changed since the study began ({began}), so its trials would not be "
+        "comparable; go back to that code, or give --allow-changed"
     )

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from trainables.errors import CskdError
 
@@ -47,13 +46,12 @@ def say(text: str) -> None:
 @app.command()
 def presets() -> None:
     """List the studies that come with the package."""
-    from study import config, study_file
+    from study import config
 
-    for name, path in config.presets().items():
-        content = study_file.read(path)
-        say(
-            f"{name}: {content['method'] if isinstance(content['method'], str) else content['method']['name']} on {name.split('-')[0]}"
-        )
+    for name in config.presets():
+        study = config.load(name)
+        parts = (study.method.part_name(), study.dataset.part_name(), study.model.part_name())
+        say(f"{name}: {parts[0]} on {parts[1]} with {parts[2]}, {study.search.trials} trials")
 
 
 @app.command()
@@ -153,6 +151,7 @@ def train(
 @app.command()
 def status(directory: Directory, as_json: AsJson = False) -> None:
     """Show what a study is doing."""
+    from analysis.tables import to_text
     from study import status as study_status
     from study.directory import open_study
 
@@ -161,22 +160,13 @@ def status(directory: Directory, as_json: AsJson = False) -> None:
     if as_json:
         say(json.dumps(found, indent=1))
         return
-    say(f"{found['name']}: {found['state']}" + (f" (driver {found['driver']})" if found["driver"] else ""))
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("", "planned", "running", "done", "pruned", "failed"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for phase, counts in found["phases"].items():
-        table.add_row(phase, *(str(counts[key]) for key in ("planned", "RUNNING", "COMPLETE", "PRUNED", "FAIL")))
-    Console().print(table)
-    if found["best"]:
-        say(
-            f"best so far: trial {found['best']['trial']}, {found['objective']} {found['best']['value']:.4f} {found['best']['params']}"
-        )
+    say(to_text(study_status.table(found)))
 
 
 @app.command("list")
 def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     """List the studies of a storage folder."""
+    from analysis.tables import to_text
     from study import environment
     from study import status as study_status
     from study.directory import open_study, studies_in
@@ -188,10 +178,7 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     if as_json:
         say(json.dumps(found, indent=1))
         return
-    for item in found:
-        search = item["phases"]["search"]
-        best = f"best {item['best']['value']:.4f}" if item["best"] else "no result yet"
-        say(f"{item['name']}: {item['state']}, {search['COMPLETE']}/{search['planned']} trials, {best}")
+    say(to_text(study_status.summary(found)))
 
 
 @app.command()
@@ -220,13 +207,13 @@ def best(directory: Directory, as_json: AsJson = False) -> None:
     if as_json:
         say(json.dumps(best_config.winner_config(results), indent=1))
         return
-    say(tables.text(tables.best_config_table(best_config.collect(results))))
+    say(tables.to_text(tables.best_config_table(best_config.collect(results))))
 
 
 @app.command()
 def export(
     directory: Directory,
-    format: Annotated[Literal["yaml", "json", "args"], typer.Option(help="Format.")] = "yaml",
+    fmt: Annotated[Literal["yaml", "json", "args"], typer.Option("--format", help="Format.")] = "yaml",
     out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
 ) -> None:
     """Print the best configuration, to paste into a training script."""
@@ -236,7 +223,7 @@ def export(
 
     results = records.read(directory / "results")
     header = exports.header(best_config.collect(results))
-    text = exports.export(best_config.winner_config(results), format, header)
+    text = exports.export(best_config.winner_config(results), fmt, header)
     if out is None:
         say(text.rstrip("\n"))
     else:
@@ -285,11 +272,10 @@ def _finish(directory: Path, ending: Ending) -> None:
     if not ending.complete:
         raise _nothing_succeeded(directory)
     best(directory)
-    say(f"\nresults: {directory / 'results'}")
-    if (directory / "best_config.yaml").exists():
-        say(
-            f"best configuration: {directory / 'best_config.yaml'} (train it with: cskd train {directory / 'best_config.yaml'})"
-        )
+    say(f"results: {directory / 'results'}")
+    winner = directory / "best_config.yaml"
+    if winner.exists():
+        say(f"best configuration: {winner}; train it with: cskd train {winner}")
     else:
         say(f"the test set is closed; confirm with: cskd confirm {directory}")
 

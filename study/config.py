@@ -209,7 +209,7 @@ class StudyConfig(Options):
 
     def _train_config(self, method: Any, training: Mapping[str, Any], seed: int) -> TrainConfig:
         merged = self.training.model_dump() | dict(training)
-        return TrainConfig(dataset=self.dataset, model=self.model, method=method, training=merged, seed=seed)  # type: ignore[arg-type]
+        return TrainConfig(dataset=self.dataset, model=self.model, method=method, training=merged, seed=seed)
 
     def _method_with(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return self.method.model_dump(mode="json") | dict(options)

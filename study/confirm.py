@@ -1,4 +1,4 @@
-"""Confirmation: finalists and controls with fresh seeds on the full training set; the one place that opens the test set."""
+"""Confirmation: finalists and controls with fresh seeds; the one place that opens the test set."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
 
 
 class ConfirmPhase(Phase):
-    """Runs of finalists and controls with the study's confirmation seeds; waits until search and controls have ended."""
+    """Runs of finalists and controls with the confirmation seeds; waits until search and controls have ended."""
 
     name: store.Phase = "confirm"
 

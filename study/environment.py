@@ -18,7 +18,7 @@ LOCAL = "local"
 
 
 def storage_folder(given: Path | None) -> Path:
-    """The folder that holds study directories: the flag, else ``CSKD_STORAGE``, else ``runs`` in the working directory."""
+    """The folder of study directories: the flag, else ``CSKD_STORAGE``, else ``runs`` in the working directory."""
     return (given or Path(os.environ.get("CSKD_STORAGE") or "runs")).expanduser().absolute()
 
 
@@ -48,14 +48,18 @@ class Cluster:
     cpus: float
     gpus: float
 
+    def __str__(self) -> str:
+        return f"{self.cpus:g} CPUs, {self.gpus:g} GPUs"
+
 
 @contextlib.contextmanager
 def ray_connection(address: str | None) -> Iterator[Cluster]:
     """Connects to Ray and disconnects at the end.
 
     Args:
-        address: ``local`` starts a Ray of our own that ends with this process; ``ray://host:port`` or ``host:port`` joins a
-            running cluster. None takes ``RAY_ADDRESS``, else ``local``. A cluster that happens to run here is never joined.
+        address: ``local`` starts a Ray of our own that ends with this process; ``ray://host:port`` or ``host:port``
+            joins a running cluster. None takes ``RAY_ADDRESS``, else ``local``. A cluster that happens to run here is
+            never joined.
 
     Raises:
         UsageError: The address is ``auto``.
@@ -102,12 +106,12 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    # Ray's socket paths end at 107 bytes, so this is short, whatever TMPDIR is; a folder whose owner was killed is removed.
+    # Ray's socket paths end at 107 bytes, so this is short, whatever TMPDIR is; what a killed owner left is removed.
     for old in Path("/tmp").glob("cskd-ray-*"):  # noqa: S108
         owner = old.name.split("-")[2]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists() and os.access(old, os.W_OK):
             shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"cskd-ray-{os.getpid()}-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix=f"cskd-ray-{os.getpid()}-", dir="/tmp"))
     try:
         yield folder
     finally:

@@ -140,7 +140,7 @@ def _write_best(study: Study, results: records.Results) -> None:
     best = best_config.collect(results)
     table = tables.best_config_table(best)
     report = study.directory / "report"
-    write_atomic(report / "best_config.md", tables.markdown(table).encode())
-    write_atomic(report / "best_config.csv", tables.csv(table).encode())
+    write_atomic(report / "best_config.md", tables.to_markdown(table).encode())
+    write_atomic(report / "best_config.csv", tables.to_csv(table).encode())
     text = export.export(best_config.winner_config(results), "yaml", export.header(best))
     write_atomic(study.directory / "best_config.yaml", text.encode())

@@ -64,9 +64,8 @@ def share_of(config: StudyConfig, cluster: Cluster) -> Share:
     by_gpu = int(cluster.gpus / gpus) if gpus else None
     cpus = wanted.cpus_per_trial or (max(1.0, cluster.cpus // by_gpu) if by_gpu else float(config.training.threads))
     if cpus > cluster.cpus:
-        raise UsageError(
-            f"a trial asks for {cpus:g} CPUs, but the cluster has {cluster.cpus:g}; lower training.threads or resources.cpus_per_trial"
-        )
+        asked = f"a trial asks for {cpus:g} CPUs, but the cluster has {cluster.cpus:g}"
+        raise UsageError(f"{asked}; lower training.threads or resources.cpus_per_trial")
     fits = int(cluster.cpus / cpus) if by_gpu is None else min(by_gpu, int(cluster.cpus / cpus))
     return Share(cpus, gpus, min(fits, wanted.max_concurrent or fits))
 
@@ -103,9 +102,7 @@ def run(
         if _has_work(study, phases):
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
                 share = share_of(study.config, cluster)
-                progress.note(
-                    f"{study.config.name}: {share.concurrent} trials at once on {cluster.cpus:g} CPUs, {cluster.gpus:g} GPUs"
-                )
+                progress.note(f"{study.config.name}: {share.concurrent} trials at once on {cluster}")
                 dispatcher = _dispatcher(study, phases, share, signals, progress)
                 dispatcher.recover()
                 _fit(study, dispatcher, share, signals, trainable)

@@ -1,7 +1,7 @@
 """Suggests the next point of a search: a fresh sampler on an ordered copy of the trials.
 
-Suggestion n is a function of (seed, n) and of the trials as they stand, so a study that is reopened neither repeats itself
-nor depends on who asked.
+Suggestion n is a function of (seed, n) and of the trials as they stand, so a study that is reopened neither repeats
+itself nor depends on who asked.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def suggest(
 ) -> dict[str, Any] | None:
     """The point of trial ``number``.
 
-    On a discrete space no point is suggested twice, whatever became of the first: the sampler is asked again with another
-    draw a few times, then a free cell is drawn.
+    On a discrete space no point is suggested twice, whatever became of the first: the sampler is asked again with
+    another draw a few times, then a free cell is drawn.
 
     Args:
         space: What varies.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
+from trainables.tune import METRICS_PREFIX
+
 if TYPE_CHECKING:
     from study.config import StudyConfig
-
-METRICS_PREFIX = "metrics/"  # Ray flattens what a trainable reports under "metrics"
 
 
 class SearchOnlyHalving(AsyncHyperBandScheduler):  # type: ignore[misc]

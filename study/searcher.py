@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune.search import Searcher
 
-from study.scheduler import METRICS_PREFIX
+from trainables.tune import METRICS_PREFIX
 
 if TYPE_CHECKING:
     from study.dispatcher import Dispatcher

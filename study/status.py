@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from analysis.tables import Table
+from search_spaces.symbols import symbol
 from study import lease
 from study.confirm import ranked
 from study.results import phases_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from study import store
     from study.directory import Study
 
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
@@ -33,7 +38,7 @@ def describe(study: Study) -> dict[str, Any]:
     }
 
 
-def _state(phases: dict[str, dict[str, int]], *, held: bool) -> str:
+def _state(phases: Mapping[store.Phase, dict[str, int]], *, held: bool) -> str:
     if held:
         return "running"
     ended = all(counts["RUNNING"] == 0 for counts in phases.values())
@@ -43,3 +48,34 @@ def _state(phases: dict[str, dict[str, int]], *, held: bool) -> str:
     if phases["search"]["FAIL"] and not phases["search"]["COMPLETE"] and ended:
         return "failed"
     return "interrupted"
+
+
+def table(found: dict[str, Any]) -> Table:
+    """``describe`` as a table for people."""
+    columns = ("phase", "planned", "running", "done", "pruned", "failed")
+    keys = ("planned", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
+    rows = tuple((name, *(counts[key] for key in keys)) for name, counts in found["phases"].items())
+    driver = f" (driver {found['driver']})" if found["driver"] else ""
+    return Table(f"{found['name']}: {found['state']}{driver}", columns, rows, (_best(found),))
+
+
+def summary(found: list[dict[str, Any]]) -> Table:
+    """Several studies, one line each."""
+    rows = []
+    for item in found:
+        search = item["phases"]["search"]
+        value = item["best"]["value"] if item["best"] else None
+        rows.append(
+            (item["name"], item["state"], f"{search['COMPLETE']}/{search['planned']}", item["objective"], value)
+        )
+    return Table(f"{len(found)} studies", ("study", "state", "trials", "objective", "best"), tuple(rows))
+
+
+def _best(found: dict[str, Any]) -> str:
+    best = found["best"]
+    if best is None:
+        return "no trial has completed yet"
+    point = ", ".join(
+        f"{symbol(name).text} {x:.4g}" if isinstance(x, float) else f"{name} {x}" for name, x in best["params"].items()
+    )
+    return f"best so far: trial {best['trial']}, {found['objective']} {best['value']:.4f} ({point})"

@@ -1,7 +1,8 @@
 """The truth of a study: an Optuna storage that only the driver writes.
 
-Search trials, controls and confirmations live in three sibling Optuna studies, because trials with other parameters would
-take the search's parameters out of the sampler's space. Epochs live in the run directories (``trainables.run_directory``).
+Search trials, controls and confirmations live in three sibling Optuna studies, because trials with other parameters
+would take the search's parameters out of the sampler's space. Epochs live in the run directories
+(``trainables.run_directory``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from study.errors import ServiceError
 Phase = Literal["controls", "search", "confirm"]
 PHASES: tuple[Phase, ...] = ("controls", "search", "confirm")
 LOCK_SECONDS = 60
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Store:
@@ -60,7 +63,7 @@ class Store:
             trial_id=-1,
             state=TrialState.RUNNING,
             value=None,
-            datetime_start=datetime.now(),  # noqa: DTZ005 - Optuna stores local times without a zone
+            datetime_start=datetime.now(),
             datetime_complete=None,
             params=dict(parameters),
             distributions=dict(distributions),

@@ -1,7 +1,7 @@
 """Reads study files: the one door to YAML, which is stricter here than YAML is.
 
-Refused: duplicate keys, anchors and aliases (a few lines of them can expand to millions of leaves), Python objects, deep
-nesting, large files, anything that is not UTF-8.
+Refused: duplicate keys, aliases (a few lines of them can expand to millions of leaves), Python objects, deep nesting,
+large files, anything that is not UTF-8.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _StrictLoader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.events.AliasEvent):  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.events.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed", problem_mark=event.start_mark)
         self.depth += 1

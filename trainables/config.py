@@ -24,7 +24,7 @@ def part_from(package: str, value: Any) -> Any:
     options = {"name": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
     name = options.pop("name", None)
     if not isinstance(name, str):
-        raise ValueError(f"give the name of one of: {', '.join(registry.available(package))}")  # noqa: TRY004
+        raise ValueError(f"give the name of one of: {', '.join(registry.available(package))}")
     try:
         return registry.load(package, name).model_validate(options)
     except ConfigError as error:

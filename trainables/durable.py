@@ -1,5 +1,6 @@
 """Files that survive a kill at any moment: atomic replacement, durable append, checksums (standard library only)."""
 
+import errno
 import hashlib
 import json
 import os
@@ -41,6 +42,9 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
     """Appends one JSON line and syncs it; a line that a kill cut off before is closed first.
 
     The write is a single ``write`` to a file opened for appending, so that lines of several processes do not mix.
+
+    Raises:
+        OSError: The disk is full or the directory not writable; readers then skip what was written of the line.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(record, allow_nan=True, separators=(",", ":")).encode() + b"\n"
@@ -49,7 +53,8 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
-        os.write(descriptor, line)
+        if os.write(descriptor, line) < len(line):  # what a full disk says first
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

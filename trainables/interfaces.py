@@ -1,7 +1,7 @@
 """What a method, a model and a data set are; every part in its own file implements one of these.
 
-A part is a frozen pydantic model: its fields are its options in a study file. Parts must be importable without torch, for
-study files are checked before torch is loaded; tensors are used through their own methods, and whatever needs torch
+A part is a frozen pydantic model: its fields are its options in a study file. Parts must be importable without torch,
+for study files are checked before torch is loaded; tensors are used through their own methods, and whatever needs torch
 itself (layers, transforms) is imported inside the function that builds it.
 """
 
@@ -121,8 +121,8 @@ class Method(Part, ABC):
 class Model(Part, ABC):
     """A network architecture.
 
-    What ``build`` returns has ``features(images) -> [n, width]`` (pooled penultimate features) and ``classifier``, the last
-    layer; calling it gives the logits.
+    What ``build`` returns has ``features(images) -> [n, width]`` (pooled penultimate features) and ``classifier``, the
+    last layer; calling it gives the logits.
     """
 
     @abstractmethod
@@ -133,10 +133,8 @@ class Model(Part, ABC):
 # --- data sets -------------------------------------------------------------------------------------------------------
 
 
-class TestAccess(Protocol):
+class TestAccess(Protocol):  # no pytest class: it has no test methods
     """Permission to read test data; recording it in the ledger comes before the data."""
-
-    __test__ = False
 
     def record(self, dataset: str, images: int) -> None:
         """Writes the reading into the ledger, durably."""

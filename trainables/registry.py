@@ -57,7 +57,7 @@ def _load_own(package: str, path: str) -> type[Part]:
     module_name, _, class_name = path.partition(":")
     try:
         part = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # a user's module may raise anything
         raise ConfigError(f"{package.removesuffix('s')} {path!r} cannot be imported: {error}") from error
     if not (isinstance(part, type) and issubclass(part, Part)):
         raise ConfigError(f"{path!r} is not a part; derive it from trainables.interfaces")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from trainables.durable import append_json_line, read_json_lines, write_atomic
 
@@ -20,7 +20,7 @@ State = Literal["finished", "diverged", "failed"]
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One finished epoch (1-based): its metrics, the attempt that trained it, and seconds of training and evaluation."""
+    """One finished epoch (1-based): its metrics, the attempt that trained it, seconds of training and evaluation."""
 
     epoch: int
     attempt: int

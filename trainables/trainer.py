@@ -48,7 +48,7 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
 
 
 class Network:
-    """The model as a method sees it: student with gradient, teacher without, both in train mode (paper, algorithm 1)."""
+    """The model as a method sees it: student with gradient, teacher without, both in train mode (algorithm 1)."""
 
     def __init__(self, model: nn.Module, device: torch.device, precision: torch.dtype) -> None:
         self.model = model
@@ -121,8 +121,8 @@ class Trainer:
         """Trains one epoch.
 
         Returns:
-            Averages over the anchors: ``train/loss``, ``train/<term>`` for each unweighted loss term and, where the method
-            has clean labels, ``train/top1_error``. NaN or infinite values mean that training diverged.
+            Averages over the anchors: ``train/loss``, ``train/<term>`` for each unweighted loss term and, where the
+            method has clean labels, ``train/top1_error``. NaN or infinite values mean that training diverged.
         """
         self.model.train()
         for group in self._optimizer.param_groups:
@@ -158,7 +158,7 @@ class Trainer:
         self.model.eval()
         outputs = [
             self._network.student(split.store.plain(index))
-            for index in torch.arange(len(split.images.labels), device=self._device).split(EVALUATION_BATCH)
+            for index in torch.split(torch.arange(len(split.images.labels), device=self._device), EVALUATION_BATCH)
         ]
         logits, features = (torch.cat(parts).float().cpu().numpy() for parts in zip(*outputs, strict=True))
         return Predictions(logits, features, split.images.labels)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+METRICS_PREFIX = "metrics/"  # Ray flattens the mapping that a step reports under "metrics"
+
 
 class Assignment(Protocol):
     """What a worker is told to do."""
@@ -56,9 +58,12 @@ class Advancing(Protocol):
 class StudyTrainable(Trainable):  # type: ignore[misc]
     """Runs the assignment in its configuration; our own checkpoints and retries replace Ray's.
 
-    What goes wrong is written into the run's outcome before it is raised, so that the driver can tell a lost worker from
-    a wrong configuration.
+    What goes wrong is written into the run's outcome before it is raised, so that the driver can tell a lost worker
+    from a wrong configuration.
     """
+
+    _run: Advancing | None
+    _assignment: Assignment
 
     def setup(self, config: dict[str, Any]) -> None:
         """Opens the first run of this worker."""
@@ -105,7 +110,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         )
 
     def _begin(self, assignment: Assignment) -> None:
-        self._run: Advancing | None = None
+        self._run = None
         self._assignment = assignment
         self._run = self._guarded(lambda: self.open_run(assignment))
 

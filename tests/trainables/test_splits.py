@@ -59,7 +59,7 @@ def test_every_image_of_a_class_is_drawn_sometimes():
 
 @pytest.mark.parametrize(
     ("labels", "validation"),
-    [([0, 0, 0, 1, 1], {"fraction": 0.1}), ([0] * 9 + [1] * 4, {"per_class": 3}), ([0, 0, 0], {"fraction": 0.5})],
+    [([0, 0, 0, 1, 1], {"fraction": 0.1}), ([0] * 9 + [1] * 4, {"per_class": 3}), ([0, 0, 0, 0], {"fraction": 0.5})],
 )
 def test_a_class_without_pairs_is_refused_by_name(labels, validation):
     with pytest.raises(DataError, match="'class1' has"):

@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_data_sets_models_and_transforms_work_in_a_fresh_process():
     script = """
 import torch

@@ -24,7 +24,7 @@ class Cifar100(Dataset):
     """50,000 training and 10,000 test images of 100 classes, 32x32 (Krizhevsky 2009).
 
     ``root`` is the folder that holds ``cifar-100-python``, that folder itself, the archive ``cifar-100-python.tar.gz``,
-    or the archive's folder. What is missing is downloaded; files are checked against their published MD5 at each reading.
+    or the archive's folder. What is missing is downloaded; files are checked against their published MD5 each time.
 
     The normalisation constants are those of the paper's released code, which are CIFAR-10's.
     """

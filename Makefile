@@ -1,0 +1,42 @@
+# Each target does the whole set-up on a fresh machine: .venv with the pinned versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+# One thread a process: trials and tests run side by side, and results do not depend on the number of cores.
+export OMP_NUM_THREADS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test check long bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+# A complete study on real digits; ends with the best-config table.
+demo: setup
+	@rm -rf runs/digits
+	$(BIN)/cskd launch digits --storage runs
+
+test: check
+	$(BIN)/python -m pytest -m 'not long'
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q --doctest-modules study trainables search_spaces analysis
+
+# Minutes of kills and a real study; not part of the gate.
+long: setup
+	$(BIN)/python -m pytest -m long
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs

@@ -1,0 +1,177 @@
+"""A study as the runner would leave it: eight search trials, two controls, three finalists, three fresh seeds."""
+
+import copy
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import records
+
+EPOCHS = 20
+
+
+def noise(*key: object) -> float:
+    """A number in [-0.5, 0.5) that depends on nothing but the key."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48 - 0.5
+
+
+def config(method: dict[str, Any], *, seed: int = 0, train_on: str = "train", epochs: int = 200) -> dict[str, Any]:
+    return {
+        "dataset": {
+            "name": "cifar100",
+            "root": None,
+            "validation": {"per_class": 50, "fraction": None, "seed": 0},
+            "subset": {"classes": None, "train_per_class": None},
+        },
+        "model": {"name": "preact_resnet18", "width": 64, "input_size": 32},
+        "method": method,
+        "training": {
+            "epochs": epochs,
+            "batch_size": 128,
+            "lr": 0.1,
+            "momentum": 0.9,
+            "weight_decay": 1e-4,
+            "milestones": [0.5, 0.75],
+        },
+        "train_on": train_on,
+        "seed": seed,
+    }
+
+
+def cs_kd(temperature: float, lambda_cls: float, lambda_e: float = 0.0) -> dict[str, Any]:
+    return {"name": "cs_kd", "temperature": temperature, "lambda_cls": lambda_cls, "lambda_e": lambda_e}
+
+
+def row(phase: str, trial: int, state: str = "COMPLETE", **more: Any) -> dict[str, Any]:
+    return {
+        "study": "cifar100-cs_kd",
+        "phase": phase,
+        "trial": trial,
+        "state": state,
+        "dataset": "cifar100",
+        "model": "preact_resnet18",
+        "method": "cs_kd",
+        "seed": 100 + trial,
+        "epochs": 200,
+        "duration_seconds": 12.5,
+        "device_seconds": 11.0,
+        "attempts": 1,
+        "mlflow_run_id": None,
+        "error": None,
+        **more,
+    }
+
+
+POINTS = [(0.7, 0.3), (1.0, 1.0), (4.0, 2.0), (2.5, 0.5), (4.0, 1.0), (12.0, 6.0), (3.9, 1.1), (4.1, 0.9)]
+ERRORS = [0.262, 0.251, 0.2381, 0.2442, 0.2295, None, 0.2320, 0.2295]
+NLL = [1.1, 1.0, 0.98, 0.97, 0.93, None, 0.94, 0.91]
+ARMS = {
+    "search/7": ("finalist", cs_kd(4.1, 0.9), 0.2295, 0.2230),
+    "search/4": ("finalist", cs_kd(4.0, 1.0), 0.2295, 0.2225),
+    "search/6": ("finalist", cs_kd(3.9, 1.1), 0.2320, 0.2241),
+    "controls/0": ("control", {"name": "cross_entropy"}, 0.2534, 0.2466),
+    "controls/1": ("control", cs_kd(4.0, 1.0, 0.5), None, 0.2210),
+}
+
+
+def make_study() -> dict[str, Any]:
+    """The arguments of ``records.write`` beside the directory."""
+    trials = [
+        row(
+            "search",
+            number,
+            "PRUNED" if ERRORS[number] is None else "COMPLETE",
+            **{"params/temperature": temperature, "params/lambda_cls": weight},
+            **{"validation/top1_error": ERRORS[number], "validation/nll": NLL[number]},
+        )
+        for number, (temperature, weight) in enumerate(POINTS)
+    ]
+    trials += [
+        row("controls", 0, method="cross_entropy", **{"validation/top1_error": 0.2534}),
+        row("controls", 1, **{"validation/top1_error": 0.2301, "params/lambda_e": 0.5}),
+    ]
+    epochs = [
+        {
+            "study": "cifar100-cs_kd",
+            "phase": "search",
+            "trial": number,
+            "epoch": epoch,
+            "attempt": 1,
+            "epoch_seconds": 0.5,
+            "validation/top1_error": 0.25 + 0.7 / epoch + 0.01 * noise(number, epoch),
+            "train/cross_entropy": 4.0 / epoch,
+        }
+        for number in range(len(POINTS))
+        for epoch in range(EPOCHS, 0, -1)
+    ]
+    confirmations = [
+        row(
+            "confirm",
+            trial,
+            seed=seed,
+            arm=name,
+            trained_on="full",
+            **{"test/top1_error": mean + 0.002 * noise("seed", seed) + 0.001 * noise(name, seed), "test/nll": 0.9},
+        )
+        for trial, (name, (_, _, _, mean), seed) in enumerate(
+            (name, arm, seed) for name, arm in ARMS.items() for seed in (11, 12, 13)
+        )
+    ]
+    arms = {
+        name: {
+            "role": role,
+            "phase": name.partition("/")[0],
+            "trial": int(name.partition("/")[2]),
+            "config": config(method, seed=100),
+            "search_value": value,
+        }
+        for name, (role, method, value, _) in ARMS.items()
+    }
+    study = {
+        "name": "cifar100-cs_kd",
+        "config": config(cs_kd(4.0, 1.0)) | {"name": "cifar100-cs_kd"},
+        "distributions": {
+            "temperature": {"low": 0.5, "high": 16.0, "log": True},
+            "lambda_cls": {"low": 0.1, "high": 8.0, "log": True},
+        },
+        "objectives": ["validation/top1_error"],
+        "digests": {"split": "0123456789abcdef"},
+        "ledger": [],
+        "finalists": ["search/7", "search/4", "search/6"],
+        "baseline": "controls/0",
+        "arms": arms,
+        "states": {"COMPLETE": 9, "PRUNED": 1},
+    }
+    return {"trials": trials, "epochs": epochs, "confirmations": confirmations, "study": study}
+
+
+@pytest.fixture(scope="session")
+def _content() -> dict[str, Any]:
+    return make_study()
+
+
+@pytest.fixture
+def content(_content: dict[str, Any]) -> dict[str, Any]:
+    """What the study's files are written from; a test may change it."""
+    return copy.deepcopy(_content)
+
+
+@pytest.fixture
+def unconfirmed(content: dict[str, Any]) -> dict[str, Any]:
+    """The same study between its search and its confirmation."""
+    content["study"] |= {"arms": {}, "finalists": [], "baseline": None}
+    return content | {"confirmations": []}
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Any:
+    """Writes a content and reads it back."""
+
+    def write_and_read(content: dict[str, Any]) -> records.Results:
+        records.write(tmp_path / "results", **content)
+        return records.read(tmp_path / "results")
+
+    return write_and_read

@@ -1,0 +1,100 @@
+import csv
+import io
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from analysis.best_config import collect
+from analysis.tables import Table, best_config_table, escape, to_csv, to_markdown, to_text
+
+SMALL = Table("title", ("arm", "method", "value"), (("a", "cs_kd", 0.5), ("bb", None, 12)), ("A note.",))
+hostile = st.text(st.characters(), max_size=120)
+
+
+def display_width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def test_text() -> None:
+    assert to_text(SMALL) == (
+        "title\n\narm  method  value\n───  ──────  ─────\na    cs_kd     0.5\nbb   –          12\n\nA note.\n"
+    )
+
+
+def test_markdown() -> None:
+    assert to_markdown(SMALL) == (
+        "**title**\n\n| arm | method | value |\n| --- | --- | --- |\n"
+        "| a | cs_kd | 0.5 |\n| bb | – | 12 |\n\n* A note.\n"
+    )
+
+
+def test_csv_keeps_numbers_exact() -> None:
+    assert to_csv(SMALL) == "arm,method,value\na,cs_kd,0.5\nbb,,12\n"
+    numbers = Table("", ("x",), ((0.1 + 0.2,), (-1e-300,), (-3,)))
+    assert [float(line) for line in to_csv(numbers).split()[1:]] == [0.1 + 0.2, -1e-300, -3]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_csv_runs_no_formula(start: str) -> None:
+    cell = next(csv.reader(io.StringIO(to_csv(Table("", (f"{start}cmd()",), ())))))[0]
+    assert cell == "'" + escape(f"{start}cmd()")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(hostile, min_size=3, max_size=3), hostile, hostile)
+@example(["=1+1", "a\nb", "\u202e"], "\u4e2d" * 90, "\x1b[31m")
+def test_hostile_text_breaks_no_table(cells: list[str], title: str, note: str) -> None:
+    table = Table(title, ("arm", "x" * 30, "y" * 30), ((*cells[:1], 1.5, cells[1]), ("b", cells[2], None)), (note,))
+    text, sheet, page = to_text(table), to_csv(table), to_markdown(table)
+    assert all(display_width(line) <= 80 for line in text.split("\n"))
+    for rendered in (text, sheet, page):
+        assert not any(unicodedata.category(c)[0] == "C" for c in rendered.replace("\n", ""))
+    rows = list(csv.reader(io.StringIO(sheet)))
+    assert [len(row) for row in rows] == [3, 3, 3]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+    assert rows[1][0].removeprefix("'") == escape(cells[0]).removeprefix("'")
+    bars = [
+        line.replace("\\\\", "").replace("\\|", "").count("|") for line in page.split("\n") if line.startswith("| ")
+    ]
+    assert bars == [4, 4, 4, 4]
+
+
+def test_the_best_config_table(load: Any, content: dict[str, Any]) -> None:
+    text = to_text(best_config_table(collect(load(content))))
+    lines = text.split("\n")
+    assert max(map(display_width, lines)) <= 80
+    assert lines[3].split() == ["arm", "method", "T", "λ_cls", "λ_E", "validation", "%", "test", "%", "n"]
+    assert lines[5].split() == ["search/7", "cs_kd", "4.1", "0.9", "0", "22.95", "22.32", "±", "0.05", "3"]
+    assert lines[8].split() == ["controls/0", "cross_entropy", "–", "–", "–", "25.34", "24.68", "±", "0.05", "3"]
+    assert lines[11].startswith("arm         Δ to CE   95 % interval  p       reduction %  optimism       paper %")
+    assert lines[13].split()[:5] == ["search/7", "−2.36", "−2.38", "to", "−2.33"]
+    assert lines[13].endswith("9.6     −0.63  21.99 ± 0.13")
+    plain = " ".join(text.split())
+    assert "sample standard deviation over fresh seeds, n=3" in plain
+    assert "The winner, search/7, was chosen on validation before the test set was opened." in plain
+    assert "Better test mean: search/4, controls/1. The winner stays" in plain
+    assert "search/7 against controls/0: distinguishable from zero (95 %, n=3)." in plain
+    assert "search/7 differs from it (+0.33, Welch's t-test, p = 0.034)" in plain
+    assert "not comparable" not in plain
+
+
+def test_the_best_config_table_before_confirmation(load: Any, unconfirmed: dict[str, Any]) -> None:
+    table = best_config_table(collect(load(unconfirmed)))
+    assert table.columns == ("arm", "method", "T", "λ_cls", "validation %", "paper %")
+    assert table.rows == (("search/7", "cs_kd", 4.1, 0.9, "22.95", "21.99 ± 0.13"),)
+    assert table.notes[0].startswith("Not confirmed yet: the value of search/7 is a search value, optimistic")
+
+
+def test_a_parameter_that_is_the_same_everywhere_is_left_out(load: Any, content: dict[str, Any]) -> None:
+    del content["study"]["arms"]["controls/1"]
+    assert "λ_E" not in best_config_table(collect(load(content))).columns
+
+
+def test_values_in_nats_are_no_percent(load: Any, content: dict[str, Any]) -> None:
+    content["study"]["objectives"] = ["validation/nll"]
+    table = best_config_table(collect(load(content)))
+    assert {"validation nats", "test nats"} <= set(table.columns)
+    assert "0.9000 ± 0.0000" in table.rows[0]

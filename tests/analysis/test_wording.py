@@ -1,0 +1,69 @@
+from typing import Any
+
+import pytest
+
+from analysis.best_config import collect
+from analysis.wording import findings, probability, signed, spread
+
+
+def notes(load: Any, content: dict[str, Any]) -> str:
+    return "\n".join(findings(collect(load(content))))
+
+
+def test_numbers() -> None:
+    assert spread(0.21994, 0.001349, "test/top1_error") == "21.99 ± 0.13"
+    assert spread(None, None, "test/nll") is None
+    assert signed(0.0063, "validation/ece") == "+0.63"
+    assert signed(-1e-9, "validation/ece") == "+0.00"
+    assert signed(None, "test/nll") is None
+    assert probability(0.0005) == "<0.001"
+    assert probability(None) is None
+
+
+def test_an_interval_around_zero_distinguishes_nothing(load: Any, content: dict[str, Any]) -> None:
+    for row, value in zip(content["confirmations"][:3], [0.24, 0.25, 0.26], strict=True):
+        row["test/top1_error"] = value
+    assert "search/7 against controls/0: not distinguishable from zero (95 %, n=3)." in notes(load, content)
+
+
+def test_one_seed_says_nothing_about_chance(load: Any, content: dict[str, Any]) -> None:
+    content["confirmations"] = [row for row in content["confirmations"] if row["seed"] == 11]
+    text = notes(load, content)
+    assert "one pair of seeds says nothing about chance" in text
+    assert "n=1;" in text
+    assert "Welch" not in text
+
+
+def test_why_the_paper_is_not_comparable(load: Any, content: dict[str, Any]) -> None:
+    for arm in content["study"]["arms"].values():
+        arm["config"]["training"]["epochs"] = 20
+    lines = notes(load, content).split("\n")
+    expected = "Paper, cs_kd: 21.99 ± 0.13 (n=3, table 1); not comparable: epochs 20 instead of 200."
+    assert lines.count(expected) == 1
+    assert not any("its code prints the best" in line for line in lines)
+
+
+def test_a_published_value_without_spread(load: Any, content: dict[str, Any]) -> None:
+    for arm in content["study"]["arms"].values():
+        arm["config"]["dataset"]["name"] = "imagenet"
+        arm["config"]["model"] = {"name": "resnet50"}
+        arm["config"]["training"] |= {"epochs": 90, "batch_size": 256}
+    assert "Paper, cs_kd: 23.60 (number of seeds not printed, table 5)." in notes(load, content)
+
+
+def test_failures_and_best_test_epochs_are_told(load: Any, content: dict[str, Any]) -> None:
+    content["confirmations"][0] |= {"state": "FAIL", "test/top1_error": None}
+    for row in content["confirmations"][1:3]:
+        row["best_test/top1_error"] = 0.22
+    text = notes(load, content)
+    assert "search/7: 1 confirmation run(s) failed and are not in the mean." in text
+    assert "search/7: best test epoch 22.00 ± 0.00; optimistic, the epoch was chosen on the test set." in text
+    assert "n=2 or 3;" in text
+
+
+@pytest.mark.parametrize(("worst", "better"), [(False, True), (True, False)])
+def test_better_follows_the_goal(load: Any, content: dict[str, Any], *, worst: bool, better: bool) -> None:
+    content["study"]["objectives"] = ["validation/recall_at_1"]
+    for row in content["confirmations"]:
+        row["test/recall_at_1"] = 0.7 if (row["arm"] == "search/7") == worst else 0.6
+    assert ("Better test mean" in notes(load, content)) == better

@@ -1,0 +1,122 @@
+"""A run without training: its values are a pure function of configuration, seed and epoch; faults are asked for by name."""
+
+import json
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+from trainables.durable import digest_of, write_atomic
+from trainables.run_directory import EpochRow, Outcome, RunDirectory
+from trainables.tune import StudyTrainable
+
+
+def value(config, epoch: int) -> float:
+    """An error in (0, 1) that falls with the epochs, with its best at T = 4 and lambda_cls = 1."""
+    method = config.method
+    noise = int(digest_of([config.digest(), epoch]), 16) / 16**16
+    if method.part_name() != "cs_kd":
+        return 0.6 + 0.05 * noise
+    distance = abs(math.log(method.temperature / 4)) + abs(math.log(max(method.lambda_cls, 1e-3)))
+    return min(0.99, 0.1 + 0.1 * distance + 0.02 * noise + 0.3 / epoch)
+
+
+class ToyRun:
+    """Goes through the motions of ``trainables.run.Run`` with a checkpoint at every epoch."""
+
+    def __init__(self, assignment) -> None:
+        self.assignment = assignment
+        self.directory = RunDirectory(assignment.directory)
+        saved = self.directory.checkpoints / "epoch.json"
+        self.epoch = json.loads(saved.read_bytes())["epoch"] if saved.exists() else 0
+        self.directory.begin_attempt(assignment.attempt, self.epoch)
+        faults = json.loads(os.environ.get("TOY_FAULTS", "{}"))
+        self.fault = faults.get(f"{assignment.phase}/{assignment.number}", {})
+
+    def advance(self):
+        config = self.assignment.config
+        if self.epoch < config.training.epochs:
+            time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
+            self.epoch += 1
+            self._misbehave()
+            metrics = self._metrics()
+            if not math.isfinite(metrics["train/loss"]):
+                outcome = Outcome("diverged", self.assignment.attempt, self.epoch, {}, "train/loss is NaN", "diverged")
+                self.directory.write_outcome(outcome)
+                return outcome
+            row = EpochRow(self.epoch, self.assignment.attempt, metrics, 0.01, time.time())
+            self.directory.append_epoch(row)
+            write_atomic(self.directory.checkpoints / "epoch.json", json.dumps({"epoch": self.epoch}).encode())
+            if self.epoch < config.training.epochs:
+                return row
+        last = self.directory.epochs()[-1].metrics
+        outcome = Outcome("finished", self.assignment.attempt, self.epoch, last)
+        self.directory.write_outcome(outcome)
+        return outcome
+
+    def close(self) -> None:
+        """Nothing is unsaved."""
+
+    def _metrics(self) -> dict[str, float]:
+        config, access = self.assignment.config, self.assignment.access
+        error = value(config, self.epoch)
+        if self.fault.get("nan") == self.epoch:
+            return {"train/loss": math.nan}
+        metrics = {"train/loss": 2 * error}
+        if config.train_on == "train":
+            metrics |= {"validation/top1_error": error, "validation/nll": 3 * error}
+        if access is not None and self.epoch == config.training.epochs:
+            access.record("toy", 100)
+            metrics |= {"test/top1_error": error}
+        return metrics
+
+    def _misbehave(self) -> None:
+        if self.fault.get("die") == self.epoch and self.assignment.attempt == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault.get("raise") == self.epoch:
+            raise RuntimeError("the toy was told to raise")
+
+
+class ToyTrainable(StudyTrainable):
+    def open_run(self, assignment):
+        return ToyRun(assignment)
+
+
+def main() -> None:
+    """``cskd`` with the toy in place of training."""
+    import functools
+
+    from study import api, cli
+
+    api.launch = functools.partial(api.launch, trainable=ToyTrainable)
+    api.resume = functools.partial(api.resume, trainable=ToyTrainable)
+    cli.main()
+
+
+if __name__ == "__main__":
+    # Workers import the class by its module's name, which is not __main__.
+    import toy
+
+    toy.main()
+
+
+STUDY = """
+name: toy
+dataset: {name: digits, validation: {per_class: 8}}
+model: {name: preact_resnet10, width: 8, input_size: 8}
+method: cs_kd
+training: {epochs: 4, checkpoint_seconds: 0}
+search:
+  space: {temperature: {choices: [1, 4]}, lambda_cls: {choices: [1, 2, 3, 4]}}
+  sampler: {name: random}
+  trials: 8
+controls: [{method: cross_entropy}]
+confirm: {finalists: 1, seeds: [1, 2]}
+"""
+
+
+def write_study(folder: Path) -> Path:
+    path = folder / "toy.yaml"
+    path.write_text(STUDY)
+    return path

@@ -1,0 +1,176 @@
+"""Spike 1, kept: our own resume through Ray Tune. Real Ray, a real driver process, real kills; only training is a toy."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from oracle import finished_runs, verify_study
+from toy import write_study
+
+from study.directory import open_study
+from trainables.run_directory import RunDirectory
+
+KIT = Path(__file__).parents[1] / "kit"
+MARK = "CSKD_TEST_MARK"
+
+
+def start(folder: Path, *words: str, faults: dict | None = None, seconds: float = 0.0) -> subprocess.Popen:
+    """A driver in its own session, with every process below it marked."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(KIT), os.environ.get("PYTHONPATH", "")]),
+        "TOY_FAULTS": json.dumps(faults or {}),
+        "TOY_SECONDS": str(seconds),
+        MARK: str(folder),
+    }
+    command = [sys.executable, str(KIT / "toy.py"), *words]
+    with (folder / "driver.log").open("ab") as log:
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def launch(folder: Path, *words: str, **options) -> subprocess.Popen:
+    return start(folder, "launch", str(write_study(folder)), "--storage", str(folder), *words, **options)
+
+
+def left_behind(folder: Path) -> list[psutil.Process]:
+    """Processes of this test that are still alive."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def wait_until_gone(folder: Path, seconds: float = 20) -> list[psutil.Process]:
+    deadline = time.monotonic() + seconds
+    while (found := left_behind(folder)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def read_log(folder: Path) -> str:
+    return (folder / "driver.log").read_text()
+
+
+def kill_repeatedly(folder: Path, kills: int, number: signal.Signals, seed: int) -> dict[str, int]:
+    """Stops the driver ``kills`` times at random moments, each time followed by ``resume``; returns counts."""
+    study = folder / "toy"
+    generator = random.Random(seed)
+    process = launch(folder, seconds=0.4)
+    finished: dict[Path, bytes] = {}
+    stopped = 0
+    while stopped < kills:
+        # From before the first trial to the middle of several: Ray alone takes five to eight seconds to start.
+        time.sleep(generator.uniform(3, 16))
+        ended_before = process.poll() is not None
+        process.send_signal(number)
+        code = process.wait(30)
+        assert wait_until_gone(folder) == []  # V8
+        if number == signal.SIGINT and not ended_before:
+            assert code in (130, 0), read_log(folder)
+        if (study / "study.yaml").exists():
+            for path, content in finished.items():
+                assert (path.parent / "metrics.jsonl").read_bytes() == content  # V2
+            finished = finished_runs(study)
+            process = start(folder, "resume", str(study), seconds=0.4)
+        else:
+            process = launch(folder, seconds=0.4)
+        stopped += 1
+        if ended_before:
+            break
+    assert process.wait(180) == 0, read_log(folder)
+    return verify_study(study) | {"kills": stopped, "processes_left": len(wait_until_gone(folder))}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_faults_of_workers(tmp_path: Path) -> None:
+    """A dead worker is tried again from its checkpoint; NaN and an error of its own fail the trial; others go on."""
+    faults = {"search/1": {"die": 3}, "search/3": {"nan": 2}, "search/4": {"raise": 1}, "controls/0": {"die": 1}}
+    process = launch(tmp_path, faults=faults)
+    assert process.wait(200) == 0, read_log(tmp_path)
+    verify_study(tmp_path / "toy")
+    with open_study(tmp_path / "toy") as study:
+        trials = study.store.trials("search")
+        assert [trials[n].state.name for n in (0, 1, 3, 4)] == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]
+        assert [trials[n].user_attrs["attempt"] for n in (0, 1, 3, 4)] == [1, 2, 1, 1]
+        assert trials[3].user_attrs["error"] == "train/loss is NaN"
+        assert trials[4].user_attrs["error"] == "RuntimeError: the toy was told to raise"
+        assert study.store.trials("controls")[0].user_attrs["attempt"] == 2
+    rows = RunDirectory(tmp_path / "toy/trials/1").epochs()
+    assert [row.attempt for row in rows] == [1, 1, 2, 2]  # died in epoch 3, went on after the second
+    assert wait_until_gone(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_scheduler_prunes_search_trials_only(tmp_path: Path) -> None:
+    options = ("search.scheduler.name=asha", "search.scheduler.grace=0.25", "training.epochs=8")
+    process = launch(tmp_path, *(word for option in options for word in ("--set", option)))
+    assert process.wait(200) == 0, read_log(tmp_path)
+    with open_study(tmp_path / "toy") as study:
+        trials = study.store.trials("search")
+        pruned = [trial for trial in trials if trial.state.name == "PRUNED"]
+        assert pruned
+        assert any(trial.state.name == "COMPLETE" for trial in trials)
+        for trial in pruned:
+            rows = RunDirectory(tmp_path / f"toy/trials/{trial.number}").epochs()
+            assert 2 <= len(rows) < 8
+            assert trial.value == rows[-1].metrics["validation/top1_error"]
+        others = [*study.store.trials("controls"), *study.store.trials("confirm")]
+        assert {trial.state.name for trial in others} == {"COMPLETE"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
+    counts = kill_repeatedly(tmp_path, 3, signal.SIGKILL, seed=3)
+    assert counts["duplicates"] == 0
+    assert counts["trials"] == 8 + 1 + 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path) -> None:
+    process = launch(tmp_path, seconds=0.5)
+    while "search 0: COMPLETE" not in read_log(tmp_path):
+        assert process.poll() is None, read_log(tmp_path)
+        time.sleep(0.2)
+    asked = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert time.monotonic() - asked < 15
+    assert f"go on with: cskd resume {tmp_path / 'toy'}" in read_log(tmp_path)
+    assert wait_until_gone(tmp_path) == []
+    with open_study(tmp_path / "toy") as study:
+        assert study.store.running("search")  # left open for the resume, not failed
+    process = start(tmp_path, "resume", str(tmp_path / "toy"))
+    assert process.wait(200) == 0, read_log(tmp_path)
+    assert verify_study(tmp_path / "toy")["retrained_epochs"] <= 2
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_twenty_kills(tmp_path: Path, number: signal.Signals, record_property) -> None:
+    counts = {"kills": 0}
+    for round_number in range(20):  # a study ends after a few kills; twenty are reached over several studies
+        folder = tmp_path / str(round_number)
+        folder.mkdir()
+        found = kill_repeatedly(folder, 20 - counts["kills"], number, seed=round_number)
+        counts = {key: counts.get(key, 0) + found[key] for key in found}
+        if counts["kills"] >= 20:
+            break
+    print(number.name, counts)
+    record_property("counts", counts)
+    assert counts["duplicates"] == 0
+    assert counts["processes_left"] == 0

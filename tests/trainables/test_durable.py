@@ -1,0 +1,134 @@
+import hashlib
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from trainables.durable import append_json_line, digest_of, read_json_lines, sha256_of, write_atomic
+
+
+def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path):
+    path = tmp_path / "new" / "file"
+    for content in (b"first", b"second"):
+        write_atomic(path, content)
+        assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    write_atomic(path, b"old")
+    script = """
+import resource, signal, sys
+from pathlib import Path
+from trainables.durable import write_atomic
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_atomic(Path(sys.argv[1]), b"x" * 2000)
+except OSError:
+    sys.exit(3)
+"""
+    assert subprocess.run([sys.executable, "-c", script, str(path)], check=False).returncode == 3
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "file"
+    script = """
+import sys
+from pathlib import Path
+from trainables.durable import write_atomic
+for number in range(10**9):
+    write_atomic(Path(sys.argv[1]), bytes([number % 256]) * 300_000)
+    print(flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE) as writer:
+        for _ in range(5):
+            writer.stdout.readline()
+        writer.send_signal(signal.SIGKILL)
+    content = path.read_bytes()
+    assert len(content) == 300_000
+    assert len(set(content)) == 1
+
+
+def test_lines_are_appended_and_read_back(tmp_path):
+    path = tmp_path / "new" / "lines.jsonl"
+    records = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": math.inf}, {"name": "ü\n"}]
+    for record in records:
+        append_json_line(path, record)
+    assert list(read_json_lines(path)) == records
+    assert path.read_bytes().count(b"\n") == 3
+
+
+def test_a_missing_file_is_empty(tmp_path):
+    assert list(read_json_lines(tmp_path / "absent")) == []
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_line_that_a_kill_cut_off_is_closed_and_skipped(tmp_path, cut):
+    path = tmp_path / "lines.jsonl"
+    append_json_line(path, {"epoch": 1})
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"epoch":2}'[:cut])
+    append_json_line(path, {"epoch": 3})
+    expected = [1, 3] if cut < 11 else [1, 2, 3]
+    assert [record["epoch"] for record in read_json_lines(path)] == expected
+
+
+def test_junk_is_skipped(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'\xff\xfe\n[1]\n7\n{"epoch":1}\n\n')
+    assert list(read_json_lines(path)) == [{"epoch": 1}]
+
+
+def test_a_full_disk_raises_instead_of_losing_a_line(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    script = """
+import resource, signal, sys
+from pathlib import Path
+from trainables.durable import append_json_line
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+append_json_line(Path(sys.argv[1]), {"epoch": 1})
+try:
+    append_json_line(Path(sys.argv[1]), {"epoch": 2, "text": "x" * 200})
+except OSError:
+    sys.exit(3)
+"""
+    assert subprocess.run([sys.executable, "-c", script, str(path)], check=False).returncode == 3
+    assert list(read_json_lines(path)) == [{"epoch": 1}]
+
+
+def test_lines_of_several_processes_do_not_mix(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    script = """
+import sys
+from pathlib import Path
+from trainables.durable import append_json_line
+for number in range(50):
+    append_json_line(Path(sys.argv[1]), {"writer": sys.argv[2], "number": number, "text": "x" * 5000})
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(path), str(writer)]) for writer in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    lines = path.read_bytes().splitlines()
+    assert len([json.loads(line) for line in lines if line]) == 150
+    assert len(list(read_json_lines(path))) == 150
+
+
+def test_digests():
+    assert sha256_of(b"abc") == hashlib.sha256(b"abc").hexdigest()
+    assert digest_of({"a": 1, "b": [2]}) == digest_of({"b": [2], "a": 1})
+    assert digest_of({"a": 1}) != digest_of({"a": 2})
+    assert len(digest_of({})) == 16
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_files_of_lines_are_readable_by_others(tmp_path):
+    append_json_line(tmp_path / "lines", {})
+    assert (tmp_path / "lines").stat().st_mode & 0o444

@@ -1,0 +1,112 @@
+"""What every method, model and data set must keep to."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from trainables import registry
+from trainables.config import part_from
+from trainables.interfaces import Batch, Dataset, Method, Model, Part
+from trainables.models.preact_resnet10 import PreactResnet10
+from trainables.trainer import Network, hyperparameter_tensors
+
+BASES = {"methods": Method, "models": Model, "datasets": Dataset}
+METHODS, MODELS, DATASETS = (registry.available(package) for package in registry.PACKAGES)
+PARTS = [(package, name) for package in registry.PACKAGES for name in registry.available(package)]
+CLASSES = 5
+
+
+@pytest.mark.parametrize(("package", "name"), PARTS)
+def test_a_part_is_rebuilt_from_what_it_dumps(package, name):
+    part = part_from(package, name)
+    assert isinstance(part, BASES[package])
+    dump = part.model_dump(mode="json")
+    assert dump["name"] == name
+    assert part_from(package, dump) == part
+
+
+@pytest.mark.parametrize(("package", "name"), PARTS)
+def test_a_wrong_option_is_refused_by_name(package, name):
+    with pytest.raises(ValueError, match="no_such_option"):
+        part_from(package, {"name": name, "no_such_option": 1})
+
+
+@pytest.mark.parametrize(("package", "name"), PARTS)
+def test_a_part_says_what_it_is(package, name):
+    part = registry.load(package, name)
+    description = inspect.getdoc(part)
+    assert description != inspect.getdoc(BASES[package])
+    assert description.splitlines()[0].endswith(".")
+
+
+def test_parts_load_without_torch():
+    script = f"""
+import sys
+from trainables import registry
+for package, name in {PARTS!r}:
+    registry.load(package, name).model_json_schema()
+heavy = {{"torch", "torchvision", "sklearn", "pandas", "PIL"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_gives_a_finite_loss_that_trains_every_weight(name):
+    torch.manual_seed(0)
+    method = part_from("methods", name)
+    model = PreactResnet10(width=4, input_size=8).build(CLASSES).train()
+    views = {view.name: torch.randn(10, 3, 8, 8) for view in method.views()}
+    labels = torch.arange(10) % CLASSES
+    device = torch.device("cpu")
+    network = Network(model, device, torch.float32)
+    terms = method.loss_terms(network, Batch(views, labels), hyperparameter_tensors(method, device))
+    for value in (terms.total, *terms.parts.values()):
+        assert value.shape == ()
+        assert value.dtype is torch.float32
+        assert torch.isfinite(value)
+    assert terms.logits is None or terms.logits.shape == (10, CLASSES)
+    terms.total.backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_views_of_a_method_have_names_of_their_own(name):
+    names = [view.name for view in part_from("methods", name).views()]
+    assert len(names) == len(set(names)) > 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_has_features_and_a_classifier(name):
+    torch.manual_seed(0)
+    part = registry.load("models", name)
+    small = {"width": 4, "input_size": 8} if {"width", "input_size"} <= part.model_fields.keys() else {}
+    model = part.model_validate(small).build(7).eval()
+    size = getattr(part.model_validate(small), "input_size", 224)
+    images = torch.randn(2, 3, size, size)
+    with torch.inference_mode():
+        features = model.features(images)
+        assert features.ndim == 2
+        assert model.classifier(features).shape == (2, 7)
+        torch.testing.assert_close(model(images), model.classifier(features))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_data_set_declares_its_transforms(name):
+    dataset = part_from("datasets", name)
+    for constants in (dataset.mean, dataset.std):
+        assert len(constants) == 3
+        assert all(0 < value < 1 for value in constants)
+    assert dataset.augmentation.padding >= 0
+
+
+@pytest.mark.parametrize(("package", "name"), PARTS)
+def test_a_part_is_frozen(package, name):
+    part: Part = part_from(package, name)
+    for field in type(part).model_fields:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(part, field, getattr(part, field))
