@@ -290,9 +290,7 @@ def _nothing_succeeded(directory: Path) -> CskdError:
 def main() -> None:
     """Runs the command line; errors that a user can act on are one line and a documented exit code."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as ending:
-        sys.exit(ending.exit_code)
+        sys.exit(app(standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
         _fail("stopped", 130)
     except CskdError as error:

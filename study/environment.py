@@ -15,6 +15,12 @@ from pathlib import Path
 from study.errors import CannotCreateError, ServiceError, UsageError
 
 LOCAL = "local"
+RAY_SETTINGS = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # Ray's reports would bury ours
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # we stop a study ourselves
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # confirmations have no validation metric for a scheduler to see
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a trial without a GPU must not change what its process sees
+}
 
 
 def storage_folder(given: Path | None) -> Path:
@@ -70,13 +76,7 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
         raise UsageError(
             "--address auto would join any cluster on this machine; give local, ray://host:port or host:port"
         )
-    # Read by Ray when it is imported: its own reports would bury ours, its signal handler would take ours away.
-    os.environ |= {
-        "RAY_AIR_NEW_OUTPUT": "0",
-        "TUNE_DISABLE_SIGINT_HANDLER": "1",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    }
-    os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
+    os.environ |= RAY_SETTINGS
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)

@@ -39,7 +39,8 @@ class InputPipeline:
         store: The same images on the device.
         augmentation: Training transform.
         views: What the method declares.
-        batch_size: Anchors per batch; the last batch of an epoch may be smaller and is kept.
+        batch_size: Anchors per batch; the last batch of an epoch may be smaller and is kept. A single anchor that would
+            be left over joins the batch before, because batch normalisation needs two values.
         seed: Of the run.
         device: Where the batches are made.
     """
@@ -68,10 +69,12 @@ class InputPipeline:
         """Anchors per epoch."""
         return len(self._labels)
 
-    @property
-    def steps(self) -> int:
-        """Batches per epoch, the last partial one included."""
-        return -(-self.anchors // self._batch_size)
+    def bounds(self) -> list[tuple[int, int]]:
+        """First and last-plus-one anchor of each batch of an epoch."""
+        starts = list(range(0, self.anchors, self._batch_size))
+        if len(starts) > 1 and self.anchors - starts[-1] == 1:
+            starts.pop()
+        return list(zip(starts, [*starts[1:], self.anchors], strict=True))
 
     def plan(self, epoch: int) -> EpochPlan:
         """Draws the epoch: order, partners, crops and flips, from (seed, epoch) alone."""
@@ -87,8 +90,7 @@ class InputPipeline:
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of a zero-based epoch."""
         plan = self.plan(epoch)
-        for start in range(0, self.anchors, self._batch_size):
-            stop = start + self._batch_size
+        for start, stop in self.bounds():
             views = {view.name: self._images(view, plan, start, stop) for view in self._views}
             yield Batch(views, plan.labels[start:stop])
 

@@ -38,19 +38,19 @@ def launch(folder: Path, *words: str, **options) -> subprocess.Popen:
     return start(folder, "launch", str(write_study(folder)), "--storage", str(folder), *words, **options)
 
 
-def left_behind(folder: Path) -> list[psutil.Process]:
-    """Processes of this test that are still alive."""
+def left_behind(folder: Path) -> list[str]:
+    """Command lines of this test's processes that are still alive."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+                found.append(" ".join(process.cmdline()))
         except psutil.Error:
             continue
     return found
 
 
-def wait_until_gone(folder: Path, seconds: float = 20) -> list[psutil.Process]:
+def wait_until_gone(folder: Path, seconds: float = 60) -> list[str]:
     deadline = time.monotonic() + seconds
     while (found := left_behind(folder)) and time.monotonic() < deadline:
         time.sleep(0.2)

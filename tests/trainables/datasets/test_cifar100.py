@@ -86,7 +86,6 @@ def test_a_missing_file_is_named(tmp_path):
         Cifar100(root=tmp_path).read("train")
 
 
-@pytest.mark.slow
 def test_without_network_one_line_says_which_file_to_put_where(tmp_path):
     script = """
 from trainables.datasets.cifar100 import Cifar100
