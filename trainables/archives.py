@@ -40,7 +40,7 @@ def read_verified(path: Path, md5: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}; unpack or fetch its archive again") from error
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise DataError(f"{path} is damaged: its MD5 is not the published {md5}; delete it and fetch it again")
     return content

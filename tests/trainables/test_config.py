@@ -60,7 +60,7 @@ def test_a_part_without_a_name_is_refused_with_all_names(value):
         ({"method": "cskd"}, "did you mean 'cs_kd'"),
         ({"method": {"name": "cs_kd", "temprature": 2}}, "temprature"),
         ({"method": {"name": "cs_kd", "temperature": -1}}, "temperature"),
-        ({"method": CsKd.model_construct().__class__, "seed": 0}, "give the name"),
+        ({"method": CsKd}, "give the name"),
         ({"model": {"name": "preact_resnet10", "input_size": 9}}, "input_size"),
         ({"dataset": {"name": "digits", "validation": {"fraction": 0.1, "per_class": 3}}}, "not both"),
         ({"dataset": {"name": "digits", "validation": {}}}, "per_class"),
