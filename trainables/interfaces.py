@@ -208,8 +208,10 @@ class Dataset(Part, ABC):
     subset: Subset = Subset()
 
     @abstractmethod
-    def read(self, part: Literal["train", "test"]) -> LabelledImages:
-        """Reads a published part from disk (implementations); callers use ``training_images`` and ``test_images``.
+    def _read(self, part: Literal["train", "test"]) -> LabelledImages:
+        """Reads a published part from disk: what a data set implements.
+
+        Nobody calls it but ``training_images`` and ``test_images``, which guard the test part.
 
         Raises:
             DataError: Files are missing or damaged; the message names the file and the cure.
@@ -217,7 +219,7 @@ class Dataset(Part, ABC):
 
     def training_images(self) -> LabelledImages:
         """The training part, reduced to ``subset``."""
-        images = self._classes_only(self.read("train"))
+        images = self._classes_only(self._read("train"))
         if self.subset.train_per_class is None:
             return images
         keep = np.sort(
@@ -238,7 +240,7 @@ class Dataset(Part, ABC):
         """
         if not callable(getattr(access, "record", None)):
             raise TestSetClosedError("test data opens only with an access that records the reading (study/confirm.py)")
-        images = self._classes_only(self.read("test"))
+        images = self._classes_only(self._read("test"))
         access.record(self.part_name(), len(images.labels))
         return images
 

@@ -33,7 +33,7 @@ class Cifar100(Dataset):
     std: ClassVar[tuple[float, float, float]] = (0.2023, 0.1994, 0.2010)
     augmentation: ClassVar[Augmentation] = Augmentation(padding=4, flip=0.5)
 
-    def read(self, part: Literal["train", "test"]) -> LabelledImages:
+    def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """Reads a published part, downloading and unpacking first where it is missing.
 
         Raises:

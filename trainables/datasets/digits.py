@@ -22,7 +22,7 @@ class Digits(Dataset):
     std: ClassVar[tuple[float, float, float]] = (0.3759, 0.3759, 0.3759)
     augmentation: ClassVar[Augmentation] = Augmentation(padding=1, flip=0.0)
 
-    def read(self, part: Literal["train", "test"]) -> LabelledImages:
+    def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """Reads a part from the installed scikit-learn."""
         from sklearn.datasets import load_digits
 

@@ -37,7 +37,7 @@ class ImageFolder(Dataset):
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
     test_seed: int = Field(default=0, ge=0)
 
-    def read(self, part: Literal["train", "test"]) -> LabelledImages:
+    def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """Reads and decodes a part; the other one stays closed.
 
         Raises:

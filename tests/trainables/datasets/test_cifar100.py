@@ -23,7 +23,7 @@ def linked(cifar100_root, tmp_path_factory):
 
 @pytest.mark.slow
 def test_training_part(cifar100_root):
-    images = Cifar100(root=cifar100_root).read("train")
+    images = Cifar100(root=cifar100_root)._read("train")
     assert images.images.shape == (50_000, 32, 32, 3)
     assert images.images.dtype == np.uint8
     assert images.labels.dtype == np.int64
@@ -37,7 +37,7 @@ def test_training_part(cifar100_root):
 def test_test_part_equals_that_of_torchvision(cifar100_root):
     from trainables.vision import datasets
 
-    images, reference = Cifar100(root=cifar100_root).read("test"), datasets.CIFAR100(cifar100_root, train=False)
+    images, reference = Cifar100(root=cifar100_root)._read("test"), datasets.CIFAR100(cifar100_root, train=False)
     assert np.array_equal(images.images, reference.data)
     assert images.labels.tolist() == reference.targets
     assert list(images.classes) == reference.classes
@@ -45,9 +45,9 @@ def test_test_part_equals_that_of_torchvision(cifar100_root):
 
 @pytest.mark.slow
 def test_root_may_be_the_folder_itself_or_come_from_the_environment(linked, monkeypatch):
-    assert len(Cifar100(root=linked / FOLDER).read("test").labels) == 10_000
+    assert len(Cifar100(root=linked / FOLDER)._read("test").labels) == 10_000
     monkeypatch.setenv("CSKD_DATA", str(linked))
-    assert len(Cifar100().read("test").labels) == 10_000
+    assert len(Cifar100()._read("test").labels) == 10_000
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_root_may_be_the_archive_and_two_processes_may_start_at_once(cifar100_ro
     script = f"""
 from pathlib import Path
 from trainables.datasets.cifar100 import Cifar100
-assert len(Cifar100(root=Path({str(root)!r})).read("test").labels) == 10_000
+assert len(Cifar100(root=Path({str(root)!r}))._read("test").labels) == 10_000
 """
     processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
@@ -77,13 +77,13 @@ def test_a_damaged_file_is_named(cifar100_root, linked, tmp_path, name):
     (root / name).unlink()
     (root / name).write_bytes(content)
     with pytest.raises(DataError, match=rf"{FOLDER}/{name} is damaged"):
-        Cifar100(root=root).read("test")
+        Cifar100(root=root)._read("test")
 
 
 def test_a_missing_file_is_named(tmp_path):
     (tmp_path / FOLDER).mkdir()
     with pytest.raises(DataError, match=rf"{FOLDER}/train cannot be read: No such file"):
-        Cifar100(root=tmp_path).read("train")
+        Cifar100(root=tmp_path)._read("train")
 
 
 def test_without_network_one_line_says_which_file_to_put_where(tmp_path):
@@ -91,7 +91,7 @@ def test_without_network_one_line_says_which_file_to_put_where(tmp_path):
 from trainables.datasets.cifar100 import Cifar100
 from trainables.errors import DataError
 try:
-    Cifar100().read("train")
+    Cifar100()._read("train")
 except DataError as error:
     print(error)
 """

@@ -7,7 +7,7 @@ from trainables.datasets.digits import Digits
 
 @pytest.fixture(scope="module")
 def parts():
-    return Digits().read("train"), Digits().read("test")
+    return Digits()._read("train"), Digits()._read("test")
 
 
 def test_parts_are_halves_of_each_class(parts):

@@ -24,7 +24,7 @@ def red_of(part):
 
 
 def test_classes_are_cut_in_train_and_test(root):
-    train, test = (ImageFolder(root=root).read(part) for part in ("train", "test"))
+    train, test = (ImageFolder(root=root)._read(part) for part in ("train", "test"))
     assert train.classes == test.classes == ("ant", "cat")
     assert train.images.shape == (16, 32, 32, 3)
     assert train.images.dtype == np.uint8
@@ -35,9 +35,9 @@ def test_classes_are_cut_in_train_and_test(root):
 
 
 def test_the_cut_follows_its_seed_and_fraction(root):
-    assert red_of(ImageFolder(root=root).read("test")) == red_of(ImageFolder(root=root).read("test"))
-    assert red_of(ImageFolder(root=root).read("test")) != red_of(ImageFolder(root=root, test_seed=1).read("test"))
-    assert len(ImageFolder(root=root, test_fraction=0.5).read("test").labels) == 10
+    assert red_of(ImageFolder(root=root)._read("test")) == red_of(ImageFolder(root=root)._read("test"))
+    assert red_of(ImageFolder(root=root)._read("test")) != red_of(ImageFolder(root=root, test_seed=1)._read("test"))
+    assert len(ImageFolder(root=root, test_fraction=0.5)._read("test").labels) == 10
 
 
 def test_folders_of_train_and_test_are_taken_as_they_are(tmp_path):
@@ -45,9 +45,9 @@ def test_folders_of_train_and_test_are_taken_as_they_are(tmp_path):
         for name in ("dog", "bird"):
             for colour in colours:
                 write(tmp_path / part / name / f"{colour}.png", (colour, 0, 0))
-    assert red_of(ImageFolder(root=tmp_path).read("train")) == [1, 2, 3, 1, 2, 3]
-    assert red_of(ImageFolder(root=tmp_path).read("test")) == [9, 9]
-    assert ImageFolder(root=tmp_path).read("test").classes == ("bird", "dog")
+    assert red_of(ImageFolder(root=tmp_path)._read("train")) == [1, 2, 3, 1, 2, 3]
+    assert red_of(ImageFolder(root=tmp_path)._read("test")) == [9, 9]
+    assert ImageFolder(root=tmp_path)._read("test").classes == ("bird", "dog")
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
@@ -58,14 +58,14 @@ def test_a_class_in_only_one_of_train_and_test_is_named(tmp_path, part):
                 write(tmp_path / folder / name / f"{number}.png")
     write(tmp_path / part / "extra" / "0.png")
     with pytest.raises(DataError, match="'extra' is in only one of"):
-        ImageFolder(root=tmp_path).read("train")
+        ImageFolder(root=tmp_path)._read("train")
 
 
 def test_hidden_files_are_left_out_and_nested_folders_read(root):
     write(root / "ant" / "more" / "z.png", (250, 0, 0))
     (root / "ant" / ".DS_Store").write_bytes(b"junk")
     (root / ".cache").mkdir()
-    parts = [ImageFolder(root=root).read(part) for part in ("train", "test")]
+    parts = [ImageFolder(root=root)._read(part) for part in ("train", "test")]
     assert 250 in red_of(parts[0]) + red_of(parts[1])
     assert parts[0].classes == ("ant", "cat")
 
@@ -121,13 +121,13 @@ def test_an_unreadable_file_is_not_skipped(root):
     for number in range(9):
         (root / "cat" / f"{number}.png").write_bytes(b"text")
     with pytest.raises(DataError, match=r"cat/\d\.png cannot be read"):
-        ImageFolder(root=root).read("train")
+        ImageFolder(root=root)._read("train")
 
 
 def test_an_empty_class_is_named(root):
     (root / "empty").mkdir()
     with pytest.raises(DataError, match=r"'empty' in .* has no images"):
-        ImageFolder(root=root).read("train")
+        ImageFolder(root=root)._read("train")
 
 
 @pytest.mark.parametrize("images", [1, 2])
@@ -135,17 +135,17 @@ def test_a_class_without_pairs_is_named(root, images):
     for number in range(images):
         write(root / "few" / f"{number}.png")
     with pytest.raises(DataError, match=rf"'few' in .* has {images - 1} training images"):
-        ImageFolder(root=root).read("train")
+        ImageFolder(root=root)._read("train")
 
 
 def test_fewer_than_two_classes_are_refused(tmp_path):
     write(tmp_path / "only" / "0.png")
     with pytest.raises(DataError, match="holds 1 folders"):
-        ImageFolder(root=tmp_path).read("train")
+        ImageFolder(root=tmp_path)._read("train")
 
 
 def test_a_missing_root_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"needs dataset\.root"):
-        ImageFolder().read("train")
+        ImageFolder()._read("train")
     with pytest.raises(DataError, match="does not exist"):
-        ImageFolder(root=tmp_path / "absent").read("train")
+        ImageFolder(root=tmp_path / "absent")._read("train")
