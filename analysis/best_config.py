@@ -109,7 +109,7 @@ def collect(results: Results) -> BestConfig:
 
 
 def winner_config(results: Results) -> dict[str, Any]:
-    """The winner as a ``TrainConfig`` to train with: on the full training set, with its first confirmation seed.
+    """The winner as a ``TrainConfig`` to train with: its first confirmation run, seed and training part included.
 
     Raises:
         ResultsError: The winner has no completed confirmation run.
@@ -121,7 +121,8 @@ def winner_config(results: Results) -> dict[str, Any]:
             f"{results.study['name']!r} has no confirmed winner yet; run `cskd resume` or `cskd confirm` on its folder"
         )
     config: dict[str, Any] = results.study["arms"][finalists[0]]["config"]
-    return config | {"train_on": "full", "seed": seeds[0]}
+    confirmed = results.confirmations[results.confirmations["arm"] == finalists[0]]
+    return config | {"train_on": str(confirmed["trained_on"].iloc[0]), "seed": seeds[0]}
 
 
 def _test_metric(results: Results) -> str:

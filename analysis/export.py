@@ -46,7 +46,7 @@ def export(config: Mapping[str, Any], fmt: str, header: Sequence[str] = ()) -> s
     raise ValueError(f"no format is called {fmt!r}; there are: {', '.join(FORMATS)}")
 
 
-def header(best: BestConfig, command: str = "cskd train best_config.yaml") -> tuple[str, ...]:
+def header(best: BestConfig, command: str = "cskd train best_config.yaml --test") -> tuple[str, ...]:
     """Lines that say where the winner comes from: study, arm, test value, how to train it again."""
     winner = best.arms[0]
     lines = [f"study {best.study}, arm {winner.name} ({winner.method} on {best.dataset}, {best.model})"]

@@ -275,7 +275,7 @@ def _finish(directory: Path, ending: Ending) -> None:
     say(f"results: {directory / 'results'}")
     winner = directory / "best_config.yaml"
     if winner.exists():
-        say(f"best configuration: {winner}; train it with: cskd train {winner}")
+        say(f"best configuration: {winner}; reproduce it with: cskd train {winner} --test")
     else:
         say(f"the test set is closed; confirm with: cskd confirm {directory}")
 

@@ -23,7 +23,7 @@ def test_yaml_says_where_it_comes_from_and_keeps_its_order(load: Any, content: d
     assert text.split("\n")[:3] == [
         "# study cifar100-cs_kd, arm search/7 (cs_kd on cifar100, preact_resnet18)",
         "# test/top1_error 22.32 ± 0.05 (mean ± sample std over n=3 fresh seeds)",
-        "# reproduce: cskd train best_config.yaml",
+        "# reproduce: cskd train best_config.yaml --test",
     ]
     assert yaml.safe_load(text) == winner_config(results)
     assert list(yaml.safe_load(text)) == ["dataset", "model", "method", "training", "train_on", "seed"]
