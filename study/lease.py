@@ -39,12 +39,12 @@ def lease(directory: Path) -> Iterator[None]:
     Raises:
         HeldError: Another driver holds it.
     """
-    lock = FileLock(directory / ".driver.lock", timeout=0)
+    lock = FileLock(directory / ".driver.lock")
     try:
-        lock.acquire()
+        lock.acquire(timeout=1)  # not at once: whoever asks ``is_held`` has the lock for a moment
     except Timeout as error:
         raise HeldError(
-            f"{directory}: held by {holder(directory)}; wait for it, or stop it with `cskd stop {directory}`"
+            f"{directory}: held by {holder(directory) or 'another driver'}; wait for it, or stop it with `cskd stop {directory}`"
         ) from error
     try:
         me = Holder(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S"))

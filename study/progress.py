@@ -40,7 +40,9 @@ class Progress:
         self._settled = {name: Counter(trial.state.name for trial in study.store.trials(name)) for name in PHASES}
         for counts in self._settled.values():
             counts.pop("RUNNING", None)
+        self._planned = {phase.name: phase.planned() for phase in phases}
         self._running: dict[tuple[str, int], int] = {}
+        self._confirming = False
         self._epochs = 0
         self._start = time.monotonic()
         self._best = self._best_so_far()
@@ -56,6 +58,10 @@ class Progress:
 
     def started(self, assignment: Assignment) -> None:
         """A run was handed out."""
+        if assignment.phase == "confirm" and not self._confirming:
+            # Until the search has ended, the number of confirmations is an estimate.
+            self._confirming = True
+            self._planned = {phase.name: phase.planned() for phase in self._phases}
         self._running[(assignment.phase, assignment.number)] = 0
 
     def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -88,7 +94,7 @@ class Progress:
 
     def _line(self, text: str) -> None:
         done = sum(sum(counts.values()) for counts in self._settled.values())
-        planned = sum(phase.planned() for phase in self._phases)
+        planned = sum(self._planned.values())
         tail = (
             ""
             if self._console.is_terminal
@@ -103,7 +109,9 @@ class Progress:
         for phase in self._phases:
             counts = self._settled[phase.name]
             running = sum(name == phase.name for name, _ in self._running)
-            table.add_row(phase.name, str(phase.planned()), str(running), *(str(counts[state]) for state in COLUMNS))
+            table.add_row(
+                phase.name, str(self._planned[phase.name]), str(running), *(str(counts[state]) for state in COLUMNS)
+            )
         summary = (
             f"best {self._best_text()} | {self._rate():.2f} epochs/s | {self._time_left()} left | Ctrl+C stops cleanly"
         )
@@ -126,7 +134,9 @@ class Progress:
     def _time_left(self) -> str:
         if not self._epochs:
             return "?"
-        open_trials = sum(max(phase.planned() - sum(self._settled[phase.name].values()), 0) for phase in self._phases)
+        open_trials = sum(
+            max(self._planned[phase.name] - sum(self._settled[phase.name].values()), 0) for phase in self._phases
+        )
         epochs = open_trials * self._study.config.training.epochs - sum(self._running.values())
         return _clock(max(epochs, 0) / self._rate())
 

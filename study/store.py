@@ -44,10 +44,11 @@ class Store:
         self._path = path
         direction = StudyDirection.MINIMIZE if minimizes else StudyDirection.MAXIMIZE
         with self._translated():
-            storage = optuna.storages.RDBStorage(
+            self._database = optuna.storages.RDBStorage(
                 f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
             )
-            self._storage = storage
+            # Keeps finished trials in memory, so that a study of a thousand trials is not read anew for each suggestion.
+            self._storage = optuna.storages.get_storage(self._database)
             self._studies = {phase: self._study_id(_study_name(name, phase), direction) for phase in PHASES}
 
     def begin(
@@ -119,13 +120,12 @@ class Store:
     def close(self) -> None:
         """Gives the database back."""
         self._storage.remove_session()
-        self._storage.engine.dispose()
+        self._database.engine.dispose()
 
     def _study_id(self, name: str, direction: StudyDirection) -> int:
-        try:
-            return self._storage.get_study_id_from_name(name)
-        except KeyError:
+        with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):  # another process may look at the same moment
             return self._storage.create_new_study([direction], name)
+        return self._storage.get_study_id_from_name(name)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
