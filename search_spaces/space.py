@@ -8,7 +8,9 @@ import importlib
 import importlib.util
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
@@ -74,13 +76,21 @@ def values(of: BaseDistribution) -> list[Any] | None:
     if of.step is None:
         return None
     # Optuna's samplers round to low + k·step in just this way; equal arithmetic makes cells comparable.
-    return [float(min(of.low + k * of.step, of.high)) for k in range(round((of.high - of.low) / of.step) + 1)]
+    return [float(min(of.low + k * of.step, of.high)) for k in range(_size(of) or 0)]
+
+
+def ends(of: BaseDistribution) -> list[Any]:
+    """The values that decide whether all of a distribution are allowed: the choices, or the bounds of a range."""
+    if isinstance(of, CategoricalDistribution):
+        return list(of.choices)
+    assert isinstance(of, FloatDistribution)  # noqa: S101
+    return [of.low, of.high]
 
 
 def cell_count(space: Space) -> int | None:
     """Number of points of a discrete space; None when it is continuous."""
-    columns = [values(of) for of in space.values()]
-    return None if any(column is None for column in columns) else math.prod(len(column or ()) for column in columns)
+    sizes = [_size(of) for of in space.values()]
+    return None if any(size is None for size in sizes) else math.prod(size or 0 for size in sizes)
 
 
 def cells(space: Space) -> Iterator[dict[str, Any]]:
@@ -102,9 +112,21 @@ def key(point: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted((name, float(f"{x:.12g}") if isinstance(x, float) else x) for name, x in point.items()))
 
 
+def _size(of: BaseDistribution) -> int | None:
+    if isinstance(of, CategoricalDistribution):
+        return len(of.choices)
+    assert isinstance(of, FloatDistribution)  # noqa: S101
+    if of.single():
+        return 1
+    return None if of.step is None else round((of.high - of.low) / of.step) + 1
+
+
 def _choices(choices: Any) -> BaseDistribution:
     if not isinstance(choices, list | tuple) or not choices:
         raise ValueError("choices is a list with at least one value")
+    if not all(isinstance(choice, str | int | float) for choice in choices):
+        raise ValueError(f"choices are numbers, words, true or false: {list(choices)}")
+    choices = [_read_exponent(choice) for choice in choices]
     if any(choices.count(choice) > 1 for choice in choices):
         raise ValueError(f"choices hold a value twice: {list(choices)}")
     numeric = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
@@ -115,10 +137,22 @@ def _choices(choices: Any) -> BaseDistribution:
         raise ValueError(f"choices must be finite numbers: {list(choices)}")
     if len(numbers) == 1:
         return FloatDistribution(numbers[0], numbers[0])
-    steps = [right - left for left, right in itertools.pairwise(numbers)]
-    if all(math.isclose(step, steps[0], rel_tol=1e-9) for step in steps):
-        return FloatDistribution(numbers[0], numbers[-1], step=steps[0])
+    step = float(f"{(numbers[-1] - numbers[0]) / (len(numbers) - 1):.12g}")
+    even = all(math.isclose(right - left, step, rel_tol=1e-9) for left, right in itertools.pairwise(numbers))
+    if even and _divides(step, numbers[0], numbers[-1]):
+        return FloatDistribution(numbers[0], numbers[-1], step=step)
     return CategoricalDistribution(numbers)
+
+
+def _read_exponent(choice: Any) -> Any:
+    # YAML takes 1e-3 for a word, because it has no dot.
+    number = isinstance(choice, str) and re.fullmatch(r"[-+]?[0-9]+[eE][-+]?[0-9]+", choice)
+    return float(choice) if number else choice
+
+
+def _divides(step: float, low: float, high: float) -> bool:
+    # In decimals, as Optuna decides it; otherwise it would move the upper bound.
+    return (Decimal(str(high)) - Decimal(str(low))) % Decimal(str(step)) == 0
 
 
 def _check_range(low: float, high: float, log: bool, step: float | None) -> None:
@@ -132,8 +166,7 @@ def _check_range(low: float, high: float, log: bool, step: float | None) -> None
         raise ValueError("log and step do not go together")
     if step <= 0:
         raise ValueError(f"step must be greater than 0, not {step:g}")
-    count = (high - low) / step
-    if not math.isclose(count, round(count), abs_tol=1e-9 * max(1.0, count)):
+    if not _divides(step, low, high):
         raise ValueError(f"step {step:g} does not divide the range from {low:g} to {high:g}")
 
 

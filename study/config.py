@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from optuna.distributions import BaseDistribution
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from search_spaces import space as spaces
@@ -43,7 +45,7 @@ class Sampler(Options):
     """Who suggests the next trial."""
 
     name: Literal["gp", "tpe", "random", "grid"] = "gp"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)
 
 
 class Scheduler(Options):
@@ -139,8 +141,8 @@ class StudyConfig(Options):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> StudyConfig:
-        for name in self.space():
-            self._check_parameter(name)
+        for name, of in self.space().items():
+            self._check_parameter(name, of)
         if self.search.sampler.name == "grid":
             self._check_grid()
         for number in range(len(self.controls)):
@@ -194,6 +196,8 @@ class StudyConfig(Options):
         options = dict(self.controls[number])
         name = options.pop("method", None)
         training = options.pop("training", {})
+        if not isinstance(training, dict):
+            raise ValueError(f"controls.{number}.training: is a mapping of options, not {training!r}")
         method = self._method_with(options) if name is None else _named(name, options)
         return self._train_config(method, training, self._search_seed("controls", number))
 
@@ -221,15 +225,19 @@ class StudyConfig(Options):
         entropy = [self.search.sampler.seed, number, *phase.encode()]
         return 2**31 + int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
-    def _check_parameter(self, name: str) -> None:
+    def _check_parameter(self, name: str, of: BaseDistribution) -> None:
         section, _, option = name.rpartition(".")
         known = type(self.method).model_fields
-        if (section == "training" and option in SEARCHED_TRAINING) or name in known:
-            return
-        raise ValueError(
-            f"search.space: {self.method.part_name()} has no parameter {name!r}; it has "
-            f"{', '.join(known) or 'none'}; training.lr and training.weight_decay may vary too"
-        )
+        if (section != "training" or option not in SEARCHED_TRAINING) and name not in known:
+            raise ValueError(
+                f"search.space: {self.method.part_name()} has no parameter {name!r}; it has "
+                f"{', '.join(known) or 'none'}; training.lr and training.weight_decay may vary too"
+            )
+        for value in spaces.ends(of):
+            try:
+                self.search_config({name: value}, 0)
+            except ValidationError as error:
+                raise ValueError(f"search.space: {'; '.join(one_line_per_mistake(error))}") from error
 
     def _check_grid(self) -> None:
         count = spaces.cell_count(self.space())
@@ -249,7 +257,7 @@ def _named(name: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return (dict(name) if isinstance(name, dict) else {"name": name}) | dict(options)
 
 
-def _distribution(name: str, words: Mapping[str, Any]) -> Any:
+def _distribution(name: str, words: Mapping[str, Any]) -> BaseDistribution:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]{0,99}", name):
         raise ValueError(f"search.space: {name!r} is no parameter's name")
     try:
@@ -275,7 +283,7 @@ def load(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Stud
         StudyFileError: There is no such file, or it has mistakes: one line each, with the key's path.
     """
     path = presets().get(str(source), Path(source))
-    if not path.exists():
+    if not os.access(path, os.F_OK):  # other than exists(), also says no to a name that is too long
         raise StudyFileError(f"{source}: neither a file nor a preset; presets are: {', '.join(presets())}")
     content = study_file.read(path)
     for key, value in (overrides or {}).items():

@@ -94,7 +94,10 @@ class Dispatcher:
 
     def next(self) -> Assignment | None:
         """The next run; None when none can be handed out now. ``finished`` tells whether any will come."""
-        if self._stopping() or len(self._in_flight) >= self._max_concurrent or self._someone_is_alone():
+        if self._stopping():
+            self.finished = not self._in_flight
+            return None
+        if len(self._in_flight) >= self._max_concurrent or self._someone_is_alone():
             return None
         item = self._take()
         if item is None:

@@ -128,12 +128,13 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
-        self._actions: list[object] = []
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> StopSignals:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._stop)
+        # Until Ray Tune listens to it, the signal that ends a run must not end the process.
+        self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,7 +142,8 @@ class StopSignals:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _stop(self, number: int, _frame: object) -> None:
-        if self.received is None:
-            self.received = signal.Signals(number)
-            # Ray Tune's own request to end a run: it stops handing out work and asks the workers to clean up.
-            os.kill(os.getpid(), signal.SIGUSR1)
+        if self.received is not None:
+            raise KeyboardInterrupt  # asked twice: at once
+        self.received = signal.Signals(number)
+        # Ray Tune's own request to end a run: it stops handing out work and asks the workers to clean up.
+        os.kill(os.getpid(), signal.SIGUSR1)

@@ -42,7 +42,8 @@ def suggest(
         The point; None when no cell is free.
     """
     taken = {spaces.key(trial.params) for trial in trials}
-    discrete = spaces.cell_count(space) is not None
+    count = spaces.cell_count(space)
+    discrete = count is not None and count <= spaces.LARGEST_GRID  # beyond, a repeat is as unlikely as on a range
     free = (cell for cell in spaces.cells(space) if spaces.key(cell) not in taken) if discrete else iter(())
     if sampler == "grid":
         return next(free, None)

@@ -43,11 +43,9 @@ def _state(phases: Mapping[store.Phase, dict[str, int]], *, held: bool) -> str:
         return "running"
     ended = all(counts["RUNNING"] == 0 for counts in phases.values())
     complete = all(sum(counts[state] for state in STATES) >= counts["planned"] for counts in phases.values())
-    if ended and complete:
-        return "done"
-    if phases["search"]["FAIL"] and not phases["search"]["COMPLETE"] and ended:
-        return "failed"
-    return "interrupted"
+    if not (ended and complete):
+        return "interrupted"
+    return "done" if phases["search"]["COMPLETE"] else "failed"
 
 
 def table(found: dict[str, Any]) -> Table:

@@ -47,7 +47,7 @@ class Store:
             self._database = optuna.storages.RDBStorage(
                 f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
             )
-            # Keeps finished trials in memory, so that a study of a thousand trials is not read anew for each suggestion.
+            # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
             self._storage = optuna.storages.get_storage(self._database)
             self._studies = {phase: self._study_id(_study_name(name, phase), direction) for phase in PHASES}
 

@@ -37,6 +37,8 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key is a single word", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark)
             seen.add(key.value)
@@ -63,7 +65,8 @@ def parse(content: bytes, name: str) -> dict[str, Any]:
         value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derived from the safe loader
     except yaml.YAMLError as error:
         raise StudyFileError(f"{name}{_where(error)}: {_what(error)}") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        # Besides its own errors, PyYAML lets through what its constructors stumble over, such as ``!!bool maybe``.
         raise StudyFileError(f"{name}: not valid YAML: {error}") from error
     if value is None:
         raise StudyFileError(f"{name}: the file is empty; `cskd presets` lists study files to start from")

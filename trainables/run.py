@@ -67,18 +67,13 @@ class Run:
             self._best_test = state["best_test"]
         self._saved_epoch = self._trainer.epoch
         self._unsaved_seconds = 0.0
-        self._directory.begin_attempt(attempt, self._trainer.epoch)
+        self._directory.begin_attempt(attempt, self._trainer.epoch, self._data.split_digest)
         self._rows = {row.epoch: row for row in self._directory.epochs()}
 
     @property
     def epoch(self) -> int:
         """Finished epochs."""
         return self._trainer.epoch
-
-    @property
-    def split_digest(self) -> str:
-        """Digest of the data's split."""
-        return self._data.split_digest
 
     def advance(self) -> Outcome | EpochRow:
         """Trains and measures one epoch.

@@ -1,4 +1,4 @@
-"""A run without training: its values are a pure function of configuration, seed and epoch; faults are asked for by name."""
+"""A run without training: its values follow from configuration, seed and epoch; faults are asked for by name."""
 
 import json
 import math
@@ -30,7 +30,7 @@ class ToyRun:
         self.directory = RunDirectory(assignment.directory)
         saved = self.directory.checkpoints / "epoch.json"
         self.epoch = json.loads(saved.read_bytes())["epoch"] if saved.exists() else 0
-        self.directory.begin_attempt(assignment.attempt, self.epoch)
+        self.directory.begin_attempt(assignment.attempt, self.epoch, "toy")
         faults = json.loads(os.environ.get("TOY_FAULTS", "{}"))
         self.fault = faults.get(f"{assignment.phase}/{assignment.number}", {})
 
