@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
@@ -137,9 +137,9 @@ def _choices(choices: Any) -> BaseDistribution:
         raise ValueError(f"choices must be finite numbers: {list(choices)}")
     if len(numbers) == 1:
         return FloatDistribution(numbers[0], numbers[0])
-    step = float(f"{(numbers[-1] - numbers[0]) / (len(numbers) - 1):.12g}")
-    even = all(math.isclose(right - left, step, rel_tol=1e-9) for left, right in itertools.pairwise(numbers))
-    if even and _divides(step, numbers[0], numbers[-1]):
+    steps = {right - left for left, right in itertools.pairwise(_decimal(number) for number in numbers)}
+    step = float(min(steps))
+    if len(steps) == 1 and _divides(step, numbers[0], numbers[-1]):
         return FloatDistribution(numbers[0], numbers[-1], step=step)
     return CategoricalDistribution(numbers)
 
@@ -152,7 +152,14 @@ def _read_exponent(choice: Any) -> Any:
 
 def _divides(step: float, low: float, high: float) -> bool:
     # In decimals, as Optuna decides it; otherwise it would move the upper bound.
-    return (Decimal(str(high)) - Decimal(str(low))) % Decimal(str(step)) == 0
+    try:
+        return (_decimal(high) - _decimal(low)) % _decimal(step) == 0
+    except InvalidOperation:  # more steps than decimals have digits
+        return False
+
+
+def _decimal(number: float) -> Decimal:
+    return Decimal(str(number))
 
 
 def _check_range(low: float, high: float, log: bool, step: float | None) -> None:

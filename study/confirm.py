@@ -14,6 +14,7 @@ from study.test_ledger import FILE_NAME, LedgeredAccess
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -89,14 +90,22 @@ def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
 
 
 class ConfirmPhase(Phase):
-    """Runs of finalists and controls with the confirmation seeds; waits until search and controls have ended."""
+    """Runs of finalists and controls with the confirmation seeds.
+
+    Args:
+        preceding: Search and controls; the confirmation waits until they have ended.
+    """
 
     name: store.Phase = "confirm"
+
+    def __init__(self, config: StudyConfig, store: Store, directory: Path, preceding: Sequence[Phase] = ()) -> None:
+        super().__init__(config, store, directory)
+        self._preceding = preceding
 
     def planned(self) -> int:
         """Arms times seeds; before the search has ended, an estimate."""
         if self._waits():
-            arms = min(self.config.confirm.finalists, self.config.search.trials) + len(self.config.controls)
+            arms = self.config.confirm.finalists + len(self.config.controls)
             return arms * len(self.config.confirm.seeds)
         return len({*self._started(), *self._wanted()})
 
@@ -127,7 +136,10 @@ class ConfirmPhase(Phase):
         return self.config.objective.replace("validation/", "test/", 1)
 
     def _waits(self) -> bool:
-        return any(self.store.running(phase) for phase in ("search", "controls"))
+        return any(
+            self.store.running(phase.name) or len(self.store.trials(phase.name)) < phase.planned()
+            for phase in self._preceding
+        )
 
     def _started(self) -> set[tuple[str, int]]:
         return {(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in self.store.trials(self.name)}

@@ -43,9 +43,8 @@ def lease(directory: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=1)  # not at once: whoever asks ``is_held`` has the lock for a moment
     except Timeout as error:
-        raise HeldError(
-            f"{directory}: held by {holder(directory) or 'another driver'}; wait for it, or stop it with `cskd stop {directory}`"
-        ) from error
+        who = holder(directory) or "another driver"
+        raise HeldError(f"{directory}: held by {who}; wait for it, or stop it with `cskd stop {directory}`") from error
     try:
         me = Holder(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S"))
         write_atomic(_file(directory), json.dumps(asdict(me)).encode())

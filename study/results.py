@@ -24,11 +24,11 @@ SEARCH_COLUMNS_OF_TRAINING = "training."
 def phases_of(study: Study) -> list[Phase]:
     """The phases of a study, in the order in which they start."""
     config, store, directory = study.config, study.store, study.directory
-    return [
+    first = [
         ControlPhase(config, store, directory),
         SearchPhase(config, store, directory, study.trials_wanted),
-        ConfirmPhase(config, store, directory),
     ]
+    return [*first, ConfirmPhase(config, store, directory, first)]
 
 
 def project(study: Study) -> records.Results:

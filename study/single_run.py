@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from study import study_file
 from study.environment import make_directory
-from study.errors import StudyFileError
+from study.errors import StudyFileError, UsageError
 from study.test_ledger import FILE_NAME, LedgeredAccess
 from trainables.config import TrainConfig
+from trainables.durable import write_atomic
 from trainables.error_messages import one_line_per_mistake
 from trainables.run_directory import Outcome, RunDirectory
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ARM = "train"
+CONFIG_FILE = "config.yaml"
 
 
 def read_train_config(path: Path) -> TrainConfig:
@@ -44,16 +46,28 @@ def train(config: TrainConfig, directory: Path, console: Console, *, test: bool)
         test: Whether to read the test set at the last epoch; the reading is ledgered in ``directory``.
 
     Raises:
+        UsageError: The directory holds a run of another configuration, or one that ended without ``test``.
         CskdError: The data or the configuration is unfit.
     """
     make_directory(directory)
     run_directory = RunDirectory(directory)
     done = run_directory.outcome()
+    _same_run_as_before(directory, config)
     if done is not None and done.state == "finished":
+        if test and not any(name.startswith("test/") for name in done.metrics):
+            raise UsageError(f"{directory}: this run ended without reading the test set; give another --out")
         return done
     attempt = 1 + max((row.attempt for row in run_directory.epochs()), default=0)
     access = LedgeredAccess(directory / FILE_NAME, ARM, 0, attempt, ARM, config.digest(), config.seed) if test else None
     return _train(config, directory, attempt, access, console)
+
+
+def _same_run_as_before(directory: Path, config: TrainConfig) -> None:
+    frozen = directory / CONFIG_FILE
+    if not frozen.exists():
+        write_atomic(frozen, study_file.dump(config.model_dump(mode="json")))
+    elif read_train_config(frozen).digest() != config.digest():
+        raise UsageError(f"{directory}: holds a run of another configuration; give another --out")
 
 
 def _train(

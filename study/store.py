@@ -18,6 +18,7 @@ import sqlalchemy.exc
 from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL
 
 from study.errors import ServiceError
 
@@ -43,9 +44,10 @@ class Store:
     def __init__(self, path: Path, name: str, *, minimizes: bool) -> None:
         self._path = path
         direction = StudyDirection.MINIMIZE if minimizes else StudyDirection.MAXIMIZE
+        url = URL.create("sqlite", database=str(path))  # quotes what a URL would read: ? and %
         with self._translated():
             self._database = optuna.storages.RDBStorage(
-                f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
+                url.render_as_string(), engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
             )
             # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
             self._storage = optuna.storages.get_storage(self._database)

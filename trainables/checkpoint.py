@@ -37,10 +37,10 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         content = path.read_bytes()
-        expected = checksum_of(path).read_text()
+        expected = checksum_of(path).read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"no finished checkpoint at {path}: {Path(error.filename).name} is missing") from error
-    if sha256_of(content) != expected:
+    if sha256_of(content).encode() != expected:
         raise CheckpointError(f"{path} does not match its checksum; use an earlier checkpoint")
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -97,7 +97,7 @@ class CheckpointWriter:
         """Starts writing the state after ``epoch`` epochs; waits for the one before.
 
         Raises:
-            OSError: The one before could not be written.
+            Exception: Whatever kept the one before from being written, on a full disk an OSError.
         """
         self.wait()
         copy = snapshot(state)
@@ -108,7 +108,7 @@ class CheckpointWriter:
         """Returns when nothing is being written.
 
         Raises:
-            OSError: The last checkpoint could not be written.
+            Exception: Whatever kept the last checkpoint from being written, on a full disk an OSError.
         """
         if self._thread is not None:
             self._thread.join()
@@ -121,7 +121,7 @@ class CheckpointWriter:
         try:
             save(path_of(self._directory, epoch), state)
             self._delete_old()
-        except OSError as error:
+        except Exception as error:  # raised by ``wait``; a thread's own exceptions are lost
             self._error = error
 
     def _delete_old(self) -> None:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 class Run:
     """Trains a configuration inside a directory, going on from the newest good checkpoint there.
 
-    Order of durable writes: an epoch's line first, then (when it is time) the checkpoint, the predictions, the outcome
-    last. Killed between any two, the next attempt goes on from the checkpoint and replaces the lines after it.
+    Order of durable writes: the predictions of the last epoch, an epoch's line, then (when it is time) the checkpoint,
+    the outcome last. Killed between any two, the next attempt goes on from the checkpoint and replaces the lines after
+    it. With a checkpoint at each epoch no more than one is trained twice, for an epoch's line waits until the checkpoint
+    before it is whole.
 
     Args:
         config: The run.
@@ -67,6 +69,7 @@ class Run:
             self._best_test = state["best_test"]
         self._saved_epoch = self._trainer.epoch
         self._unsaved_seconds = 0.0
+        self._between_epochs = True
         self._directory.begin_attempt(attempt, self._trainer.epoch, self._data.split_digest)
         self._rows = {row.epoch: row for row in self._directory.epochs()}
 
@@ -88,6 +91,7 @@ class Run:
         if self._trainer.epoch >= self._config.training.epochs:  # killed after the last epoch, before the outcome
             return self._finish(self._rows[self._trainer.epoch].metrics)
         start = time.perf_counter()
+        self._between_epochs = False
         values = self._trainer.run_epoch()
         last = self._trainer.epoch == self._config.training.epochs
         if not all_finite(values):
@@ -97,17 +101,21 @@ class Run:
             return self._diverge(values)
         seconds = time.perf_counter() - start
         row = EpochRow(self._trainer.epoch, self._attempt, values, seconds, time.time())
-        self._directory.append_epoch(row)
         self._unsaved_seconds += seconds
+        due = last or self._unsaved_seconds >= self._config.training.checkpoint_seconds
+        if due:
+            self._writer.wait()
+        self._directory.append_epoch(row)
+        self._between_epochs = True
         if last:
             return self._finish(values)
-        if self._unsaved_seconds >= self._config.training.checkpoint_seconds:
+        if due:
             self.save()
         return row
 
     def save(self) -> None:
-        """Starts writing a checkpoint unless the newest one is of this epoch."""
-        if self._trainer.epoch > self._saved_epoch:
+        """Starts writing a checkpoint unless the newest one is of this epoch, or an error interrupted this one."""
+        if self._between_epochs and self._trainer.epoch > self._saved_epoch:
             self._writer.write(self._trainer.epoch, self._trainer.state_dict() | {"best_test": self._best_test})
             self._saved_epoch, self._unsaved_seconds = self._trainer.epoch, 0.0
 
