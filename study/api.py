@@ -13,6 +13,7 @@ from study import directory as study_directory
 from study import provenance
 from study.errors import StudyDirectoryError, UsageError
 from study.runner import Ending, Until, run
+from trainables.splits import split_training
 
 if TYPE_CHECKING:
     from study.directory import Study
@@ -47,8 +48,10 @@ def launch(
         CskdError: Something the user can act on; see ``study.errors``.
     """
     config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
+    split = split_digest(config)  # before anything is made: data that is missing or unfit is said at once
     directory = study_directory.create(config, storage.expanduser().absolute())
     with study_directory.open_study(directory) as study:
+        study.store.set_study_attribute("split_digest", split)
         ending = run(study, console or Console(), action="launch", address=address, until=until, trainable=trainable)
     return directory, ending
 
@@ -69,7 +72,7 @@ def resume(
     Args:
         directory: The study directory.
         trials: Search trials in total from now on; None leaves the number.
-        allow_changed: Go on although the code is not the one that the study began with.
+        allow_changed: Go on although code or data are not those that the study began with.
         action: For the provenance.
         address: Of Ray; see ``study.environment.ray_connection``.
         until: ``search`` leaves the confirmation, and so the test set, for later.
@@ -101,14 +104,28 @@ def _extend(study: Study, trials: int) -> None:
     study.store.set_study_attribute("trials", trials)
 
 
+def split_digest(config: study_config.StudyConfig) -> str:
+    """Digest of the data and its validation split.
+
+    Raises:
+        DataError: The data is missing, damaged or unfit for class pairs.
+    """
+    return split_training(config.dataset.training_images(), config.dataset.validation).digest
+
+
 def _allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
+    changed = []
     launch_note = next(iter(provenance.notes(study.directory)), None)
-    if launch_note is None or launch_note["digests"]["code"] == provenance.code_digest():
-        return []
-    if allow_changed:
-        return ["code"]
-    began = launch_note["commit"] or launch_note["digests"]["code"]
-    raise StudyDirectoryError(
-        f"{study.directory}: the code has changed since the study began ({began}), so its trials would not be "
-        "comparable; go back to that code, or give --allow-changed"
-    )
+    if launch_note is not None and launch_note["digests"]["code"] != provenance.code_digest():
+        changed.append("code")
+    split, began = split_digest(study.config), study.store.attribute("split_digest")
+    if began is None:  # killed before it was noted
+        study.store.set_study_attribute("split_digest", split)
+    elif began != split:
+        changed.append("data")
+    if changed and not allow_changed:
+        raise StudyDirectoryError(
+            f"{study.directory}: {' and '.join(changed)} changed since the study began, so its trials would not be "
+            "comparable; go back to what it began with, or give --allow-changed"
+        )
+    return changed

@@ -32,7 +32,7 @@ Storage = Annotated[
 ]
 Address = Annotated[str | None, typer.Option(help="Ray: local, host:port or ray://host:port [env: RAY_ADDRESS].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Changed = Annotated[bool, typer.Option("--allow-changed", help="Go on although the code has changed.")]
+Changed = Annotated[bool, typer.Option("--allow-changed", help="Go on although code or data have changed.")]
 
 
 def say(text: str) -> None:

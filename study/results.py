@@ -112,7 +112,7 @@ def _description(study: Study) -> dict[str, Any]:
         "digests": {
             "study": config.digest(),
             "space": digest_of({name: spaces.words(of) for name, of in config.space().items()}),
-            "split": _split_digest(study),
+            "split": store.attribute("split_digest"),
             "code": launch.get("digests", {}).get("code"),
         },
         "ledger": test_ledger.readings(study.directory),
@@ -130,11 +130,6 @@ def _description(study: Study) -> dict[str, Any]:
         },
         "states": {phase.name: _states(store.trials(phase.name)) for phase in phases_of(study)},
     }
-
-
-def _split_digest(study: Study) -> str | None:
-    directories = (phase.run_directory(0) for phase in phases_of(study))
-    return next((found for path in directories if (found := RunDirectory(path).split_digest())), None)
 
 
 def _states(trials: list[FrozenTrial]) -> dict[str, int]:

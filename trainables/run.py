@@ -70,7 +70,7 @@ class Run:
         self._saved_epoch = self._trainer.epoch
         self._unsaved_seconds = 0.0
         self._between_epochs = True
-        self._directory.begin_attempt(attempt, self._trainer.epoch, self._data.split_digest)
+        self._directory.begin_attempt(attempt, self._trainer.epoch)
         self._rows = {row.epoch: row for row in self._directory.epochs()}
 
     @property

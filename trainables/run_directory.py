@@ -59,15 +59,9 @@ class RunDirectory:
         self._metrics = path / "metrics.jsonl"
         self._outcome = path / "outcome.json"
 
-    def begin_attempt(self, attempt: int, after_epoch: int, split_digest: str) -> None:
-        """Notes that ``attempt`` goes on after ``after_epoch``; lines of later epochs no longer count.
-
-        Args:
-            attempt: 1 for the first.
-            after_epoch: Epoch of the checkpoint, 0 for a start from nothing.
-            split_digest: Of the data that is trained on.
-        """
-        append_json_line(self._metrics, {"attempt": attempt, "after_epoch": after_epoch, "split": split_digest})
+    def begin_attempt(self, attempt: int, after_epoch: int) -> None:
+        """Notes that ``attempt`` goes on after ``after_epoch``; lines of later epochs no longer count."""
+        append_json_line(self._metrics, {"attempt": attempt, "after_epoch": after_epoch})
 
     def append_epoch(self, row: EpochRow) -> None:
         """Adds a finished epoch, durably."""
@@ -87,10 +81,6 @@ class RunDirectory:
             else:
                 rows[line["epoch"]] = EpochRow(**line)
         return [rows[epoch] for epoch in sorted(rows)]
-
-    def split_digest(self) -> str | None:
-        """Digest of the data split that the run saw; None before it began."""
-        return next((line["split"] for line in read_json_lines(self._metrics) if "split" in line), None)
 
     def device_seconds(self) -> float:
         """Seconds spent on all epochs, those trained twice included."""

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import warnings
 
 import optuna
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from search_spaces import space as spaces
 from search_spaces.space import cell_count, cells, default_space, distribution, ends, key, values, words
 
 EVEN = [
@@ -175,11 +173,3 @@ def test_default_spaces() -> None:
     }
     assert default_space("cross_entropy", "digits", "preact_resnet10") is None
     assert default_space("my_package:MyMethod", "digits", "preact_resnet10") is None
-
-
-def test_optuna_would_move_a_bound_where_we_keep_choices() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        spaces.distribution({"choices": [0, 1 / 3, 2 / 3, 1]})
-    with pytest.warns(UserWarning, match="step"):
-        FloatDistribution(0, 1, step=1 / 3)

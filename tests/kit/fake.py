@@ -1,0 +1,127 @@
+"""Carries out a dispatcher's runs in this process, epoch by epoch and in random order, as Ray Tune would in others."""
+
+import random
+from collections.abc import Callable
+
+from toy import ToyRun
+
+from study.assignment import Assignment
+from study.dispatcher import Dispatcher
+from study.results import phases_of, project
+from trainables.run_directory import Outcome
+from trainables.tune import failure
+
+ERRORS = {
+    "io": OSError("the disk went away"),
+    "out_of_memory": MemoryError("out of memory"),
+    "wrong": ValueError("a wrong option"),
+}
+
+
+class DriverKilledError(Exception):
+    """The driver dies here; nothing is tidied up."""
+
+
+class Watcher:
+    """A listener that remembers; ``events`` holds (kind, phase, number, attempt, detail)."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple] = []
+
+    def _note(self, kind, assignment, detail=None) -> None:
+        self.events.append((kind, assignment.phase, assignment.number, assignment.attempt, detail))
+
+    def started(self, assignment) -> None:
+        self._note("started", assignment)
+
+    def epoch(self, assignment, epoch, metrics) -> None:
+        self._note("epoch", assignment, epoch)
+
+    def settled(self, assignment, state, value, error) -> None:
+        self._note("settled", assignment, state)
+
+    def retried(self, assignment, error) -> None:
+        self._note("retried", assignment, error)
+
+    def of(self, kind: str) -> list[tuple]:
+        return [event[1:] for event in self.events if event[0] == kind]
+
+
+class Executor:
+    """Runs a study to its end, or to a fault.
+
+    Args:
+        study: An open study.
+        fault: Asked before each epoch: None, ``lost`` (worker), ``stop`` (by a scheduler), ``nan``, ``driver``, or a key
+            of ``ERRORS``.
+        slots: Runs at once.
+        seed: Of the order in which running trials advance.
+        until: ``search`` leaves the confirmation out.
+    """
+
+    def __init__(
+        self,
+        study,
+        fault: Callable[[Assignment, int], str | None] = lambda assignment, epoch: None,
+        *,
+        slots: int = 2,
+        seed: int = 0,
+        until: str = "confirm",
+        retries: int = 3,
+        prunes: bool = False,
+        listener=None,
+    ) -> None:
+        self.watcher = listener or Watcher()
+        self.stopping = False
+        self.dispatcher = Dispatcher(
+            study.store,
+            phases_of(study)[: 2 if until == "search" else 3],
+            max_concurrent=slots,
+            retries=retries,
+            prunes=prunes,
+            stopping=lambda: self.stopping,
+            listener=self.watcher,
+        )
+        self._study = study
+        self._fault = fault
+        self._order = random.Random(seed)
+        self.most_running = 0
+
+    def run(self) -> "Executor":
+        self.dispatcher.recover()
+        running: list[ToyRun] = []
+        while True:
+            while (assignment := self.dispatcher.next()) is not None:
+                running.append(ToyRun(assignment))
+            self.most_running = max(self.most_running, len(running))
+            if not running:
+                assert self.dispatcher.finished
+                project(self._study)
+                return self
+            run = running.pop(self._order.randrange(len(running)))
+            if not self._advance(run):
+                running.append(run)
+
+    def _advance(self, run: ToyRun) -> bool:
+        """One epoch; True when the run has ended in whatever way."""
+        assignment = run.assignment
+        fault = self._fault(assignment, run.epoch + 1)
+        if fault == "driver":
+            raise DriverKilledError
+        if fault in ERRORS:
+            run.directory.write_outcome(failure(ERRORS[fault], assignment.attempt))
+        if fault in ("lost", "stop", *ERRORS):
+            self._ended(assignment, error=fault != "stop")
+            return True
+        run.fault = {"nan": run.epoch + 1} if fault == "nan" else {}
+        reported = run.advance()
+        if not isinstance(reported, Outcome):
+            self.dispatcher.report(
+                assignment.phase, assignment.number, assignment.attempt, reported.epoch, reported.metrics
+            )
+            return False
+        self._ended(assignment, error=False)
+        return True
+
+    def _ended(self, assignment, *, error: bool) -> None:
+        self.dispatcher.ended(assignment.phase, assignment.number, assignment.attempt, error=error)

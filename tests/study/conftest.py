@@ -1,0 +1,62 @@
+"""Toy studies: real files, real database, fake executor."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake import Executor
+from toy import STUDY
+
+from study import config as study_config
+from study import directory as study_directory
+from study import study_file
+from study.config import StudyConfig
+from study.directory import Study
+
+
+def toy_config(**overrides: Any) -> StudyConfig:
+    """The toy study; ``search__trials=3`` stands for ``search.trials``."""
+    content = study_file.parse(STUDY.encode(), "toy")
+    for name, value in overrides.items():
+        study_config._override(content, name.replace("__", "."), value)
+    return study_config.build(content, "toy")
+
+
+@pytest.fixture
+def new_study(tmp_path: Path) -> Iterator[Callable[..., Study]]:
+    """Makes and opens toy studies; the same name opens the study again, as a resumed driver does."""
+    with ExitStack() as stack:
+
+        def make(**overrides: Any) -> Study:
+            config = toy_config(**overrides)
+            if not (tmp_path / config.name).exists():
+                study_directory.create(config, tmp_path)
+            return stack.enter_context(study_directory.open_study(tmp_path / config.name))
+
+        yield make
+
+
+@pytest.fixture
+def toy() -> Callable[..., StudyConfig]:
+    """Builds the toy's configuration with overrides."""
+    return toy_config
+
+
+@pytest.fixture(scope="session")
+def done_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished toy study; tests only read it."""
+    directory = study_directory.create(toy_config(), tmp_path_factory.mktemp("storage"))
+    with study_directory.open_study(directory) as study:
+        Executor(study).run()
+    return directory
+
+
+@pytest.fixture(scope="session")
+def searched_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy study that was stopped before the confirmation; tests only read it."""
+    directory = study_directory.create(toy_config(), tmp_path_factory.mktemp("storage"))
+    with study_directory.open_study(directory) as study:
+        Executor(study, until="search").run()
+    return directory

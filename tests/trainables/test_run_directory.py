@@ -1,0 +1,116 @@
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainables.run_directory import EpochRow, Outcome, RunDirectory
+
+
+def row(epoch: int, attempt: int) -> EpochRow:
+    return EpochRow(epoch, attempt, {"train/loss": epoch + attempt / 10}, 0.5, 1000.0 + epoch)
+
+
+def found(directory: RunDirectory) -> list[tuple[int, int]]:
+    return [(row.epoch, row.attempt) for row in directory.epochs()]
+
+
+def test_epochs_are_read_back_as_they_were_written(tmp_path):
+    directory = RunDirectory(tmp_path / "trial")
+    assert directory.epochs() == []
+    directory.begin_attempt(1, 0, "split")
+    rows = [row(1, 1), row(2, 1)]
+    for each in rows:
+        directory.append_epoch(each)
+    assert directory.epochs() == rows
+    assert directory.split_digest() == "split"
+
+
+def test_a_new_attempt_replaces_what_follows_its_checkpoint(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.begin_attempt(1, 0, "split")
+    for epoch in (1, 2, 3):
+        directory.append_epoch(row(epoch, 1))
+    directory.begin_attempt(2, 1, "split")
+    assert found(directory) == [(1, 1)]
+    directory.append_epoch(row(2, 2))
+    directory.append_epoch(row(4, 1))  # the first attempt is still alive somewhere, and late
+    directory.begin_attempt(1, 0, "split")
+    assert found(directory) == [(1, 1), (2, 2)]
+    assert directory.epochs_trained() == 5
+    assert directory.device_seconds() == 2.5
+
+
+steps = st.lists(st.tuples(st.sampled_from(["begin", "epoch", "late", "late begin", "torn"]), st.integers(0, 99)), max_size=40)
+
+
+@given(steps)
+def test_each_epoch_comes_once_from_the_newest_attempt_that_counts(steps):
+    """Attempt n counts for what it trained, and before that for what attempt n - 1 had when its checkpoint was taken."""
+    with tempfile.TemporaryDirectory() as folder:
+        directory = RunDirectory(Path(folder))
+        counting: list[list[tuple[int, int]]] = [[]]  # after each attempt: (epoch, attempt) that count
+        late = 0
+        directory.begin_attempt(1, 0, "split")
+        counting.append([])
+        for step, choice in steps:
+            newest = len(counting) - 1
+            older = 1 + choice % newest
+            if step == "begin":
+                after = choice % (len(counting[-1]) + 1)
+                directory.begin_attempt(newest + 1, after, "split")
+                counting.append(counting[-1][:after])
+            elif step == "epoch":
+                directory.append_epoch(row(len(counting[-1]) + 1, newest))
+                counting[-1] = [*counting[-1], (len(counting[-1]) + 1, newest)]
+            elif step == "late" and older < newest:
+                directory.append_epoch(row(choice + 1, older))
+                late += 1
+            elif step == "late begin" and older < newest:
+                directory.begin_attempt(older, 0, "split")
+            elif step == "torn":
+                whole = json.dumps({"epoch": choice + 1, "attempt": newest, "metrics": {}})
+                with (directory.path / "metrics.jsonl").open("a") as file:
+                    file.write(whole[: 1 + choice % (len(whole) - 1)])
+        assert found(directory) == counting[-1]
+        assert [epoch for epoch, _ in found(directory)] == list(range(1, len(counting[-1]) + 1))
+        trained = sum(step == "epoch" for step, _ in steps)
+        assert directory.epochs_trained() == trained + late
+
+
+def test_an_outcome_is_read_back(tmp_path):
+    directory = RunDirectory(tmp_path)
+    assert directory.outcome() is None
+    for outcome in (
+        Outcome("finished", 2, 4, {"validation/top1_error": 0.25}),
+        Outcome("failed", 3, 0, error="no space left", error_kind="io"),
+    ):
+        directory.write_outcome(outcome)
+        assert directory.outcome() == outcome
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b'{"state": "finished"}', b'{"attempt": 1, "x": 2}', b"\xff"])
+def test_a_damaged_outcome_is_none(tmp_path, content):
+    (tmp_path / "outcome.json").write_bytes(content)
+    assert RunDirectory(tmp_path).outcome() is None
+
+
+def test_an_outcome_cut_anywhere_is_none(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.write_outcome(Outcome("finished", 1, 4, {"validation/top1_error": 0.25}))
+    whole = (tmp_path / "outcome.json").read_bytes()
+    for length in range(len(whole)):
+        (tmp_path / "outcome.json").write_bytes(whole[:length])
+        assert directory.outcome() is None
+
+
+def test_checkpoints_are_deleted_with_what_a_killed_writer_left(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.delete_checkpoints()
+    directory.checkpoints.mkdir()
+    for name in ("epoch_000001.pt", "epoch_000001.pt.sha256", ".epoch_000002.pt.77.tmp"):
+        (directory.checkpoints / name).write_bytes(b"x")
+    directory.delete_checkpoints()
+    assert list(directory.checkpoints.iterdir()) == []
