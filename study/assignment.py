@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.test_ledger import LedgeredAccess
+from study.ledger import LedgeredAccess
 from trainables.config import TrainConfig
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from study.assignment import Assignment
 from study.phases import FOLDERS, Phase
-from study.test_ledger import FILE_NAME, LedgeredAccess
+from study.ledger import FILE_NAME, LedgeredAccess
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:

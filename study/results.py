@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import best_config, export, records, tables
 from search_spaces import space as spaces
-from study import confirm, provenance, test_ledger
+from study import confirm, ledger, provenance
 from study.confirm import ConfirmPhase
 from study.phases import ControlPhase, SearchPhase
 from trainables.durable import digest_of, write_atomic
@@ -115,7 +115,7 @@ def _description(study: Study) -> dict[str, Any]:
             "split": store.attribute("split_digest"),
             "code": launch.get("digests", {}).get("code"),
         },
-        "ledger": test_ledger.readings(study.directory),
+        "ledger": ledger.readings(study.directory),
         "finalists": [arm.label for arm in best],
         "baseline": baseline,
         "arms": {

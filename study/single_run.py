@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from study import study_file
 from study.environment import make_directory
 from study.errors import StudyFileError, UsageError
-from study.test_ledger import FILE_NAME, LedgeredAccess
+from study.ledger import FILE_NAME, LedgeredAccess
 from trainables.config import TrainConfig
 from trainables.durable import write_atomic
 from trainables.error_messages import one_line_per_mistake
