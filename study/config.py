@@ -304,10 +304,9 @@ def build(content: Mapping[str, Any], name: str) -> StudyConfig:
 
 
 def _override(content: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
     # The names of searched training parameters hold a dot themselves.
-    if parents[-2:] == ["space", "training"]:
-        parents, last = parents[:-1], f"training.{last}"
+    marked = key.replace("search.space.training.", "search.space.training:", 1)
+    *parents, last = (step.replace("training:", "training.") for step in marked.split("."))
     place = content
     for parent in parents:
         below = place.get(parent)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from study.assignment import Assignment
-from study.phases import FOLDERS, Phase
 from study.ledger import FILE_NAME, LedgeredAccess
+from study.phases import FOLDERS, Phase
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:

@@ -26,13 +26,13 @@ def rows(directory: Path, trial: str) -> dict[str, Any]:
     phase = phase or "search"
     with open_study(directory) as study:
         known = study.store.trials(phase) if phase in FOLDERS else []  # type: ignore[arg-type]
-        if not number.isdigit() or int(number) >= len(known):
+        if not (number.isascii() and number.isdigit()) or int(number) >= len(known):
             raise UsageError(f"{directory}: no trial {trial!r}; {phase} has {len(known)} trials, numbered from 0")
         found = known[int(number)]
-    run = RunDirectory(directory / FOLDERS[phase] / number)
+    run = RunDirectory(directory / FOLDERS[phase] / str(found.number))
     outcome = run.outcome()
     return {
-        "trial": f"{phase}/{number}",
+        "trial": f"{phase}/{found.number}",
         "state": found.state.name,
         "params": found.params,
         "attempts": found.user_attrs["attempt"],

@@ -87,8 +87,18 @@ class ImageStore:
 
     def augmented(self, index: Tensor, draws: CropDraws) -> Tensor:
         """Training transform of the images at ``index`` ``[b]`` under ``draws``; shape and format as ``plain``."""
+        if self._windows.device.type == "cpu":
+            return self._normalised(self._cut_on_cpu(index, draws))
         crops = self._windows[index, draws.top, draws.left]
         return self._normalised(torch.where(draws.flip[:, None, None, None], crops.flip(2), crops))
+
+    def _cut_on_cpu(self, index: Tensor, draws: CropDraws) -> Tensor:
+        # NumPy copies crops row by row where torch goes by single elements, and only the flipped images are flipped,
+        # which on a GPU would cost a host sync: twice as fast, the same pixels.
+        crops = self._windows.numpy()[index.numpy(), draws.top.numpy(), draws.left.numpy()]
+        flip = draws.flip.numpy()
+        crops[flip] = torch.from_numpy(crops[flip]).flip(2).numpy()
+        return torch.from_numpy(crops)
 
     def _normalised(self, crops: Tensor) -> Tensor:
         return crops.float().mul_(self._scale).add_(self._shift).permute(0, 3, 1, 2)

@@ -64,9 +64,11 @@ def generations(directory: Path) -> list[Path]:
     return sorted(directory.glob("epoch_*.pt"), reverse=True)
 
 
-def load_newest(directory: Path) -> dict[str, Any] | None:
-    """The newest checkpoint that is whole, or None where there is none."""
+def load_newest(directory: Path, at_most: int | None = None) -> dict[str, Any] | None:
+    """The newest checkpoint that is whole, of no later epoch than ``at_most``; None where there is none."""
     for path in generations(directory):
+        if at_most is not None and path.name > path_of(directory, at_most).name:
+            continue
         try:
             return load(path)
         except CheckpointError:

@@ -13,7 +13,15 @@ from trainables.interfaces import Options
 
 def one_line_per_mistake(error: ValidationError) -> list[str]:
     """One line per mistake: ``training.epoch: unknown key; did you mean 'epochs'?``."""
-    return [_line(mistake, error) for mistake in error.errors(include_url=False)]
+    mistakes = error.errors(include_url=False)
+    return [_line(mistake, error) for mistake in mistakes if not _follows_from_another(mistake, mistakes)]
+
+
+def _follows_from_another(mistake: Any, mistakes: Any) -> bool:
+    # pydantic counts only the good items of a list, so that a list with a bad one may also be too short for it.
+    place = mistake["loc"]
+    inside = any(other["loc"][: len(place)] == place and other["loc"] != place for other in mistakes)
+    return bool(mistake["type"] == "too_short" and inside)
 
 
 def _line(mistake: Any, error: ValidationError) -> str:

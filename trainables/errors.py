@@ -28,6 +28,10 @@ class CheckpointError(CskdError):
     exit_code = 65
 
 
+class SupersededError(CskdError):
+    """A later attempt works on this run: the driver gave this worker up, and it must write nothing more."""
+
+
 class TestSetClosedError(CskdError):
     """Code without a ledgered access asked for test data."""
 

@@ -28,8 +28,8 @@ class Run:
 
     Order of durable writes: the predictions of the last epoch, an epoch's line, then (when it is time) the checkpoint,
     the outcome last. Killed between any two, the next attempt goes on from the checkpoint and replaces the lines after
-    it. With a checkpoint at each epoch no more than one is trained twice, for an epoch's line waits until the checkpoint
-    before it is whole.
+    it. With a checkpoint at each epoch one epoch at most is trained twice, for an epoch's line waits until the
+    checkpoint before it is whole.
 
     Args:
         config: The run.
@@ -63,7 +63,9 @@ class Run:
         self._best_test = math.inf
         self._keep_checkpoint = keep_checkpoint
         self._writer = CheckpointWriter(self._directory.checkpoints)
-        state = checkpoint.load_newest(self._directory.checkpoints)
+        # No further than the log: a superseded worker may have left a checkpoint of epochs that do not count.
+        self._rows = {row.epoch: row for row in self._directory.epochs()}
+        state = checkpoint.load_newest(self._directory.checkpoints, at_most=len(self._rows))
         if state is not None:
             self._trainer.load_state_dict(state)
             self._best_test = state["best_test"]
@@ -71,7 +73,6 @@ class Run:
         self._unsaved_seconds = 0.0
         self._between_epochs = True
         self._directory.begin_attempt(attempt, self._trainer.epoch)
-        self._rows = {row.epoch: row for row in self._directory.epochs()}
 
     @property
     def epoch(self) -> int:
@@ -114,8 +115,9 @@ class Run:
         return row
 
     def save(self) -> None:
-        """Starts writing a checkpoint unless the newest one is of this epoch, or an error interrupted this one."""
-        if self._between_epochs and self._trainer.epoch > self._saved_epoch:
+        """Starts writing a checkpoint unless this epoch has one, or an error or a later attempt cut it short."""
+        wanted = self._between_epochs and self._trainer.epoch > self._saved_epoch
+        if wanted and not self._directory.is_superseded(self._attempt):
             self._writer.write(self._trainer.epoch, self._trainer.state_dict() | {"best_test": self._best_test})
             self._saved_epoch, self._unsaved_seconds = self._trainer.epoch, 0.0
 

@@ -2,6 +2,9 @@
 
 ``metrics.jsonl`` only grows. A line without an epoch begins an attempt and says after which epoch it goes on, so that
 readers know which earlier lines it replaces; a line of an attempt that another has followed is late and ignored.
+
+A worker may outlive its driver by seconds and meet its successor here, so each write asks first whether a later attempt
+has begun.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from trainables.durable import append_json_line, read_json_lines, write_atomic
+from trainables.errors import SupersededError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,8 +67,17 @@ class RunDirectory:
         """Notes that ``attempt`` goes on after ``after_epoch``; lines of later epochs no longer count."""
         append_json_line(self._metrics, {"attempt": attempt, "after_epoch": after_epoch})
 
+    def is_superseded(self, attempt: int) -> bool:
+        """Whether a later attempt has begun."""
+        return any(line["attempt"] > attempt for line in read_json_lines(self._metrics))
+
     def append_epoch(self, row: EpochRow) -> None:
-        """Adds a finished epoch, durably."""
+        """Adds a finished epoch, durably.
+
+        Raises:
+            SupersededError: A later attempt has begun.
+        """
+        self._refuse_late(row.attempt)
         append_json_line(self._metrics, asdict(row))
 
     def epochs(self) -> list[EpochRow]:
@@ -91,7 +104,12 @@ class RunDirectory:
         return sum("epoch" in line for line in read_json_lines(self._metrics))
 
     def write_outcome(self, outcome: Outcome) -> None:
-        """Writes how the run ended, atomically."""
+        """Writes how the run ended, atomically.
+
+        Raises:
+            SupersededError: A later attempt has begun.
+        """
+        self._refuse_late(outcome.attempt)
         write_atomic(self._outcome, json.dumps(asdict(outcome), indent=1).encode())
 
     def outcome(self) -> Outcome | None:
@@ -100,6 +118,10 @@ class RunDirectory:
             return Outcome(**json.loads(self._outcome.read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
+
+    def _refuse_late(self, attempt: int) -> None:
+        if self.is_superseded(attempt):
+            raise SupersededError(f"{self.path}: attempt {attempt} has been followed by another and stops")
 
     def delete_checkpoints(self) -> None:
         """Removes the checkpoints, which a finished search trial no longer needs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ray.tune import Trainable
@@ -53,6 +54,22 @@ class Advancing(Protocol):
 
     def close(self) -> None:
         """Ends the run early without losing what is done."""
+
+
+class FinishedRun:
+    """A run that an earlier attempt finished after its driver had gone: its outcome is taken over as it is."""
+
+    def __init__(self, directory: RunDirectory, outcome: Outcome) -> None:
+        self._directory = directory
+        self._outcome = outcome
+
+    def advance(self) -> Outcome:
+        """Writes the outcome in the name of the present attempt."""
+        self._directory.write_outcome(self._outcome)
+        return self._outcome
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class StudyTrainable(Trainable):  # type: ignore[misc]
@@ -112,7 +129,12 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
     def _begin(self, assignment: Assignment) -> None:
         self._run = None
         self._assignment = assignment
-        self._run = self._guarded(lambda: self.open_run(assignment))
+        directory = RunDirectory(assignment.directory)
+        outcome = directory.outcome()
+        if outcome is not None and outcome.state == "finished":
+            self._run = FinishedRun(directory, replace(outcome, attempt=assignment.attempt))
+        else:
+            self._run = self._guarded(lambda: self.open_run(assignment))
 
     def _close(self) -> None:
         if self._run is not None:

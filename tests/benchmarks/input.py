@@ -1,4 +1,4 @@
-"""S2: CIFAR-100 pairs through our input pipeline on one thread against PIL, torchvision and a DataLoader of two workers."""
+"""S2: CIFAR-100 pairs, our input pipeline on one thread against PIL, torchvision and a DataLoader of two workers."""
 
 import itertools
 import subprocess

@@ -1,4 +1,4 @@
-"""Measuring side by side: rounds in which each variant has its turn, their medians, and a file of results per machine."""
+"""Measuring side by side: rounds in which each variant has its turn, medians, a file of results per machine."""
 
 import datetime
 import json

@@ -47,13 +47,17 @@ class Watcher:
         return [event[1:] for event in self.events if event[0] == kind]
 
 
+def no_fault(assignment: Assignment, epoch: int) -> None:
+    """All goes well."""
+
+
 class Executor:
     """Runs a study to its end, or to a fault.
 
     Args:
         study: An open study.
-        fault: Asked before each epoch: None, ``lost`` (worker), ``stop`` (by a scheduler), ``nan``, ``driver``, or a key
-            of ``ERRORS``.
+        fault: Asked before each epoch: None, ``lost`` (worker), ``stop`` (by a scheduler), ``nan``, ``driver``, or a
+            key of ``ERRORS``.
         slots: Runs at once.
         seed: Of the order in which running trials advance.
         until: ``search`` leaves the confirmation out.
@@ -62,7 +66,7 @@ class Executor:
     def __init__(
         self,
         study,
-        fault: Callable[[Assignment, int], str | None] = lambda assignment, epoch: None,
+        fault: Callable[[Assignment, int], str | None] = no_fault,
         *,
         slots: int = 2,
         seed: int = 0,

@@ -29,7 +29,8 @@ class ToyRun:
         self.assignment = assignment
         self.directory = RunDirectory(assignment.directory)
         saved = self.directory.checkpoints / "epoch.json"
-        self.epoch = json.loads(saved.read_bytes())["epoch"] if saved.exists() else 0
+        epoch = json.loads(saved.read_bytes())["epoch"] if saved.exists() else 0
+        self.epoch = min(epoch, len(self.directory.epochs()))
         self.directory.begin_attempt(assignment.attempt, self.epoch)
         faults = json.loads(os.environ.get("TOY_FAULTS", "{}"))
         self.fault = faults.get(f"{assignment.phase}/{assignment.number}", {})

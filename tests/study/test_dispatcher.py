@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from fake import DriverKilledError, Executor, Watcher
 from oracle import finished_runs, verify_study
+from toy import ToyRun
 
 from study.results import phases_of
 from trainables.run_directory import RunDirectory
@@ -119,8 +120,6 @@ def test_recover_settles_what_had_ended_and_hands_out_the_rest_again(new_study) 
     study = new_study(search__trials=4)
     first = Executor(study, slots=4)
     assignments = [first.dispatcher.next() for _ in range(4)]  # the control and three trials
-    from toy import ToyRun
-
     runs = [ToyRun(assignment) for assignment in assignments]
     for run in runs[:2]:
         while run.epoch < 4:
@@ -200,7 +199,7 @@ def test_a_run_without_the_objective_fails(new_study) -> None:
 
 def test_when_all_trials_fail_nothing_is_confirmed(new_study) -> None:
     study = new_study(search__trials=3)
-    Executor(study, lambda assignment, epoch: "nan" if assignment.phase == "search" else None).run()
+    Executor(study, lambda assignment, _: "nan" if assignment.phase == "search" else None).run()
     assert {trial.state.name for trial in study.store.trials("search")} == {"FAIL"}
     assert study.store.trials("confirm") == []
     assert not (study.directory / "test_ledger.jsonl").exists()
@@ -243,12 +242,11 @@ def run_with_faults(new_study, seed: int, *, lasting: bool = False) -> tuple[obj
         return study, count
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_any_sequence_of_deaths_ends_in_a_whole_study(new_study, seed) -> None:
     study, count = run_with_faults(new_study, seed)
     assert count["driver"] >= 1
-    assert count["lost"] >= 1
+    assert count.total() > count["driver"]
     assert verify_study(study.directory)["duplicates"] == 0
 
 

@@ -24,11 +24,20 @@ def with_training(**changes) -> dict:
         (GOOD | {"sede": 1}, "sede: unknown key; did you mean 'seed'?"),
         (GOOD | {"zzz": 1}, "zzz: unknown key"),
         (with_training(epoch=3), "training.epoch: unknown key; did you mean 'epochs'?"),
-        (with_training(lr="fast"), "training.lr: input should be a valid number, unable to parse string as a number, not 'fast'"),
+        (
+            with_training(lr="fast"),
+            "training.lr: input should be a valid number, unable to parse string as a number, not 'fast'",
+        ),
         (with_training(epochs=0), "training.epochs: input should be greater than or equal to 1, not 0"),
-        (with_training(milestones=[0.5, 0.5]), "training: milestones are rising fractions of the epochs between 0 and 1, such as [0.5, 0.75]"),
+        (
+            with_training(milestones=[0.5, 0.5]),
+            "training: milestones are rising fractions of the epochs between 0 and 1, such as [0.5, 0.75]",
+        ),
         (GOOD | {"method": "cskd"}, "method: no method is called 'cskd'; did you mean 'cs_kd'?"),
-        (GOOD | {"method": {"name": "cs_kd", "temprature": 2}}, "method: temprature: unknown key; did you mean 'temperature'?"),
+        (
+            GOOD | {"method": {"name": "cs_kd", "temprature": 2}},
+            "method: temprature: unknown key; did you mean 'temperature'?",
+        ),
         (
             GOOD | {"dataset": {"name": "digits", "validation": {"per_clas": 5}}},
             "dataset: validation.per_clas: unknown key; did you mean 'per_class'?",

@@ -20,47 +20,48 @@ def found(directory: RunDirectory) -> list[tuple[int, int]]:
 def test_epochs_are_read_back_as_they_were_written(tmp_path):
     directory = RunDirectory(tmp_path / "trial")
     assert directory.epochs() == []
-    directory.begin_attempt(1, 0, "split")
+    directory.begin_attempt(1, 0)
     rows = [row(1, 1), row(2, 1)]
     for each in rows:
         directory.append_epoch(each)
     assert directory.epochs() == rows
-    assert directory.split_digest() == "split"
 
 
 def test_a_new_attempt_replaces_what_follows_its_checkpoint(tmp_path):
     directory = RunDirectory(tmp_path)
-    directory.begin_attempt(1, 0, "split")
+    directory.begin_attempt(1, 0)
     for epoch in (1, 2, 3):
         directory.append_epoch(row(epoch, 1))
-    directory.begin_attempt(2, 1, "split")
+    directory.begin_attempt(2, 1)
     assert found(directory) == [(1, 1)]
     directory.append_epoch(row(2, 2))
     directory.append_epoch(row(4, 1))  # the first attempt is still alive somewhere, and late
-    directory.begin_attempt(1, 0, "split")
+    directory.begin_attempt(1, 0)
     assert found(directory) == [(1, 1), (2, 2)]
     assert directory.epochs_trained() == 5
     assert directory.device_seconds() == 2.5
 
 
-steps = st.lists(st.tuples(st.sampled_from(["begin", "epoch", "late", "late begin", "torn"]), st.integers(0, 99)), max_size=40)
+steps = st.lists(
+    st.tuples(st.sampled_from(["begin", "epoch", "late", "late begin", "torn"]), st.integers(0, 99)), max_size=40
+)
 
 
 @given(steps)
 def test_each_epoch_comes_once_from_the_newest_attempt_that_counts(steps):
-    """Attempt n counts for what it trained, and before that for what attempt n - 1 had when its checkpoint was taken."""
+    """What an attempt trained counts, after what its predecessor had when the checkpoint was taken."""
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
         counting: list[list[tuple[int, int]]] = [[]]  # after each attempt: (epoch, attempt) that count
         late = 0
-        directory.begin_attempt(1, 0, "split")
+        directory.begin_attempt(1, 0)
         counting.append([])
         for step, choice in steps:
             newest = len(counting) - 1
             older = 1 + choice % newest
             if step == "begin":
                 after = choice % (len(counting[-1]) + 1)
-                directory.begin_attempt(newest + 1, after, "split")
+                directory.begin_attempt(newest + 1, after)
                 counting.append(counting[-1][:after])
             elif step == "epoch":
                 directory.append_epoch(row(len(counting[-1]) + 1, newest))
@@ -69,7 +70,7 @@ def test_each_epoch_comes_once_from_the_newest_attempt_that_counts(steps):
                 directory.append_epoch(row(choice + 1, older))
                 late += 1
             elif step == "late begin" and older < newest:
-                directory.begin_attempt(older, 0, "split")
+                directory.begin_attempt(older, 0)
             elif step == "torn":
                 whole = json.dumps({"epoch": choice + 1, "attempt": newest, "metrics": {}})
                 with (directory.path / "metrics.jsonl").open("a") as file:
@@ -91,7 +92,9 @@ def test_an_outcome_is_read_back(tmp_path):
         assert directory.outcome() == outcome
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b'{"state": "finished"}', b'{"attempt": 1, "x": 2}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"7", b'{"state": "finished"}', b'{"attempt": 1, "x": 2}', b"\xff"]
+)
 def test_a_damaged_outcome_is_none(tmp_path, content):
     (tmp_path / "outcome.json").write_bytes(content)
     assert RunDirectory(tmp_path).outcome() is None

@@ -42,7 +42,9 @@ def test_runs_that_follow_each_other_share_the_data(dataset):
     same = part_from("datasets", DIGITS)
     assert open_training_data(dataset, "train", CPU) is open_training_data(same, "train", CPU)
     other = part_from("datasets", DIGITS | {"validation": {"per_class": 8, "seed": 1}})
-    assert open_training_data(other, "train", CPU).split_digest != open_training_data(dataset, "train", CPU).split_digest
+    assert (
+        open_training_data(other, "train", CPU).split_digest != open_training_data(dataset, "train", CPU).split_digest
+    )
 
 
 def test_plain_storage_has_no_padding(dataset):

@@ -1,0 +1,94 @@
+"""S4: what the platform itself costs: studies of trials that do nothing, a short one and a longer one."""
+
+import functools
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.measuring import REPOSITORY, Finding, interleave, ratio, run_module
+
+TARGET_SECONDS = 0.5
+TARGET_SHARE = 0.01
+REAL_TRIAL_SECONDS = 180
+SHORT, LONG = 10, 60
+ROUNDS = 2
+MODULE = "tests.benchmarks.overhead"
+KIT = REPOSITORY / "tests" / "kit"
+
+
+def search_of_nothing(trials: int, folder: Path) -> dict[str, float]:
+    """Runs a search whose trials report one epoch and end.
+
+    Returns:
+        Seconds a trial from the end of the first to the end of the last, and the driver's peak memory in MiB.
+    """
+    import toy
+    from rich.console import Console
+
+    from study import api
+    from study.directory import open_study
+
+    space = {"temperature": {"low": 0.5, "high": 16, "log": True}, "lambda_cls": {"low": 0.1, "high": 8, "log": True}}
+    directory, ending = api.launch(
+        toy.write_study(folder),
+        folder,
+        overrides={"search.space": space, "search.trials": trials, "training.epochs": 1, "controls": []},
+        address="local",
+        until="search",
+        console=Console(quiet=True),
+        trainable=toy.ToyTrainable,
+    )
+    assert ending.complete == trials, ending
+    with open_study(directory) as study:
+        ends = sorted(trial.datetime_complete for trial in study.store.trials("search"))
+    return {
+        "trial_seconds": (ends[-1] - ends[0]).total_seconds() / (trials - 1),
+        "driver_mebibytes": peak_memory(),
+    }
+
+
+def peak_memory() -> float:
+    """Largest resident memory of this process in MiB; the resource module would count the parent's before ``exec``."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 1024
+
+
+def measure() -> Finding:
+    """Cost of a trial in both studies, in turn, and the driver's memory."""
+    sizes = {f"{SHORT} trials": SHORT, f"{LONG} trials": LONG, f"{SHORT} trials again": SHORT}
+    memory: dict[str, list[float]] = {name: [] for name in sizes}
+
+    def seconds_of(name: str) -> float:
+        found = run_module([MODULE, str(sizes[name])], PYTHONPATH=_python_path())
+        memory[name].append(found["driver_mebibytes"])
+        return found["trial_seconds"]
+
+    costs = interleave(ROUNDS, {name: functools.partial(seconds_of, name) for name in sizes})
+    short, long, again = sizes
+    cost = max(median(values) for values in costs.values())
+    # Each core's slot waits as long as all trials that end meanwhile cost.
+    share = cost * len(os.sched_getaffinity(0)) / REAL_TRIAL_SECONDS
+    figures = {f"{name}, seconds a trial": median(values) for name, values in costs.items()}
+    figures |= {f"{name}, driver's peak MiB": median(values) for name, values in memory.items()}
+    figures |= {
+        "share of a trial of 3 minutes": share,
+        f"{long} / {short}, seconds a trial": ratio(costs, long, short),
+        f"{short} / {again}, seconds a trial": ratio(costs, short, again),
+    }
+    target = f"<= {TARGET_SECONDS} s a trial, <= {TARGET_SHARE:.0%} of a trial of 3 minutes"
+    return Finding(target, cost <= TARGET_SECONDS and share <= TARGET_SHARE, figures)
+
+
+def _python_path() -> str:
+    # Ray's workers import the toy by its name.
+    return os.pathsep.join([str(REPOSITORY), str(KIT), os.environ.get("PYTHONPATH", "")])
+
+
+if __name__ == "__main__":
+    # Ray's socket paths end at 107 bytes: a short folder, wherever temporary files are.
+    with tempfile.TemporaryDirectory(prefix="cskd-bench-", dir="/tmp") as temporary:
+        print(json.dumps(search_of_nothing(int(sys.argv[1]), Path(temporary))))

@@ -1,0 +1,255 @@
+"""``cskd`` from the outside: what it prints, on which stream, with which exit code."""
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from fake import Executor
+from toy import STUDY
+
+from analysis import records
+from study import cli, lease
+from study import config as study_config
+from study import directory as study_directory
+from trainables.config import TrainConfig
+
+
+@pytest.fixture
+def cskd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Runs a command in this process: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("CSKD_STORAGE", raising=False)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cskd", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_help_names_every_command(cskd) -> None:
+    code, out, err = cskd("--help")
+    assert (code, err) == (0, "")
+    for command in ("presets", "launch", "resume", "confirm", "status", "list", "logs", "best", "export", "train", "sync"):
+        assert f" {command} " in out
+        code, shown, _ = cskd(command, "--help")
+        assert (code, "Usage: cskd " + command in shown) == (0, True)
+
+
+def test_help_answers_without_heavy_libraries(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['cskd', '--help']\n"
+        "from study import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: print('LOADED', *{'torch', 'ray', 'optuna', 'pandas', 'pyarrow'} & set(sys.modules))"
+    )
+    start = time.monotonic()
+    root = Path(cli.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.splitlines()[-1] == "LOADED"
+    assert time.monotonic() - start < 4  # half a second on a quiet machine
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("presets", ["digits: cs_kd on digits with preact_resnet10, 16 trials"]),
+        ("methods", ["cross_entropy: ", "cs_kd: ", "label_smoothing: "]),
+        ("models", ["preact_resnet10: ", "preact_resnet18: "]),
+        ("datasets", ["cifar100: ", "digits: ", "image_folder: "]),
+    ],
+)
+def test_lists_of_what_there_is(cskd, command: str, lines: list[str]) -> None:
+    code, out, err = cskd(command)
+    assert (code, err) == (0, "")
+    for line in lines:
+        assert any(found.startswith(line) and len(found) > len(line) - 1 for found in out.splitlines())
+    assert all(": " in found for found in out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["lunch"], "No such command 'lunch'"),
+        (["launch"], "Missing argument 'STUDY'"),
+        (["launch", "digits", "--storag", "x"], "No such option: --storag"),
+        (["launch", "digits", "--until", "never"], "Invalid value for '--until'"),
+        (["resume", "x", "--trials", "0"], "Invalid value for '--trials'"),
+        (["resume", "x", "--trials", "many"], "Invalid value for '--trials'"),
+        (["launch", "nothing"], "nothing: neither a file nor a preset; presets are: "),
+        (["launch", "digits", "--set", "trials"], "--set trials: write it as key.path=value"),
+        (["launch", "digits", "--set", "=4"], "--set =4: write it as key.path=value"),
+        (["launch", "digits", "--set", "search.trials=[1"], "--set, line 1"),
+        (["launch", "digits", "--set", "search.trial=4"], "search.trial: unknown key; did you mean 'trials'?"),
+        (["launch", "digits", "--set", "name=../x"], "name: a name has 1 to 100 letters"),
+        (["status", "nowhere"], "no study here"),
+        (["resume", "nowhere"], "no study here"),
+        (["logs", "nowhere", "1"], "no study here"),
+        (["sync", "nowhere"], "no study here"),
+        (["stop", "nowhere"], "no driver is running"),
+        (["train", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file"),
+    ],
+)
+def test_a_mistake_is_one_line_with_exit_code_64_and_leaves_nothing(cskd, tmp_path: Path, words, message) -> None:
+    code, out, err = cskd(*words)
+    assert (code, out) == (64, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("cskd: ")
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_words_show_the_help(cskd) -> None:
+    code, out, err = cskd()
+    assert code == 64
+    assert "Usage: cskd" in out + err
+
+
+def test_status(cskd, done_directory: Path) -> None:
+    code, out, err = cskd("status", done_directory)
+    assert (code, err) == (0, "")
+    assert "toy: done" in out
+    assert "best so far: trial " in out
+    code, out, _ = cskd("status", done_directory, "--json")
+    found = json.loads(out)
+    assert (found["state"], found["phases"]["search"]["COMPLETE"]) == ("done", 8)
+
+
+def test_list(cskd, done_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, _ = cskd("list", "--storage", done_directory.parent)
+    assert code == 0
+    assert "1 studies" in out
+    monkeypatch.setenv("CSKD_STORAGE", str(done_directory.parent))
+    assert [found["name"] for found in json.loads(cskd("list", "--json")[1])] == ["toy"]
+    assert json.loads(cskd("list", "--json", "--storage", tmp_path)[1]) == []
+
+
+def test_logs(cskd, done_directory: Path) -> None:
+    code, out, _ = cskd("logs", done_directory, "confirm/0")
+    assert code == 0
+    assert len(out.splitlines()) == 5
+    assert json.loads(cskd("logs", done_directory, "0", "--json")[1])["trial"] == "search/0"
+    code, out, err = cskd("logs", done_directory, "99")
+    assert (code, out) == (64, "")
+    assert "no trial '99'; search has 8 trials, numbered from 0" in err
+
+
+def test_best(cskd, done_directory: Path) -> None:
+    code, out, err = cskd("best", done_directory)
+    assert (code, err) == (0, "")
+    config = json.loads(cskd("best", done_directory, "--json")[1])
+    assert config["method"]["temperature"] == 4
+    assert TrainConfig.model_validate(config).train_on == "full"
+    confirmed = records.read(done_directory / "results").confirmations
+    winner = confirmed[confirmed["arm"].str.startswith("search/")]["test/top1_error"]
+    assert f"{100 * winner.mean():.2f}" in out
+
+
+def test_best_before_the_confirmation_shows_search_values(cskd, searched_directory: Path) -> None:
+    code, out, err = cskd("best", searched_directory)
+    assert (code, err) == (0, "")
+    assert "candidate" in out or "search" in out
+    assert TrainConfig.model_validate(json.loads(cskd("best", searched_directory, "--json")[1])).method.temperature == 4
+
+
+def test_best_without_results(cskd, new_study) -> None:
+    study = new_study()
+    for command in ("best", "export"):
+        code, out, err = cskd(command, study.directory)
+        assert code != 0
+        assert code != 70  # no internal error
+        assert (out, len(err.splitlines())) == ("", 1)
+
+
+def test_export_in_all_formats(cskd, done_directory: Path, tmp_path: Path) -> None:
+    code, text, err = cskd("export", done_directory)
+    assert (code, err) == (0, "")
+    assert text.startswith("# study toy, arm search/")
+    config = TrainConfig.model_validate(yaml.safe_load(text))
+    assert TrainConfig.model_validate(json.loads(cskd("export", done_directory, "--format", "json")[1])) == config
+    flags = shlex.split(cskd("export", done_directory, "--format", "args")[1])
+    assert flags[flags.index("--temperature") + 1] == "4.0"
+    assert flags[flags.index("--method") + 1] == "cs_kd"
+    assert cskd("export", done_directory, "--out", tmp_path / "sub/mine.yaml")[1] == ""
+    assert TrainConfig.model_validate(yaml.safe_load((tmp_path / "sub/mine.yaml").read_text())) == config
+    assert cskd("export", done_directory, "--format", "xml")[0] == 64
+
+
+def test_sync(cskd, new_study) -> None:
+    study = new_study(search__trials=2)
+    Executor(study).run()
+    (study.directory / "results/trials.parquet").unlink()
+    code, out, _ = cskd("sync", study.directory)
+    assert (code, out) == (0, f"{study.directory / 'results'}: 3 trials, 4 confirmations\n")
+    assert len(records.read(study.directory / "results").trials) == 3
+
+
+def test_launching_twice_says_resume(cskd, tmp_path: Path) -> None:
+    (tmp_path / "toy.yaml").write_text(STUDY)
+    study_directory.create(study_config.load(tmp_path / "toy.yaml"), tmp_path / "runs")
+    code, out, err = cskd("launch", "toy.yaml")
+    assert (code, out) == (64, "")
+    assert f"holds this study already; go on with `cskd resume {tmp_path / 'runs/toy'}`" in err
+    assert "training.lr: 0.1 there, 0.2 here" in cskd("launch", "toy.yaml", "--set", "training.lr=0.2")[2]
+
+
+def test_a_held_study_cannot_be_resumed(cskd, new_study) -> None:
+    study = new_study(search__trials=2)
+    with lease.lease(study.directory):
+        code, out, err = cskd("resume", study.directory)
+    assert (code, out) == (75, "")
+    assert "held by " in err
+    assert len(err.splitlines()) == 1
+
+
+def test_resuming_with_fewer_trials_than_there_are(cskd, new_study) -> None:
+    study = new_study(search__trials=4)
+    Executor(study).run()
+    code, _, err = cskd("resume", study.directory, "--trials", 3)
+    assert code == 64
+    assert "the study has 4 search trials already; give the new total" in err
+
+
+def test_a_storage_that_cannot_be_made(cskd, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, err = cskd("launch", "digits", "--storage", tmp_path / "file")
+    assert code == 73
+    assert f"{tmp_path / 'file/digits'}: cannot be created or written: Not a directory" in err
+
+
+def test_an_internal_error_says_so(cskd, done_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from study import status
+
+    monkeypatch.setattr(status, "describe", lambda _: 1 / 0)
+    code, _, err = cskd("status", done_directory)
+    assert code == 70
+    assert err.splitlines()[-1].startswith("cskd: internal error: ZeroDivisionError: division by zero; please report")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (OSError(28, "No space left on device", "/data/x"), 74, "cskd: /data/x: No space left on device; make room"),
+        (KeyboardInterrupt(), 130, "cskd: stopped"),
+    ],
+)
+def test_full_disk_and_ctrl_c(cskd, done_directory: Path, monkeypatch, error, code: int, line: str) -> None:
+    from study import status
+
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(status, "describe", fail)
+    found, _, err = cskd("status", done_directory)
+    assert found == code
+    assert err.startswith(line)
+    assert len(err.splitlines()) == 1

@@ -1,0 +1,91 @@
+"""Folders, the address of Ray, and signals; Ray itself is started by test_resume.py."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from study import environment
+from study.environment import StopSignals, make_directory, ray_connection, storage_folder
+from study.errors import CannotCreateError, UsageError
+
+
+def test_storage_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CSKD_STORAGE", raising=False)
+    assert storage_folder(None) == tmp_path / "runs"
+    monkeypatch.setenv("CSKD_STORAGE", "~/studies")
+    assert storage_folder(None) == Path.home() / "studies"
+    assert storage_folder(Path("here")) == tmp_path / "here"
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_auto_is_refused_before_ray_is_loaded(variable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "auto" if variable else "")
+    refused = pytest.raises(UsageError, match="--address auto would join any cluster")
+    with refused as caught, ray_connection(None if variable else "auto"):
+        pass
+    assert caught.value.exit_code == 64
+
+
+def test_a_directory_is_made_with_its_parents(tmp_path: Path) -> None:
+    make_directory(tmp_path / "a/b")
+    make_directory(tmp_path / "a/b")
+    assert list((tmp_path / "a/b").iterdir()) == []  # the proof of writing leaves nothing
+
+
+def broken_link(path: Path) -> None:
+    path.symlink_to(path.with_name("nowhere"))
+
+
+def file_in_place(path: Path) -> None:
+    path.write_text("")
+
+
+@pytest.mark.parametrize("put", [broken_link, file_in_place])
+@pytest.mark.parametrize("below", ["", "below/it"])
+def test_what_is_no_directory_is_named(tmp_path: Path, put, below: str) -> None:
+    put(tmp_path / "storage")
+    with pytest.raises(CannotCreateError, match=r"storage.*: cannot be created or written: ") as caught:
+        make_directory(tmp_path / "storage" / below)
+    assert caught.value.exit_code == 73
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system that nobody may write")
+def test_an_unwritable_place_is_named() -> None:
+    with pytest.raises(CannotCreateError, match="/proc/cskd: cannot be created or written"):
+        make_directory(Path("/proc/cskd"))
+
+
+def test_folders_of_dead_owners_are_removed_and_of_living_ones_kept() -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folders = [Path(f"/tmp/cskd-ray-{pid}-test{os.getpid()}") for pid in (dead.pid, os.getpid(), "x")]
+    try:
+        for folder in folders:
+            (folder / "session").mkdir(parents=True)
+        with environment._temporary_folder() as mine:
+            assert mine.name.startswith(f"cskd-ray-{os.getpid()}-")
+            assert len(str(mine)) < 40  # Ray's socket paths end at 107 bytes
+            assert [folder.exists() for folder in folders] == [False, True, True]
+        assert not mine.exists()
+    finally:
+        for folder in folders[1:]:
+            (folder / "session").rmdir()
+            folder.rmdir()
+
+
+def test_the_first_signal_asks_and_the_second_interrupts() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
+    with StopSignals() as signals:
+        assert signals.received is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.received == signal.SIGTERM
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signals.received == signal.SIGTERM
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)] == before

@@ -1,0 +1,122 @@
+"""The result files follow from the study's truth alone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from fake import Executor
+
+from analysis import records
+from study import ledger
+from study.results import project
+from trainables.config import TrainConfig
+from trainables.run_directory import RunDirectory
+
+
+def disturbed(assignment, epoch):
+    faults = {("search", 1, 2): "nan", ("search", 2, 3): "lost"}
+    return faults.get((assignment.phase, assignment.number, epoch)) if assignment.attempt == 1 else None
+
+
+@pytest.fixture
+def study(new_study):
+    opened = new_study(search__trials=4)
+    Executor(opened, disturbed).run()
+    return opened
+
+
+def test_rebuilt_from_zero_they_are_the_same(study) -> None:
+    first = records.read(study.directory / "results")
+    texts = {path: path.read_bytes() for path in study.directory.glob("report/*")}
+    winner = (study.directory / "best_config.yaml").read_bytes()
+    shutil.rmtree(study.directory / "results")
+    shutil.rmtree(study.directory / "report")
+    (study.directory / "best_config.yaml").unlink()
+    second = project(study)
+    for table in ("trials", "epochs", "confirmations"):
+        pd.testing.assert_frame_equal(getattr(first, table), getattr(second, table))
+    assert first.study == second.study
+    assert texts
+    assert {path: path.read_bytes() for path in texts} == texts
+    assert (study.directory / "best_config.yaml").read_bytes() == winner
+
+
+def test_tables_say_what_store_and_run_directories_hold(study) -> None:
+    found = records.read(study.directory / "results")
+    trials = found.trials.set_index(["phase", "trial"])
+    assert len(trials) == 4 + 1
+    for trial in study.store.trials("search"):
+        row = trials.loc[("search", trial.number)]
+        run = RunDirectory(study.directory / "trials" / str(trial.number))
+        assert row["state"] == trial.state.name
+        assert row["seed"] == study.config.search_config(trial.params, trial.number).seed
+        assert row["params/temperature"] == trial.params["temperature"]
+        assert row["epochs"] == len(run.epochs())
+        assert row["attempts"] == trial.user_attrs["attempt"]
+        assert row["device_seconds"] == pytest.approx(0.01 * run.epochs_trained())
+        assert row["duration_seconds"] > 0
+        if trial.state.name == "COMPLETE":
+            assert row["validation/top1_error"] == trial.value
+    assert list(found.trials.query("phase == 'search'")["state"]) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert trials.loc[("search", 1), "error"] == "train/loss is NaN"
+    assert trials.loc[("search", 2), "attempts"] == 2
+    epochs = found.epochs.query("phase == 'search' and trial == 2")
+    assert list(epochs["epoch"]) == [1, 2, 3, 4]
+    assert list(epochs["attempt"]) == [1, 1, 2, 2]
+
+
+def test_confirmations_name_their_arm(study) -> None:
+    found = records.read(study.directory / "results").confirmations
+    expected = [(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in study.store.trials("confirm")]
+    assert list(zip(found["arm"], found["seed"], strict=True)) == expected
+    assert set(found["trained_on"]) == {"full"}
+    assert list(found["test/top1_error"]) == [trial.value for trial in study.store.trials("confirm")]
+
+
+def test_the_description(study) -> None:
+    found = records.read(study.directory / "results").study
+    assert found["config"] == study.config.resolved()
+    assert found["digests"]["study"] == study.config.digest()
+    assert found["ledger"] == ledger.readings(study.directory)
+    assert found["baseline"] == "controls/0"
+    assert found["states"]["search"] == {"COMPLETE": 3, "FAIL": 1}
+    assert set(found["arms"]) == {*found["finalists"], "controls/0"}
+    for arm in found["arms"].values():
+        TrainConfig.model_validate(arm["config"])
+
+
+def test_the_best_configuration_is_one_to_train(study) -> None:
+    config = TrainConfig.model_validate(yaml.safe_load((study.directory / "best_config.yaml").read_text()))
+    found = records.read(study.directory / "results").study
+    winner = TrainConfig.model_validate(found["arms"][found["finalists"][0]]["config"])
+    assert config.method == winner.method
+    assert config.train_on == "full"
+    assert config.seed in study.config.confirm.seeds
+
+
+def test_an_unfinished_study_has_results_but_no_best_configuration(new_study) -> None:
+    study = new_study(search__trials=2)
+    study.store.begin("search", {"temperature": 4.0, "lambda_cls": 1.0}, study.config.space(), {})
+    found = project(study)
+    assert list(found.trials["state"]) == ["RUNNING"]
+    assert found.epochs.empty
+    assert found.confirmations.empty
+    assert not (study.directory / "best_config.yaml").exists()
+
+
+def test_an_extended_study_keeps_the_arms_of_its_first_confirmation(new_study) -> None:
+    study = new_study(search__trials=2)
+    Executor(study).run()
+    first = json.loads(json.dumps(records.read(study.directory / "results").study["finalists"]))
+    study.store.set_study_attribute("trials", 8)
+    Executor(study).run()
+    found = records.read(study.directory / "results")
+    assert set(found.study["arms"]) >= {*first, *found.study["finalists"], "controls/0"}
+    assert set(found.confirmations["arm"]) == set(found.study["arms"])
+
+
+def test_nothing_temporary_is_left(done_directory: Path) -> None:
+    assert [path for path in done_directory.rglob("*") if path.name.endswith(".tmp")] == []

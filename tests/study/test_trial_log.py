@@ -1,0 +1,46 @@
+"""One trial's epochs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fake import Executor
+
+from study.directory import open_study
+from study.errors import UsageError
+from study.trial_log import describe, first_error, rows
+
+
+@pytest.mark.parametrize("trial", ["3", "search/3", "search/03"])
+def test_a_search_trial(done_directory: Path, trial: str) -> None:
+    found = json.loads(json.dumps(rows(done_directory, trial)))
+    with open_study(done_directory) as study:
+        expected = study.store.trials("search")[3]
+    assert (found["trial"], found["state"], found["params"]) == ("search/3", "COMPLETE", expected.params)
+    assert [row["epoch"] for row in found["epochs"]] == [1, 2, 3, 4]
+    assert found["outcome"]["metrics"]["validation/top1_error"] == expected.value
+    lines = describe(found)
+    assert lines[0].startswith("search/3: COMPLETE, attempt 1, {")
+    assert len(lines) == 5
+    assert lines[4].startswith("epoch    4  train/loss ")
+    assert f"validation/top1_error {expected.value:.4f}" in lines[4]
+
+
+def test_controls_and_confirmations(done_directory: Path) -> None:
+    assert rows(done_directory, "controls/0")["params"] == {}
+    assert "test/top1_error" in describe(rows(done_directory, "confirm/2"))[-1]
+
+
+@pytest.mark.parametrize("trial", ["8", "search/-1", "confirm/4", "nothing/0", "search/", "x", "", "1.5", "search/²"])
+def test_there_is_no_such_trial(done_directory: Path, trial: str) -> None:
+    with pytest.raises(UsageError, match=r"no trial '.*'; .* trials, numbered from 0"):
+        rows(done_directory, trial)
+
+
+def test_the_error_of_a_failed_trial(new_study) -> None:
+    study = new_study(search__trials=2)
+    fault = {("search", 1, 2): "nan"}
+    Executor(study, lambda assignment, epoch: fault.get((assignment.phase, assignment.number, epoch))).run()
+    assert describe(rows(study.directory, "1"))[-1] == "error: train/loss is NaN"
+    assert len(describe(rows(study.directory, "1"))) == 3  # heading, one epoch, error
+    assert first_error(study.directory) == "train/loss is NaN"

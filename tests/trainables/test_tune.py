@@ -1,0 +1,116 @@
+"""The trainable as Ray calls it, in this process and without a cluster."""
+
+import errno
+from types import SimpleNamespace
+
+import pytest
+import torch
+from training import BrokenLoss, Ledger, small_config
+
+from trainables import checkpoint
+from trainables.errors import ConfigError, DataError
+from trainables.run_directory import RunDirectory
+from trainables.tune import StudyTrainable, kind_of
+
+
+def assignment(directory, config=None, *, attempt=1, access=None):
+    return SimpleNamespace(
+        config=config or small_config(epochs=2),
+        directory=directory,
+        attempt=attempt,
+        access=access,
+        test_each_epoch=False,
+    )
+
+
+def begin(given) -> StudyTrainable:
+    return StudyTrainable(config={"assignment": given})
+
+
+def test_steps_report_the_run_until_it_is_done(tmp_path):
+    trainable = begin(assignment(tmp_path))
+    first, second = trainable.train(), trainable.train()
+    assert (first["epoch"], first["done"]) == (1, False)
+    assert (second["epoch"], second["done"]) == (2, True)
+    rows = RunDirectory(tmp_path).epochs()
+    assert [first["metrics"], second["metrics"]] == [row.metrics for row in rows]
+    assert RunDirectory(tmp_path).outcome().state == "finished"
+    trainable.stop()
+
+
+def test_a_diverged_run_is_done_and_not_an_error(tmp_path):
+    trainable = begin(assignment(tmp_path, small_config(f"{BrokenLoss.__module__}:BrokenLoss")))
+    result = trainable.train()
+    assert (result["done"], result["metrics"]) == (True, {})
+    assert RunDirectory(tmp_path).outcome().state == "diverged"
+
+
+def test_a_worker_takes_the_next_run_and_keeps_what_the_one_before_has_done(tmp_path):
+    config = small_config(epochs=3, checkpoint_seconds=1e9)
+    trainable = begin(assignment(tmp_path / "0", config))
+    trainable.train()
+    assert trainable.reset({"assignment": assignment(tmp_path / "1")})  # the scheduler stopped the first
+    assert checkpoint.load_newest(tmp_path / "0" / "checkpoints")["epoch"] == 1
+    assert [trainable.train()["epoch"] for _ in range(2)] == [1, 2]
+    assert trainable.reset({"assignment": assignment(tmp_path / "0", config, attempt=2)})
+    assert trainable.train()["epoch"] == 2
+    trainable.stop()
+    assert checkpoint.load_newest(tmp_path / "0" / "checkpoints")["epoch"] == 2
+
+
+def test_only_a_confirmation_run_keeps_its_checkpoint(tmp_path):
+    for name, access, kept in (("search", None, 0), ("confirm", Ledger(tmp_path), 1)):
+        trainable = begin(assignment(tmp_path / name, small_config(epochs=1), access=access))
+        result = trainable.train()
+        assert len(checkpoint.generations(tmp_path / name / "checkpoints")) == kept
+        assert ("test/top1_error" in result["metrics"]) == bool(kept)
+
+
+def test_rays_own_checkpoints_are_empty(tmp_path):
+    trainable = begin(assignment(tmp_path))
+    assert trainable.save_checkpoint("") == {}
+    trainable.load_checkpoint(None)
+    assert trainable.train()["epoch"] == 1
+
+
+def test_a_wrong_configuration_is_written_before_it_is_raised(tmp_path):
+    with pytest.raises(ConfigError):
+        begin(assignment(tmp_path, small_config(precision="bfloat16"), attempt=3))
+    outcome = RunDirectory(tmp_path).outcome()
+    assert (outcome.state, outcome.attempt, outcome.error_kind) == ("failed", 3, "ConfigError")
+    assert outcome.error.startswith("training.precision is bfloat16")
+
+
+def test_an_error_of_a_step_is_written_before_it_is_raised(tmp_path):
+    class FullDisk(Ledger):
+        def record(self, dataset, images):
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    config = small_config(epochs=2, checkpoint_seconds=1e9)
+    trainable = begin(assignment(tmp_path, config, access=FullDisk(tmp_path)))
+    trainable.train()
+    with pytest.raises(OSError, match="no space left"):
+        trainable.train()
+    outcome = RunDirectory(tmp_path).outcome()
+    assert (outcome.state, outcome.error_kind) == ("failed", "io")
+    assert "no space left" in outcome.error
+    trainable.stop()  # must not save the epoch that has no line
+    retried = begin(assignment(tmp_path, config, attempt=2, access=Ledger(tmp_path)))
+    assert [retried.train()["epoch"] for _ in range(2)] == [1, 2]
+    assert RunDirectory(tmp_path).outcome().state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MemoryError(), "out_of_memory"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "out_of_memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "io"),
+        (FileNotFoundError("gone"), "io"),
+        (DataError("damaged"), "DataError"),
+        (ValueError("x"), "ValueError"),
+    ],
+)
+def test_the_kind_of_an_error_decides_a_retry(error, kind):
+    assert kind_of(error) == kind
