@@ -297,8 +297,9 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except Exception as error:
         code = getattr(error, "exit_code", None)
-        if hasattr(error, "format_message"):  # wrong usage, found by typer
-            _fail(f"{error.format_message()} (see `cskd --help`)", 64)
+        if hasattr(error, "format_message"):  # wrong usage, found by typer; without words it has printed the help
+            message = error.format_message()
+            _fail(f"{message} (see `cskd --help`)" if message else "say what to do", 64)
         if isinstance(code, int):  # the analysis package's own errors
             _fail(str(error), code)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):

@@ -1,5 +1,6 @@
 """What tests of all packages share."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,13 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY / ".." / "shared" / "data"
+
+with contextlib.suppress(ImportError):  # a GPU machine may come without it, and tests/gpu needs none
+    from hypothesis import settings
+
+    # Machines are shared: how long an example takes says nothing about the code.
+    settings.register_profile("cskd", deadline=None)
+    settings.load_profile("cskd")
 
 
 @pytest.fixture(scope="session")

@@ -39,10 +39,11 @@ def cskd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 def test_help_names_every_command(cskd) -> None:
     code, out, err = cskd("--help")
     assert (code, err) == (0, "")
-    for command in ("presets", "launch", "resume", "confirm", "status", "list", "logs", "best", "export", "train", "sync"):
+    for command in "presets launch resume confirm stop train status list logs best export sync".split():
         assert f" {command} " in out
-        code, shown, _ = cskd(command, "--help")
-        assert (code, "Usage: cskd " + command in shown) == (0, True)
+        code, shown, err = cskd(command, "--help")
+        assert (code, err) == (0, "")
+        assert f" {command} [OPTIONS]" in shown
 
 
 def test_help_answers_without_heavy_libraries(tmp_path: Path) -> None:
@@ -110,8 +111,8 @@ def test_a_mistake_is_one_line_with_exit_code_64_and_leaves_nothing(cskd, tmp_pa
 
 def test_no_words_show_the_help(cskd) -> None:
     code, out, err = cskd()
-    assert code == 64
-    assert "Usage: cskd" in out + err
+    assert (code, err) == (64, "cskd: say what to do\n")
+    assert "Usage: " in out
 
 
 def test_status(cskd, done_directory: Path) -> None:
@@ -158,7 +159,10 @@ def test_best_before_the_confirmation_shows_search_values(cskd, searched_directo
     code, out, err = cskd("best", searched_directory)
     assert (code, err) == (0, "")
     assert "candidate" in out or "search" in out
-    assert TrainConfig.model_validate(json.loads(cskd("best", searched_directory, "--json")[1])).method.temperature == 4
+    for words in (["best", searched_directory, "--json"], ["export", searched_directory]):
+        code, out, err = cskd(*words)
+        assert (code, out, len(err.splitlines())) == (65, "", 1)
+        assert "'toy' has no confirmed winner yet; run `cskd resume` or `cskd confirm`" in err
 
 
 def test_best_without_results(cskd, new_study) -> None:
@@ -239,7 +243,7 @@ def test_an_internal_error_says_so(cskd, done_directory: Path, monkeypatch: pyte
     ("error", "code", "line"),
     [
         (OSError(28, "No space left on device", "/data/x"), 74, "cskd: /data/x: No space left on device; make room"),
-        (KeyboardInterrupt(), 130, "cskd: stopped"),
+        (KeyboardInterrupt(), 130, ""),
     ],
 )
 def test_full_disk_and_ctrl_c(cskd, done_directory: Path, monkeypatch, error, code: int, line: str) -> None:
@@ -252,4 +256,4 @@ def test_full_disk_and_ctrl_c(cskd, done_directory: Path, monkeypatch, error, co
     found, _, err = cskd("status", done_directory)
     assert found == code
     assert err.startswith(line)
-    assert len(err.splitlines()) == 1
+    assert len(err.splitlines()) <= 1

@@ -55,8 +55,9 @@ def test_launch_reproduce_and_extend(tmp_path: Path) -> None:
     assert len(confirmations) == 2 * 2
     assert list(confirmations["state"]) == 4 * ["COMPLETE"]
     for row in confirmations.to_dict("records"):
-        found = pq.read_table(study / "confirm" / str(row["trial"]) / "predictions.parquet").to_pandas()
-        wrong = np.mean(found["prediction"] != found["label"])
+        found = pq.read_table(study / "confirm" / str(row["trial"]) / "predictions.parquet")
+        prediction = np.argmax(np.stack(found["logits"].to_numpy()), axis=1)
+        wrong = np.mean(prediction != found["label"].to_numpy())
         assert row["test/top1_error"] == pytest.approx(wrong, abs=1e-9)
     readings = ledger.readings(study)
     assert sorted((line["arm"], line["seed"]) for line in readings) == sorted(

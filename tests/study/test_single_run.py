@@ -26,6 +26,7 @@ def config() -> TrainConfig:
     return TrainConfig.model_validate(CONFIG)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_and_equals_the_unbroken_one(
     config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +58,7 @@ def test_an_interrupted_run_goes_on_and_equals_the_unbroken_one(
     assert len(ledger.readings(tmp_path / "broken")) == 1
 
 
+@pytest.mark.slow
 def test_without_test_the_test_set_stays_closed(config: TrainConfig, tmp_path: Path) -> None:
     short = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
     outcome = train(short, tmp_path, SILENT, test=False)

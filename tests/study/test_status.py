@@ -1,5 +1,6 @@
 """What is said of a study in each of its states."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -47,10 +48,8 @@ def test_not_begun_and_interrupted_and_running(new_study) -> None:
         killed += 1
         return "driver" if killed == 20 else None
 
-    try:
+    with contextlib.suppress(DriverKilledError):
         Executor(study, fault).run()
-    except DriverKilledError:
-        pass
     found = status.describe(study)
     assert found["state"] == "interrupted"
     assert found["phases"]["search"]["RUNNING"] + found["phases"]["controls"]["RUNNING"] == 2

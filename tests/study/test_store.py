@@ -57,7 +57,7 @@ def test_a_pruned_trial_keeps_its_last_value(store: Store) -> None:
 def test_a_final_state_is_final(store: Store) -> None:
     trial = store.begin("search", POINT, SPACE, {})
     store.tell(trial, TrialState.COMPLETE, 0.5, 1, None)
-    with pytest.raises(Exception, match="is not updatable|finished|COMPLETE"):
+    with pytest.raises(Exception, match=r"is not updatable|finished|COMPLETE"):
         store.tell(trial, TrialState.FAIL, None, 1, None)
     assert store.trials("search")[0].state == TrialState.COMPLETE
 
@@ -106,7 +106,7 @@ def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path, monkeypa
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("begin exclusive")
     start = time.monotonic()
-    with pytest.raises(ServiceError, match="optuna.db: database is locked") as caught:
+    with pytest.raises(ServiceError, match=r"optuna.db: database is locked") as caught:
         store.set_attribute(trial, "attempt", 2)
     assert 0.3 <= time.monotonic() - start < 3
     assert "\n" not in str(caught.value)
@@ -120,5 +120,5 @@ def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path, monkeypa
 def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     path.write_bytes(b"not a database" * 100)
-    with pytest.raises(ServiceError, match="optuna.db: file is not a database"):
+    with pytest.raises(ServiceError, match=r"optuna.db: file is not a database"):
         Store(path, "toy", minimizes=True)

@@ -1,11 +1,14 @@
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables.durable import append_json_line
+from trainables.errors import SupersededError
 from trainables.run_directory import EpochRow, Outcome, RunDirectory
 
 
@@ -15,6 +18,13 @@ def row(epoch: int, attempt: int) -> EpochRow:
 
 def found(directory: RunDirectory) -> list[tuple[int, int]]:
     return [(row.epoch, row.attempt) for row in directory.epochs()]
+
+
+def slip_in(directory: RunDirectory, late: EpochRow) -> None:
+    """A late writer is refused; one that had asked just before the later attempt began still gets its line in."""
+    with pytest.raises(SupersededError, match=f"attempt {late.attempt} "):
+        directory.append_epoch(late)
+    append_json_line(directory.path / "metrics.jsonl", asdict(late))
 
 
 def test_epochs_are_read_back_as_they_were_written(tmp_path):
@@ -35,7 +45,7 @@ def test_a_new_attempt_replaces_what_follows_its_checkpoint(tmp_path):
     directory.begin_attempt(2, 1)
     assert found(directory) == [(1, 1)]
     directory.append_epoch(row(2, 2))
-    directory.append_epoch(row(4, 1))  # the first attempt is still alive somewhere, and late
+    slip_in(directory, row(4, 1))  # the first attempt is still alive somewhere, and late
     directory.begin_attempt(1, 0)
     assert found(directory) == [(1, 1), (2, 2)]
     assert directory.epochs_trained() == 5
@@ -67,7 +77,7 @@ def test_each_epoch_comes_once_from_the_newest_attempt_that_counts(steps):
                 directory.append_epoch(row(len(counting[-1]) + 1, newest))
                 counting[-1] = [*counting[-1], (len(counting[-1]) + 1, newest)]
             elif step == "late" and older < newest:
-                directory.append_epoch(row(choice + 1, older))
+                slip_in(directory, row(choice + 1, older))
                 late += 1
             elif step == "late begin" and older < newest:
                 directory.begin_attempt(older, 0)
@@ -79,6 +89,14 @@ def test_each_epoch_comes_once_from_the_newest_attempt_that_counts(steps):
         assert [epoch for epoch, _ in found(directory)] == list(range(1, len(counting[-1]) + 1))
         trained = sum(step == "epoch" for step, _ in steps)
         assert directory.epochs_trained() == trained + late
+
+
+def test_a_late_outcome_is_refused(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.begin_attempt(2, 0)
+    with pytest.raises(SupersededError):
+        directory.write_outcome(Outcome("finished", 1, 4, {}))
+    assert directory.outcome() is None
 
 
 def test_an_outcome_is_read_back(tmp_path):

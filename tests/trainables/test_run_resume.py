@@ -152,7 +152,7 @@ def test_a_slow_disk_does_not_stop_training_and_loses_one_epoch_at_most(tmp_path
         written.append(path.name)
 
     monkeypatch.setattr(checkpoint, "write_atomic", slow)
-    monkeypatch.setattr(run_directory, "append_json_line", lambda path, line: written.append(line.get("epoch")))
+    monkeypatch.setattr(run_directory, "append_json_line", lambda _, line: written.append(line.get("epoch")))
     slowed = Run(small_config(), tmp_path)
     slowed.advance()
     assert written == [None, 1]  # the epoch's report did not wait for its checkpoint

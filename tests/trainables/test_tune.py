@@ -8,7 +8,7 @@ import torch
 from training import BrokenLoss, Ledger, small_config
 
 from trainables import checkpoint
-from trainables.errors import ConfigError, DataError
+from trainables.errors import ConfigError, DataError, SupersededError
 from trainables.run_directory import RunDirectory
 from trainables.tune import StudyTrainable, kind_of
 
@@ -64,6 +64,31 @@ def test_only_a_confirmation_run_keeps_its_checkpoint(tmp_path):
         result = trainable.train()
         assert len(checkpoint.generations(tmp_path / name / "checkpoints")) == kept
         assert ("test/top1_error" in result["metrics"]) == bool(kept)
+
+
+def test_a_run_that_an_earlier_attempt_has_finished_is_taken_over(tmp_path):
+    first = begin(assignment(tmp_path))
+    metrics = [first.train() for _ in range(2)][-1]["metrics"]
+    lines = (tmp_path / "metrics.jsonl").read_bytes()
+    result = begin(assignment(tmp_path, attempt=2)).train()
+    assert (result["done"], result["metrics"]) == (True, metrics)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == lines  # nothing is trained again
+    assert RunDirectory(tmp_path).outcome().attempt == 2
+
+
+def test_a_worker_that_its_successor_has_overtaken_stops_and_leaves_no_trace(tmp_path):
+    config = small_config(epochs=4, checkpoint_seconds=0)
+    first = begin(assignment(tmp_path, config))
+    first.train()
+    second = begin(assignment(tmp_path, config, attempt=2))
+    second.train()
+    with pytest.raises(SupersededError):
+        first.train()
+    first.stop()
+    rows = RunDirectory(tmp_path).epochs()  # one or two: the first checkpoint may still have been on its way
+    assert [row.epoch for row in rows] == list(range(1, len(rows) + 1))
+    assert rows[-1].attempt == 2
+    assert RunDirectory(tmp_path).outcome() is None
 
 
 def test_rays_own_checkpoints_are_empty(tmp_path):
