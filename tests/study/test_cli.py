@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fake import Executor
 from toy import STUDY
 
 from analysis import records
@@ -39,7 +39,7 @@ def cskd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 def test_help_names_every_command(cskd) -> None:
     code, out, err = cskd("--help")
     assert (code, err) == (0, "")
-    for command in "presets launch resume confirm stop train status list logs best export sync".split():
+    for command in ("presets", "launch", "resume", "confirm", "stop", "train", "status", "list", "logs", "best", "sync"):
         assert f" {command} " in out
         code, shown, err = cskd(command, "--help")
         assert (code, err) == (0, "")
@@ -188,13 +188,12 @@ def test_export_in_all_formats(cskd, done_directory: Path, tmp_path: Path) -> No
     assert cskd("export", done_directory, "--format", "xml")[0] == 64
 
 
-def test_sync(cskd, new_study) -> None:
-    study = new_study(search__trials=2)
-    Executor(study).run()
-    (study.directory / "results/trials.parquet").unlink()
-    code, out, _ = cskd("sync", study.directory)
-    assert (code, out) == (0, f"{study.directory / 'results'}: 3 trials, 4 confirmations\n")
-    assert len(records.read(study.directory / "results").trials) == 3
+def test_sync(cskd, done_directory: Path, tmp_path: Path) -> None:
+    study = Path(shutil.copytree(done_directory, tmp_path / "copy"))
+    (study / "results/trials.parquet").unlink()
+    code, out, _ = cskd("sync", study)
+    assert (code, out) == (0, f"{study / 'results'}: 9 trials, 4 confirmations\n")
+    assert len(records.read(study / "results").trials) == 9
 
 
 def test_launching_twice_says_resume(cskd, tmp_path: Path) -> None:
@@ -215,12 +214,11 @@ def test_a_held_study_cannot_be_resumed(cskd, new_study) -> None:
     assert len(err.splitlines()) == 1
 
 
-def test_resuming_with_fewer_trials_than_there_are(cskd, new_study) -> None:
-    study = new_study(search__trials=4)
-    Executor(study).run()
-    code, _, err = cskd("resume", study.directory, "--trials", 3)
+def test_resuming_with_fewer_trials_than_there_are(cskd, done_directory: Path, tmp_path: Path) -> None:
+    study = shutil.copytree(done_directory, tmp_path / "copy")
+    code, _, err = cskd("resume", study, "--trials", 3)
     assert code == 64
-    assert "the study has 4 search trials already; give the new total" in err
+    assert "the study has 8 search trials already; give the new total" in err
 
 
 def test_a_storage_that_cannot_be_made(cskd, tmp_path: Path) -> None:
