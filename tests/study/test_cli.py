@@ -39,7 +39,7 @@ def cskd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 def test_help_names_every_command(cskd) -> None:
     code, out, err = cskd("--help")
     assert (code, err) == (0, "")
-    for command in ("presets", "launch", "resume", "confirm", "stop", "train", "status", "list", "logs", "best", "sync"):
+    for command in ("launch", "resume", "confirm", "stop", "train", "status", "list", "logs", "best", "sync"):
         assert f" {command} " in out
         code, shown, err = cskd(command, "--help")
         assert (code, err) == (0, "")
