@@ -19,8 +19,8 @@ import sys, signal
 from pathlib import Path
 from study.lease import lease
 with lease(Path(sys.argv[1])):
-    print("held", flush=True)
     try:
+        print("held", flush=True)
         signal.pause()
     except KeyboardInterrupt:
         print("interrupted", flush=True)
