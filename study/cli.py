@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 import traceback
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from trainables.errors import CskdError
+from study.errors import INTERNAL, NothingSucceededError, code_and_line
 
 if TYPE_CHECKING:
     from study.runner import Ending
@@ -270,7 +269,9 @@ def _finish(directory: Path, ending: Ending) -> None:
         say(f"stopped; go on with: cskd resume {directory}")
         raise typer.Exit(128 + ending.interrupted)
     if not ending.complete:
-        raise _nothing_succeeded(directory)
+        from study.trial_log import first_error
+
+        raise NothingSucceededError(f"{directory}: every search trial failed; the first said: {first_error(directory)}")
     best(directory)
     say(f"results: {directory / 'results'}")
     winner = directory / "best_config.yaml"
@@ -280,36 +281,21 @@ def _finish(directory: Path, ending: Ending) -> None:
         say(f"the test set is closed; confirm with: cskd confirm {directory}")
 
 
-def _nothing_succeeded(directory: Path) -> CskdError:
-    from study.errors import NothingSucceededError
-    from study.trial_log import first_error
-
-    return NothingSucceededError(f"{directory}: every search trial failed; the first said: {first_error(directory)}")
-
-
 def main() -> None:
     """Runs the command line; errors that a user can act on are one line and a documented exit code."""
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
         _fail("stopped", 130)
-    except CskdError as error:
-        _fail(str(error), error.exit_code)
     except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if hasattr(error, "format_message"):  # wrong usage, found by typer; without words it has printed the help
-            message = error.format_message()
-            _fail(f"{message} (see `cskd --help`)" if message else "say what to do", 64)
-        if isinstance(code, int):  # the analysis package's own errors
-            _fail(str(error), code)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            _fail(f"{error.filename or 'writing'}: {error.strerror}; make room, then resume", 74)
-        traceback.print_exc()
-        _fail(f"internal error: {type(error).__name__}: {error}; please report it with the lines above", 70)
+        code, line = code_and_line(error)
+        if code == INTERNAL:
+            traceback.print_exc()
+        _fail(line, code)
 
 
-def _fail(message: str, code: int) -> None:
-    print(f"cskd: {message}" if code != 130 else "cskd: stopped", file=sys.stderr)  # noqa: T201
+def _fail(line: str, code: int) -> None:
+    print(f"cskd: {line}", file=sys.stderr)  # noqa: T201
     sys.exit(code)
 
 

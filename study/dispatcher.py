@@ -85,10 +85,10 @@ class Dispatcher:
         """Takes up the trials that an earlier driver left running: settles what had ended, hands out the rest again."""
         for phase in self._phases:
             for trial in self._store.running(phase.name):
-                item = _Item(phase, trial)
-                outcome = self._outcome(phase.assignment(trial))
-                if outcome is not None and outcome.state != "failed":
-                    self._settle(item, phase.assignment(trial), outcome)
+                item, assignment = _Item(phase, trial), phase.assignment(trial)
+                outcome = self._outcome(assignment)
+                if outcome is not None and (outcome.state != "failed" or outcome.attempt == assignment.attempt):
+                    self._settle_or_retry(item, assignment, outcome)
                 else:
                     self._waiting.append(self._next_attempt(item))
 

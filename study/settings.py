@@ -1,0 +1,96 @@
+"""The sections of a study file: how the space is searched, what is confirmed, what a trial may use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from trainables.interfaces import Options
+from trainables.metrics import METRICS
+
+
+def _valid_objective(objective: str) -> str:
+    split, _, metric = objective.partition("/")
+    if split != "validation" or metric not in METRICS:
+        known = ", ".join(f"validation/{name}" for name in METRICS)
+        raise ValueError(f"{objective!r} is not an objective; there are: {known}")
+    return objective
+
+
+class Sampler(Options):
+    """Who suggests the next trial."""
+
+    name: Literal["gp", "tpe", "random", "grid"] = "gp"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+
+class Scheduler(Options):
+    """Who stops trials early.
+
+    Attributes:
+        name: ``none``, or ``asha``, asynchronous successive halving in its stopping form.
+        grace: Fraction of the epochs before a trial may be stopped; after the first decay of the learning rate, because
+            earlier ranks mislead.
+        reduction: At each rung, one in ``reduction`` goes on.
+    """
+
+    name: Literal["none", "asha"] = "none"
+    grace: float = Field(default=0.55, gt=0, lt=1)
+    reduction: int = Field(default=2, ge=2)
+
+
+class Search(Options):
+    """How the space is searched.
+
+    Attributes:
+        space: Parameter to its words (``low high log step`` or ``choices``); None takes the method's default.
+        trials: How many; on a discrete space at most the number of its cells.
+        vary_seed: Each trial has its own training seed, from (sampler seed, number).
+    """
+
+    objectives: tuple[Annotated[str, AfterValidator(_valid_objective)], ...] = Field(
+        default=("validation/top1_error",), min_length=1, max_length=1
+    )
+    space: dict[str, dict[str, Any]] | None = None
+    sampler: Sampler = Sampler()
+    scheduler: Scheduler = Scheduler()
+    trials: int = Field(default=40, ge=1)
+    vary_seed: bool = True
+
+
+class Confirm(Options):
+    """How finalists and controls are confirmed: fresh seeds, full training set, the test set once.
+
+    Attributes:
+        finalists: How many of the best trials.
+        seeds: Training seeds, the same for every arm, so that differences are paired.
+        test_each_epoch: Also fill the optimistic best-on-test column of published tables; ledgered.
+    """
+
+    finalists: int = Field(default=3, ge=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(default=(1, 2, 3), min_length=1)
+    train_on: Literal["train", "full"] = "full"
+    test_each_epoch: bool = False
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> Confirm:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds hold a value twice")
+        return self
+
+
+class Resources(Options):
+    """What a trial may use; None means: as fits the machine.
+
+    Attributes:
+        gpus_per_trial: May be a fraction. Default: one GPU where there are any.
+        cpus_per_trial: Default: the threads of a trial; with a GPU an equal share of the cores.
+        max_concurrent: Trials at once. Default: as many as fit.
+        retries: How often a trial is tried again after its worker was lost.
+    """
+
+    gpus_per_trial: float | None = Field(default=None, ge=0)
+    cpus_per_trial: float | None = Field(default=None, gt=0)
+    max_concurrent: int | None = Field(default=None, ge=1)
+    retries: int = Field(default=3, ge=0)
