@@ -12,10 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from study.errors import CannotCreateError, ServiceError, UsageError
 
 LOCAL = "local"
+RAY_FOLDER = "cskd-ray-"
+OWNER = "owner.lock"
 RAY_SETTINGS = {
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # the dispatcher limits how many run; otherwise workers start one by one
     "RAY_AIR_NEW_OUTPUT": "0",  # Ray's reports would bury ours
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # we stop a study ourselves
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # a run keeps its own log; Ray's copies cost time for each epoch
@@ -107,16 +112,30 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    # Ray's socket paths end at 107 bytes, so this is short, whatever TMPDIR is; what a killed owner left is removed.
-    for old in Path("/tmp").glob("cskd-ray-*"):  # noqa: S108
-        owner = old.name.split("-")[2]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and os.access(old, os.W_OK):
-            shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"cskd-ray-{os.getpid()}-", dir="/tmp"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """A folder for Ray, locked by its owner; those whose owner was killed are removed with what still runs in them."""
+    place = Path("/tmp")  # noqa: S108 - Ray's socket paths end at 107 bytes, so this is short, whatever TMPDIR is
+    for owned in place.glob(f"{RAY_FOLDER}*/{OWNER}"):
+        with contextlib.suppress(Timeout, OSError), FileLock(owned, timeout=0):
+            _end_processes_in(owned.parent)
+            shutil.rmtree(owned.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=RAY_FOLDER, dir=place))
+    with FileLock(folder / OWNER):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_processes_in(folder: Path) -> None:
+    """Ends what a killed driver's Ray has left: workers outlive it by ten seconds, its agents sometimes by minutes.
+
+    Ray renames its processes, so they are known by their log files, which are open in the driver's folder.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended, or is not ours
+            opened = (file.readlink() for file in (process / "fd").iterdir())
+            if process.name != str(os.getpid()) and any(name.is_relative_to(folder) for name in opened):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 class StopSignals:

@@ -1,12 +1,15 @@
 """Folders, the address of Ray, and signals; Ray itself is started by test_resume.py."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from study import environment
 from study.environment import StopSignals, make_directory, ray_connection, storage_folder
@@ -61,22 +64,22 @@ def test_an_unwritable_place_is_named() -> None:
         make_directory(Path("/proc/cskd"))
 
 
-def test_folders_of_dead_owners_are_removed_and_of_living_ones_kept() -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    folders = [Path(f"/tmp/cskd-ray-{pid}-test{os.getpid()}") for pid in (dead.pid, os.getpid(), "x")]
+def test_what_a_killed_owner_left_is_removed_with_its_processes() -> None:
+    left, locked, unowned = (Path(tempfile.mkdtemp(prefix="cskd-ray-test-", dir="/tmp")) for _ in range(3))
+    (left / "owner.lock").touch()
+    log = left / "worker.out"
+    with log.open("w") as file:
+        worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdout=file)
     try:
-        for folder in folders:
-            (folder / "session").mkdir(parents=True)
-        with environment._temporary_folder() as mine:
-            assert mine.name.startswith(f"cskd-ray-{os.getpid()}-")
+        with FileLock(locked / "owner.lock"), environment._temporary_folder() as mine:
             assert len(str(mine)) < 40  # Ray's socket paths end at 107 bytes
-            assert [folder.exists() for folder in folders] == [False, True, True]
+            assert [folder.exists() for folder in (left, locked, unowned, mine)] == [False, True, True, True]
+        assert worker.wait(10) == -signal.SIGKILL
         assert not mine.exists()
     finally:
-        for folder in folders[1:]:
-            (folder / "session").rmdir()
-            folder.rmdir()
+        worker.kill()
+        for folder in (left, locked, unowned):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_first_signal_asks_and_the_second_interrupts() -> None:

@@ -51,7 +51,7 @@ def kill(process: subprocess.Popen, number: signal.Signals) -> list[psutil.Proce
 
 
 def left_behind(family: list[psutil.Process], seconds: float = 60) -> list[str]:
-    """What is still alive after some seconds: a worker outlives its driver by ten, until it misses its raylet."""
+    """What is still alive after some seconds; a worker outlives its driver by ten, until it misses its raylet."""
     _, alive = psutil.wait_procs(family, timeout=seconds)
     return [str(process) for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
@@ -76,7 +76,7 @@ def kill_repeatedly(
     generator = random.Random(kills)
     process = start(folder, *first, **options)
     finished: dict[Path, bytes] = {}
-    family: list[psutil.Process] = []
+    everybody: list[psutil.Process] = []
     stopped = 0
     while stopped < kills:
         # From before the first trial to the middle of several: Ray alone takes five to eight seconds to start.
@@ -84,18 +84,19 @@ def kill_repeatedly(
             process.wait(generator.uniform(3, 20))
             break
         family = kill(process, number)
+        everybody += family
         code = process.wait(60)
         stopped += 1
         assert code in ((-signal.SIGKILL,) if number == signal.SIGKILL else (130, 0)), read_log(folder)
-        orphans = family if stopped % 2 else []  # every second time the next driver meets the last one's workers
-        assert left_behind(orphans) == []  # V8
+        if stopped % 2:  # every second time the next driver meets the last one's workers
+            left_behind(family, seconds=15)
         for path, content in finished.items():
             assert (path.parent / "metrics.jsonl").read_bytes() == content  # V2
         finished = finished_runs(study)
         again = ("resume", str(study)) if (study / "study.yaml").exists() else first
         process = start(folder, *again, **options)
     assert process.wait(600) == 0, read_log(folder)
-    assert left_behind(family) == []
+    assert left_behind(everybody) == []  # V8
     return verify_study(study) | {"kills": stopped}
 
 
