@@ -75,6 +75,9 @@ class FinishedRun:
 class StudyTrainable(Trainable):  # type: ignore[misc]
     """Runs the assignment in its configuration; our own checkpoints and retries replace Ray's.
 
+    A run is opened by the first step, not before: Ray sets workers up for a trial that another worker, which came free
+    in the meantime, then runs.
+
     What goes wrong is written into the run's outcome before it is raised, so that the driver can tell a lost worker
     from a wrong configuration.
     """
@@ -83,19 +86,22 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
     _assignment: Assignment
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Opens the first run of this worker."""
-        self._begin(config["assignment"])
+        """Takes the first assignment."""
+        import trainables.run  # noqa: F401 - loads torch while the worker starts
+
+        self._take(config["assignment"])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Opens the next run in the same process: nothing is imported or loaded again."""
-        self._close()
-        self._begin(new_config["assignment"])
+        """Takes the next assignment in the same process: nothing is imported or loaded again.
+
+        A run that is still open was stopped by the scheduler; nobody will go on with it.
+        """
+        self._take(new_config["assignment"])
         return True
 
     def step(self) -> dict[str, Any]:
         """Trains one epoch."""
-        assert self._run is not None  # noqa: S101 - setup has opened it
-        reported = self._guarded(self._run.advance)
+        reported = self._guarded(self._advance)
         ended = isinstance(reported, Outcome)
         if ended:
             self._run = None
@@ -103,7 +109,8 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
 
     def cleanup(self) -> None:
         """Keeps what an unfinished run has done."""
-        self._close()
+        if self._run is not None:
+            self._run.close()
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: a run keeps its own checkpoints."""
@@ -126,20 +133,21 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
             keep_checkpoint=assignment.access is not None,
         )
 
-    def _begin(self, assignment: Assignment) -> None:
+    def _take(self, assignment: Assignment) -> None:
         self._run = None
         self._assignment = assignment
-        directory = RunDirectory(assignment.directory)
+
+    def _advance(self) -> Outcome | EpochRow:
+        if self._run is None:
+            self._run = self._opened()
+        return self._run.advance()
+
+    def _opened(self) -> Advancing:
+        directory = RunDirectory(self._assignment.directory)
         outcome = directory.outcome()
         if outcome is not None and outcome.state == "finished":
-            self._run = FinishedRun(directory, replace(outcome, attempt=assignment.attempt))
-        else:
-            self._run = self._guarded(lambda: self.open_run(assignment))
-
-    def _close(self) -> None:
-        if self._run is not None:
-            run, self._run = self._run, None
-            run.close()
+            return FinishedRun(directory, replace(outcome, attempt=self._assignment.attempt))
+        return self.open_run(self._assignment)
 
     def _guarded(self, work: Callable[[], Result]) -> Result:
         try:

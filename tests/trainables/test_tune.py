@@ -45,17 +45,27 @@ def test_a_diverged_run_is_done_and_not_an_error(tmp_path):
     assert RunDirectory(tmp_path).outcome().state == "diverged"
 
 
-def test_a_worker_takes_the_next_run_and_keeps_what_the_one_before_has_done(tmp_path):
+def test_a_worker_takes_the_next_run_and_keeps_an_unfinished_one_when_it_ends(tmp_path):
     config = small_config(epochs=3, checkpoint_seconds=1e9)
     trainable = begin(assignment(tmp_path / "0", config))
     trainable.train()
-    assert trainable.reset({"assignment": assignment(tmp_path / "1")})  # the scheduler stopped the first
-    assert checkpoint.load_newest(tmp_path / "0" / "checkpoints")["epoch"] == 1
+    assert trainable.reset({"assignment": assignment(tmp_path / "1", config)})  # the scheduler stopped the first
     assert [trainable.train()["epoch"] for _ in range(2)] == [1, 2]
-    assert trainable.reset({"assignment": assignment(tmp_path / "0", config, attempt=2)})
-    assert trainable.train()["epoch"] == 2
     trainable.stop()
-    assert checkpoint.load_newest(tmp_path / "0" / "checkpoints")["epoch"] == 2
+    assert checkpoint.load_newest(tmp_path / "0" / "checkpoints") is None
+    assert checkpoint.load_newest(tmp_path / "1" / "checkpoints")["epoch"] == 2
+
+
+def test_a_worker_that_was_only_set_up_touches_nothing(tmp_path):
+    """Ray sets a worker up for a trial that another worker may then run."""
+    running = begin(assignment(tmp_path / "0"))
+    running.train()
+    before = (tmp_path / "0" / "metrics.jsonl").read_bytes()
+    spare = begin(assignment(tmp_path / "0"))
+    assert spare.reset({"assignment": assignment(tmp_path / "1")})
+    spare.stop()
+    assert (tmp_path / "0" / "metrics.jsonl").read_bytes() == before
+    assert not (tmp_path / "1").exists()
 
 
 def test_only_a_confirmation_run_keeps_its_checkpoint(tmp_path):
@@ -100,7 +110,7 @@ def test_rays_own_checkpoints_are_empty(tmp_path):
 
 def test_a_wrong_configuration_is_written_before_it_is_raised(tmp_path):
     with pytest.raises(ConfigError):
-        begin(assignment(tmp_path, small_config(precision="bfloat16"), attempt=3))
+        begin(assignment(tmp_path, small_config(precision="bfloat16"), attempt=3)).train()
     outcome = RunDirectory(tmp_path).outcome()
     assert (outcome.state, outcome.attempt, outcome.error_kind) == ("failed", 3, "ConfigError")
     assert outcome.error.startswith("training.precision is bfloat16")
