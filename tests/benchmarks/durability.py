@@ -1,9 +1,5 @@
-"""What a checkpoint of the paper's network costs, beside an epoch of its training on this CPU.
+"""Durability: what a checkpoint of the paper's network costs, beside an epoch of its training on this CPU."""
 
-Run with ``python -m tests.benchmarks.durability``.
-"""
-
-import json
 import statistics
 import tempfile
 import time
@@ -13,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tests.benchmarks.measuring import Finding
 from trainables import checkpoint
 from trainables.augmentation import ImageStore
 from trainables.config import TrainConfig
@@ -50,8 +47,8 @@ def paper_trainer() -> Trainer:
     return Trainer(config, TrainingData(StoredSplit(labelled, store), None, classes, "noise"), cpu)
 
 
-def main() -> dict[str, float]:
-    """Prints and returns bytes and seconds; the snapshot stops training, the write does not."""
+def measure() -> Finding:
+    """Bytes and seconds; the snapshot stops training, the write does not."""
     torch.set_num_threads(1)
     trainer = paper_trainer()
     trainer.run_epoch()  # fills the optimizer's state, and warms up
@@ -70,9 +67,4 @@ def main() -> dict[str, float]:
             "checkpoint_bytes": float(path.stat().st_size),
         }
     found["blocking_share"] = (found["snapshot_seconds"] + found["line_seconds"]) / epoch_seconds
-    print(json.dumps(found, indent=1))
-    return found
-
-
-if __name__ == "__main__":
-    main()
+    return Finding("blocking share of an epoch <= 1%", found["blocking_share"] <= 0.01, found)

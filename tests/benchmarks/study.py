@@ -20,13 +20,18 @@ ROUNDS = 1
 MODULE = "tests.benchmarks.study"
 
 
-def search_on_our_platform(folder: Path) -> None:
-    """The preset with fewer epochs, without its control; its Gaussian process and its durable files are in the time."""
+def search_on_our_platform(folder: Path, sampler: str) -> None:
+    """The preset with fewer epochs and without its control; its durable files are in the time."""
     from rich.console import Console
 
     from study import api
 
-    overrides = {"training.epochs": EPOCHS, "search.trials": TRIALS, "controls": []}
+    overrides = {
+        "training.epochs": EPOCHS,
+        "search.trials": TRIALS,
+        "search.sampler.name": sampler,
+        "controls": [],
+    }
     _, ending = api.launch(
         "digits", folder, overrides=overrides, address="local", until="search", console=Console(quiet=True)
     )
@@ -83,7 +88,11 @@ def train_digits(point: dict[str, float]) -> None:
         tune.report(values | measured)
 
 
-VARIANTS = {"ours": search_on_our_platform, "plain": search_with_plain_ray_tune}
+VARIANTS = {
+    "ours": functools.partial(search_on_our_platform, sampler="random"),  # as the plain study samples
+    "ours_gp": functools.partial(search_on_our_platform, sampler="gp"),
+    "plain": search_with_plain_ray_tune,
+}
 
 
 def main(variant: str) -> None:
@@ -109,7 +118,7 @@ def main(variant: str) -> None:
 
 def measure() -> Finding:
     """Wall time of both studies, each in a process of its own with its own Ray, in turn."""
-    runs: dict[str, list[dict[str, float]]] = {"plain": [], "ours": [], "plain again": []}
+    runs: dict[str, list[dict[str, float]]] = {"plain": [], "ours": [], "ours_gp": [], "plain again": []}
 
     def seconds_of(name: str) -> float:
         runs[name].append(run_module([MODULE, name.split(maxsplit=1)[0]]))
@@ -124,6 +133,7 @@ def measure() -> Finding:
     figures |= {
         "plain / ours": speedup,
         "plain / ours without Ray's start": ratio(without_start, "plain", "ours"),
+        "plain / ours with the Gaussian process": ratio(costs, "plain", "ours_gp"),
         "plain / plain again": ratio(costs, "plain", "plain again"),
         "ours, seconds to start Ray": runs["ours"][-1]["ray_start_seconds"],
     }
