@@ -18,11 +18,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 # A complete study on real digits; ends with the best-config table.
 demo: setup
-	@rm -rf runs/digits
-	$(BIN)/cskd launch digits --storage runs
+	@rm -rf runs/demo
+	$(BIN)/cskd launch digits --storage runs/demo
 
 test: check
-	$(BIN)/python -m pytest -m 'not long'
+	$(BIN)/python -m pytest -m 'not long' --timeout 300
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -39,4 +39,4 @@ bench: setup
 	$(BIN)/python -m tests.benchmarks
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs/demo

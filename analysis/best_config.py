@@ -28,7 +28,8 @@ class Arm:
 
     Attributes:
         name: Such as ``search/7`` or ``controls/0``.
-        role: ``winner``, ``finalist``, ``control``, or ``candidate`` (best search trial before finalists are chosen).
+        role: ``winner``, ``finalist``, ``earlier finalist`` (confirmed before a longer search found better trials),
+            ``control``, or ``candidate`` (best search trial before finalists are chosen).
         method: Label of the method.
         hyperparameters: Options of the method, and searched options of the training as ``training.<name>``.
         search_value: Validation value in the search; chosen for being good, therefore optimistic.
@@ -74,8 +75,9 @@ class BestConfig:
         objective: Metric that the search optimised, such as ``validation/top1_error``.
         metric: The same quantity on the test set.
         searched: Names of the searched parameters.
-        arms: Winner, further finalists by rank in the search, controls.
+        arms: Winner, further finalists by rank in the search, earlier finalists, controls.
         baseline: Name of the arm that the others are compared with.
+        extended: Whether search trials were started after the first reading of the test set.
     """
 
     study: str
@@ -86,6 +88,7 @@ class BestConfig:
     searched: tuple[str, ...]
     arms: tuple[Arm, ...]
     baseline: str | None
+    extended: bool = False
 
     @property
     def confirmed(self) -> bool:
@@ -105,7 +108,16 @@ def collect(results: Results) -> BestConfig:
     values = frames.values_by_seed(results, metric)
     arms = tuple(_arm(results, name, entry, values) for name, entry in _entries(results).items())
     names = (study["config"]["dataset"]["name"], study["config"]["model"]["name"])
-    return BestConfig(study["name"], *names, objective, metric, tuple(study["distributions"]), arms, study["baseline"])
+    return BestConfig(
+        study["name"],
+        *names,
+        objective,
+        metric,
+        tuple(study["distributions"]),
+        arms,
+        study["baseline"],
+        study.get("extended", False),
+    )
 
 
 def winner_config(results: Results) -> dict[str, Any]:
@@ -130,12 +142,22 @@ def _test_metric(results: Results) -> str:
 
 
 def _entries(results: Results) -> dict[str, dict[str, Any]]:
-    """Finalists by rank, then controls, as in ``study.json``; the best search trial while there are no finalists."""
+    """Finalists by rank, earlier finalists, controls; the best search trial while there are no finalists.
+
+    Whatever was measured on test data stays, also when a longer search replaced it.
+    """
     arms, finalists = results.study["arms"], results.study["finalists"]
     first = {name: arms[name] | {"role": "finalist"} for name in finalists} or _candidate(results)
     if finalists:
         first[finalists[0]]["role"] = "winner"
-    return first | {name: arm for name, arm in arms.items() if arm["role"] == "control" and name not in first}
+    others = {name: arm for name, arm in arms.items() if name not in first}
+    confirmed = set(results.confirmations["arm"])
+    earlier = {
+        name: arm | {"role": "earlier finalist"}
+        for name, arm in others.items()
+        if arm["role"] != "control" and name in confirmed
+    }
+    return first | earlier | {name: arm for name, arm in others.items() if arm["role"] == "control"}
 
 
 def _candidate(results: Results) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _PRINTED_AS = {"ece": ("ece20",), "top1_error": ("top1_error", "top1_error_1crop")}
 _BATCH = {"cifar100": 128, "tiny_imagenet": 128, "cub200": 32, "stanford_dogs": 32, "mit67": 32, "imagenet": 256}
-_MODEL_DEFAULTS = {"width": 64, "input_size": 32}
+_MODEL_DEFAULTS = {"width": 64, "input_size": 32, "shortcut": "preact"}
+_METHOD_DEFAULTS = {"partner_may_equal_anchor": True}
 
 
 class Published(NamedTuple):
@@ -76,6 +77,7 @@ def comparable(config: Mapping[str, Any]) -> str | None:
     reasons = [
         *_differences(config["training"], _protocol(dataset)),
         *_differences(config["model"], _MODEL_DEFAULTS),
+        *_differences(config.get("method", {}), _METHOD_DEFAULTS),
         *(["part of the data"] if any((config["dataset"].get("subset") or {}).values()) else []),
         *([] if config["train_on"] == "full" else ["validation split left out of training"]),
     ]

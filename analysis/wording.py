@@ -60,11 +60,13 @@ def findings(best: BestConfig) -> tuple[str, ...]:
 
 
 def _notes(best: BestConfig) -> Iterator[str]:
-    if best.confirmed:
+    if any(arm.test for arm in best.arms):
         yield from _confirmed_notes(best)
     else:
         name = best.arms[0].name
         yield f"Not confirmed yet: the value of {name} is a search value, optimistic because it was selected."
+        if best.extended:
+            yield _selection(best)
     for arm in best.arms:
         if arm.failed:
             yield f"{arm.name}: {arm.failed} confirmation run(s) failed and are not in the mean."
@@ -77,30 +79,50 @@ def _notes(best: BestConfig) -> Iterator[str]:
 
 
 def _confirmed_notes(best: BestConfig) -> Iterator[str]:
-    winner = best.arms[0]
-    counts = sorted({arm.test.n for arm in best.arms if arm.test})
-    data = "full training set" if winner.trained_on == "full" else "training set without the validation split"
+    winner, tested = best.arms[0], [arm for arm in best.arms if arm.test]
+    if not best.confirmed:
+        yield (
+            f"The confirmation of the winner, {winner.name}, is not complete: it has no test value, and its search "
+            "value is optimistic because it was selected."
+        )
+    counts = sorted({arm.test.n for arm in tested if arm.test})
+    data = "full training set" if tested[0].trained_on == "full" else "training set without the validation split"
     yield (
         f"Test: mean ± sample standard deviation over fresh seeds, n={' or '.join(map(str, counts))}; "
         f"trained on the {data}, measured after the last epoch."
     )
     yield (
-        f"The winner, {winner.name}, was chosen on validation before the test set was opened. Optimism: test mean "
-        "minus value in the search, which trained without the validation split."
+        f"{_selection(best)} Optimism: test mean minus value in the search, which trained without the validation split."
     )
+    earlier = [arm.name for arm in best.arms if arm.role == "earlier finalist"]
+    if earlier:
+        yield f"Earlier finalists, in confirmation before the search found better trials: {', '.join(earlier)}."
     yield from _better_on_test(best)
-    if winner.difference and best.baseline:
+    if best.baseline and any(arm.difference for arm in best.arms):
         yield (
             f"Δ to CE: each arm minus {best.baseline}, paired by seed, with Student's t interval, not corrected for "
             "several comparisons; reduction: share of its errors that are gone."
         )
+    if best.baseline and winner.difference:
         yield _verdict(winner.name, best.baseline, winner.difference)
+
+
+def _selection(best: BestConfig) -> str:
+    """How the winner was chosen, and whether test values were known by then."""
+    name = best.arms[0].name
+    if best.extended:
+        return (
+            f"The search was extended after the test set had been opened: the winner, {name}, was still chosen by "
+            "validation values only, but by people who knew earlier test values."
+        )
+    return f"The winner, {name}, was chosen on validation before the test set was opened."
 
 
 def _better_on_test(best: BestConfig) -> Iterator[str]:
     sign = 1 if METRICS[best.metric.rpartition("/")[2]].goal == "minimize" else -1
     means = {arm.name: sign * arm.test.mean for arm in best.arms if arm.test}
-    better = [name for name, mean in means.items() if mean < means[best.arms[0].name]]
+    winner = means.get(best.arms[0].name)
+    better = [name for name, mean in means.items() if winner is not None and mean < winner]
     if better:
         yield f"Better test mean: {', '.join(better)}. The winner stays: choosing on test data would be optimistic."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,12 @@ from rich.console import Console
 
 from study import config as study_config
 from study import directory as study_directory
-from study import provenance
+from study import lease, provenance
 from study.errors import StudyDirectoryError, UsageError
 from study.runner import Ending, Until, run
-from trainables.splits import split_training
+from study.store import PHASES
+from trainables.errors import CskdError
+from trainables.splits import data_digest, split_training
 
 if TYPE_CHECKING:
     from study.directory import Study
@@ -48,11 +51,19 @@ def launch(
         CskdError: Something the user can act on; see ``study.errors``.
     """
     config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
-    split = split_digest(config)  # before anything is made: data that is missing or unfit is said at once
+    digests = check_data(config)  # before anything is made: data that is missing or unfit is said at once
     directory = study_directory.create(config, storage.expanduser().absolute())
-    with study_directory.open_study(directory) as study:
-        study.store.set_study_attribute("split_digest", split)
-        ending = run(study, console or Console(), action="launch", address=address, until=until, trainable=trainable)
+    with lease.lease(directory), study_directory.open_study(directory) as study:
+        for key, value in digests.items():
+            study.store.set_study_attribute(key, value)
+        try:
+            ending = run(
+                study, console or Console(), action="launch", address=address, until=until, trainable=trainable
+            )
+        except CskdError:
+            if not any(study.store.trials(phase) for phase in PHASES):
+                shutil.rmtree(directory)  # nothing half-made stands in the way of the corrected launch
+            raise
     return directory, ending
 
 
@@ -61,7 +72,7 @@ def resume(
     *,
     trials: int | None = None,
     address: str | None = None,
-    until: Until = "confirm",
+    until: Until | None = None,
     allow_changed: bool = False,
     action: str = "resume",
     console: Console | None = None,
@@ -75,14 +86,15 @@ def resume(
         allow_changed: Go on although code or data are not those that the study began with.
         action: For the provenance.
         address: Of Ray; see ``study.environment.ray_connection``.
-        until: ``search`` leaves the confirmation, and so the test set, for later.
+        until: ``search`` leaves the confirmation, and so the test set, for later; None keeps what launch was told.
         console: Where progress is shown; standard output by default.
         trainable: Ray's side of a trial, for tests.
 
     Raises:
         CskdError: Something the user can act on; see ``study.errors``.
     """
-    with study_directory.open_study(directory) as study:
+    study_directory.read_config(directory)
+    with lease.lease(directory), study_directory.open_study(directory) as study:
         allowed = _allow_changes(study, allow_changed=allow_changed)
         if trials is not None:
             _extend(study, trials)
@@ -91,7 +103,7 @@ def resume(
             console or Console(),
             action=action,
             address=address,
-            until=until,
+            until=until or study.store.attribute("until") or "confirm",
             allowed=allowed,
             trainable=trainable,
         )
@@ -104,13 +116,20 @@ def _extend(study: Study, trials: int) -> None:
     study.store.set_study_attribute("trials", trials)
 
 
-def split_digest(config: study_config.StudyConfig) -> str:
-    """Digest of the data and its validation split.
+def check_data(config: study_config.StudyConfig) -> dict[str, str]:
+    """Reads the training part and checks that model and split fit it.
+
+    Returns:
+        Digests of the data and of the validation split.
 
     Raises:
         DataError: The data is missing, damaged or unfit for class pairs.
+        ConfigError: The model takes images of another size.
     """
-    return split_training(config.dataset.training_images(), config.dataset.validation).digest
+    images = config.dataset.training_images()
+    config.model.check_images(*images.images.shape[1:3])
+    split = split_training(images, config.dataset.validation)
+    return {"split_digest": split.digest, "data_digest": data_digest(images)}
 
 
 def _allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
@@ -118,11 +137,12 @@ def _allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
     launch_note = next(iter(provenance.notes(study.directory)), None)
     if launch_note is not None and launch_note["digests"]["code"] != provenance.code_digest():
         changed.append("code")
-    split, began = split_digest(study.config), study.store.attribute("split_digest")
-    if began is None:  # killed before it was noted
-        study.store.set_study_attribute("split_digest", split)
-    elif began != split:
-        changed.append("data")
+    for key, now in check_data(study.config).items():
+        began = study.store.attribute(key)
+        if began is None:  # killed before it was noted
+            study.store.set_study_attribute(key, now)
+        elif began != now:
+            changed.append("data" if key == "data_digest" else "validation split")
     if changed and not allow_changed:
         raise StudyDirectoryError(
             f"{study.directory}: {' and '.join(changed)} changed since the study began, so its trials would not be "

@@ -29,7 +29,7 @@ Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A study director
 Storage = Annotated[
     Path | None, typer.Option(help="Folder of the study directories [env: CSKD_STORAGE; default: runs].")
 ]
-Address = Annotated[str | None, typer.Option(help="Ray: local, host:port or ray://host:port [env: RAY_ADDRESS].")]
+Address = Annotated[str | None, typer.Option(help="Ray: local or host:port [env: RAY_ADDRESS].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Changed = Annotated[bool, typer.Option("--allow-changed", help="Go on although code or data have changed.")]
 
@@ -114,7 +114,7 @@ def confirm(directory: Directory, address: Address = None, allow_changed: Change
     """Confirm finalists and controls of a study that was searched with --until search."""
     from study import api
 
-    ending = api.resume(directory, address=address, allow_changed=allow_changed, action="confirm")
+    ending = api.resume(directory, address=address, until="confirm", allow_changed=allow_changed, action="confirm")
     _finish(directory, ending)
 
 
@@ -169,11 +169,15 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     from study import environment
     from study import status as study_status
     from study.directory import open_study, studies_in
+    from trainables.errors import CskdError
 
-    found = []
+    found: list[dict[str, Any]] = []
     for directory in studies_in(environment.storage_folder(storage)):
-        with open_study(directory) as study:
-            found.append(study_status.describe(study))
+        try:
+            with open_study(directory) as study:
+                found.append(study_status.describe(study))
+        except CskdError as error:  # one bad study must not hide the others
+            found.append({"name": directory.name, "error": str(error).splitlines()[0]})
     if as_json:
         say(json.dumps(found, indent=1))
         return

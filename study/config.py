@@ -58,6 +58,7 @@ class StudyConfig(Options):
     def _parts_fit(self) -> StudyConfig:
         for name, of in self.space().items():
             self._check_parameter(name, of)
+        self._check_scheduler()
         if self.search.sampler.name == "grid":
             self._check_grid()
         for number in range(len(self.controls)):
@@ -153,6 +154,16 @@ class StudyConfig(Options):
                 self.search_config({name: value}, 0)
             except ValidationError as error:
                 raise ValueError(f"search.space: {'; '.join(one_line_per_mistake(error))}") from error
+
+    def _check_scheduler(self) -> None:
+        if self.search.scheduler.name == "none":
+            return
+        if self.search.sampler.name == "gp":
+            raise ValueError(
+                "search.scheduler: gp does not learn from stopped trials; take the sampler tpe, or scheduler none"
+            )
+        if self.objective == "validation/recall_at_1":
+            raise ValueError("search.scheduler: recall_at_1 is measured at the last epoch only; take scheduler none")
 
     def _check_grid(self) -> None:
         count = spaces.cell_count(self.space())

@@ -13,6 +13,7 @@ from study import study_file
 from study.config import StudyConfig
 from study.environment import make_directory
 from study.errors import StudyDirectoryError
+from study.lease import lease
 from study.store import Store
 from trainables.durable import write_atomic
 
@@ -45,7 +46,10 @@ def create(config: StudyConfig, storage: Path) -> Path:
     if (directory / STUDY_FILE).exists():
         raise StudyDirectoryError(_already_there(read_config(directory), config, directory))
     make_directory(directory)
-    write_atomic(directory / STUDY_FILE, study_file.dump(config.resolved()))
+    with lease(directory):  # two launches of one name at the same moment
+        if (directory / STUDY_FILE).exists():
+            raise StudyDirectoryError(_already_there(read_config(directory), config, directory))
+        write_atomic(directory / STUDY_FILE, study_file.dump(config.resolved()))
     return directory
 
 

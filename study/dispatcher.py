@@ -131,12 +131,13 @@ class Dispatcher:
         if outcome is not None and outcome.attempt == attempt:
             self._settle_or_retry(item, assignment, outcome)
         elif error:
-            lost = Outcome("failed", attempt, 0, error="the worker process was lost", error_kind="lost")
-            self._settle_or_retry(item, assignment, lost)
-        elif self._prunes and phase == "search" and not self._stopping():
+            self._lose(item, assignment, "the worker process was lost")
+        elif self._stopping():
+            pass  # left open for the resume
+        elif self._prunes and phase == "search" and RunDirectory(assignment.directory).epochs():
             self._prune(item, assignment)
-        elif not self._stopping():
-            self._waiting.append(self._next_attempt(item))
+        else:
+            self._lose(item, assignment, f"no outcome in {assignment.directory}; do all nodes share this folder?")
 
     def _take(self) -> _Item | None:
         if self._waiting:
@@ -148,6 +149,10 @@ class Dispatcher:
             if trial is not None:
                 return _Item(phase, trial)
         return None
+
+    def _lose(self, item: _Item, assignment: Assignment, why: str) -> None:
+        lost = Outcome("failed", assignment.attempt, 0, error=why, error_kind="lost")
+        self._settle_or_retry(item, assignment, lost)
 
     def _settle_or_retry(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
         if outcome.state != "failed" or not self._may_retry(item, outcome.error_kind):
@@ -178,9 +183,9 @@ class Dispatcher:
         self._tell(item, assignment, state, value, outcome.epoch, error)
 
     def _prune(self, item: _Item, assignment: Assignment) -> None:
-        rows = RunDirectory(assignment.directory).epochs()
-        value = rows[-1].metrics.get(item.phase.objective) if rows else None
-        self._tell(item, assignment, TrialState.PRUNED, value, rows[-1].epoch if rows else 0, None)
+        last = RunDirectory(assignment.directory).epochs()[-1]
+        value = last.metrics.get(item.phase.objective)
+        self._tell(item, assignment, TrialState.PRUNED, value, last.epoch, None)
 
     def _tell(
         self, item: _Item, assignment: Assignment, state: TrialState, value: float | None, epoch: int, error: str | None

@@ -49,8 +49,10 @@ def make_directory(path: Path) -> None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0))
+    """Cores that this process may use: of the machine, its affinity and its container's quota the fewest."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 @dataclass(frozen=True)
@@ -69,20 +71,22 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
     """Connects to Ray and disconnects at the end.
 
     Args:
-        address: ``local`` starts a Ray of our own that ends with this process; ``ray://host:port`` or ``host:port``
-            joins a running cluster. None takes ``RAY_ADDRESS``, else ``local``. A cluster that happens to run here is
-            never joined.
+        address: ``local`` starts a Ray of our own that ends with this process; ``host:port`` joins a running cluster,
+            whose nodes must share the study directory. None takes ``RAY_ADDRESS``, else ``local``. A cluster that
+            happens to run here is never joined.
 
     Raises:
-        UsageError: The address is ``auto``.
+        UsageError: The address is ``auto`` or of Ray Client.
         ServiceError: The cluster cannot be reached.
     """
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     if address == "auto":
-        raise UsageError(
-            "--address auto would join any cluster on this machine; give local, ray://host:port or host:port"
-        )
+        raise UsageError("--address auto would join any cluster on this machine; give local or host:port")
+    if address.startswith("ray://"):
+        raise UsageError(f"--address {address}: Ray Client cannot carry a study's driver; run it on the head node")
     os.environ |= RAY_SETTINGS
+    if data := os.environ.get("CSKD_DATA"):  # workers have working directories of their own
+        os.environ["CSKD_DATA"] = str(Path(data).expanduser().absolute())
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)

@@ -81,8 +81,9 @@ def stop_holder(directory: Path) -> Holder:
     Raises:
         UsageError: No driver runs, or it runs on another host.
     """
+    held = is_held(directory)  # first: a killed driver's note is still there when the next one has just begun
     found = holder(directory)
-    if not is_held(directory) or found is None:
+    if not held or found is None:
         raise UsageError(f"{directory}: no driver is running; `cskd resume {directory}` goes on with the study")
     if found.host != socket.gethostname():
         raise UsageError(f"{directory}: its driver runs on {found.host}; stop it there")

@@ -108,7 +108,7 @@ class Progress:
             table.add_column(heading, justify="left" if not heading else "right")
         for phase in self._phases:
             counts = self._settled[phase.name]
-            running = sum(name == phase.name for name, _ in self._running)
+            running = sum(name == phase.name for name, _ in list(self._running))
             table.add_row(
                 phase.name, str(self._planned[phase.name]), str(running), *(str(counts[state]) for state in COLUMNS)
             )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from study.directory import Study
     from study.phases import Phase
 
+BEST_CONFIG = "best_config.yaml"
 SEARCH_COLUMNS_OF_TRAINING = "training."
 
 
@@ -113,11 +114,13 @@ def _description(study: Study) -> dict[str, Any]:
             "study": config.digest(),
             "space": digest_of({name: spaces.words(of) for name, of in config.space().items()}),
             "split": store.attribute("split_digest"),
+            "data": store.attribute("data_digest"),
             "code": launch.get("digests", {}).get("code"),
         },
         "ledger": ledger.readings(study.directory),
         "finalists": [arm.label for arm in best],
         "baseline": baseline,
+        "extended": _extended_after_reading(study),
         "arms": {
             arm.label: {
                 "role": "finalist" if arm.phase == "search" else "control",
@@ -132,6 +135,13 @@ def _description(study: Study) -> dict[str, Any]:
     }
 
 
+def _extended_after_reading(study: Study) -> bool:
+    """Whether a search trial began after the test set had been read for the first time."""
+    first = min((line["time"] for line in ledger.readings(study.directory)), default=None)
+    begun = [trial.datetime_start.timestamp() for trial in study.store.trials("search") if trial.datetime_start]
+    return first is not None and any(time > first for time in begun)
+
+
 def _states(trials: list[FrozenTrial]) -> dict[str, int]:
     names = [trial.state.name for trial in trials]
     return {name: names.count(name) for name in sorted(set(names))}
@@ -143,5 +153,9 @@ def _write_best(study: Study, results: records.Results) -> None:
     report = study.directory / "report"
     write_atomic(report / "best_config.md", tables.to_markdown(table).encode())
     write_atomic(report / "best_config.csv", tables.to_csv(table).encode())
-    text = export.export(best_config.winner_config(results), "yaml", export.header(best))
-    write_atomic(study.directory / "best_config.yaml", text.encode())
+    winner = study.directory / BEST_CONFIG
+    if best.confirmed:
+        text = export.export(best_config.winner_config(results), "yaml", export.header(best))
+        write_atomic(winner, text.encode())
+    else:  # an earlier winner's, before the search was extended
+        winner.unlink(missing_ok=True)

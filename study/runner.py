@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from study import lease, provenance, results
+from study import provenance, results
 from study.dispatcher import Dispatcher
 from study.environment import Cluster, StopSignals, ray_connection
 from study.errors import ServiceError, UsageError
@@ -83,7 +83,7 @@ def run(
     """Carries out what the study still needs, then writes its result files.
 
     Args:
-        study: An open study.
+        study: An open study, whose lease the caller holds.
         console: Where progress is shown.
         action: For the provenance: ``launch``, ``resume`` or ``confirm``.
         address: Of Ray.
@@ -92,12 +92,12 @@ def run(
         trainable: Ray's side of a trial; tests put one without training here.
 
     Raises:
-        HeldError: Another driver holds the study.
         ServiceError: Ray cannot be reached, or was lost.
         UsageError: A trial asks for more than the cluster has.
     """
     phases = results.phases_of(study)[: 2 if until == "search" else 3]
-    with lease.lease(study.directory), StopSignals() as signals:
+    study.store.set_study_attribute("until", until)
+    with StopSignals() as signals:
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
         if _has_work(study, phases):
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
@@ -140,11 +140,12 @@ def _fit(
     from study.searcher import StudySearcher
     from trainables.tune import StudyTrainable
 
+    searcher = StudySearcher(dispatcher)
     with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
         tuner = tune.Tuner(
             tune.with_resources(trainable or StudyTrainable, {"cpu": share.cpus, "gpu": share.gpus}),
             tune_config=tune.TuneConfig(
-                search_alg=StudySearcher(dispatcher),
+                search_alg=searcher,
                 scheduler=scheduler.build(study.config),
                 num_samples=-1,
                 reuse_actors=True,
@@ -164,6 +165,8 @@ def _fit(
             raise ServiceError(
                 f"Ray was lost: {str(error).splitlines()[0]}; `cskd resume {study.directory}` goes on"
             ) from error
+    if searcher.error is not None:
+        raise searcher.error
 
 
 def _ending(study: Study, phases: list[Phase], signals: StopSignals) -> Ending:

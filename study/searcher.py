@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ray.tune.search import Searcher
@@ -24,15 +28,19 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
+        self.error: Exception | None = None
         self._dispatcher: Dispatcher | None = dispatcher
         self._runs: dict[str, tuple[str, int, int]] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next run as Ray's configuration; ``FINISHED`` when no more will come."""
         assert self._dispatcher is not None  # noqa: S101 - None only in Ray's pickled copy
-        assignment = self._dispatcher.next()
+        with self._kept_from_ray():
+            assignment = self._dispatcher.next()
+        if self.error is not None:
+            return str(Searcher.FINISHED)
         if assignment is None:
-            return Searcher.FINISHED if self._dispatcher.finished else None
+            return str(Searcher.FINISHED) if self._dispatcher.finished else None
         self._runs[trial_id] = (assignment.phase, assignment.number, assignment.attempt)
         return {"assignment": assignment, "phase": assignment.phase}
 
@@ -40,13 +48,28 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Passes an epoch on."""
         assert self._dispatcher is not None  # noqa: S101
         metrics = {key.removeprefix(METRICS_PREFIX): x for key, x in result.items() if key.startswith(METRICS_PREFIX)}
-        self._dispatcher.report(*self._runs[trial_id], result["epoch"], metrics)
+        with self._kept_from_ray():
+            self._dispatcher.report(*self._runs[trial_id], result["epoch"], metrics)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Passes the end of a run on; what became of it is in its directory."""
         del result
         assert self._dispatcher is not None  # noqa: S101
-        self._dispatcher.ended(*self._runs.pop(trial_id), error=error)
+        with self._kept_from_ray():
+            self._dispatcher.ended(*self._runs.pop(trial_id), error=error)
+
+    @contextlib.contextmanager
+    def _kept_from_ray(self) -> Iterator[None]:
+        """Keeps an error of ours, such as a full disk, for the runner: Ray would bury it in one of its own."""
+        if self.error is None:
+            try:
+                yield
+            except Exception as error:  # raised again by the runner
+                self.error = error
+                os.kill(os.getpid(), signal.SIGUSR1)  # Ray Tune's request to end the run
+        else:
+            with contextlib.suppress(Exception):
+                yield
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study's truth is not in Ray's files."""
@@ -56,4 +79,4 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         """State without the dispatcher, which holds the database."""
-        return {"_dispatcher": None, "_runs": {}}
+        return {"_dispatcher": None, "_runs": {}, "error": None}

@@ -52,7 +52,7 @@ def train(config: TrainConfig, directory: Path, console: Console, *, test: bool)
     make_directory(directory)
     run_directory = RunDirectory(directory)
     done = run_directory.outcome()
-    _same_run_as_before(directory, config)
+    _refuse_another_run(directory, config)
     if done is not None and done.state == "finished":
         if test and not any(name.startswith("test/") for name in done.metrics):
             raise UsageError(f"{directory}: this run ended without reading the test set; give another --out")
@@ -62,11 +62,9 @@ def train(config: TrainConfig, directory: Path, console: Console, *, test: bool)
     return _train(config, directory, attempt, access, console)
 
 
-def _same_run_as_before(directory: Path, config: TrainConfig) -> None:
+def _refuse_another_run(directory: Path, config: TrainConfig) -> None:
     frozen = directory / CONFIG_FILE
-    if not frozen.exists():
-        write_atomic(frozen, study_file.dump(config.model_dump(mode="json")))
-    elif read_train_config(frozen).digest() != config.digest():
+    if frozen.exists() and read_train_config(frozen).digest() != config.digest():
         raise UsageError(f"{directory}: holds a run of another configuration; give another --out")
 
 
@@ -86,6 +84,8 @@ def _train(
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         run = Run(config, directory, attempt=attempt, test_access=access, keep_checkpoint=True)
+        # Frozen once the run has opened, so that a configuration that cannot run does not take the folder.
+        write_atomic(directory / CONFIG_FILE, study_file.dump(config.model_dump(mode="json")))
         task = bar.add_task("", total=config.training.epochs, completed=run.epoch)
         try:
             while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.tables import Table
+from analysis.tables import Cell, Table
 from search_spaces.symbols import symbol
 from study import lease
 from study.confirm import ranked
@@ -30,7 +30,7 @@ def describe(study: Study) -> dict[str, Any]:
     return {
         "name": study.config.name,
         "directory": str(study.directory),
-        "state": _state(phases, held=held),
+        "state": _state(phases, held=held, until=study.store.attribute("until")),
         "driver": str(lease.holder(study.directory)) if held else None,
         "objective": study.config.objective,
         "phases": phases,
@@ -38,14 +38,17 @@ def describe(study: Study) -> dict[str, Any]:
     }
 
 
-def _state(phases: Mapping[store.Phase, dict[str, int]], *, held: bool) -> str:
+def _state(phases: Mapping[store.Phase, dict[str, int]], *, held: bool, until: str | None) -> str:
     if held:
         return "running"
-    ended = all(counts["RUNNING"] == 0 for counts in phases.values())
-    complete = all(sum(counts[state] for state in STATES) >= counts["planned"] for counts in phases.values())
+    wanted = [counts for name, counts in phases.items() if name != "confirm" or until != "search"]
+    ended = all(counts["RUNNING"] == 0 for counts in wanted)
+    complete = all(sum(counts[state] for state in STATES) >= counts["planned"] for counts in wanted)
     if not (ended and complete):
         return "interrupted"
-    return "done" if phases["search"]["COMPLETE"] else "failed"
+    if not phases["search"]["COMPLETE"]:
+        return "failed"
+    return "searched" if until == "search" else "done"
 
 
 def table(found: dict[str, Any]) -> Table:
@@ -59,8 +62,11 @@ def table(found: dict[str, Any]) -> Table:
 
 def summary(found: list[dict[str, Any]]) -> Table:
     """Several studies, one line each."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for item in found:
+        if "error" in item:
+            rows.append((item["name"], f"unreadable: {item['error']}", None, None, None))
+            continue
         search = item["phases"]["search"]
         value = item["best"]["value"] if item["best"] else None
         rows.append(

@@ -87,7 +87,7 @@ class Training(Options):
             [0.1, 0.1, 0.01, 0.001]
         """
         position = epoch - 1 if self.reference_off_by_one else epoch
-        decays = sum(position >= fraction * self.epochs for fraction in self.milestones)
+        decays = sum(position >= round(fraction * self.epochs, 6) for fraction in self.milestones)
         return self.lr * 0.1**decays
 
 

@@ -10,11 +10,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from trainables.errors import TestSetClosedError
 
@@ -129,6 +137,13 @@ class Model(Part, ABC):
     def build(self, num_classes: int) -> nn.Module:
         """A freshly initialised network; the caller seeds torch."""
 
+    def check_images(self, height: int, width: int) -> None:
+        """Whether the network takes images of this size.
+
+        Raises:
+            ConfigError: It does not; the message says what to set.
+        """
+
 
 # --- data sets -------------------------------------------------------------------------------------------------------
 
@@ -203,7 +218,7 @@ class Dataset(Part, ABC):
     std: ClassVar[tuple[float, float, float]]
     augmentation: ClassVar[Augmentation]
 
-    root: Path | None = None
+    root: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] | None = None
     validation: ValidationSplit = ValidationSplit(fraction=0.1)
     subset: Subset = Subset()
 

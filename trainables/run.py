@@ -56,6 +56,7 @@ class Run:
         self._directory = RunDirectory(directory)
         self._device = choose_device(config.training.device)
         self._data = open_training_data(config.dataset, config.train_on, self._device)
+        config.model.check_images(*self._data.train.images.images.shape[1:3])
         self._trainer = Trainer(config, self._data, self._device)
         self._test_access = test_access
         self._test_each_epoch = test_each_epoch
@@ -103,7 +104,8 @@ class Run:
         seconds = time.perf_counter() - start
         row = EpochRow(self._trainer.epoch, self._attempt, values, seconds, time.time())
         self._unsaved_seconds += seconds
-        due = last or self._unsaved_seconds >= self._config.training.checkpoint_seconds
+        # Due when the next epoch would go beyond the limit, so that no more than that is ever trained twice.
+        due = last or self._unsaved_seconds + seconds >= self._config.training.checkpoint_seconds
         if due:
             self._writer.wait()
         self._directory.append_epoch(row)
@@ -144,6 +146,8 @@ class Run:
         if self._test is None:
             images = self._config.dataset.test_images(access)
             self._test = store_plain(self._config.dataset, images, self._device)
+        else:  # every measurement is a line of the ledger
+            access.record(self._config.dataset.part_name(), len(self._test.images.labels))
         return self._test
 
     def _finish(self, values: dict[str, float]) -> Outcome:

@@ -1,5 +1,6 @@
 """Stratified splits that depend on labels and seed alone."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +88,12 @@ def draw_per_class(labels: NDArray[np.int64], counts: NDArray[np.int64], seed: i
     sizes = np.bincount(labels, minlength=len(counts))
     rank = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return np.sort(shuffled[rank < np.repeat(counts, sizes)])
+
+
+def data_digest(images: LabelledImages) -> str:
+    """Digest (16 hexadecimal digits) of pixels, labels and class names; equal digests mean equal data."""
+    names = json.dumps([list(images.images.shape), images.classes]).encode()
+    return sha256_of(names + images.labels.astype("<i8").tobytes() + images.images.tobytes())[:16]
 
 
 def _digest(labels: NDArray[np.int64], validation: NDArray[np.int64], seed: int) -> str:

@@ -167,6 +167,19 @@ def unconfirmed(content: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
+def extended(content: dict[str, Any]) -> dict[str, Any]:
+    """The same study after a longer search: search/2 won and is confirmed, search/4 and search/6 were replaced."""
+    arms = content["study"]["arms"]
+    new = arms["search/7"] | {"trial": 2, "config": config(cs_kd(4.0, 2.0), seed=100), "search_value": 0.2201}
+    content["study"] |= {"finalists": ["search/2", "search/7"], "arms": {"search/2": new, **arms}, "extended": True}
+    content["confirmations"] += [
+        row("confirm", 15 + number, seed=seed, arm="search/2", trained_on="full", **{"test/top1_error": value})
+        for number, (seed, value) in enumerate([(11, 0.2236), (12, 0.2239), (13, 0.2241)])
+    ]
+    return content
+
+
+@pytest.fixture
 def load(tmp_path: Path) -> Any:
     """Writes a content and reads it back."""
 

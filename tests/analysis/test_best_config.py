@@ -21,6 +21,45 @@ def test_the_winner_comes_first_and_nothing_is_moved_by_its_test_value(load: Any
     assert min(best.arms, key=lambda arm: arm.test.mean if arm.test else 1).name != "search/7"
 
 
+def test_a_longer_search_removes_no_confirmed_arm(load: Any, extended: dict[str, Any]) -> None:
+    best = collect(load(extended))
+    assert [(arm.name, arm.role) for arm in best.arms] == [
+        ("search/2", "winner"),
+        ("search/7", "finalist"),
+        ("search/4", "earlier finalist"),
+        ("search/6", "earlier finalist"),
+        ("controls/0", "control"),
+        ("controls/1", "control"),
+    ]
+    assert best.extended
+    earlier = best.arms[2]
+    assert earlier.test is not None
+    assert earlier.test.mean == pytest.approx(statistics.mean(values(extended, "search/4")))
+    assert earlier.difference is not None
+
+
+def test_an_arm_without_confirmation_runs_is_no_earlier_finalist(load: Any, extended: dict[str, Any]) -> None:
+    extended["confirmations"] = [row for row in extended["confirmations"] if row["arm"] != "search/4"]
+    assert "search/4" not in [arm.name for arm in collect(load(extended)).arms]
+
+
+def test_a_study_is_not_extended_unless_it_says_so(load: Any, content: dict[str, Any]) -> None:
+    assert not collect(load(content)).extended
+
+
+@pytest.mark.parametrize("state", [None, "RUNNING", "FAIL"])
+def test_others_are_shown_while_the_winner_is_not_confirmed(
+    load: Any, extended: dict[str, Any], state: str | None
+) -> None:
+    others = [row for row in extended["confirmations"] if row["arm"] != "search/2"]
+    winners = [row for row in extended["confirmations"] if row["arm"] == "search/2"]
+    begun = [row | {"state": state, "test/top1_error": None} for row in winners] if state else []
+    best = collect(load(extended | {"confirmations": others + begun}))
+    assert not best.confirmed
+    assert (best.arms[0].name, best.arms[0].role, best.arms[0].test) == ("search/2", "winner", None)
+    assert all(arm.test for arm in best.arms[1:])
+
+
 def test_numbers_of_the_winner_by_hand(load: Any, content: dict[str, Any]) -> None:
     winner = collect(load(content)).arms[0]
     ours, theirs = values(content, "search/7"), values(content, "controls/0")

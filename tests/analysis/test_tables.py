@@ -81,6 +81,16 @@ def test_the_best_config_table(load: Any, content: dict[str, Any]) -> None:
     assert "not comparable" not in plain
 
 
+def test_the_best_config_table_while_the_winner_is_not_confirmed(load: Any, extended: dict[str, Any]) -> None:
+    extended["confirmations"] = [row for row in extended["confirmations"] if row["arm"] != "search/2"]
+    table = best_config_table(collect(load(extended)))
+    tests = [row[table.columns.index("test %")] for row in table.rows]
+    assert table.rows[0][0] == "search/2"
+    assert tests[0] is None
+    assert None not in tests[1:]
+    assert "search/2, is not complete" in " ".join(to_text(table).split())
+
+
 def test_the_best_config_table_before_confirmation(load: Any, unconfirmed: dict[str, Any]) -> None:
     table = best_config_table(collect(load(unconfirmed)))
     assert table.columns == ("arm", "method", "T", "λ_cls", "validation %", "paper %")

@@ -67,3 +67,40 @@ def test_better_follows_the_goal(load: Any, content: dict[str, Any], *, worst: b
     for row in content["confirmations"]:
         row["test/recall_at_1"] = 0.7 if (row["arm"] == "search/7") == worst else 0.6
     assert ("Better test mean" in notes(load, content)) == better
+
+
+def test_a_search_extended_after_the_test_set_was_opened_is_told(load: Any, extended: dict[str, Any]) -> None:
+    text = notes(load, extended)
+    assert (
+        "The search was extended after the test set had been opened: the winner, search/2, was still chosen by "
+        "validation values only, but by people who knew earlier test values. Optimism: test mean"
+    ) in text
+    assert "before the test set was opened" not in text
+    assert "Earlier finalists, in confirmation before the search found better trials: search/4, search/6." in text
+    assert "search/2 against controls/0" in text
+
+
+def test_a_study_that_was_not_extended_has_no_such_note(load: Any, content: dict[str, Any]) -> None:
+    text = notes(load, content | {"study": content["study"] | {"extended": False}})
+    assert "The winner, search/7, was chosen on validation before the test set was opened." in text
+    assert "extended" not in text
+    assert "Earlier finalists" not in text
+    assert "not complete" not in text
+
+
+def test_a_winner_without_a_test_value_is_told(load: Any, extended: dict[str, Any]) -> None:
+    extended["confirmations"] = [row for row in extended["confirmations"] if row["arm"] != "search/2"]
+    text = notes(load, extended)
+    assert text.startswith("The confirmation of the winner, search/2, is not complete: it has no test value")
+    assert "n=3; trained on the full training set" in text
+    assert "The search was extended after the test set had been opened" in text
+    assert "Δ to CE: each arm minus controls/0" in text
+    assert "search/2 against" not in text
+    assert "Better test mean" not in text
+    assert "Not confirmed yet" not in text
+
+
+def test_an_extension_is_told_when_no_test_value_is_complete(load: Any, extended: dict[str, Any]) -> None:
+    text = notes(load, extended | {"confirmations": []})
+    assert text.startswith("Not confirmed yet: the value of search/2 is a search value")
+    assert "The search was extended after the test set had been opened" in text

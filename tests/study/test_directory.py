@@ -12,7 +12,7 @@ from study.errors import CannotCreateError, StudyDirectoryError
 def test_created_once_and_frozen(toy, tmp_path: Path) -> None:
     directory = create(toy(), tmp_path)
     assert directory == tmp_path / "toy"
-    assert [path.name for path in directory.iterdir()] == ["study.yaml"]
+    assert [path.name for path in directory.iterdir() if not path.name.startswith(".")] == ["study.yaml"]
     assert read_config(directory).resolved() == toy().resolved()
     with pytest.raises(StudyDirectoryError, match=f"holds this study already; go on with `cskd resume {directory}`"):
         create(toy(), tmp_path)

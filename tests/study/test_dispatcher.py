@@ -166,11 +166,12 @@ def test_a_scheduler_prunes_search_trials_and_no_others(new_study) -> None:
     assert study.store.trials("controls")[0].user_attrs["attempt"] == 2  # taken up again
 
 
-def test_pruned_before_its_first_epoch(new_study) -> None:
+def test_stopped_before_its_first_epoch_is_tried_again(new_study) -> None:
+    """There is no value to prune it by, so it counts as lost."""
     study = new_study(search__trials=2, search__scheduler__name="asha", controls=[], confirm__seeds=[1])
     Executor(study, at("search", 0, 1, "stop"), prunes=True).run()
-    assert state(study, "search", 0) == "PRUNED"
-    assert study.store.trials("search")[0].value is None
+    assert state(study, "search", 0) == "COMPLETE"
+    assert study.store.trials("search")[0].user_attrs["attempt"] == 2
     verify_study(study.directory)
 
 

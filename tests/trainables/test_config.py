@@ -111,3 +111,8 @@ def test_the_digest_covers_what_decides_the_outcome(changes):
 )
 def test_the_digest_leaves_out_what_does_not(changes):
     assert config(**changes).digest() == config().digest()
+
+
+def test_a_milestone_is_not_late_by_rounding():
+    training = Training(epochs=100, lr=1.0, milestones=(0.55,))  # 0.55 * 100 is a little more than 55
+    assert [round(training.learning_rate(epoch), 3) for epoch in (54, 55)] == [1.0, 0.1]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 
 from trainables.errors import DataError
 from trainables.interfaces import LabelledImages, ValidationSplit
-from trainables.splits import draw_per_class, split_training
+from trainables.splits import data_digest, draw_per_class, split_training
 
 
 def images_of(labels, classes=None):
@@ -70,3 +72,17 @@ def test_a_class_without_pairs_is_refused_by_name(labels, validation):
 def test_a_label_out_of_range_is_refused(label):
     with pytest.raises(DataError, match=f"image 3 has the label {label}"):
         split_training(images_of([0, 0, 1, label, 1], classes=2), ValidationSplit(per_class=1))
+
+
+def test_the_data_digest_sees_every_pixel_label_and_name():
+    images = LabelledImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), ("a", "b"))
+    pixels = images.images.copy()
+    pixels[3, 7, 7, 2] = 1
+    others = [
+        replace(images, images=pixels),
+        replace(images, labels=np.array([0, 1, 0, 1])),
+        replace(images, classes=("a", "c")),
+        replace(images, images=images.images.reshape(4, 4, 16, 3)),
+    ]
+    assert len({data_digest(each) for each in (images, *others)}) == 5
+    assert data_digest(replace(images, images=images.images.copy())) == data_digest(images)

@@ -17,7 +17,7 @@ Files = dict[str, list[Path]]
 
 
 class ImageFolder(Dataset):
-    """Images in ``root/<class>/``, or in ``root/train/<class>/`` and ``root/test/<class>/``.
+    """Images in ``root/<class>/``, or in ``root/train/<class>/`` with or without ``root/test/<class>/``.
 
     Classes and files are taken in the order of their names, folders below a class included, names with a leading dot
     left out. Content, not extension, decides the format. Images become RGB; the shorter side is brought to ``size``
@@ -56,7 +56,11 @@ class ImageFolder(Dataset):
         return LabelledImages(images, labels, tuple(files))
 
     def _files(self, root: Path, part: Literal["train", "test"]) -> Files:
-        if (root / "train").is_dir() and (root / "test").is_dir():
+        if (root / "train").is_dir():
+            _refuse_validation_folder(root)
+        if (root / "train").is_dir() and not (root / "test").is_dir():
+            train, test = self._cut_test(list_classes(root / "train"))
+        elif (root / "train").is_dir():
             train, test = list_classes(root / "train"), list_classes(root / "test")
             if different := sorted(train.keys() ^ test.keys()):
                 raise DataError(f"class {different[0]!r} is in only one of {root / 'train'} and {root / 'test'}")
@@ -77,6 +81,15 @@ class ImageFolder(Dataset):
         for index, (name, path) in enumerate(pairs):
             (test if index in chosen else train)[name].append(path)
         return train, test
+
+
+def _refuse_validation_folder(root: Path) -> None:
+    for name in ("val", "valid", "validation"):
+        if (root / name).is_dir():
+            raise DataError(
+                f"{root / name}: the validation split is cut out of the training part by dataset.validation; "
+                f"move these images into {root / 'train'}, or rename the folder to test"
+            )
 
 
 def list_classes(folder: Path) -> Files:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.errors import ConfigError
 from trainables.interfaces import Model
 
 if TYPE_CHECKING:
@@ -28,6 +29,21 @@ class PreactModel(Model):
     width: int = Field(default=64, ge=1)
     input_size: int = Field(default=32, ge=8, multiple_of=8)
     shortcut: Literal["preact", "input"] = "preact"
+
+    def check_images(self, height: int, width: int) -> None:
+        """Only square images of ``input_size``.
+
+        Raises:
+            ConfigError: The images have another size; the message says what to set.
+        """
+        if height == width == self.input_size:
+            return
+        fits = height == width and height % 8 == 0
+        cure = f"set model.input_size: {height}" if fits else "bring them to a square size that 8 divides"
+        raise ConfigError(
+            f"{self.part_name()}: input_size is {self.input_size}, but the images of the data set are "
+            f"{height}x{width}; {cure}"
+        )
 
     def build(self, num_classes: int) -> nn.Module:
         """A freshly initialised network; the caller seeds torch."""

@@ -50,6 +50,23 @@ def test_folders_of_train_and_test_are_taken_as_they_are(tmp_path):
     assert ImageFolder(root=tmp_path)._read("test").classes == ("bird", "dog")
 
 
+def test_a_train_folder_alone_is_the_train_part(tmp_path):
+    for name in ("dog", "bird"):
+        for colour in range(10):
+            write(tmp_path / "train" / name / f"{colour}.png", (colour, 0, 0))
+    train, test = (ImageFolder(root=tmp_path)._read(part) for part in ("train", "test"))
+    assert train.classes == test.classes == ("bird", "dog")
+    assert (len(train.labels), len(test.labels)) == (16, 4)
+
+
+def test_a_validation_folder_is_refused_and_not_taken_for_a_class(tmp_path):
+    for part in ("train", "val"):
+        for name in ("dog", "bird"):
+            write(tmp_path / part / name / "0.png")
+    with pytest.raises(DataError, match=r"val: the validation split is cut out .*rename the folder to test"):
+        ImageFolder(root=tmp_path)._read("train")
+
+
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_a_class_in_only_one_of_train_and_test_is_named(tmp_path, part):
     for folder in ("train", "test"):

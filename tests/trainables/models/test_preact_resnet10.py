@@ -3,6 +3,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from trainables.errors import ConfigError
 from trainables.models.preact_resnet10 import PreactResnet10
 
 PARAMETERS = [
@@ -38,3 +39,13 @@ def test_options_reach_the_network():
 def test_impossible_options_are_refused(options):
     with pytest.raises(ValidationError, match=next(iter(options))):
         PreactResnet10(**options)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "cure"),
+    [(8, 8, "set model.input_size: 8"), (30, 30, "that 8 divides"), (32, 24, "that 8 divides")],
+)
+def test_images_of_another_size_are_refused_with_what_to_set(height, width, cure):
+    PreactResnet10().check_images(32, 32)
+    with pytest.raises(ConfigError, match=f"preact_resnet10: input_size is 32, .* {height}x{width}; .*{cure}"):
+        PreactResnet10().check_images(height, width)

@@ -1,0 +1,55 @@
+"""Launch and resume as Python functions: what they refuse, and what a refusal leaves behind."""
+
+from pathlib import Path
+
+import pytest
+import toy
+from rich.console import Console
+from toy import ToyTrainable
+
+from study import api, lease
+from study.directory import open_study
+from study.errors import HeldError, UsageError
+from trainables.errors import ConfigError, DataError
+
+QUIET = Console(quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "says"),
+    [
+        ({"dataset.validation.per_class": 500}, DataError, "89 training images"),
+        ({"model.input_size": 16}, ConfigError, "input_size is 16, but the images"),
+    ],
+)
+def test_unfit_data_is_refused_before_anything_is_made(tmp_path: Path, overrides, error, says: str) -> None:
+    with pytest.raises(error, match=says):
+        api.launch(toy.write_study(tmp_path), tmp_path / "runs", overrides=overrides, console=QUIET)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_refused_extension_changes_nothing(done_directory: Path) -> None:
+    with lease.lease(done_directory), pytest.raises(HeldError):
+        api.resume(done_directory, trials=100, console=QUIET)
+    with pytest.raises(UsageError, match="has 8 search trials already"):
+        api.resume(done_directory, trials=3, console=QUIET, allow_changed=True)
+    with open_study(done_directory) as study:
+        assert study.trials_wanted == 8
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_study_of_one_search_stays_one_until_it_is_confirmed(tmp_path: Path, monkeypatch) -> None:
+    """Resume obeys what launch was told, so that following its advice never opens the test set."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(toy.__file__).parent))
+    options = {"console": QUIET, "trainable": ToyTrainable}
+    study_file = toy.write_study(tmp_path)
+    with pytest.raises(UsageError, match="gpus_per_trial is 3"):
+        api.launch(study_file, tmp_path, overrides={"resources.gpus_per_trial": 3}, **options)
+    assert not (tmp_path / "toy").exists()  # so the corrected launch is not refused
+    directory, ending = api.launch(study_file, tmp_path, until="search", overrides={"search.trials": 2}, **options)
+    assert ending.complete == 2
+    api.resume(directory, trials=3, **options)
+    assert not (directory / "test_ledger.jsonl").exists()
+    api.resume(directory, until="confirm", action="confirm", **options)
+    assert len((directory / "test_ledger.jsonl").read_text().splitlines()) == 4
