@@ -104,6 +104,8 @@ def _plain(value: Any) -> Any:
 
 
 def _spelled(value: Any) -> str:
+    if isinstance(value, bool):  # an int to Python, which :g would print as 0 or 1
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, int | float) else str(_plain(value))
 
 

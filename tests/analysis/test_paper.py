@@ -72,6 +72,17 @@ def test_another_network_or_part_of_the_data_is_not_comparable() -> None:
     assert comparable(small) == expected
 
 
+def test_options_that_depart_from_the_released_code_are_not_comparable() -> None:
+    as_released = run()
+    as_released["model"]["shortcut"] = "preact"
+    as_released["method"] = {"name": "cs_kd", "partner_may_equal_anchor": True}
+    assert comparable(as_released) is None
+    other = run()
+    other["model"]["shortcut"] = "input"
+    other["method"] = {"name": "cs_kd", "partner_may_equal_anchor": False}
+    assert comparable(other) == "shortcut input instead of preact; partner_may_equal_anchor false instead of true"
+
+
 def test_protocols_of_other_data_sets() -> None:
     assert comparable(run("cub200", batch_size=32)) is None
     assert comparable(run("imagenet", batch_size=256, epochs=90, milestones=[1 / 3, 2 / 3])) is None

@@ -59,11 +59,12 @@ def test_a_train_folder_alone_is_the_train_part(tmp_path):
     assert (len(train.labels), len(test.labels)) == (16, 4)
 
 
-def test_a_validation_folder_is_refused_and_not_taken_for_a_class(tmp_path):
-    for part in ("train", "val"):
+@pytest.mark.parametrize("validation", ["val", "valid", "validation"])
+def test_a_validation_folder_is_refused_and_not_taken_for_a_class(tmp_path, validation):
+    for part in ("train", validation):
         for name in ("dog", "bird"):
             write(tmp_path / part / name / "0.png")
-    with pytest.raises(DataError, match=r"val: the validation split is cut out .*rename the folder to test"):
+    with pytest.raises(DataError, match=rf"{validation}: the validation split is cut out .*rename the folder to test"):
         ImageFolder(root=tmp_path)._read("train")
 
 
