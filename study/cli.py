@@ -88,10 +88,10 @@ def launch(
 
     Example: cskd launch digits --storage runs --set search.trials=8
     """
-    from study import api, environment
+    from study import api, environment, study_file
 
-    folder = environment.storage_folder(storage)
-    directory, ending = api.launch(study, folder, overrides=_settings(settings), address=address, until=until)
+    folder, overrides = environment.storage_folder(storage), study_file.parse_settings(settings or [])
+    directory, ending = api.launch(study, folder, overrides=overrides, address=address, until=until)
     _finish(directory, ending)
 
 
@@ -255,19 +255,6 @@ def _parts(package: str) -> None:
         say(f"{name}: {summary}")
 
 
-def _settings(settings: list[str] | None) -> dict[str, Any]:
-    from study import study_file
-    from study.errors import UsageError
-
-    found = {}
-    for setting in settings or []:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set {setting}: write it as key.path=value, such as --set search.trials=8")
-        found[key] = study_file.parse_value(value)
-    return found
-
-
 def _finish(directory: Path, ending: Ending) -> None:
     if ending.interrupted is not None:
         say(f"stopped; go on with: cskd resume {directory}")
@@ -281,8 +268,12 @@ def _finish(directory: Path, ending: Ending) -> None:
     winner = directory / "best_config.yaml"
     if winner.exists():
         say(f"best configuration: {winner}; reproduce it with: cskd train {winner} --test")
+    elif ending.failed:
+        say("the winner's confirmation is not complete")
     else:
         say(f"the test set is closed; confirm with: cskd confirm {directory}")
+    if ending.failed:
+        say(f"{ending.failed} trials failed; `cskd status {directory}` counts them, `cskd logs` says why")
 
 
 def main() -> None:

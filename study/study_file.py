@@ -6,12 +6,13 @@ large files, anything that is not UTF-8.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from study.errors import StudyFileError
+from study.errors import StudyFileError, UsageError
 
 LARGEST_FILE_BYTES = 1_000_000
 DEEPEST_NESTING = 50
@@ -91,6 +92,21 @@ def read(path: Path) -> dict[str, Any]:
 def parse_value(text: str) -> Any:
     """A value given on the command line, in YAML's words: ``4``, ``[1, 4]``, ``true``."""
     return parse(f"value: {text}".encode(), "--set")["value"]
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Settings ``key.path=value`` of the command line as key path to value.
+
+    Raises:
+        UsageError: One has no key or no value.
+    """
+    found = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {setting}: write it as key.path=value, such as --set search.trials=8")
+        found[key] = parse_value(value)
+    return found
 
 
 def dump(value: dict[str, Any]) -> bytes:
