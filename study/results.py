@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import best_config, export, records, tables
 from search_spaces import space as spaces
 from study import confirm, ledger, provenance
-from study.confirm import ConfirmPhase
-from study.phases import ControlPhase, SearchPhase
+from study.course import phases_of
 from trainables.durable import digest_of, write_atomic
 from trainables.run_directory import RunDirectory
 
@@ -20,16 +19,6 @@ if TYPE_CHECKING:
 
 BEST_CONFIG = "best_config.yaml"
 SEARCH_COLUMNS_OF_TRAINING = "training."
-
-
-def phases_of(study: Study) -> list[Phase]:
-    """The phases of a study, in the order in which they start."""
-    config, store, directory = study.config, study.store, study.directory
-    first = [
-        ControlPhase(config, store, directory),
-        SearchPhase(config, store, directory, study.trials_wanted),
-    ]
-    return [*first, ConfirmPhase(config, store, directory, first)]
 
 
 def project(study: Study) -> records.Results:

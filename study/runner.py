@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from study import provenance, results
+from study import course, provenance, results
 from study.dispatcher import Dispatcher
 from study.environment import Cluster, StopSignals, ray_connection
 from study.errors import ServiceError, UsageError
@@ -95,7 +95,7 @@ def run(
         ServiceError: Ray cannot be reached, or was lost.
         UsageError: A trial asks for more than the cluster has.
     """
-    phases = results.phases_of(study)[: 2 if until == "search" else 3]
+    phases = course.phases_of(study)[: 2 if until == "search" else 3]
     study.store.set_study_attribute("until", until)
     with StopSignals() as signals:
         provenance.note(study.directory, action, study.config.digest(), list(allowed))

@@ -6,49 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.tables import Cell, Table
 from search_spaces.symbols import symbol
-from study import lease
+from study import course, lease
 from study.confirm import ranked
-from study.results import phases_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from study import store
     from study.directory import Study
-
-STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 
 
 def describe(study: Study) -> dict[str, Any]:
     """Counts by phase and state, the best trial so far, and whether a driver works on it; ready for JSON."""
-    phases = {}
-    for phase in phases_of(study):
-        names = [trial.state.name for trial in study.store.trials(phase.name)]
-        phases[phase.name] = {"planned": phase.planned(), **{state: names.count(state) for state in STATES}}
+    phases = course.counts_of(study)
     held = lease.is_held(study.directory)
     best = ranked(study.config, study.store, study.directory)
     return {
         "name": study.config.name,
         "directory": str(study.directory),
-        "state": _state(phases, held=held, until=study.store.attribute("until")),
+        "state": course.state_of(phases, held=held, until=study.store.attribute("until")),
         "driver": str(lease.holder(study.directory)) if held else None,
         "objective": study.config.objective,
         "phases": phases,
         "best": {"trial": best[0].number, "value": best[0].value, "params": best[0].params} if best else None,
     }
-
-
-def _state(phases: Mapping[store.Phase, dict[str, int]], *, held: bool, until: str | None) -> str:
-    if held:
-        return "running"
-    wanted = [counts for name, counts in phases.items() if name != "confirm" or until != "search"]
-    ended = all(counts["RUNNING"] == 0 for counts in wanted)
-    complete = all(sum(counts[state] for state in STATES) >= counts["planned"] for counts in wanted)
-    if not (ended and complete):
-        return "interrupted"
-    if not phases["search"]["COMPLETE"]:
-        return "failed"
-    return "searched" if until == "search" else "done"
 
 
 def table(found: dict[str, Any]) -> Table:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from toy import ToyRun
 
 from study.assignment import Assignment
+from study.course import phases_of
 from study.dispatcher import Dispatcher
-from study.results import phases_of, project
+from study.results import project
 from trainables.run_directory import Outcome
 from trainables.tune import failure
 

@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from analysis import records
+from study.course import phases_of
 from study.directory import open_study
 from study.phases import FOLDERS
-from study.results import phases_of
 from trainables.run_directory import RunDirectory
 
 

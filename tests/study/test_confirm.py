@@ -9,7 +9,7 @@ from oracle import verify_study
 
 from study import confirm, directory, ledger
 from study.confirm import ConfirmPhase
-from study.results import phases_of
+from study.course import phases_of
 from trainables.run_directory import EpochRow, RunDirectory
 
 

@@ -8,7 +8,7 @@ from fake import DriverKilledError, Executor, Watcher
 from oracle import finished_runs, verify_study
 from toy import ToyRun
 
-from study.results import phases_of
+from study.course import phases_of
 from trainables.run_directory import RunDirectory
 
 

@@ -6,8 +6,8 @@ import re
 from fake import Executor
 from rich.console import Console
 
+from study.course import phases_of
 from study.progress import Progress, _clock
-from study.results import phases_of
 
 
 def watched(study, *, terminal: bool, fault=None, **options) -> tuple[list[str], Progress]:
