@@ -16,7 +16,7 @@ from pydantic import AfterValidator, ValidationError, model_validator
 from search_spaces import space as spaces
 from study import study_file
 from study.errors import StudyFileError
-from study.settings import Confirm, Resources, Search
+from study.settings import Confirm, Resources, Search, Tracking
 from trainables.config import AnyDataset, AnyMethod, AnyModel, TrainConfig, Training
 from trainables.durable import digest_of
 from trainables.error_messages import one_line_per_mistake
@@ -46,6 +46,7 @@ class StudyConfig(Options):
     controls: tuple[dict[str, Any], ...] = ()
     confirm: Confirm = Confirm()
     resources: Resources = Resources()
+    tracking: Tracking = Tracking()
 
     @model_validator(mode="before")
     @classmethod

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from trainables.interfaces import Options
 from trainables.metrics import METRICS
+
+TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
 def _valid_objective(objective: str) -> str:
@@ -94,3 +97,31 @@ class Resources(Options):
     cpus_per_trial: float | None = Field(default=None, gt=0)
     max_concurrent: int | None = Field(default=None, ge=1)
     retries: int = Field(default=3, ge=0)
+
+
+def _valid_uri(uri: str) -> str:
+    try:
+        parts = urlsplit(uri)
+        secret = parts.password
+    except ValueError as error:
+        raise ValueError(f"not a URI: {error}") from None
+    if parts.scheme.partition("+")[0] not in TRACKING_SCHEMES:
+        raise ValueError(f"a URI begins with one of {', '.join(f'{name}:' for name in TRACKING_SCHEMES)}")
+    if secret is not None:
+        raise ValueError(
+            "holds a password; leave it out and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
+            "or set the whole MLFLOW_TRACKING_URI in the environment"
+        )
+    return uri
+
+
+class Tracking(Options):
+    """Where MLflow shows the runs.
+
+    Attributes:
+        enabled: False leaves MLflow out.
+        uri: Server or database; the environment's ``MLFLOW_TRACKING_URI`` wins. None: a store below the storage folder.
+    """
+
+    enabled: bool = True
+    uri: Annotated[str, AfterValidator(_valid_uri)] | None = None

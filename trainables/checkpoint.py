@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trainables.durable import sha256_of, write_atomic
 from trainables.errors import CheckpointError
+from trainables.generations import checksum_of, generations, path_of
 
 GENERATIONS = 2
 
@@ -47,21 +48,6 @@ def load(path: Path) -> dict[str, Any]:
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read as tensors and numbers: {error}".splitlines()[0]) from error
     return state
-
-
-def checksum_of(path: Path) -> Path:
-    """Where the checksum of a checkpoint lies."""
-    return path.with_name(path.name + ".sha256")
-
-
-def path_of(directory: Path, epoch: int) -> Path:
-    """Where the checkpoint after ``epoch`` finished epochs lies."""
-    return directory / f"epoch_{epoch:06d}.pt"
-
-
-def generations(directory: Path) -> list[Path]:
-    """Checkpoints in ``directory``, newest first; order is by epoch, never by clock."""
-    return sorted(directory.glob("epoch_*.pt"), reverse=True)
 
 
 def load_newest(directory: Path, at_most: int | None = None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from trainables.durable import append_json_line, read_json_lines, write_atomic
 from trainables.errors import SupersededError
+from trainables.generations import newest_epoch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +95,13 @@ class RunDirectory:
             else:
                 rows[line["epoch"]] = EpochRow(**line)
         return [rows[epoch] for epoch in sorted(rows)]
+
+    def settled_epochs(self) -> list[EpochRow]:
+        """The epochs that no later attempt trains again: all of a finished run, else those that a checkpoint holds."""
+        rows, outcome = self.epochs(), self.outcome()
+        if outcome is not None and outcome.state == "finished":
+            return rows
+        return rows[: newest_epoch(self.checkpoints, at_most=len(rows))]
 
     def device_seconds(self) -> float:
         """Seconds spent on all epochs, those trained twice included."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from tests.benchmarks.measuring import Finding
-from trainables import checkpoint
+from trainables import checkpoint, generations
 from trainables.augmentation import ImageStore
 from trainables.config import TrainConfig
 from trainables.durable import append_json_line
@@ -57,7 +57,7 @@ def measure() -> Finding:
     epoch_seconds = (time.perf_counter() - start) / (BATCH * STEPS) * ANCHORS
     state = trainer.state_dict()
     with tempfile.TemporaryDirectory() as folder:
-        path = checkpoint.path_of(Path(folder), 1)
+        path = generations.path_of(Path(folder), 1)
         copy = checkpoint.snapshot(state)
         found = {
             "epoch_seconds_estimated": epoch_seconds,

@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from trainables import checkpoint
+from trainables import checkpoint, generations
 from trainables.checkpoint import CheckpointWriter
 from trainables.durable import sha256_of, write_atomic
 from trainables.errors import CheckpointError
@@ -20,22 +20,22 @@ def write_three(directory):
     for epoch in (9, 10, 11):
         writer.write(epoch, state(epoch))
     writer.wait()
-    return checkpoint.generations(directory)
+    return generations.generations(directory)
 
 
 def test_what_is_saved_is_loaded(tmp_path):
-    path = checkpoint.path_of(tmp_path / "new", 3)
+    path = generations.path_of(tmp_path / "new", 3)
     checkpoint.save(path, state(3))
     loaded = checkpoint.load(path)
     assert torch.equal(loaded.pop("model")["weight"], torch.full((3,), 3.0))
     assert loaded == {"epoch": 3, "best": math.inf, "classes": ["a"]}
-    assert checkpoint.checksum_of(path).read_text() == sha256_of(path.read_bytes())
+    assert generations.checksum_of(path).read_text() == sha256_of(path.read_bytes())
 
 
 def test_two_generations_are_kept_newest_first(tmp_path):
     paths = write_three(tmp_path)
-    assert paths == [checkpoint.path_of(tmp_path, epoch) for epoch in (11, 10)]
-    assert set(tmp_path.iterdir()) == {*paths, *map(checkpoint.checksum_of, paths)}
+    assert paths == [generations.path_of(tmp_path, epoch) for epoch in (11, 10)]
+    assert set(tmp_path.iterdir()) == {*paths, *map(generations.checksum_of, paths)}
     assert checkpoint.load_newest(tmp_path)["epoch"] == 11
 
 
@@ -55,9 +55,9 @@ DAMAGES = {
     "bit at the end": lambda path: flip_bit(path, 0.999),
     "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
     "empty": lambda path: os.truncate(path, 0),
-    "checksum missing": lambda path: checkpoint.checksum_of(path).unlink(),
-    "checksum damaged": lambda path: flip_bit(checkpoint.checksum_of(path)),
-    "checksum empty": lambda path: os.truncate(checkpoint.checksum_of(path), 0),
+    "checksum missing": lambda path: generations.checksum_of(path).unlink(),
+    "checksum damaged": lambda path: flip_bit(generations.checksum_of(path)),
+    "checksum empty": lambda path: os.truncate(generations.checksum_of(path), 0),
     "file missing": lambda path: path.unlink(),
 }
 
@@ -75,12 +75,12 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(tmp_path, da
 
 def test_an_unfinished_checkpoint_does_not_push_out_a_finished_one(tmp_path):
     newest, before = write_three(tmp_path)
-    checkpoint.checksum_of(newest).unlink()
+    generations.checksum_of(newest).unlink()
     writer = CheckpointWriter(tmp_path)
     writer.write(12, state(12))
     writer.wait()
     assert before.exists()
-    flip_bit(checkpoint.path_of(tmp_path, 12))
+    flip_bit(generations.path_of(tmp_path, 12))
     assert checkpoint.load_newest(tmp_path)["epoch"] == 10
 
 
@@ -93,11 +93,11 @@ class Code:
 
 
 def test_a_pickle_with_code_is_refused_and_does_not_run(tmp_path):
-    proof, path = tmp_path / "ran", checkpoint.path_of(tmp_path, 1)
+    proof, path = tmp_path / "ran", generations.path_of(tmp_path, 1)
     checkpoint.save(path, state(1) | {"evil": Code(proof)})
-    bare = checkpoint.path_of(tmp_path, 2)
+    bare = generations.path_of(tmp_path, 2)
     write_atomic(bare, pickle.dumps(Code(proof)))
-    write_atomic(checkpoint.checksum_of(bare), sha256_of(bare.read_bytes()).encode())
+    write_atomic(generations.checksum_of(bare), sha256_of(bare.read_bytes()).encode())
     for refused in (path, bare):
         with pytest.raises(CheckpointError, match=r"cannot be read as tensors") as caught:
             checkpoint.load(refused)
@@ -140,7 +140,7 @@ def test_a_failed_write_is_raised_once_and_the_writer_goes_on(tmp_path, surface)
     blocked.unlink()
     writer.write(3, state(3))
     writer.wait()
-    assert [path.name for path in checkpoint.generations(blocked)] == ["epoch_000003.pt"]
+    assert [path.name for path in generations.generations(blocked)] == ["epoch_000003.pt"]
 
 
 def test_an_error_of_any_kind_leaves_the_thread(tmp_path):

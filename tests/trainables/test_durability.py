@@ -111,7 +111,7 @@ if __name__ == "__main__":
 def check_run(directory: Path, unbroken: Path, attempts: int) -> int:
     """Asserts that a killed run ended as the unbroken one; returns how many epochs were trained twice."""
     from analysis.records import read_predictions
-    from trainables import checkpoint
+    from trainables import checkpoint, generations
 
     run, expected = RunDirectory(directory), RunDirectory(unbroken)
     rows = run.epochs()
@@ -119,9 +119,9 @@ def check_run(directory: Path, unbroken: Path, attempts: int) -> int:
     assert [row.metrics for row in rows] == [row.metrics for row in expected.epochs()]
     outcome = run.outcome()
     assert (outcome.state, outcome.attempt, outcome.metrics) == ("finished", attempts, expected.outcome().metrics)
-    saved = checkpoint.generations(run.checkpoints)
+    saved = generations.generations(run.checkpoints)
     assert checkpoint.load(saved[0])["epoch"] == EPOCHS
-    assert all(checkpoint.load(path) for path in saved if checkpoint.checksum_of(path).exists())
+    assert all(checkpoint.load(path) for path in saved if generations.checksum_of(path).exists())
     found, wanted = read_predictions(run.predictions), read_predictions(expected.predictions)
     assert all((a == b).all() for a, b in zip(found, wanted, strict=True))
     again = run.epochs_trained() - len(rows)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables import generations
 from trainables.durable import append_json_line
 from trainables.errors import SupersededError
 from trainables.run_directory import EpochRow, Outcome, RunDirectory
@@ -135,3 +136,23 @@ def test_checkpoints_are_deleted_with_what_a_killed_writer_left(tmp_path):
         (directory.checkpoints / name).write_bytes(b"x")
     directory.delete_checkpoints()
     assert list(directory.checkpoints.iterdir()) == []
+
+
+def test_settled_epochs_are_those_that_no_attempt_trains_again(tmp_path):
+    directory = RunDirectory(tmp_path / "trial")
+    directory.begin_attempt(1, 0)
+    rows = [row(epoch, 1) for epoch in (1, 2, 3)]
+    for each in rows:
+        directory.append_epoch(each)
+    assert directory.settled_epochs() == []  # a retry would begin at the first epoch
+    saved = generations.path_of(directory.checkpoints, 2)
+    saved.parent.mkdir()
+    saved.write_bytes(b"")
+    assert directory.settled_epochs() == []  # not whole yet
+    generations.checksum_of(saved).write_bytes(b"")
+    assert directory.settled_epochs() == rows[:2]
+    directory.write_outcome(Outcome("failed", 1, 3, error_kind="io"))  # may be tried again
+    assert directory.settled_epochs() == rows[:2]
+    directory.write_outcome(Outcome("finished", 1, 3))
+    directory.delete_checkpoints()
+    assert directory.settled_epochs() == rows

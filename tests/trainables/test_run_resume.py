@@ -7,7 +7,7 @@ import pytest
 import torch
 from training import BrokenLoss, DropoutNet, small_config
 
-from trainables import checkpoint, run, run_directory
+from trainables import checkpoint, generations, run, run_directory
 from trainables.errors import CheckpointError
 from trainables.run import Run
 from trainables.run_directory import Outcome
@@ -74,7 +74,7 @@ def test_the_clock_counts_training_time_since_the_last_checkpoint(tmp_path, monk
     for _ in range(7):
         advance(clocked, 1)
         clocked._writer.wait()
-        saved.append([int(path.stem[-6:]) for path in checkpoint.generations(tmp_path / "checkpoints")])
+        saved.append([int(path.stem[-6:]) for path in generations.generations(tmp_path / "checkpoints")])
     # Epochs of 25 s: a third one would go beyond the 60 s that may be trained twice.
     assert saved == [[], [2], [2], [4, 2], [4, 2], [6, 4], [6, 4]]
 
@@ -82,7 +82,7 @@ def test_the_clock_counts_training_time_since_the_last_checkpoint(tmp_path, monk
 def test_a_damaged_checkpoint_costs_one_more_epoch(tmp_path):
     config = small_config()
     advance(Run(config, tmp_path), 3)
-    newest = checkpoint.generations(tmp_path / "checkpoints")[0]
+    newest = generations.generations(tmp_path / "checkpoints")[0]
     newest.write_bytes(newest.read_bytes()[:-1])
     resumed = Run(config, tmp_path, attempt=2)
     assert resumed.epoch == 2

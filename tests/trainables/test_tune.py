@@ -7,7 +7,7 @@ import pytest
 import torch
 from training import BrokenLoss, Ledger, small_config
 
-from trainables import checkpoint
+from trainables import checkpoint, generations
 from trainables.errors import ConfigError, DataError, SupersededError
 from trainables.run_directory import RunDirectory
 from trainables.tune import StudyTrainable, kind_of
@@ -72,7 +72,7 @@ def test_only_a_confirmation_run_keeps_its_checkpoint(tmp_path):
     for name, access, kept in (("search", None, 0), ("confirm", Ledger(tmp_path), 1)):
         trainable = begin(assignment(tmp_path / name, small_config(epochs=1), access=access))
         result = trainable.train()
-        assert len(checkpoint.generations(tmp_path / name / "checkpoints")) == kept
+        assert len(generations.generations(tmp_path / name / "checkpoints")) == kept
         assert ("test/top1_error" in result["metrics"]) == bool(kept)
 
 

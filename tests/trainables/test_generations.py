@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from trainables import generations
+
+
+def finished(directory: Path, epoch: int) -> None:
+    path = generations.path_of(directory, epoch)
+    path.write_bytes(b"")
+    generations.checksum_of(path).write_bytes(b"")
+
+
+@pytest.mark.parametrize(("at_most", "newest"), [(12, 11), (11, 11), (10, 9), (8, 0)])
+def test_the_newest_finished_checkpoint(tmp_path: Path, at_most: int, newest: int) -> None:
+    for epoch in (9, 11):
+        finished(tmp_path, epoch)
+    generations.path_of(tmp_path, 12).write_bytes(b"no checksum yet")
+    assert generations.newest_epoch(tmp_path, at_most) == newest
+
+
+def test_without_a_directory_nothing_is_saved(tmp_path: Path) -> None:
+    assert generations.newest_epoch(tmp_path / "absent", 5) == 0
+
+
+def test_order_is_by_epoch_not_by_clock(tmp_path: Path) -> None:
+    for epoch in (1_000, 9, 200):
+        finished(tmp_path, epoch)
+    assert [path.name for path in generations.generations(tmp_path)] == [
+        "epoch_001000.pt",
+        "epoch_000200.pt",
+        "epoch_000009.pt",
+    ]
