@@ -1,0 +1,41 @@
+"""Arguments and options that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.commands import completion
+
+Directory = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", help="A study directory.", show_default=False, autocompletion=completion.directories),
+]
+Directories = Annotated[
+    list[Path],
+    typer.Argument(metavar="DIR", help="Study directories.", show_default=False, autocompletion=completion.directories),
+]
+StudySource = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A preset's name or a study file.",
+        show_default=False,
+        autocompletion=completion.studies,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study file; may be repeated."),
+]
+Storage = Annotated[
+    Path | None, typer.Option(help="Folder of the study directories.", envvar="CSKD_STORAGE", show_default="runs")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Ray: local, or host:port of a cluster.", envvar="RAY_ADDRESS", show_default="local"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Changed = Annotated[bool, typer.Option("--allow-changed", help="Go on although code or data have changed.")]

@@ -1,0 +1,75 @@
+"""Looks at studies, also while they run: status, list, logs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from study.commands import completion
+from study.commands.arguments import AsJson, Directory, Storage
+from study.commands.output import say, show, show_json
+
+PANEL = "Look"
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd status runs/digits --json")
+def status(directory: Directory, as_json: AsJson = False) -> None:
+    """Show what a study is doing."""
+    from study import status as study_status
+    from study.directory import open_study
+
+    with open_study(directory) as study:
+        found = study_status.describe(study)
+    if as_json:
+        show_json(found)
+    else:
+        show(study_status.table(found))
+
+
+@app.command("list", rich_help_panel=PANEL, epilog="Example: cskd list --storage runs")
+def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
+    """List the studies of a storage folder."""
+    from study import environment
+    from study import status as study_status
+    from study.directory import open_study, studies_in
+    from trainables.errors import CskdError
+
+    found: list[dict[str, Any]] = []
+    for directory in studies_in(environment.storage_folder(storage)):
+        try:
+            with open_study(directory) as study:
+                found.append(study_status.describe(study))
+        except CskdError as error:  # one bad study must not hide the others
+            found.append({"name": directory.name, "error": str(error).splitlines()[0]})
+    if as_json:
+        show_json(found)
+    else:
+        show(study_status.summary(found))
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd logs runs/digits search/7")
+def logs(
+    directory: Directory,
+    trial: Annotated[
+        str,
+        typer.Argument(
+            metavar="TRIAL",
+            help="7 or search/7, controls/0, confirm/2.",
+            show_default=False,
+            autocompletion=completion.trials,
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show the epochs of a trial."""
+    from study.trial_log import describe, rows
+
+    found = rows(directory, trial)
+    if as_json:
+        show_json(found)
+        return
+    for line in describe(found):
+        say(line)

@@ -1,0 +1,53 @@
+"""What commands print: lines, tables and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from analysis.tables import Table
+
+NARROWEST = 40
+
+
+def width() -> int:
+    """Columns of the terminal: ``COLUMNS``, else what the terminal says, else 80."""
+    return max(shutil.get_terminal_size((80, 24)).columns, NARROWEST)
+
+
+def say(text: str) -> None:
+    """Prints a line; what it quotes can neither break it nor act as a command of the terminal."""
+    from analysis.tables import escape
+
+    write(escape(text))
+
+
+def write(text: str) -> None:
+    """Prints text that is laid out and harmless already."""
+    Console(soft_wrap=True).print(text, markup=False, highlight=False)
+
+
+def show(table: Table) -> None:
+    """Prints a table that fits the terminal."""
+    from analysis.tables import to_text
+
+    write(to_text(table, width()))
+
+
+def show_json(value: Any) -> None:
+    """Prints a value for scripts; JSON escapes every control character."""
+    write(json.dumps(value, indent=1))
+
+
+def show_entries(entries: Mapping[str, str]) -> None:
+    """Prints ``name: text`` for each entry, long texts indented below their name."""
+    from analysis.tables import escape
+
+    for name, text in entries.items():
+        write(textwrap.fill(escape(f"{name}: {text}"), width(), subsequent_indent="  ", break_on_hyphens=False))

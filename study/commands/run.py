@@ -1,0 +1,113 @@
+"""Runs: launch, resume, confirm, stop, train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from study.commands.arguments import Address, Changed, Directory, Settings, Storage, StudySource
+from study.commands.output import say
+from study.errors import NothingSucceededError
+
+if TYPE_CHECKING:
+    from study.runner import Ending
+
+PANEL = "Run"
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd launch digits --storage runs --set search.trials=8")
+def launch(
+    study: StudySource,
+    storage: Storage = None,
+    settings: Settings = None,
+    address: Address = None,
+    until: Annotated[Literal["search", "confirm"], typer.Option(help="Where to stop.")] = "confirm",
+) -> None:
+    """Run a study: search, confirm with fresh seeds, read the test set once."""
+    from study import api, environment, study_file
+
+    folder, overrides = environment.storage_folder(storage), study_file.parse_settings(settings or [])
+    directory, ending = api.launch(study, folder, overrides=overrides, address=address, until=until)
+    _finish(directory, ending)
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd resume runs/digits --trials 32")
+def resume(
+    directory: Directory,
+    trials: Annotated[int | None, typer.Option(min=1, help="Search trials in total from now on.")] = None,
+    address: Address = None,
+    allow_changed: Changed = False,
+) -> None:
+    """Go on with a study where it stopped, or extend one that has ended."""
+    from study import api
+
+    ending = api.resume(directory, trials=trials, address=address, allow_changed=allow_changed)
+    _finish(directory, ending)
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd confirm runs/digits")
+def confirm(directory: Directory, address: Address = None, allow_changed: Changed = False) -> None:
+    """Confirm finalists and controls of a study that was searched with --until search."""
+    from study import api
+
+    ending = api.resume(directory, address=address, until="confirm", allow_changed=allow_changed, action="confirm")
+    _finish(directory, ending)
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd stop runs/digits")
+def stop(directory: Directory) -> None:
+    """Ask the driver of a study to stop cleanly."""
+    from study import lease
+
+    holder = lease.stop_holder(directory)
+    say(f"asked {holder} to stop; `cskd resume {directory}` goes on")
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd train runs/digits/best_config.yaml --out again --test")
+def train(
+    config: Annotated[Path, typer.Argument(help="best_config.yaml, or any run's configuration.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("run"),
+    test: Annotated[bool, typer.Option("--test", help="Read the test set at the last epoch; it is ledgered.")] = False,
+) -> None:
+    """Train one configuration without Ray."""
+    from study import single_run
+
+    outcome = single_run.train(single_run.read_train_config(config), out.absolute(), Console(), test=test)
+    for name, value in sorted(outcome.metrics.items()):
+        say(f"{name} {value:.6f}")
+    say(f"{outcome.state} after {outcome.epoch} epochs: {out}{': ' + outcome.error if outcome.error else ''}")
+    if outcome.state != "finished":
+        raise typer.Exit(1)
+
+
+def _finish(directory: Path, ending: Ending) -> None:
+    if ending.interrupted is not None:
+        say(f"stopped; go on with: cskd resume {directory}")
+        raise typer.Exit(128 + ending.interrupted)
+    if not ending.complete:
+        from study.trial_log import first_error
+
+        raise NothingSucceededError(f"{directory}: every search trial failed; the first said: {first_error(directory)}")
+    _show_best(directory)
+    say(f"results: {directory / 'results'}")
+    winner = directory / "best_config.yaml"
+    if winner.exists():
+        say(f"best configuration: {winner}; reproduce it with: cskd train {winner} --test")
+    elif ending.failed:
+        say("the winner's confirmation is not complete")
+    else:
+        say(f"the test set is closed; confirm with: cskd confirm {directory}")
+    if ending.failed:
+        say(f"{ending.failed} trials failed; `cskd status {directory}` counts them, `cskd logs` says why")
+
+
+def _show_best(directory: Path) -> None:
+    from analysis import best_config, records, tables
+    from study.commands.output import show
+
+    show(tables.best_config_table(best_config.collect(records.read(directory / "results"))))
