@@ -7,8 +7,8 @@ import traceback
 
 import typer
 
-from study.commands import catalogue, look, outcome, run, upkeep
-from study.errors import INTERNAL, code_and_line
+from study.commands import catalogue, look, outcome, prepare, run, upkeep
+from study.errors import INTERNAL, code_and_lines, harmless
 
 app = typer.Typer(
     name="cskd",
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for group in (catalogue, run, look, outcome, upkeep):
+for group in (catalogue, prepare, run, look, outcome, upkeep):
     app.add_typer(group.app)
 
 
@@ -27,17 +27,22 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("stopped", 130)
+        _fail(["stopped"], 130)
     except Exception as error:
-        code, line = code_and_line(error)
+        code, lines = code_and_lines(error)
         if code == INTERNAL:
-            traceback.print_exc()
-        _fail(line, code)
+            _tell(*map(harmless, traceback.format_exc().splitlines()))
+        _fail(lines, code)
 
 
-def _fail(line: str, code: int) -> None:
-    print(f"cskd: {line}", file=sys.stderr)  # noqa: T201
+def _fail(lines: list[str], code: int) -> None:
+    _tell(f"cskd: {lines[0]}", *lines[1:])
     sys.exit(code)
+
+
+def _tell(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

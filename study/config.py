@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -35,7 +36,21 @@ def _valid_name(name: str) -> str:
 
 
 class StudyConfig(Options):
-    """A study: what is trained, what varies, how it is searched and confirmed."""
+    """A study: what is trained, what varies, how it is searched and confirmed.
+
+    Attributes:
+        name: Name of the study and of its directory.
+        dataset: The data; a name alone takes the defaults.
+        model: The network; a name alone takes the defaults.
+        method: The training objective with the options that stay fixed; a name alone takes the defaults.
+        training: Optimisation, the same for all trials but for what the space varies.
+        search: How the space is searched.
+        controls: Configurations that run beside the search and are confirmed with the finalists, such as
+            ``{method: cross_entropy}`` or ``{temperature: 4, lambda_cls: 1}``.
+        confirm: Fresh seeds for the finalists and the controls; the test set is read here only.
+        resources: What a trial may use; ``auto`` fits the machine.
+        tracking: Where MLflow shows the runs.
+    """
 
     name: Annotated[str, AfterValidator(_valid_name)]
     dataset: AnyDataset
@@ -210,8 +225,11 @@ def load(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Stud
         StudyFileError: There is no such file, or it has mistakes: one line each, with the key's path.
     """
     path = presets().get(str(source), Path(source))
-    if not os.access(path, os.F_OK):  # other than exists(), also says no to a name that is too long
-        raise StudyFileError(f"{source}: neither a file nor a preset; presets are: {', '.join(presets())}")
+    # Other than exists(), access() also says no to a name that is too long; to one with a NUL it says nothing.
+    if "\0" in str(path) or not os.access(path, os.F_OK):
+        near = difflib.get_close_matches(str(source), presets(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`cskd presets` lists presets, `cskd init` writes a file"
+        raise StudyFileError(f"{source}: neither a file nor a preset; {hint}")
     content = study_file.read(path)
     for key, value in (overrides or {}).items():
         _override(content, key, value)
@@ -227,7 +245,7 @@ def build(content: Mapping[str, Any], name: str) -> StudyConfig:
     try:
         return StudyConfig.model_validate(content)
     except ValidationError as error:
-        raise StudyFileError("\n".join(f"{name}: {line}" for line in one_line_per_mistake(error))) from error
+        raise StudyFileError(*(f"{name}: {line}" for line in one_line_per_mistake(error))) from error
 
 
 def _override(content: dict[str, Any], key: str, value: Any) -> None:

@@ -1,16 +1,26 @@
-"""Errors of the study level, each with its exit code (DESIGN: BSD's sysexits)."""
+"""Errors of the study level, each with its exit code (DESIGN: BSD's sysexits), and how they are told."""
 
 import errno
+import re
 
 from trainables.errors import CskdError
 
 INTERNAL = 70
+LONGEST_LINE = 1000
 
 
 class StudyFileError(CskdError):
-    """The study file is not one, or asks for something that does not exist."""
+    """The study file is not one, or asks for something that does not exist.
+
+    Args:
+        mistakes: A line for each.
+    """
 
     exit_code = 64
+
+    def __init__(self, *mistakes: str) -> None:
+        self.mistakes = [harmless(mistake) for mistake in mistakes]
+        super().__init__("\n".join(self.mistakes))
 
 
 class UsageError(CskdError):
@@ -49,11 +59,33 @@ class NothingSucceededError(CskdError):
     exit_code = 1
 
 
-def code_and_line(error: Exception) -> tuple[int, str]:
-    """Exit code and line for any error that ends a command.
+def code_and_lines(error: Exception) -> tuple[int, list[str]]:
+    """Exit code and lines for any error that ends a command; only a study file with several mistakes has several.
 
     Our own errors bring both; typer's of wrong usage and the analysis package's are known by what they offer.
     """
+    if isinstance(error, StudyFileError):
+        return error.exit_code, error.mistakes
+    code, line = _code_and_line(error)
+    return code, [harmless(line)]
+
+
+def harmless(text: str) -> str:
+    r"""Text from outside as one line that a terminal only shows: escaped, without passwords, cut where it is very long.
+
+    Example:
+        >>> harmless("no such file: a\nb\x1b[31m"), harmless("postgresql://me:secret@host/db")
+        ('no such file: a\\nb\\x1b[31m', 'postgresql://me:***@host/db')
+    """
+    from analysis.tables import escape  # here, because help must not load NumPy
+
+    shown = escape(re.sub(r"(://[^/\s:@]*:)[^/\s]+@", r"\1***@", text))
+    if len(shown) <= LONGEST_LINE:
+        return shown
+    return f"{shown[: 2 * LONGEST_LINE // 3]} … {shown[-LONGEST_LINE // 3 + 3 :]}"
+
+
+def _code_and_line(error: Exception) -> tuple[int, str]:
     code = getattr(error, "exit_code", INTERNAL)
     if isinstance(error, CskdError):
         return int(code), str(error)

@@ -22,7 +22,13 @@ def _valid_objective(objective: str) -> str:
 
 
 class Sampler(Options):
-    """Who suggests the next trial."""
+    """Who suggests the next trial.
+
+    Attributes:
+        name: ``gp``, a Gaussian process, learns most from few trials; ``tpe`` goes with a scheduler; ``grid`` takes
+            every point of a discrete space.
+        seed: Decides the suggestions and, with ``vary_seed``, the training seeds of the search.
+    """
 
     name: Literal["gp", "tpe", "random", "grid"] = "gp"
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -47,6 +53,7 @@ class Search(Options):
     """How the space is searched.
 
     Attributes:
+        objectives: The metric that decides, measured on the validation split.
         space: Parameter to its words (``low high log step`` or ``choices``); None takes the method's default.
         trials: How many; on a discrete space at most the number of its cells.
         vary_seed: Each trial has its own training seed, from (sampler seed, number).
@@ -68,6 +75,7 @@ class Confirm(Options):
     Attributes:
         finalists: How many of the best trials.
         seeds: Training seeds, the same for every arm, so that differences are paired.
+        train_on: ``full`` adds the validation split to the training data; ``train`` leaves it out.
         test_each_epoch: Also fill the optimistic best-on-test column of published tables; ledgered.
     """
 

@@ -33,7 +33,7 @@ def read_train_config(path: Path) -> TrainConfig:
     try:
         return TrainConfig.model_validate(content)
     except ValidationError as error:
-        raise StudyFileError("\n".join(f"{path}: {line}" for line in one_line_per_mistake(error))) from error
+        raise StudyFileError(*(f"{path}: {line}" for line in one_line_per_mistake(error))) from error
 
 
 def train(config: TrainConfig, directory: Path, console: Console, *, test: bool) -> Outcome:

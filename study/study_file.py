@@ -114,6 +114,17 @@ def dump(value: dict[str, Any]) -> bytes:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100).encode()
 
 
+def dump_value(value: Any) -> str:
+    """A value in one line, as it may stand behind a key.
+
+    Example:
+        >>> dump_value({"low": 0.5, "high": 16.0, "log": True})
+        '{low: 0.5, high: 16.0, log: true}'
+    """
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1_000_000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
 def _where(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     return "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"

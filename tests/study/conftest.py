@@ -1,5 +1,6 @@
 """Toy studies: real files, real database, fake executor."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +10,9 @@ import pytest
 from fake import Executor
 from toy import STUDY
 
+from study import cli, study_file
 from study import config as study_config
 from study import directory as study_directory
-from study import study_file
 from study.config import StudyConfig
 from study.directory import Study
 
@@ -60,3 +61,20 @@ def searched_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with study_directory.open_study(directory) as study:
         Executor(study, until="search").run()
     return directory
+
+
+@pytest.fixture
+def cskd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Runs a command in this process: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("CSKD_STORAGE", raising=False)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cskd", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run

@@ -19,23 +19,6 @@ from study import directory as study_directory
 from trainables.config import TrainConfig
 
 
-@pytest.fixture
-def cskd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    """Runs a command in this process: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("CSKD_STORAGE", raising=False)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cskd", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
-
-
 def test_help_names_every_command(cskd) -> None:
     code, out, err = cskd("--help")
     assert (code, err) == (0, "")
@@ -86,7 +69,7 @@ def test_lists_of_what_there_is(cskd, command: str, lines: list[str]) -> None:
         (["launch", "digits", "--until", "never"], "Invalid value for '--until'"),
         (["resume", "x", "--trials", "0"], "Invalid value for '--trials'"),
         (["resume", "x", "--trials", "many"], "Invalid value for '--trials'"),
-        (["launch", "nothing"], "nothing: neither a file nor a preset; presets are: "),
+        (["launch", "nothing"], "nothing: neither a file nor a preset; `cskd presets` lists presets"),
         (["launch", "digits", "--set", "trials"], "--set trials: write it as key.path=value"),
         (["launch", "digits", "--set", "=4"], "--set =4: write it as key.path=value"),
         (["launch", "digits", "--set", "search.trials=[1"], "--set, line 1"),

@@ -165,9 +165,11 @@ def test_numbers_that_yaml_reads_as_text() -> None:
 
 
 def test_neither_a_file_nor_a_preset() -> None:
-    for source in ("digit", 300 * "x", "no/such/file.yaml"):
-        with pytest.raises(StudyFileError, match=r"neither a file nor a preset; presets are: .*digits"):
+    for source in (300 * "x", "no/such/file.yaml", "a\0b"):
+        with pytest.raises(StudyFileError, match=r"neither a file nor a preset; `cskd presets` lists presets"):
             load(source)
+    with pytest.raises(StudyFileError, match=r"digit: neither a file nor a preset; did you mean 'digits'\?"):
+        load("digit")
 
 
 def test_overrides(tmp_path: Path) -> None:

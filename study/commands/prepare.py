@@ -1,0 +1,87 @@
+"""Before a study: a file to start from, and whether a file is valid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from study.commands import completion
+from study.commands.arguments import AsJson, Settings, StudySource
+from study.commands.output import say, show_entries, show_json, write
+
+if TYPE_CHECKING:
+    from study.config import StudyConfig
+
+PANEL = "Prepare"
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd init digits --out my_study.yaml")
+def init(
+    preset: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PRESET",
+            help="A preset or a study file to start from; without one, every default.",
+            show_default=False,
+            autocompletion=completion.studies,
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; it must not exist.", show_default="print")] = None,
+) -> None:
+    """Print a commented study file to start from, with every key."""
+    from study import config, template
+
+    text = template.commented(config.load(preset) if preset else config.build(template.STARTING_POINT, "defaults"))
+    if out is None:
+        write(text.removesuffix("\n"))
+    else:
+        _write_new(out, text)
+        say(f"{out}: edit it, then: cskd validate {out}")
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd validate my_study.yaml --set search.trials=8")
+def validate(
+    study: StudySource,
+    settings: Settings = None,
+    data: Annotated[bool, typer.Option("--data", help="Read the data, too, and check that it fits.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a study file, and say what the study will do."""
+    from study import config, preview, study_file
+    from study.errors import StudyFileError
+
+    try:
+        found = config.load(study, study_file.parse_settings(settings or []))
+    except StudyFileError as error:
+        if not as_json:
+            raise
+        show_json({"valid": False, "mistakes": error.mistakes})
+        raise typer.Exit(error.exit_code) from None
+    described = preview.describe(found)
+    digests = _digests(found) if data else {}
+    if as_json:
+        show_json({"valid": True, "mistakes": [], **described, **digests})
+        return
+    show_entries({str(study): "valid", **preview.entries(described), **digests})
+
+
+def _digests(config: StudyConfig) -> dict[str, Any]:
+    from study import api
+
+    return dict(api.check_data(config))
+
+
+def _write_new(path: Path, text: str) -> None:
+    from study.errors import CannotCreateError
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CannotCreateError(f"{path}: exists already; give --out another name") from None
+    except OSError as error:
+        raise CannotCreateError(f"{path}: cannot be written: {error.strerror}") from error

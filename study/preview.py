@@ -1,0 +1,72 @@
+"""What a study will do, said before it does it; reads no data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from search_spaces import space as spaces
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from study.config import StudyConfig
+
+
+def describe(config: StudyConfig) -> dict[str, Any]:
+    """Parts, space and number of runs of each phase; ready for JSON."""
+    trials = config.planned_trials(config.search.trials)
+    epochs = config.training.epochs
+    controls = [config.control_config(number) for number in range(len(config.controls))]
+    finalists = min(config.confirm.finalists, trials)
+    once = trials * epochs + sum(control.training.epochs for control in controls)
+    confirmed = finalists * epochs + sum(control.training.epochs for control in controls)
+    seeds = len(config.confirm.seeds)
+    return {
+        "name": config.name,
+        "digest": config.digest(),
+        "method": config.method.part_name(),
+        "dataset": config.dataset.part_name(),
+        "model": config.model.part_name(),
+        "objective": config.objective,
+        "space": {name: spaces.words(of) for name, of in config.space().items()},
+        "sampler": config.search.sampler.name,
+        "scheduler": config.search.scheduler.name,
+        "trials": trials,
+        "controls": [control.method.part_name() for control in controls],
+        "finalists": finalists,
+        "seeds": seeds,
+        "train_on": config.confirm.train_on,
+        "confirmations": (finalists + len(controls)) * seeds,
+        "runs": trials + len(controls) + (finalists + len(controls)) * seeds,
+        "epochs_a_run": epochs,
+        "epochs": once + confirmed * seeds,
+    }
+
+
+def entries(found: Mapping[str, Any]) -> dict[str, str]:
+    """``describe`` in words, by heading."""
+    controls = ", ".join(found["controls"])
+    full = found["train_on"] == "full"
+    trained_on = "the full training set" if full else "the training set without the validation split"
+    stops = "no scheduler" if found["scheduler"] == "none" else f"{found['scheduler']} stops trials early"
+    return {
+        "trains": f"{found['method']} on {found['dataset']} with {found['model']}, "
+        f"{_count(found['epochs_a_run'], 'epoch')} a run",
+        "searches": "; ".join(f"{name} {_range(words)}" for name, words in found["space"].items()),
+        "for": f"{found['objective']} with {found['sampler']} in {_count(found['trials'], 'trial')}, {stops}",
+        "controls": f"{len(found['controls'])} ({controls})" if controls else "none",
+        "confirms": f"{_count(found['finalists'], 'finalist')} and {_count(len(found['controls']), 'control')} with "
+        f"{_count(found['seeds'], 'seed')}, trained on {trained_on}: {_count(found['confirmations'], 'run')}",
+        "in all": f"{_count(found['runs'], 'run')}, {found['epochs']:,} epochs at most",
+    }
+
+
+def _range(words: Mapping[str, Any]) -> str:
+    if "choices" in words:
+        return "in {" + ", ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in words["choices"]) + "}"
+    step = f" in steps of {words['step']:g}" if "step" in words else ""
+    return f"{words['low']:g} to {words['high']:g}{step}{' (log)' if words.get('log') else ''}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,37 @@
+"""What a study will do, counted by hand."""
+
+from study import preview
+from study.config import build, load
+from study.template import STARTING_POINT
+
+
+def test_the_digits_preset() -> None:
+    found = preview.describe(load("digits"))
+    # 16 trials, 1 control; 1 finalist and 1 control with 5 seeds; 60 epochs each
+    assert (found["trials"], found["confirmations"], found["runs"], found["epochs"]) == (16, 10, 27, 27 * 60)
+    assert (found["controls"], found["finalists"], found["seeds"]) == (["cross_entropy"], 1, 5)
+    words = preview.entries(found)
+    assert words["trains"] == "cs_kd on digits with preact_resnet10, 60 epochs a run"
+    assert words["searches"] == "temperature 0.5 to 16 (log); lambda_cls 0.1 to 8 (log)"
+    assert words["for"] == "validation/top1_error with gp in 16 trials, no scheduler"
+    assert words["controls"] == "1 (cross_entropy)"
+    assert words["confirms"].startswith("1 finalist and 1 control with 5 seeds, trained on the training set without")
+    assert words["in all"] == "27 runs, 1,620 epochs at most"
+
+
+def test_few_cells_no_controls_and_a_control_of_its_own_length() -> None:
+    search = {
+        "space": {"temperature": {"choices": [1, 4, 9]}, "lambda_e": {"low": 0, "high": 1, "step": 1}},
+        "sampler": {"name": "tpe"},
+        "scheduler": {"name": "asha"},
+    }
+    base = STARTING_POINT | {"search": search, "training": {"epochs": 10}, "confirm": {"finalists": 9, "seeds": [1]}}
+    found = preview.describe(build(base | {"controls": []}, "x"))
+    assert (found["trials"], found["finalists"], found["runs"]) == (6, 6, 12)
+    words = preview.entries(found)
+    assert words["controls"] == "none"
+    assert words["searches"] == "temperature in {1, 4, 9}; lambda_e 0 to 1 in steps of 1"
+    assert words["for"].endswith("6 trials, asha stops trials early")
+    assert "full training set" in words["confirms"]
+    longer = preview.describe(build(base | {"controls": [{"training": {"epochs": 50}}]}, "x"))
+    assert longer["epochs"] == found["epochs"] + 50 + 50
