@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,13 @@ class Study:
     def trials_wanted(self) -> int:
         """Search trials asked for: in the study file, or by a later extension."""
         return int(self.store.attribute("trials") or self.config.search.trials)
+
+    @property
+    def identity(self) -> str:
+        """What tells this study from others of its name; given when first asked for, which only drivers do."""
+        if self.store.attribute("identity") is None:
+            self.store.set_study_attribute("identity", uuid.uuid4().hex)
+        return str(self.store.attribute("identity"))
 
 
 def create(config: StudyConfig, storage: Path) -> Path:

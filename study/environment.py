@@ -28,10 +28,31 @@ RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a trial without a GPU must not change what its process sees
 }
 
+MLFLOW_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; whoever waits tries again by itself
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+}
+
 
 def storage_folder(given: Path | None) -> Path:
     """The folder of study directories: the flag, else ``CSKD_STORAGE``, else ``runs`` in the working directory."""
     return (given or Path(os.environ.get("CSKD_STORAGE") or "runs")).expanduser().absolute()
+
+
+def tracking_uri(given: str | None, recorded: str | None, storage: Path) -> str:
+    """Where MLflow shows the runs of a study.
+
+    Args:
+        given: By the study file; the environment's ``MLFLOW_TRACKING_URI`` wins.
+        recorded: Where the study was tracked before, so that a resume goes on there.
+        storage: Folder of the study directory; without any of these, a database there is used, which needs no server.
+    """
+    from sqlalchemy.engine import URL
+
+    default = URL.create("sqlite", database=str(storage / "mlflow.db"))  # quotes what a URL would read: ? and %
+    return os.environ.get("MLFLOW_TRACKING_URI") or given or recorded or default.render_as_string()
 
 
 def make_directory(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import tempfile
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from study.dispatcher import Dispatcher
 from study.environment import Cluster, StopSignals, ray_connection
 from study.errors import ServiceError, UsageError
 from study.progress import Progress
+from study.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,17 +99,34 @@ def run(
     """
     phases = course.phases_of(study)[: 2 if until == "search" else 3]
     study.store.set_study_attribute("until", until)
-    with StopSignals() as signals:
+    with StopSignals() as signals, _tracker(study, console) as tracker:
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
         if _has_work(study, phases):
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
                 share = share_of(study.config, cluster)
+                tracker.start()
                 progress.note(f"{study.config.name}: {share.concurrent} trials at once on {cluster}")
                 dispatcher = _dispatcher(study, phases, share, signals, progress)
                 dispatcher.recover()
                 _fit(study, dispatcher, share, signals, trainable)
-        results.project(study)
+        _conclude(study, tracker, signals)
     return _ending(study, phases, signals)
+
+
+def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
+    """Writes the results and tells MLflow the rest; a driver that was told to stop does not wait long for it."""
+    limit = LAST_SECONDS if signals.received is not None else math.inf
+    tracker.start()
+    tracker.catch_up(PATIENCE_SECONDS, limit)  # the results name each run's MLflow id
+    results.project(study)
+    tracker.end(PATIENCE_SECONDS, limit)
+
+
+def _tracker(study: Study, console: Console) -> Tracker:
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    return Tracker(study.directory, say, enabled=study.config.tracking.enabled)
 
 
 def _has_work(study: Study, phases: list[Phase]) -> bool:

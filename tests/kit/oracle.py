@@ -8,6 +8,7 @@ from analysis import records
 from study.course import phases_of
 from study.directory import open_study
 from study.phases import FOLDERS
+from study.tracked_runs import EVERY_EPOCH
 from trainables.run_directory import RunDirectory
 
 
@@ -54,3 +55,61 @@ def finished_runs(directory: Path) -> dict[Path, bytes]:
     """Content of every finished run's metrics; a later driver must not change it (V2)."""
     outcomes = list(directory.glob("*/*/outcome.json"))
     return {path: (path.parent / "metrics.jsonl").read_bytes() for path in outcomes}
+
+
+def shown_values(rows: list, objective: str, epochs: int) -> dict[str, list[tuple[int, float]]]:
+    """Metric to (epoch, value): a short list at each epoch, all of the last epoch."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name, value in {**row.metrics, "epoch_seconds": row.epoch_seconds}.items():
+            if row.epoch == epochs or name in {*EVERY_EPOCH, objective, "epoch_seconds"}:
+                found.setdefault(name, []).append((row.epoch, value))
+    return found
+
+
+def verify_tracking(directory: Path, uri: str | None = None) -> dict[str, int]:
+    """Asserts V4 and V5 of MLflow: one run for each trial, each value once, state and parameters as in the truth.
+
+    Reads with MLflow's own client, not with ours.
+    """
+    from mlflow import MlflowClient
+    from mlflow.entities import ViewType
+
+    client = MlflowClient(uri or f"sqlite:///{directory.parent / 'mlflow.db'}")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    counts = Counter()
+    with open_study(directory) as study:
+        found = client.search_runs(
+            experiments, f"tags.`cskd.study_id` = '{study.identity}'", ViewType.ACTIVE_ONLY, max_results=1000
+        )
+        runs = {run.data.tags["cskd.run"]: run for run in found}
+        assert len(runs) == len(found)  # none twice
+        parent = runs.pop("study").info.run_id
+        expected = {
+            f"{of.name}/{trial.number}": (of, trial) for of in phases_of(study) for trial in of.store.trials(of.name)
+        }
+        assert runs.keys() == expected.keys()
+        for key, (phase, trial) in expected.items():
+            run = runs[key]
+            assert run.data.tags["mlflow.parentRunId"] == parent
+            final = trial.state.is_finished()
+            state = trial.state.name if final else "INTERRUPTED"
+            assert run.data.tags["cskd.state"] == state, key
+            assert run.info.status == {"COMPLETE": "FINISHED", "FAIL": "FAILED"}.get(state, "KILLED"), key  # V5
+            assert run.data.tags["cskd.attempt"] == str(trial.user_attrs["attempt"])
+            for name, value in trial.params.items():
+                assert run.data.params[name] == repr(value), (key, name)
+            directory_of_run = RunDirectory(phase.run_directory(trial.number))
+            rows = directory_of_run.epochs() if final else directory_of_run.settled_epochs()
+            wanted = shown_values(rows, phase.objective, study.config.training.epochs)
+            assert run.data.metrics.keys() == wanted.keys(), key
+            for metric, values in wanted.items():
+                history = sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, metric))
+                assert history == values, (key, metric)  # V4
+                counts["values"] += len(history)
+            if trial.state.name == "COMPLETE":
+                assert run.data.metrics[phase.objective] == trial.value
+                assert run.data.metrics["train/loss"] == rows[-1].metrics["train/loss"]
+                assert run.inputs.dataset_inputs[0].dataset.digest == study.store.attribute("data_digest")
+            counts[run.info.status] += 1
+    return dict(counts)
