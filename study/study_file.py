@@ -6,6 +6,7 @@ large files, anything that is not UTF-8.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def parse(content: bytes, name: str) -> dict[str, Any]:
         # Besides its own errors, PyYAML lets through what its constructors stumble over, such as ``!!bool maybe``.
         raise StudyFileError(f"{name}: not valid YAML: {error}") from error
     if value is None:
-        raise StudyFileError(f"{name}: the file is empty; `cskd presets` lists study files to start from")
+        raise StudyFileError(f"{name}: the file is empty; `cskd init` writes one to start from")
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise StudyFileError(f"{name}: a study file is a mapping of keys such as `name:`, `dataset:` and `method:`")
     return value
@@ -131,5 +132,6 @@ def _where(error: yaml.YAMLError) -> str:
 
 
 def _what(error: yaml.YAMLError) -> str:
-    text = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return " ".join(str(text).split())
+    text = " ".join(str(getattr(error, "problem", None) or str(error).splitlines()[0]).split())
+    tag = re.fullmatch(r"could not determine a constructor for the tag '(.*)'", text)
+    return f"the tag {tag[1]} is not allowed; a study file holds plain values" if tag else text

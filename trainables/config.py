@@ -24,7 +24,8 @@ def part_from(package: str, value: Any) -> Any:
     options = {"name": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
     name = options.pop("name", None)
     if not isinstance(name, str):
-        raise ValueError(f"give the name of one of: {', '.join(registry.available(package))}")
+        why = "is true or false in YAML, as on, off, yes and no are; " if isinstance(value, bool) else ""
+        raise ValueError(f"{why}give the name of one of: {', '.join(registry.available(package))}")
     try:
         return registry.load(package, name).model_validate(options)
     except ConfigError as error:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from trainables.interfaces import Options
 
+YAML_BOOLEANS = "; YAML reads on, off, yes and no as true or false, unless they are in quotes"
+
 
 def one_line_per_mistake(error: ValidationError) -> list[str]:
     """One line per mistake: ``training.epoch: unknown key; did you mean 'epochs'?``."""
@@ -34,8 +36,16 @@ def _line(mistake: Any, error: ValidationError) -> str:
     message = mistake["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if mistake["type"] == "value_error":
         return f"{path}: {message}" if path else message
-    shown = repr(mistake.get("input"))
-    return f"{path}: {message[0].lower()}{message[1:]}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    if mistake["type"] in ("model_type", "dict_type"):
+        message = "is a mapping of keys"
+    value = mistake.get("input")
+    hint = YAML_BOOLEANS if mistake["type"] == "string_type" and isinstance(value, bool) else ""
+    return f"{path}: {message[0].lower()}{message[1:]}, not {_shown(value)}{hint}"
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 def _nearest(key: str, title: str, parents: list[str]) -> str:

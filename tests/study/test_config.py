@@ -64,7 +64,7 @@ MISTAKES = [
     (edited(search__sampler={"name": "gpp"}), "search.sampler.name: input should be 'gp', 'tpe', 'random' or 'grid'"),
     (edited(method={"name": "cs_kd", "temperatur": 1}), "method: temperatur: unknown key; did you mean 'temperature'?"),
     (edited(method="cs_dk"), "method: no method is called 'cs_dk'; did you mean 'cs_kd'?"),
-    (edited(method=True), "method: give the name of one of: cross_entropy, cs_kd"),
+    (edited(method=[1]), "method: give the name of one of: cross_entropy, cs_kd"),
     (edited(model={"name": "preact_resnet10", "widht": 8}), "model: widht: unknown key; did you mean 'width'?"),
     (edited(dataset={"name": "digits", "validation": {"per_class": 0}}), "dataset: validation.per_class: "),
     (edited(dataset={"name": "digit"}), "dataset: no dataset is called 'digit'; did you mean 'digits'?"),
@@ -86,7 +86,7 @@ MISTAKES = [
     (edited(confirm={"seeds": []}), "confirm.seeds: "),
     (edited(search__space={}), "search.space: is empty"),
     (edited(search__space={"temperature": {}}), "search.space.temperature: a range needs low and high"),
-    (edited(search__space={"temperature": 4}), "search.space.temperature: input should be a valid dictionary"),
+    (edited(search__space={"temperature": 4}), "search.space.temperature: is a mapping of keys, not 4"),
     (
         edited(search__space={"temprature": {"choices": [1]}}),
         "search.space: cs_kd has no parameter 'temprature'; it has",

@@ -14,7 +14,7 @@ from study.study_file import parse, parse_value, read
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(30))
 REFUSED = {
-    "empty": (b"", "the file is empty; `cskd presets` lists"),
+    "empty": (b"", "the file is empty; `cskd init` writes"),
     "comments only": (b"# nothing\n\n", "the file is empty"),
     "not YAML": (b"name: [1, 2\nmethod: x", "line 2, column 7: "),
     "tabs": (b"name:\n\tx: 1", "line 2, column 1: "),
@@ -29,9 +29,9 @@ REFUSED = {
     "3000 mappings": (b"a: " + 3000 * b"{a: " + 3000 * b"}", "nested too deeply"),
     "3000 indents": ("\n".join(" " * n + "a:" for n in range(1200)).encode(), "nested too deeply"),
     "huge": (b"a: " + 1_000_000 * b"x", r"1,000,003 bytes is too large for a study file \(at most 1 MB\)"),
-    "Python object": (b"a: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
-    "Python name": (b"a: !!python/name:os.system", "could not determine a constructor"),
-    "own tag": (b"a: !mine 1", "could not determine a constructor"),
+    "Python object": (b"a: !!python/object/apply:os.system [ls]", "is not allowed; a study file holds plain values"),
+    "Python name": (b"a: !!python/name:os.system", "is not allowed; a study file holds plain values"),
+    "own tag": (b"a: !mine 1", "is not allowed; a study file holds plain values"),
     "list": (b"- name: toy", "a study file is a mapping of keys"),
     "text": (b"hello", "a study file is a mapping of keys"),
     "numbers as keys": (b"1: a", "a study file is a mapping of keys"),

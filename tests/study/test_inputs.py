@@ -1,0 +1,70 @@
+"""Inputs to refuse: one line, the documented exit code, nothing created."""
+
+import os
+import subprocess
+import sys
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+from inputs import CASES, Case
+
+from study import cli
+
+ROOT = Path(cli.__file__).parents[1]
+NUMBERS = [*range(1, 32), 33, 34, 35]
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """What is in a folder; the lock of a study that was looked at is no trace."""
+    files = {
+        path: path.read_bytes() if path.is_file() and path.stat().st_size < 10**6 else b"" for path in folder.rglob("*")
+    }
+    return {str(path): content for path, content in files.items() if path.name != ".driver.lock"}
+
+
+def check(case: Case, code: int, out: str, err: str) -> None:
+    said = out if case.code == 0 else err
+    assert code == case.code, (out, err)
+    assert case.says in said
+    assert (err if case.code == 0 else out) == ""
+    if case.code:
+        assert said.startswith("cskd: ")
+        assert said.count("\n") == 1, said
+        assert len(said) <= 1200
+    assert not {c for c in said if unicodedata.category(c)[0] == "C" or unicodedata.category(c) in ("Zl", "Zp")} - {
+        "\n"
+    }
+
+
+def test_every_number_of_the_list_has_a_case() -> None:
+    assert {case.number for case in CASES} >= set(map(str, NUMBERS))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number} {case.what}")
+def test_refused_in_one_line_and_nothing_is_created(cskd, tmp_path: Path, case: Case) -> None:
+    case.write(tmp_path)
+    before = tree(tmp_path)
+    check(case, *cskd(*case.words))
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("number", ["1", "6", "17", "33"])
+def test_at_once_as_a_command_of_its_own(tmp_path: Path, number: str) -> None:
+    case = next(case for case in CASES if case.number == number)
+    case.write(tmp_path)
+    before = tree(tmp_path)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "study.cli", "launch", *case.words[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert time.monotonic() - start < 5  # a second on a quiet machine: tests/benchmarks/refusals.py
+    check(case, done.returncode, done.stdout, done.stderr)
+    assert tree(tmp_path) == before
