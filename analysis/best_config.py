@@ -120,6 +120,14 @@ def collect(results: Results) -> BestConfig:
     )
 
 
+def winner_name(results: Results) -> str | None:
+    """Name of the first arm, such as ``search/7``; None where no search trial has completed."""
+    try:
+        return next(iter(_entries(results)))
+    except ResultsError:
+        return None
+
+
 def winner_config(results: Results) -> dict[str, Any]:
     """The winner as a ``TrainConfig`` to train with: its first confirmation run, seed and training part included.
 

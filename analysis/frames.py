@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from trainables.metrics import METRICS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from analysis.records import Results
@@ -39,6 +41,25 @@ def ranked_trials(results: Results) -> pd.DataFrame:
     rising = [goal(metric) == "minimize", True, True]
     ranked = done.dropna(subset=[metric]).sort_values([metric, "validation/nll", "trial"], ascending=rising)
     return ranked.reset_index(drop=True).assign(rank=range(1, len(ranked) + 1))
+
+
+def search_points(results: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Columns ``trial, state, value`` and one for each parameter of ``names``: all search trials, by number.
+
+    The value is the objective's of the last epoch, also of a trial that did not complete; NaN where there is none.
+    """
+    metric, trials = objective(results), results.trials
+    columns = {"trial": "trial", "state": "state", metric: "value", **{f"params/{name}": name for name in names}}
+    found = trials[trials["phase"] == "search"].reindex(columns=list(columns)).rename(columns=columns)
+    return found.sort_values("trial").reset_index(drop=True)
+
+
+def control_value(results: Results, name: str | None) -> float | None:
+    """The objective's value of a control such as ``controls/0``; None where it has none."""
+    metric, trials = objective(results), results.trials
+    named = trials["phase"].str.cat(trials["trial"].astype(str), sep="/") == name
+    values = trials.reindex(columns=[metric])[metric][named & (trials["state"] == "COMPLETE")].dropna()
+    return float(values.iloc[0]) if len(values) else None
 
 
 def learning_curves(results: Results, metric: str) -> pd.DataFrame:

@@ -63,12 +63,22 @@ class Results:
         epochs: One row per (phase, trial, epoch).
         confirmations: One row per fresh-seed run of an arm.
         study: The content of ``study.json``.
+        folder: The study directory, below which the predictions lie.
     """
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
     confirmations: pd.DataFrame
     study: dict[str, Any]
+    folder: Path
+
+    def predictions_of(self, trial: int) -> Predictions:
+        """Predictions on the test set that a confirmation run left.
+
+        Raises:
+            ResultsError: They are missing or damaged.
+        """
+        return read_predictions(self.folder / "confirm" / str(trial) / "predictions.parquet")
 
 
 class Predictions(NamedTuple):
@@ -117,7 +127,7 @@ def read(directory: Path) -> Results:
     """
     study = _read_study(directory / "study.json")
     tables = {name: _read_table(directory / f"{name}.parquet", name).to_pandas() for name in _TABLES}
-    return Results(**tables, study=study)
+    return Results(**tables, study=study, folder=directory.parent)
 
 
 def read_predictions(path: Path) -> Predictions:

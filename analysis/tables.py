@@ -22,7 +22,7 @@ Cell = str | int | float | None
 
 _GAP = 2
 _FIRST_COLUMN = 24
-_NUMERIC = re.compile(r"[−+-]?\d")
+_NUMERIC = re.compile(r"[<−+-]?\d[\d.e+−±to -]*")  # also "0.1 ± 0.2" and "−1 to +2"
 _COMMAND_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -53,15 +53,25 @@ def escape(text: str) -> str:
     return "".join(_harmless(character) for character in text)
 
 
+def numeric_columns(table: Table) -> list[bool]:
+    """For each column whether all its cells are numbers, texts that begin with one, or empty: it belongs to the right.
+
+    Example:
+        >>> numeric_columns(Table("", ("arm", "test %"), (("search/0", "4.59 ± 0.28"), ("controls/0", None))))
+        [False, True]
+    """
+    return _numeric([[shown(cell) for cell in row] for row in table.rows], len(table.columns))
+
+
 def to_text(table: Table, width: int = 80) -> str:
     """Aligned plain text; columns that do not fit beside the others go on below, with the first column repeated."""
     heads = [escape(column) for column in table.columns]
-    body = [[_shown(cell) for cell in row] for row in table.rows]
+    body = [[shown(cell) for cell in row] for row in table.rows]
     widths = [
         min(max(_width(line[i]) for line in [heads, *body]), _FIRST_COLUMN if i == 0 else width - _FIRST_COLUMN - _GAP)
         for i in range(len(heads))
     ]
-    right = [all(row[i] == "–" or _NUMERIC.match(row[i]) for row in body) for i in range(len(heads))]
+    right = numeric_columns(table)
     blocks = [
         "\n".join(_line(line, block, widths, right) for line in [heads, ["─" * size for size in widths], *body])
         for block in _blocks(widths, width)
@@ -73,7 +83,7 @@ def to_text(table: Table, width: int = 80) -> str:
 def to_markdown(table: Table) -> str:
     """A GitHub-flavoured Markdown table below its title in bold, notes as a list."""
     lines = [[_markdown(column) for column in table.columns], ["---"] * len(table.columns)]
-    lines += [[_markdown(_shown(cell)) for cell in row] for row in table.rows]
+    lines += [[_markdown(shown(cell)) for cell in row] for row in table.rows]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     notes = "".join(f"* {_markdown(note)}\n" for note in table.notes)
     return f"**{_markdown(table.title)}**\n\n{body}\n" + (f"\n{notes}" if notes else "")
@@ -87,13 +97,18 @@ def to_csv(table: Table) -> str:
     return sink.getvalue()
 
 
+def _numeric(body: Sequence[Sequence[str]], columns: int) -> list[bool]:
+    return [all(row[i] == "–" or bool(_NUMERIC.fullmatch(row[i])) for row in body) for i in range(columns)]
+
+
 def _harmless(character: str) -> str:
     category = unicodedata.category(character)
     hidden = category[0] == "C" or category in ("Zl", "Zp")
     return character.encode("unicode_escape").decode() if hidden else character
 
 
-def _shown(cell: Cell) -> str:
+def shown(cell: Cell) -> str:
+    """A cell as text: a dash for an empty one, four significant digits, no control characters."""
     if cell is None:
         return "–"
     return escape(cell) if isinstance(cell, str) else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
@@ -137,9 +152,9 @@ def _padded(text: str, width: int, *, right: bool) -> str:
 
 
 def _wrapped(text: str, width: int) -> str:
-    shown = escape(text)
-    columns = width if _width(shown) <= len(shown) else width // 2
-    return textwrap.fill(shown, columns, break_on_hyphens=False, subsequent_indent="  ") if shown else ""
+    harmless = escape(text)
+    columns = width if _width(harmless) <= len(harmless) else width // 2
+    return textwrap.fill(harmless, columns, break_on_hyphens=False, subsequent_indent="  ") if harmless else ""
 
 
 def best_config_table(best: BestConfig) -> Table:

@@ -13,6 +13,32 @@ if TYPE_CHECKING:
     from analysis.best_config import Arm, BestConfig
 
 
+STATES = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
+_QUANTITIES = {
+    "top1_error": "top-1 error",
+    "top5_error": "top-5 error",
+    "ece": "ECE",
+    "nll": "NLL",
+    "recall_at_1": "recall@1",
+}
+
+
+def metric_words(metric: str) -> str:
+    """A metric as one says it.
+
+    Example:
+        >>> metric_words("validation/top1_error")
+        'validation top-1 error'
+    """
+    split, _, quantity = metric.rpartition("/")
+    return f"{split} {_QUANTITIES.get(quantity, quantity)}".strip()
+
+
+def capital(sentence: str) -> str:
+    """The sentence with a large first letter; the rest stays, unlike with ``str.capitalize``."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def spread(mean: float | None, std: float | None, metric: str) -> str | None:
     """A mean, with its spread where there is one: percent with two decimals for fractions, four decimals otherwise.
 
@@ -66,14 +92,14 @@ def _notes(best: BestConfig) -> Iterator[str]:
         name = best.arms[0].name
         yield f"Not confirmed yet: the value of {name} is a search value, optimistic because it was selected."
         if best.extended:
-            yield _selection(best)
+            yield selection(best)
     for arm in best.arms:
         if arm.failed:
             yield f"{arm.name}: {arm.failed} confirmation run(s) failed and are not in the mean."
         if arm.best_test:
             value = spread(arm.best_test.mean, arm.best_test.std, best.metric)
             yield f"{arm.name}: best test epoch {value}; optimistic, the epoch was chosen on the test set."
-    yield from dict.fromkeys(_paper_note(arm, best.metric) for arm in best.arms if arm.published)
+    yield from dict.fromkeys(paper_note(arm, best.metric) for arm in best.arms if arm.published)
     if any(arm.published and not arm.not_comparable for arm in best.arms):
         yield "The paper does not say whether its values are of the last or the best epoch; its code prints the best."
 
@@ -92,7 +118,7 @@ def _confirmed_notes(best: BestConfig) -> Iterator[str]:
         f"trained on the {data}, measured after the last epoch."
     )
     yield (
-        f"{_selection(best)} Optimism: test mean minus value in the search, which trained without the validation split."
+        f"{selection(best)} Optimism: test mean minus value in the search, which trained without the validation split."
     )
     earlier = [arm.name for arm in best.arms if arm.role == "earlier finalist"]
     if earlier:
@@ -104,10 +130,10 @@ def _confirmed_notes(best: BestConfig) -> Iterator[str]:
             "several comparisons; reduction: share of its errors that are gone."
         )
     if best.baseline and winner.difference:
-        yield _verdict(winner.name, best.baseline, winner.difference)
+        yield verdict(winner.name, best.baseline, winner.difference)
 
 
-def _selection(best: BestConfig) -> str:
+def selection(best: BestConfig) -> str:
     """How the winner was chosen, and whether test values were known by then."""
     name = best.arms[0].name
     if best.extended:
@@ -127,14 +153,16 @@ def _better_on_test(best: BestConfig) -> Iterator[str]:
         yield f"Better test mean: {', '.join(better)}. The winner stays: choosing on test data would be optimistic."
 
 
-def _verdict(name: str, baseline: str, difference: PairedDifference) -> str:
+def verdict(name: str, baseline: str, difference: PairedDifference) -> str:
+    """Whether the paired difference of two arms can be told from chance."""
     if difference.interval is None:
         return f"{name} against {baseline}: one pair of seeds says nothing about chance; confirm with more seeds."
     inside = difference.interval.low <= 0 <= difference.interval.high
     return f"{name} against {baseline}: {'not ' if inside else ''}distinguishable from zero (95 %, n={difference.n})."
 
 
-def _paper_note(arm: Arm, metric: str) -> str:
+def paper_note(arm: Arm, metric: str) -> str:
+    """The paper's value for an arm that has one, and whether the arm's own agrees with it."""
     assert arm.published is not None  # noqa: S101
     mean, std, seeds, table, _ = arm.published
     count = "number of seeds not printed" if seeds is None else f"n={seeds}"

@@ -5,31 +5,59 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from analysis import best_config, export, records, tables
+from analysis import report as page
 from search_spaces import space as spaces
-from study import confirm, ledger, provenance
+from study import confirm, ledger, provenance, tracking_record
 from study.course import phases_of
 from trainables.durable import digest_of, write_atomic
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from optuna.trial import FrozenTrial
 
     from study.directory import Study
     from study.phases import Phase
 
 BEST_CONFIG = "best_config.yaml"
+REPORT = "report"
 SEARCH_COLUMNS_OF_TRAINING = "training."
 
 
 def project(study: Study) -> records.Results:
-    """Writes ``results/``, and with confirmed results ``best_config.yaml`` and the tables below ``report/``."""
+    """Writes what follows from a study's truth: ``results/``, ``report/``, and ``best_config.yaml`` once confirmed."""
+    results = write_results(study)
+    page.write(results, study.directory / REPORT)
+    return results
+
+
+def report(directory: Path) -> Path:
+    """Writes the page and the figures of a study anew, from its result files and predictions alone.
+
+    Args:
+        directory: The study directory, or a copy of it without trials and database.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        ResultsError: The result files are missing or damaged.
+    """
+    return page.write(records.read(directory / "results"), directory / REPORT)
+
+
+def write_results(study: Study) -> records.Results:
+    """Writes ``results/``, and once confirmed ``best_config.yaml`` and its tables below ``report/``; draws nothing."""
     trials: list[dict[str, Any]] = []
     confirmations: list[dict[str, Any]] = []
     epochs: list[dict[str, Any]] = []
+    record = tracking_record.read(study.directory)
     for phase in phases_of(study):
         for trial in study.store.trials(phase.name):
             rows = confirmations if phase.name == "confirm" else trials
-            rows.append(_trial_row(study, phase, trial))
+            run_id = record.runs.get(f"{phase.name}/{trial.number}") if record else None
+            rows.append(_trial_row(study, phase, trial) | {"mlflow_run_id": run_id})
             epochs.extend(_epoch_rows(study, phase, trial))
     folder = study.directory / "results"
     records.write(folder, trials=trials, epochs=epochs, confirmations=confirmations, study=_description(study))
@@ -62,7 +90,6 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
         "duration_seconds": (trial.datetime_complete - trial.datetime_start).total_seconds() if finished else None,  # type: ignore[operator]
         "device_seconds": run.device_seconds(),
         "attempts": trial.user_attrs["attempt"],
-        "mlflow_run_id": None,
         "error": trial.user_attrs.get("error"),
     }
     if phase.name == "confirm":
@@ -93,7 +120,7 @@ def _description(study: Study) -> dict[str, Any]:
     known = {arm.label: arm for arm in [*best, *controls]}
     arms = [*known.values(), *(confirm.arm_from(config, store, label) for label in sorted(confirmed - known.keys()))]
     baseline = next((arm.label for arm in controls if arm.config.method.part_name() == "cross_entropy"), None)
-    launch = next(iter(provenance.notes(study.directory)), {})
+    notes = provenance.notes(study.directory)
     return {
         "name": config.name,
         "config": config.resolved(),
@@ -104,8 +131,9 @@ def _description(study: Study) -> dict[str, Any]:
             "space": digest_of({name: spaces.words(of) for name, of in config.space().items()}),
             "split": store.attribute("split_digest"),
             "data": store.attribute("data_digest"),
-            "code": launch.get("digests", {}).get("code"),
+            "code": next(iter(notes), {}).get("digests", {}).get("code"),
         },
+        "provenance": notes,
         "ledger": ledger.readings(study.directory),
         "finalists": [arm.label for arm in best],
         "baseline": baseline,
@@ -139,9 +167,9 @@ def _states(trials: list[FrozenTrial]) -> dict[str, int]:
 def _write_best(study: Study, results: records.Results) -> None:
     best = best_config.collect(results)
     table = tables.best_config_table(best)
-    report = study.directory / "report"
-    write_atomic(report / "best_config.md", tables.to_markdown(table).encode())
-    write_atomic(report / "best_config.csv", tables.to_csv(table).encode())
+    folder = study.directory / REPORT
+    write_atomic(folder / "best_config.md", tables.to_markdown(table).encode())
+    write_atomic(folder / "best_config.csv", tables.to_csv(table).encode())
     winner = study.directory / BEST_CONFIG
     if best.confirmed:
         text = export.export(best_config.winner_config(results), "yaml", export.header(best))

@@ -69,7 +69,7 @@ def test_the_best_config_table(load: Any, content: dict[str, Any]) -> None:
     assert lines[3].split() == ["arm", "method", "T", "λ_cls", "λ_E", "validation", "%", "test", "%", "n"]
     assert lines[5].split() == ["search/7", "cs_kd", "4.1", "0.9", "0", "22.95", "22.32", "±", "0.05", "3"]
     assert lines[8].split() == ["controls/0", "cross_entropy", "–", "–", "–", "25.34", "24.68", "±", "0.05", "3"]
-    assert lines[11].startswith("arm         Δ to CE   95 % interval  p       reduction %  optimism       paper %")
+    assert lines[11].startswith("arm         Δ to CE   95 % interval       p  reduction %  optimism       paper %")
     assert lines[13].split()[:5] == ["search/7", "−2.36", "−2.38", "to", "−2.33"]
     assert lines[13].endswith("9.6     −0.63  21.99 ± 0.13")
     plain = " ".join(text.split())

@@ -8,7 +8,7 @@ from toy import ToyRun
 from study.assignment import Assignment
 from study.course import phases_of
 from study.dispatcher import Dispatcher
-from study.results import project
+from study.results import write_results
 from trainables.run_directory import Outcome
 from trainables.tune import failure
 
@@ -101,7 +101,7 @@ class Executor:
             self.most_running = max(self.most_running, len(running))
             if not running:
                 assert self.dispatcher.finished
-                project(self._study)
+                write_results(self._study)
                 return self
             run = running.pop(self._order.randrange(len(running)))
             if not self._advance(run):

@@ -29,7 +29,7 @@ def study(new_study):
 
 
 def test_rebuilt_from_zero_they_are_the_same(study) -> None:
-    first = records.read(study.directory / "results")
+    first = project(study)
     texts = {path: path.read_bytes() for path in study.directory.glob("report/*")}
     winner = (study.directory / "best_config.yaml").read_bytes()
     shutil.rmtree(study.directory / "results")

@@ -1,0 +1,70 @@
+"""Finds the figures of ``analysis/plots`` and draws those for which a study has something to show."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from analysis import plots, rendering
+from analysis.drawing import styled
+
+if TYPE_CHECKING:
+    from analysis.records import Results
+    from analysis.rendering import Rendered
+
+
+class Plot(Protocol):
+    """What a module of ``analysis/plots`` provides.
+
+    Attributes:
+        TITLE: Heading of the figure.
+        POSITION: Its place on the page; lower comes first.
+    """
+
+    TITLE: str
+    POSITION: int
+
+    def collect(self, results: Results) -> Any:
+        """The numbers of the figure; None where the study has nothing to show."""
+
+    def caption(self, data: Any) -> str:
+        """What the figure shows, in words with numbers; also its text for those who cannot see it."""
+
+    def draw(self, data: Any) -> Any:
+        """An Altair chart of the numbers."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, drawn.
+
+    Attributes:
+        name: Of its module and its files.
+        title: Its heading.
+        caption: Sentences below it.
+        rendered: The chart.
+    """
+
+    name: str
+    title: str
+    caption: str
+    rendered: Rendered
+
+
+def available() -> dict[str, Plot]:
+    """The modules of ``analysis/plots`` by name, in the order of the page."""
+    names = [module.name for module in pkgutil.iter_modules(plots.__path__)]
+    found = {name: cast("Plot", importlib.import_module(f"{plots.__name__}.{name}")) for name in names}
+    return dict(sorted(found.items(), key=lambda item: (item[1].POSITION, item[0])))
+
+
+def draw_all(results: Results) -> tuple[Figure, ...]:
+    """All figures that a study has the numbers for."""
+    gathered = [(name, plot, plot.collect(results)) for name, plot in available().items()]
+    return tuple(_figure(name, plot, data) for name, plot, data in gathered if data is not None)
+
+
+def _figure(name: str, plot: Plot, data: Any) -> Figure:
+    return Figure(name, plot.TITLE, plot.caption(data), rendering.render(styled(plot.draw(data))))

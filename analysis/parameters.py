@@ -1,0 +1,102 @@
+"""The searched parameters as axes: bounds, scale, ticks, and their place in the unit interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search_spaces.symbols import symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from analysis.records import Results
+
+_POWERS_OF_TWO_UP_TO = 300.0
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A searched parameter.
+
+    Attributes:
+        name: Such as ``temperature``.
+        choices: The values of a categorical parameter; empty for a range.
+        low: Lower bound, or lowest numeric choice; NaN where choices are no numbers.
+        high: Upper bound, or highest numeric choice; NaN likewise.
+        log: Whether the search saw its logarithm.
+    """
+
+    name: str
+    choices: tuple[Any, ...]
+    low: float
+    high: float
+    log: bool
+
+    @property
+    def label(self) -> str:
+        """Symbol with its unit, as an axis says it."""
+        notation = symbol(self.name)
+        return f"{notation.text}, {notation.unit}" if notation.unit not in ("", notation.text) else notation.text
+
+    @property
+    def spans(self) -> bool:
+        """Whether it is numeric and has more than one value, so that it can be an axis."""
+        return self.low < self.high
+
+    def unit(self, values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where values lie between the bounds: 0 at the lower, 1 at the upper; logarithmic where the search was.
+
+        Example:
+            >>> Parameter("temperature", (), 1.0, 16.0, log=True).unit([1.0, 4.0, 16.0])
+            array([0. , 0.5, 1. ])
+        """
+        low, high, x = (self._seen(value) for value in (self.low, self.high, values))
+        return np.asarray((x - low) / (high - low), dtype=np.float64)
+
+    def at(self, unit: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """The inverse of ``unit``.
+
+        Example:
+            >>> Parameter("lambda_cls", (), 0.0, 8.0, log=False).at([0.25])
+            array([2.])
+        """
+        low, high = self._seen(self.low), self._seen(self.high)
+        x = low + np.asarray(unit, dtype=np.float64) * (high - low)
+        return np.asarray(np.exp(x) if self.log else x, dtype=np.float64)
+
+    def ticks(self) -> list[float] | None:
+        """Powers of two, or of ten on a wide axis, for a logarithmic one; None where the axis may choose.
+
+        Example:
+            >>> Parameter("temperature", (), 0.5, 16.0, log=True).ticks()
+            [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+        """
+        if not self.log:
+            return None
+        base = 2 if self.high / self.low <= _POWERS_OF_TWO_UP_TO else 10
+        first, last = math.ceil(math.log(self.low, base) - 1e-9), math.floor(math.log(self.high, base) + 1e-9)
+        return [float(base) ** power for power in range(first, last + 1)] if last > first else None
+
+    def _seen(self, values: Any) -> Any:
+        x = np.asarray(values, dtype=np.float64)
+        return np.log(x) if self.log else x
+
+
+def searched(results: Results) -> tuple[Parameter, ...]:
+    """The parameters of a study's space, in its order."""
+    return tuple(_parameter(name, words) for name, words in results.study["distributions"].items())
+
+
+def _parameter(name: str, words: Mapping[str, Any]) -> Parameter:
+    choices = tuple(words.get("choices", ()))
+    if choices:
+        numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in choices)
+        low, high = (min(choices), max(choices)) if numeric else (math.nan, math.nan)
+        return Parameter(name, choices, float(low), float(high), log=False)
+    return Parameter(name, (), float(words["low"]), float(words["high"]), bool(words.get("log")))

@@ -1,0 +1,161 @@
+"""The confirmed arms on the test set: each seed, mean with interval, and the paper's value where it may be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis import best_config, drawing, frames
+from analysis.records import ResultsError
+from analysis.wording import capital, metric_words
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+    from analysis.best_config import Arm
+    from analysis.drawing import Chart
+    from analysis.records import Results
+
+TITLE = "Confirmed arms"
+POSITION = 40
+
+ROW_HEIGHT = 44
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Numbers of the figure; rows are in the order of the best-config table.
+
+    Attributes:
+        metric: The objective's quantity on the test set.
+        seeds: One row a confirmation run: ``arm, seed, value``.
+        means: One row an arm: ``arm, role, mean, low, high, n``; the interval's ends are NaN for a single seed.
+        paper: One row an arm that the paper has and that may be compared: ``arm, value``.
+    """
+
+    metric: str
+    seeds: pd.DataFrame
+    means: pd.DataFrame
+    paper: pd.DataFrame
+
+
+def collect(results: Results) -> Arms | None:
+    """Values of all arms with a test value; None before the confirmation."""
+    import pandas as pd
+
+    try:
+        best = best_config.collect(results)
+    except ResultsError:
+        return None
+    arms = [arm for arm in best.arms if arm.test]
+    values = frames.values_by_seed(results, best.metric)
+    seeds = [(_label(arm), seed, value) for arm in arms for seed, value in values[arm.name].items()]
+    paper = [(_label(arm), arm.published.mean) for arm in arms if arm.published and not arm.not_comparable]
+    return (
+        Arms(
+            best.metric,
+            pd.DataFrame(seeds, columns=["arm", "seed", "value"]),
+            pd.DataFrame([_mean(arm) for arm in arms]),
+            pd.DataFrame(paper, columns=["arm", "value"]),
+        )
+        if arms
+        else None
+    )
+
+
+def caption(data: Arms) -> str:
+    """What the marks are, in words."""
+    counts = " or ".join(map(str, sorted(set(data.means["n"]))))
+    words = (
+        f"{capital(metric_words(data.metric))} of the confirmed arms: circles are single runs with fresh seeds "
+        f"(n={counts}), diamonds their means, bars Student's 95 % intervals of the means. Arms share their seeds, "
+        "so the paired difference in the table is sharper than a comparison of two intervals."
+    )
+    return words + (" Crosses: the paper's value." if len(data.paper) else "")
+
+
+def draw(data: Arms) -> Chart:
+    """One row an arm."""
+    import altair as alt
+
+    y = alt.Y(
+        "arm:N", title=None, sort=list(data.means["arm"]), axis=alt.Axis(labelLimit=260, ticks=False, domain=False)
+    )
+    layers = [_intervals(data, y), _seeds(data, y), _means(data, y), *([_paper(data, y)] if len(data.paper) else [])]
+    height = ROW_HEIGHT * max(2, len(data.means))
+    return alt.layer(*layers).properties(width=drawing.WIDTH - 220, height=height)
+
+
+def _label(arm: Arm) -> str:
+    return drawing.plain(f"{arm.name} ({arm.method})")
+
+
+def _mean(arm: Arm) -> dict[str, object]:
+    assert arm.test is not None  # noqa: S101 - only such arms are drawn
+    low, high = arm.interval or (float("nan"), float("nan"))
+    return {"arm": _label(arm), "role": arm.role, "mean": arm.test.mean, "low": low, "high": high, "n": arm.test.n}
+
+
+def _colour() -> alt.Color:
+    import altair as alt
+
+    roles = ["winner", "finalist", "earlier finalist", "control"]
+    colours = [drawing.WINNER, "#E69F00", drawing.OTHER, drawing.BASELINE]
+    return alt.Color("role:N", scale=alt.Scale(domain=roles, range=colours), legend=None)
+
+
+def _intervals(data: Arms, y: alt.Y) -> Chart:
+    import altair as alt
+
+    shown = drawing.percent(data.means.dropna(subset=["low"]), ["low", "high"], data.metric)
+    return (
+        alt.Chart(drawing.inline(shown))
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X(**drawing.metric_axis("low", data.metric)), x2="high:Q", y=y, color=_colour())
+    )
+
+
+def _seeds(data: Arms, y: alt.Y) -> Chart:
+    import altair as alt
+
+    return (
+        alt.Chart(drawing.inline(drawing.percent(data.seeds, ["value"], data.metric)))
+        .mark_point(size=40, color=drawing.INK, opacity=0.6, strokeWidth=1.2)
+        .encode(
+            x=alt.X(**drawing.metric_axis("value", data.metric)),
+            y=y,
+            tooltip=["arm:N", alt.Tooltip("seed:Q"), alt.Tooltip("value:Q", format=".3~f")],
+        )
+    )
+
+
+def _means(data: Arms, y: alt.Y) -> Chart:
+    import altair as alt
+
+    shown = drawing.percent(data.means, ["mean", "low", "high"], data.metric)
+    ends = [alt.Tooltip(f"{end}:Q", title=f"95 % interval, {end}", format=".3~f") for end in ("low", "high")]
+    return (
+        alt.Chart(drawing.inline(shown))
+        .mark_point(shape="diamond", size=150, filled=True, opacity=1)
+        .encode(
+            x=alt.X(**drawing.metric_axis("mean", data.metric)),
+            y=y,
+            color=_colour(),
+            tooltip=["arm:N", alt.Tooltip("mean:Q", format=".3~f"), *ends, alt.Tooltip("n:Q")],
+        )
+    )
+
+
+def _paper(data: Arms, y: alt.Y) -> Chart:
+    import altair as alt
+
+    return (
+        alt.Chart(drawing.inline(drawing.percent(data.paper, ["value"], data.metric)))
+        .mark_point(shape="cross", angle=45, size=110, filled=True, color=drawing.INK, opacity=1)
+        .encode(
+            x=alt.X(**drawing.metric_axis("value", data.metric)),
+            y=y,
+            tooltip=["arm:N", alt.Tooltip("value:Q", title="paper", format=".3~f")],
+        )
+    )

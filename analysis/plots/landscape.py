@@ -1,0 +1,193 @@
+"""The map of two searched parameters: estimated objective, sampled points by state, the winner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis import best_config, drawing, frames, parameters
+from analysis.surface import estimate
+from analysis.wording import metric_words, scale_of, spread
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+    from analysis.drawing import Chart
+    from analysis.parameters import Parameter
+    from analysis.records import Results
+
+TITLE = "Map of the search"
+POSITION = 10
+
+PREFERRED = ("temperature", "lambda_cls")
+CELLS = 32
+FEWEST_TRIALS = 8
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """Numbers of the map.
+
+    Attributes:
+        metric: The objective.
+        x: Parameter of the horizontal axis.
+        y: Parameter of the vertical axis.
+        points: One row a search trial: ``trial, state, x, y, value, winner``.
+        surface: One row a cell: where it is drawn, ``x, x2, y, y2``, and ``mean, std`` of the estimate at its centre;
+            None with fewer than eight completed trials.
+        noise: Standard deviation of a trial around the estimate; None without a surface.
+        others: Searched parameters that the map does not show.
+    """
+
+    metric: str
+    x: Parameter
+    y: Parameter
+    points: pd.DataFrame
+    surface: pd.DataFrame | None
+    noise: float | None
+    others: tuple[str, ...]
+
+
+def collect(results: Results) -> Landscape | None:
+    """The trials over temperature and lambda_cls, or over the first two numeric parameters; None without two."""
+    searched = parameters.searched(results)
+    axes = sorted((p for p in searched if p.spans), key=lambda p: _preference(p.name))
+    points = frames.search_points(results, [p.name for p in axes[:2]])
+    if len(axes) < 2 or points.empty:
+        return None
+    x, y = axes[:2]
+    points = points.rename(columns={x.name: "x", y.name: "y"}).astype({"x": float, "y": float})
+    points["winner"] = [best_config.winner_name(results) == f"search/{trial}" for trial in points["trial"]]
+    surface, noise = _surface(points, x, y)
+    others = tuple(p.label for p in searched if p not in (x, y))
+    return Landscape(frames.objective(results), x, y, points, surface, noise, others)
+
+
+def caption(data: Landscape) -> str:
+    """What the map shows, in words."""
+    states = drawing.state_words(data.points["state"]).value_counts()
+    counted = ", ".join(f"{states[state]} {state}" for state in drawing.STATE_SHAPES if state in states)
+    points = f"Search trials over {data.x.label} and {data.y.label} ({counted}); the star is the winner."
+    if data.surface is None:
+        return f"{points} Fewer than {FEWEST_TRIALS} completed trials: no surface is estimated."
+    noise = f"{spread(data.noise, None, data.metric)} {'points' if scale_of(data.metric)[0] == 100 else 'nats'}"
+    others = f" {', '.join(data.others)} varied too and count as noise." if data.others else ""
+    return (
+        f"{points} Colour: {metric_words(data.metric)}, estimated from the completed trials by a Gaussian process that "
+        f"takes a single trial to scatter by {noise}; points carry their own value.{others}"
+    )
+
+
+def draw(data: Landscape) -> Chart:
+    """Surface below, trials above it, a star around the winner."""
+    import altair as alt
+
+    layers = [_points(data), _winner(data)]
+    if data.surface is not None:
+        layers.insert(0, _cells(data, data.surface))
+    return alt.layer(*layers).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT)
+
+
+def _preference(name: str) -> int:
+    return PREFERRED.index(name) if name in PREFERRED else len(PREFERRED)
+
+
+def _surface(points: pd.DataFrame, x: Parameter, y: Parameter) -> tuple[pd.DataFrame | None, float | None]:
+    import pandas as pd
+
+    done = points[points["state"] == "COMPLETE"].dropna(subset=["x", "y", "value"])
+    if len(done) < FEWEST_TRIALS:
+        return None, None
+    edges = np.linspace(0, 1, CELLS + 1)
+    corners = np.array(list(product(range(CELLS), range(CELLS))))
+    places = np.column_stack([x.unit(done["x"].to_numpy()), y.unit(done["y"].to_numpy())])
+    found = estimate(places, done["value"].to_numpy(float), (corners + 0.5) / CELLS)
+    ends = np.minimum(corners + 2, CELLS)  # a cell reaches below the next, so that no hairline is left between them
+    bounds = {"x": x.at(edges[corners[:, 0]]), "x2": x.at(edges[ends[:, 0]])}
+    bounds |= {"y": y.at(edges[corners[:, 1]]), "y2": y.at(edges[ends[:, 1]])}
+    return pd.DataFrame({**bounds, "mean": found.mean, "std": found.std}), found.noise
+
+
+def _colour(field: str, data: Landscape) -> dict[str, Any]:
+    import altair as alt
+
+    shown = drawing.metric_axis(field, data.metric)
+    scale = alt.Scale(scheme="viridis", reverse=frames.goal(data.metric) == "minimize", domain=_range(data))
+    return shown | {
+        "scale": scale,
+        "legend": alt.Legend(title=["objective,", drawing.unit_of(data.metric)], type="gradient"),
+    }
+
+
+def _range(data: Landscape) -> list[float]:
+    """Lowest and highest value that is coloured; a common domain gives surface and points the same colours."""
+    done = data.points.loc[data.points["state"] == "COMPLETE", "value"].dropna().tolist()
+    values = done + ([] if data.surface is None else data.surface["mean"].tolist())
+    scale = scale_of(data.metric)[0]
+    return [scale * min(values, default=0.0), scale * max(values, default=1.0)]
+
+
+def _cells(data: Landscape, surface: pd.DataFrame) -> Chart:
+    import altair as alt
+
+    shown = drawing.percent(surface, ["mean", "std"], data.metric)
+    return (
+        alt.Chart(drawing.inline(shown))
+        .mark_rect(aria=False)
+        .encode(
+            x=alt.X(**drawing.parameter_axis("x", data.x)),
+            x2="x2:Q",
+            y=alt.Y(**drawing.parameter_axis("y", data.y)),
+            y2="y2:Q",
+            fill=alt.Fill(**_colour("mean", data)),
+            tooltip=[
+                alt.Tooltip("mean:Q", title=f"estimate, {drawing.unit_of(data.metric)}", format=".3~f"),
+                alt.Tooltip("std:Q", title="its standard deviation", format=".2~f"),
+            ],
+        )
+    )
+
+
+def _points(data: Landscape) -> Chart:
+    """A mark a trial, with a white rim so that it is seen on dark and on bright ground."""
+    import altair as alt
+
+    shown = drawing.percent(data.points, ["value"], data.metric).assign(state=drawing.state_words(data.points["state"]))
+    shown["coloured"] = shown["value"].where(shown["state"] == "completed")
+    base = alt.Chart(drawing.inline(shown)).encode(
+        x=alt.X(**drawing.parameter_axis("x", data.x)),
+        y=alt.Y(**drawing.parameter_axis("y", data.y)),
+        shape=drawing.state_shape(shown["state"]),
+    )
+    rim = base.mark_point(size=80, stroke=drawing.PAPER, strokeWidth=4, opacity=1, aria=False)
+    mark = base.mark_point(size=80, stroke=drawing.INK, strokeWidth=1.4, opacity=1)
+    return alt.layer(rim, mark.encode(fill=alt.Fill(**_colour("coloured", data)), tooltip=_tooltip(data)))
+
+
+def _winner(data: Landscape) -> Chart:
+    import altair as alt
+
+    return (
+        alt.Chart(drawing.inline(data.points[data.points["winner"]]))
+        .mark_text(text="★", fontSize=26, fill=drawing.WINNER, stroke=drawing.PAPER, strokeWidth=1, aria=False)
+        .encode(
+            x=alt.X(**drawing.parameter_axis("x", data.x)),
+            y=alt.Y(**drawing.parameter_axis("y", data.y)),
+        )
+    )
+
+
+def _tooltip(data: Landscape) -> list[alt.Tooltip]:
+    import altair as alt
+
+    return [
+        alt.Tooltip("trial:Q", title="search trial"),
+        alt.Tooltip("state:N", title="state"),
+        alt.Tooltip("x:Q", title=drawing.plain(data.x.label), format=".4~g"),
+        alt.Tooltip("y:Q", title=drawing.plain(data.y.label), format=".4~g"),
+        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+    ]

@@ -1,0 +1,139 @@
+"""The objective over epochs: all search trials and controls, winner and baseline in front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis import best_config, drawing, frames
+from analysis.wording import capital, metric_words
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+    from analysis.drawing import Chart
+    from analysis.records import Results
+
+TITLE = "Learning curves"
+POSITION = 30
+
+MOST_POINTS = 12_000
+COLOURS = {"winner": drawing.WINNER, "baseline": drawing.BASELINE, "control": "#56B4E9", "search": drawing.OTHER}
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """Numbers of the figure.
+
+    Attributes:
+        metric: The objective.
+        curves: One row an epoch, by run and epoch: ``run, epoch, value, kind, state``; the kind is ``winner``,
+            ``baseline``, ``control`` or ``search``.
+        every: Of so many epochs one is kept, and the last.
+    """
+
+    metric: str
+    curves: pd.DataFrame
+    every: int
+
+    @property
+    def log(self) -> bool:
+        """Whether the vertical axis is logarithmic: for what is to be small, unless a value is 0."""
+        return frames.goal(self.metric) == "minimize" and bool((self.curves["value"] > 0).all())
+
+
+def collect(results: Results) -> LearningCurves | None:
+    """The epochs of search trials and controls, thinned where there are very many; None where there are none."""
+    metric = frames.objective(results)
+    found = frames.learning_curves(results, metric)
+    found = found[found["phase"] != "confirm"]
+    if found.empty:
+        return None
+    every = -(-len(found) // MOST_POINTS)
+    last = found.groupby(["phase", "trial"])["epoch"].transform("max")
+    found = found[(found["epoch"] % every == 0) | (found["epoch"] == 1) | (found["epoch"] == last)]
+    run = found["phase"] + "/" + found["trial"].astype(str)
+    winner, baseline = best_config.winner_name(results), results.study["baseline"]
+    curves = found.assign(run=run, kind=[_kind(name, winner, baseline) for name in run])
+    states = {f"{row.phase}/{row.trial}": row.state for row in results.trials.itertuples()}
+    curves["state"] = drawing.state_words(run.map(states).fillna("RUNNING"))
+    return LearningCurves(metric, curves[["run", "epoch", "value", "kind", "state"]].reset_index(drop=True), every)
+
+
+def caption(data: LearningCurves) -> str:
+    """What the curves are, in words."""
+    runs = data.curves.drop_duplicates("run")
+    named = {kind: ", ".join(runs.loc[runs["kind"] == kind, "run"]) for kind in ("winner", "baseline")}
+    front = "; ".join(f"{kind}: {names}" for kind, names in named.items() if names)
+    thinned = f" One epoch of {data.every} is drawn." if data.every > 1 else ""
+    pruned = int((runs["state"] == "pruned").sum())
+    early = f" Dashed: {pruned} pruned trial(s), which end early." if pruned else ""
+    scale = " (logarithmic scale)" if data.log else ""
+    words = f"{capital(metric_words(data.metric))} after each epoch of {len(runs)} run(s){scale}."
+    return f"{words} {capital(front)}.{early}{thinned}" if front else f"{words}{early}{thinned}"
+
+
+def draw(data: LearningCurves) -> Chart:
+    """Thin grey lines for all, thick ones for winner and baseline; a line that is pointed at becomes thick."""
+    import altair as alt
+
+    kinds = [kind for kind in COLOURS if kind in set(data.curves["kind"])]
+    behind = data.curves["kind"].map({kind: -place for place, kind in enumerate(kinds)})
+    shown = drawing.percent(data.curves.assign(behind=behind), ["value"], data.metric).sort_values(
+        ["behind", "run", "epoch"], kind="stable"
+    )
+    pointed = alt.selection_point("pointed", on="pointerover", clear="pointerout", fields=["run"], empty=False)
+    chart = alt.Chart(drawing.inline(shown.drop(columns="behind")), name="curves").mark_line().add_params(pointed)
+    size = {"width": drawing.WIDTH - 140, "height": drawing.HEIGHT}
+    return chart.encode(**_position(data), **_look(kinds, pointed), tooltip=_tooltip(data)).properties(**size)
+
+
+def _kind(run: str, winner: str | None, baseline: str | None) -> str:
+    if run in (winner, baseline):
+        return "winner" if run == winner else "baseline"
+    return "control" if run.startswith("controls/") else "search"
+
+
+def _position(data: LearningCurves) -> dict[str, Any]:
+    import altair as alt
+
+    y = drawing.metric_axis("value", data.metric)
+    if data.log:
+        y |= {
+            "scale": alt.Scale(type="log", nice=False, padding=8),
+            "axis": alt.Axis(format="~g", values=_ticks(), labelOverlap=True),
+        }
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False))
+    return {"x": x, "y": alt.Y(**y), "detail": "run:N"}
+
+
+def _ticks() -> list[float]:
+    return [step * 10.0**power for power in range(-4, 3) for step in (1, 2, 5)]
+
+
+def _look(kinds: list[str], pointed: alt.Parameter) -> dict[str, Any]:
+    import altair as alt
+
+    front = "datum.kind == 'winner' || datum.kind == 'baseline'"
+    legend = alt.Legend(symbolStrokeWidth=3, symbolOpacity=1)
+    scale = alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds])
+    thick = alt.when(pointed).then(alt.value(4.0)).when(front).then(alt.value(2.4)).otherwise(alt.value(1.1))
+    solid = alt.when(pointed).then(alt.value(1.0)).when(front).then(alt.value(1.0)).otherwise(alt.value(0.55))
+    return {
+        "color": alt.Color("kind:N", title="run", scale=scale, legend=legend),
+        "strokeWidth": thick,
+        "opacity": solid,
+        "strokeDash": alt.when("datum.state == 'pruned'").then(alt.value([4, 3])),
+    }
+
+
+def _tooltip(data: LearningCurves) -> list[alt.Tooltip]:
+    import altair as alt
+
+    return [
+        alt.Tooltip("run:N", title="run"),
+        alt.Tooltip("state:N", title="state"),
+        alt.Tooltip("epoch:Q", title="epoch"),
+        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+    ]

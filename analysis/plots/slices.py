@@ -1,0 +1,134 @@
+"""The objective over each searched parameter, one panel each, with the baseline's value beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+from analysis import best_config, drawing, frames, parameters
+from analysis.wording import metric_words, spread
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+    from analysis.drawing import Chart
+    from analysis.parameters import Parameter
+    from analysis.records import Results
+
+TITLE = "The objective over each parameter"
+POSITION = 20
+
+COLUMNS = 2
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Numbers of the panels.
+
+    Attributes:
+        metric: The objective.
+        parameters: One panel each.
+        points: One row a search trial with a value: ``trial, state, value, winner``, and each parameter by its name.
+        baseline: The baseline's value in the search; None without one.
+        without_value: Search trials that cannot be shown, for they have no value.
+    """
+
+    metric: str
+    parameters: tuple[Parameter, ...]
+    points: pd.DataFrame
+    baseline: float | None
+    without_value: int
+
+
+def collect(results: Results) -> Slices | None:
+    """The trials that have a value; None where there are none or nothing was searched."""
+    searched = parameters.searched(results)
+    found = frames.search_points(results, [p.name for p in searched])
+    points = found.dropna(subset=["value"]).reset_index(drop=True)
+    if points.empty or not searched:
+        return None
+    points["winner"] = [best_config.winner_name(results) == f"search/{trial}" for trial in points["trial"]]
+    metric, missing = frames.objective(results), len(found) - len(points)
+    return Slices(metric, searched, points, frames.control_value(results, results.study["baseline"]), missing)
+
+
+def caption(data: Slices) -> str:
+    """What the panels show, in words."""
+    names = ", ".join(p.label for p in data.parameters)
+    words = (
+        f"Value of {metric_words(data.metric)} at the last epoch of each search trial over {names}; orange: the winner."
+    )
+    if data.baseline is not None:
+        value = f"{spread(data.baseline, None, data.metric)} {drawing.unit_of(data.metric)}"
+        words += f" Dashed: the baseline at {value}, one run."
+    return words + (f" Not shown, without a value: {data.without_value} trial(s)." if data.without_value else "")
+
+
+def draw(data: Slices) -> Chart:
+    """Panels in two columns with a common vertical axis; a trial that is pointed at grows in all of them."""
+    import altair as alt
+
+    event: dict[str, Any] = {"on": "pointerover", "clear": "pointerout", "fields": ["trial"], "empty": False}
+    pointed = [alt.selection_point(f"pointed_{index}", **event) for index in range(len(data.parameters))]
+    panels = [_panel(data, index, parameter, pointed) for index, parameter in enumerate(data.parameters)]
+    return alt.concat(*panels, columns=COLUMNS, spacing=28).resolve_scale(y="shared")
+
+
+def _panel(data: Slices, index: int, parameter: Parameter, pointed: list[alt.Parameter]) -> Chart:
+    import altair as alt
+
+    title = {} if index % COLUMNS == 0 else {"title": None}
+    y = alt.Y(**(drawing.metric_axis("value", data.metric) | title))
+    points = _points(data, parameter, y, pointed).properties(name=f"slice_{index}").add_params(pointed[index])
+    layers = [*([] if data.baseline is None else [_baseline(data, y)]), points]
+    width = (drawing.WIDTH - 110) // COLUMNS if len(data.parameters) > 1 else drawing.WIDTH - 80
+    return alt.layer(*layers).properties(width=width, height=drawing.HEIGHT * 2 // 3)
+
+
+def _points(data: Slices, parameter: Parameter, y: alt.Y, pointed: list[alt.Parameter]) -> Chart:
+    import altair as alt
+
+    shown = drawing.percent(data.points, ["value"], data.metric).assign(
+        state=drawing.state_words(data.points["state"]), parameter=_axis_values(data.points[parameter.name], parameter)
+    )
+    columns = ["trial", "state", "parameter", "value", "winner"]
+    winner = alt.condition("datum.winner", alt.value(drawing.WINNER), alt.value(drawing.BASELINE))
+    return (
+        alt.Chart(drawing.inline(shown[columns].sort_values("winner")))
+        .mark_point(filled=True, opacity=0.8)
+        .encode(
+            x=alt.X(**drawing.parameter_axis("parameter", parameter)),
+            y=y,
+            shape=drawing.state_shape(shown["state"]),
+            color=winner,
+            size=alt.condition(reduce(or_, pointed), alt.value(200), alt.value(55)),
+            tooltip=_tooltip(data, parameter),
+        )
+    )
+
+
+def _axis_values(values: pd.Series, parameter: Parameter) -> pd.Series:
+    return values.astype(float) if parameter.spans else values.map(drawing.plain)
+
+
+def _baseline(data: Slices, y: alt.Y) -> Chart:
+    import altair as alt
+    import pandas as pd
+
+    shown = drawing.percent(pd.DataFrame({"value": [data.baseline]}), ["value"], data.metric)
+    return alt.Chart(drawing.inline(shown)).mark_rule(strokeDash=[5, 4], color=drawing.INK, opacity=0.7).encode(y=y)
+
+
+def _tooltip(data: Slices, parameter: Parameter) -> list[alt.Tooltip]:
+    import altair as alt
+
+    kind: dict[str, Any] = {"type": "quantitative", "format": ".4~g"} if parameter.spans else {"type": "nominal"}
+    return [
+        alt.Tooltip("trial:Q", title="search trial"),
+        alt.Tooltip("state:N", title="state"),
+        alt.Tooltip(field="parameter", title=drawing.plain(parameter.label), **kind),
+        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+    ]
