@@ -9,6 +9,7 @@ import importlib.util
 import itertools
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -132,9 +133,10 @@ def _choices(choices: Any) -> BaseDistribution:
     numeric = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
     if not numeric:
         return CategoricalDistribution(choices)
-    numbers = sorted(float(choice) for choice in choices)
-    if not all(math.isfinite(number) for number in numbers):
+    # Compared first: an integer of 400 digits is no float.
+    if not all(abs(choice) <= sys.float_info.max for choice in choices):
         raise ValueError(f"choices must be finite numbers: {list(choices)}")
+    numbers = sorted(float(choice) for choice in choices)
     if len(numbers) == 1:
         return FloatDistribution(numbers[0], numbers[0])
     steps = {right - left for left, right in itertools.pairwise(_decimal(number) for number in numbers)}
@@ -180,6 +182,8 @@ def _check_range(low: float, high: float, log: bool, step: float | None) -> None
 def _number(words: Mapping[str, Any], key: str) -> float:
     try:
         number = float(words[key])
+    except OverflowError:
+        number = math.inf
     except (TypeError, ValueError):
         raise ValueError(f"{key} is a number, not {words[key]!r}") from None
     if isinstance(words[key], bool) or not math.isfinite(number):

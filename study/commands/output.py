@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
     from analysis.tables import Table
+    from study.checks.finding import Finding
 
+COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}  # on a terminal only
 NARROWEST = 40
 
 
@@ -51,3 +54,19 @@ def show_entries(entries: Mapping[str, str]) -> None:
 
     for name, text in entries.items():
         write(textwrap.fill(escape(f"{name}: {text}"), width(), subsequent_indent="  ", break_on_hyphens=False))
+
+
+def show_finding(finding: Finding) -> None:
+    """Prints a finding behind its level, what to do indented below."""
+    from analysis.tables import escape
+
+    told = escape(f"{finding.level:<9}{finding.subject}: {finding.found}")
+    lines = textwrap.wrap(told, width(), subsequent_indent=" " * 9, break_on_hyphens=False)
+    if finding.cure:
+        indent = " " * 9
+        lines += textwrap.wrap(
+            f"→ {escape(finding.cure)}", width(), initial_indent=indent, subsequent_indent=f"{indent}  "
+        )
+    text = Text("\n".join(lines))
+    text.stylize(COLOURS[finding.level], 0, len(finding.level))
+    Console(soft_wrap=True).print(text)

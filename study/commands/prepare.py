@@ -1,4 +1,4 @@
-"""Before a study: a file to start from, and whether a file is valid."""
+"""Before a study: a file to start from, whether a file is valid, whether this machine is fit."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from study.commands import completion
-from study.commands.arguments import AsJson, Settings, StudySource
-from study.commands.output import say, show_entries, show_json, write
+from study.commands.arguments import Address, AsJson, Settings, Storage, StudySource
+from study.commands.output import say, show_entries, show_finding, show_json, write
 
 if TYPE_CHECKING:
     from study.config import StudyConfig
 
 PANEL = "Prepare"
+UNAVAILABLE = 69
 
 app = typer.Typer()
 
@@ -67,6 +68,26 @@ def validate(
         show_json({"valid": True, "mistakes": [], **described, **digests})
         return
     show_entries({str(study): "valid", **preview.entries(described), **digests})
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd doctor --storage runs")
+def doctor(storage: Storage = None, address: Address = None, as_json: AsJson = False) -> None:
+    """Examine this machine: libraries, GPU, memory, disk, locks, data, Ray, MLflow."""
+    from study import doctor as examination
+    from study import environment
+
+    found = []
+    for finding in examination.examine(environment.storage_folder(storage), address):
+        found.append(finding)
+        if not as_json:
+            show_finding(finding)
+    summary = examination.summary(found)
+    if as_json:
+        show_json(summary)
+    else:
+        say(f"{summary['problems']} problems, {summary['warnings']} warnings")
+    if not summary["healthy"]:
+        raise typer.Exit(UNAVAILABLE)
 
 
 def _digests(config: StudyConfig) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What ``cskd doctor`` looks at: libraries, machine, services."""

@@ -1,0 +1,38 @@
+"""Whether this machine can run studies: what it has, what is missing, what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from study.checks import libraries, machine, services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from study.checks.finding import Finding
+
+
+def examine(storage: Path, address: str | None) -> Iterator[Finding]:
+    """Looks at everything, in order, without starting or making anything.
+
+    Args:
+        storage: Folder of the study directories; need not exist.
+        address: Of Ray; None takes ``RAY_ADDRESS``, else a local one.
+    """
+    yield from libraries.check()
+    yield from machine.check(storage)
+    yield from services.check(address)
+
+
+def summary(findings: Iterable[Finding]) -> dict[str, Any]:
+    """All findings and the number of each level; ready for JSON."""
+    found = list(findings)
+    levels = [finding.level for finding in found]
+    return {
+        "healthy": "problem" not in levels,
+        "problems": levels.count("problem"),
+        "warnings": levels.count("warning"),
+        "findings": [asdict(finding) for finding in found],
+    }
