@@ -1,14 +1,15 @@
-"""What came out: the best configuration as a table and as text to paste."""
+"""What came out: the best configuration, the report, studies side by side."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from study.commands.arguments import AsJson, Directory
-from study.commands.output import show, show_json, write
+from study.commands.arguments import AsJson, Directories, Directory
+from study.commands.output import say, show, show_json, write
 
 PANEL = "Results"
 
@@ -45,3 +46,28 @@ def export(
         write(text.rstrip("\n"))
     else:
         write_atomic(out.absolute(), text.encode())
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd report runs/digits")
+def report(directories: Directories) -> None:
+    """Write the report of each study: one page with all tables and figures."""
+    from study import results
+
+    for directory in directories:
+        say(str(results.report(directory)))
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd compare runs/digits runs/digits-wide")
+def compare(directories: Directories, as_json: AsJson = False) -> None:
+    """Compare the winners of studies with the first one's, and show what differs."""
+    from analysis import comparison, records
+    from study.errors import UsageError
+
+    if not 2 <= len(directories) <= len(comparison.LETTERS):
+        raise UsageError(f"compare: give 2 to {len(comparison.LETTERS)} study directories, not {len(directories)}")
+    found = comparison.compare([records.read(directory / "results") for directory in directories])
+    if as_json:
+        show_json(asdict(found))
+        return
+    show(comparison.settings_table(found))
+    show(comparison.winners_table(found))

@@ -24,6 +24,19 @@ def width() -> int:
     return max(shutil.get_terminal_size((80, 24)).columns, NARROWEST)
 
 
+def size(count: int) -> str:
+    """A number of bytes for people.
+
+    Example:
+        >>> size(512), size(90_000_000)
+        ('512 bytes', '85.8 MiB')
+    """
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"
+
+
 def say(text: str) -> None:
     """Prints a line; what it quotes can neither break it nor act as a command of the terminal."""
     from analysis.tables import escape

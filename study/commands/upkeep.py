@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Annotated
+
 import typer
 
-from study.commands.arguments import Directory
-from study.commands.output import say
+from study.commands.arguments import AsJson, Directory
+from study.commands.output import say, show_json, size
 
 PANEL = "Upkeep"
 
@@ -21,3 +24,24 @@ def sync(directory: Directory) -> None:
     with open_study(directory) as study:
         written = results.project(study)
     say(f"{directory / 'results'}: {len(written.trials)} trials, {len(written.confirmations)} confirmations")
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd clean runs/digits --dry-run")
+def clean(
+    directory: Directory,
+    unfinished: Annotated[
+        bool, typer.Option("--all", help="Those of unfinished runs, too: a resume then trains them from the start.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much there is.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove checkpoints that nobody goes on from; results stay."""
+    from study import cleaning
+
+    found = cleaning.clean(directory, unfinished=unfinished, dry_run=dry_run)
+    if as_json:
+        show_json(asdict(found) | {"dry_run": dry_run})
+        return
+    kept = f"; {found.kept_runs} unfinished runs keep theirs" if found.kept_runs else ""
+    said = "would give back" if dry_run else "gave back"
+    say(f"{directory}: {said} {size(found.size_bytes)} in checkpoints of {found.runs} runs{kept}")

@@ -171,11 +171,30 @@ def test_export_in_all_formats(cskd, done_directory: Path, tmp_path: Path) -> No
     assert cskd("export", done_directory, "--format", "xml")[0] == 64
 
 
+def test_report_and_comparison(cskd, done_directory: Path, tmp_path: Path) -> None:
+    first, second = (Path(shutil.copytree(done_directory, tmp_path / name)) for name in "ab")
+    code, out, err = cskd("report", first, second)
+    assert (code, err) == (0, "")
+    pages = out.splitlines()
+    assert pages == [str(path / "report" / "index.html") for path in (first, second)]
+    assert all(Path(page).stat().st_size > 1000 for page in pages)
+    code, out, err = cskd("compare", first, second)
+    assert (code, err) == (0, "")
+    assert "A: toy, B: toy" in out
+    assert "The study files do not differ." in out
+    assert "what tells the training data apart was not recorded" in out  # the toy's executor reads none
+    found = json.loads(cskd("compare", first, second, "--json")[1])
+    assert [side["label"] for side in found["sides"]] == ["A", "B"]
+    code, out, err = cskd("compare", first)
+    assert (code, out, len(err.splitlines())) == (64, "", 1)
+    assert cskd("compare", first, tmp_path / "nowhere")[0] == 65
+
+
 def test_sync(cskd, done_directory: Path, tmp_path: Path) -> None:
     study = Path(shutil.copytree(done_directory, tmp_path / "copy"))
     (study / "results/trials.parquet").unlink()
     code, out, _ = cskd("sync", study)
-    assert (code, out) == (0, f"{study / 'results'}: 9 trials, 4 confirmations\n")
+    assert (code, out.splitlines()[0]) == (0, f"{study / 'results'}: 9 trials, 4 confirmations")
     assert len(records.read(study / "results").trials) == 9
 
 
