@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
 from study import config as study_config
 from study import directory as study_directory
-from study import lease, provenance
-from study.errors import StudyDirectoryError, UsageError
+from study import lease, provenance, results
+from study.errors import HeldError, StudyDirectoryError, UsageError
 from study.runner import Ending, Until, run
 from study.store import PHASES
+from study.tracker import open_mirror
 from trainables.errors import CskdError
 from trainables.splits import data_digest, split_training
 
 if TYPE_CHECKING:
+    from analysis import records
     from study.directory import Study
     from trainables.tune import StudyTrainable
+
+Synced = Literal["rebuilt", "kept by the driver", "not tracked"]
 
 
 def launch(
@@ -107,6 +112,37 @@ def resume(
             allowed=allowed,
             trainable=trainable,
         )
+
+
+def sync(directory: Path) -> tuple[records.Results, Synced]:
+    """Rebuilds what is derived from a study's truth: the result files, the report and the runs in MLflow.
+
+    Returns:
+        The results, and what became of the runs in MLflow.
+
+    Raises:
+        ServiceError: MLflow does not answer; the files are written all the same.
+    """
+    with contextlib.ExitStack() as stack:
+        study = stack.enter_context(study_directory.open_study(directory))
+        if not study.config.tracking.enabled:
+            return results.project(study), "not tracked"
+        try:
+            stack.enter_context(lease.lease(directory))
+        except HeldError:
+            return results.project(study), "kept by the driver"
+        return _rebuild(study), "rebuilt"
+
+
+def _rebuild(study: Study) -> records.Results:
+    try:
+        mirror = open_mirror(study)
+        mirror.verify(live=False)
+        mirror.bring_up_to_date(live=False)
+    finally:
+        written = results.project(study)
+    mirror.upload_files()
+    return written
 
 
 def _extend(study: Study, trials: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -33,6 +34,7 @@ MLFLOW_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 
@@ -53,6 +55,16 @@ def tracking_uri(given: str | None, recorded: str | None, storage: Path) -> str:
 
     default = URL.create("sqlite", database=str(storage / "mlflow.db"))  # quotes what a URL would read: ? and %
     return os.environ.get("MLFLOW_TRACKING_URI") or given or recorded or default.render_as_string()
+
+
+def without_password(uri: str) -> str:
+    """A URI, or a text with some, without user and password.
+
+    Example:
+        >>> without_password("http://me:secret@host:5000")
+        'http://…@host:5000'
+    """
+    return re.sub(r"//[^/@\s]*@", "//…@", uri)
 
 
 def make_directory(path: Path) -> None:

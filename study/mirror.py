@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from study import tracked_runs
+from study.environment import without_password
 from study.tracked_runs import STUDY_KEY
-from study.tracking import StoredRun, shown
+from study.tracking import StoredRun
 from study.tracking_record import TrackingRecord
 from trainables.durable import digest_of, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from study.directory import Study
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 CURSOR = "cskd.cursor"
 FILES = "cskd.files"
+PARENT = "mlflow.parentRunId"
 ENDED = ("FINISHED", "FAILED", "KILLED")
 UPLOADED = ("study.yaml", "best_config.yaml", "report")
 
@@ -40,17 +42,17 @@ class Mirror:
     def __init__(self, study: Study, service: TrackingService) -> None:
         self._study = study
         self._service = service
-        self._uri = shown(service.uri)
-        self._stored = service.runs_of(study.identity)
+        self._uri = without_password(service.uri)
+        self._stored: dict[str, StoredRun] = {}
         self._settled: set[str] = set()
         self._recorded: dict[str, str] = {}
+        self._look()
 
     def bring_up_to_date(self, *, live: bool) -> None:
         """Adds what has happened since.
 
         Args:
-            live: Whether a driver works on the study. If none does, unfinished runs are shown as interrupted, and the
-                study's run gets its files.
+            live: Whether a driver works on the study. If none does, unfinished runs are shown as interrupted.
 
         Raises:
             ServiceError: MLflow does not answer, or refuses.
@@ -66,8 +68,22 @@ class Mirror:
             if run.status in ENDED and run.tags["cskd.state"] != tracked_runs.INTERRUPTED:
                 self._settled.add(run.key)
         self._record()
-        if not live:
-            self._upload(parent)
+
+    def upload_files(self) -> None:
+        """Gives the study's run its report, best configuration and study file, unless it has just these.
+
+        Raises:
+            ServiceError: MLflow does not answer, or refuses.
+        """
+        stored = self._stored.get(STUDY_KEY)
+        paths = [self._study.directory / name for name in UPLOADED if (self._study.directory / name).exists()]
+        digest = _digest_of_files(paths)
+        if stored is None or stored.tags.get(FILES) == digest:
+            return
+        for path in paths:
+            self._service.upload(stored.run_id, path)
+        self._service.write(stored.run_id, (), {}, {FILES: digest})
+        self._stored[STUDY_KEY] = stored._replace(tags={**stored.tags, FILES: digest})
 
     def verify(self, *, live: bool) -> int:
         """Compares every value with the files and makes runs anew that differ.
@@ -92,15 +108,16 @@ class Mirror:
         if stored is not None and run.replaceable and not _continues(stored, run):
             self._service.delete(stored.run_id)
             stored = None
+        parent = {} if parent_id is None else {PARENT: parent_id}
         if stored is None:
-            stored = self._service.create(run, parent_id)
+            stored = self._service.create(run, parent)
         self._stored[run.key] = stored
-        self._stored[run.key] = self._complete(stored, run)
+        self._stored[run.key] = self._complete(stored, run, parent)
         return stored.run_id
 
-    def _complete(self, stored: StoredRun, run: TrackedRun) -> StoredRun:
+    def _complete(self, stored: StoredRun, run: TrackedRun, parent: Mapping[str, str]) -> StoredRun:
         """Adds values, tags and status that are missing; a run that has all costs no request."""
-        tags = dict(run.tags) | {CURSOR: _cursor(run.points)}
+        tags = {**run.tags, **parent, CURSOR: _cursor(run.points)}
         if CURSOR not in stored.tags and run.data is not None:
             self._service.set_data(stored.run_id, run.data)
         changed = run.status != stored.status or run.tags["cskd.state"] != stored.tags.get("cskd.state")
@@ -114,21 +131,21 @@ class Mirror:
             self._service.set_status(stored.run_id, run.status, run.end)
         return StoredRun(stored.run_id, run.status, {**stored.tags, **tags})
 
+    def _look(self) -> None:
+        """Takes stock. Of two runs with one key the one that has values stays, else the older; the other is deleted.
+
+        Two come about when a server carries out a request that its client has given up.
+        """
+        runs = self._service.runs_of(self._study.identity)
+        for run in sorted(runs, key=lambda run: CURSOR not in run.tags):
+            if self._stored.setdefault(run.tags["cskd.run"], run) is not run:
+                self._service.delete(run.run_id)
+
     def _record(self) -> None:
         runs = {key: stored.run_id for key, stored in self._stored.items()}
         if runs != self._recorded:
             TrackingRecord(self._uri, self._service.experiment_id, runs).write(self._study.directory)
             self._recorded = runs
-
-    def _upload(self, parent_id: str) -> None:
-        paths = [self._study.directory / name for name in UPLOADED if (self._study.directory / name).exists()]
-        digest, stored = _digest_of_files(paths), self._stored[STUDY_KEY]
-        if stored.tags.get(FILES) == digest:
-            return
-        for path in paths:
-            self._service.upload(parent_id, path)
-        self._service.write(parent_id, (), {}, {FILES: digest})
-        self._stored[STUDY_KEY] = stored._replace(tags={**stored.tags, FILES: digest})
 
 
 def _continues(stored: StoredRun, run: TrackedRun) -> bool:

@@ -31,6 +31,12 @@ LAST_TRIES = 4
 LAST_SECONDS = 3.0  # for a driver that was told to stop
 
 
+def tracked_at(study: Study) -> str:
+    """Where a study is tracked: by the environment, its study file, as before, or below its storage folder."""
+    record = tracking_record.read(study.directory)
+    return tracking_uri(study.config.tracking.uri, record.uri if record else None, study.directory.parent)
+
+
 def open_mirror(study: Study, heard: Callable[[], None] = lambda: None) -> Mirror:
     """Connects to the MLflow that shows a study.
 
@@ -44,9 +50,8 @@ def open_mirror(study: Study, heard: Callable[[], None] = lambda: None) -> Mirro
     from study.mirror import Mirror
     from study.tracking import TrackingService
 
-    record, storage = tracking_record.read(study.directory), study.directory.parent
-    uri = tracking_uri(study.config.tracking.uri, record.uri if record else None, storage)
-    return Mirror(study, TrackingService(uri, storage / "mlartifacts", study.config.name, heard))
+    artifacts = study.directory.parent / "mlartifacts"
+    return Mirror(study, TrackingService(tracked_at(study), artifacts, study.config.name, heard))
 
 
 class Tracker:
@@ -147,6 +152,8 @@ class Tracker:
             if self._mirror is None:
                 self._mirror = open_mirror(study, self._hear)
             self._mirror.bring_up_to_date(live=self._live)
+            if not self._live:
+                self._mirror.upload_files()
         except Exception as error:  # a study must not end because it cannot be shown
             self._mirror = None  # what MLflow has by now is not known any more
             self._failed(error)

@@ -6,11 +6,10 @@ import contextlib
 import getpass
 import logging
 import os
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.tables import escape
-from study.environment import MLFLOW_SETTINGS
+from study.environment import MLFLOW_SETTINGS, without_password
 from study.errors import ServiceError
 from study.tracked_runs import Point, milliseconds
 
@@ -59,23 +58,14 @@ class TrackingService:
             location = None if uri.startswith("http") else artifacts.as_uri()
             self.experiment_id = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or experiment, location)
 
-    def runs_of(self, study_id: str) -> dict[str, StoredRun]:
-        """All runs of a study by key; of two with one key the older stays, the other is deleted.
+    def runs_of(self, study_id: str) -> list[StoredRun]:
+        """All runs of a study, the oldest first."""
+        found = self._search(f"tags.`cskd.study_id` = '{study_id}'")
+        return [StoredRun(run.info.run_id, run.info.status, dict(run.data.tags)) for run in found]
 
-        Two come about when a server carries out a request that its client has given up.
-        """
-        found: dict[str, StoredRun] = {}
-        for run in self._search(f"tags.`cskd.study_id` = '{study_id}'"):
-            stored = StoredRun(run.info.run_id, run.info.status, dict(run.data.tags))
-            if found.setdefault(stored.tags["cskd.run"], stored) is not stored:
-                self.delete(stored.run_id)
-        return found
-
-    def create(self, run: TrackedRun, parent_id: str | None) -> StoredRun:
+    def create(self, run: TrackedRun, more_tags: Mapping[str, str]) -> StoredRun:
         """Makes a run with its tags."""
-        tags = {"mlflow.user": _user(), **run.tags}
-        if parent_id is not None:
-            tags["mlflow.parentRunId"] = parent_id
+        tags = {"mlflow.user": _user(), **run.tags, **more_tags}
         with self._translated():
             made = self._client.create_run(self.experiment_id, start_time=milliseconds(run.start), tags=tags)
         return StoredRun(made.info.run_id, made.info.status, dict(made.data.tags))
@@ -175,22 +165,23 @@ class TrackingService:
             yield
             self._heard()
         except Exception as error:  # MLflow lets through what urllib3, SQLAlchemy, boto and others raise
-            raise ServiceError(f"MLflow at {shown(self.uri)}: {_reason(error)}") from error
+            raise ServiceError(f"MLflow at {without_password(self.uri)}: {_reason(error)}") from error
 
 
-def shown(uri: str) -> str:
-    """A URI, or a text with some, without user and password.
+def _reason(error: BaseException) -> str:
+    """What is at the bottom of an error: the words of the operating system where it had some, else the first line."""
+    said = [
+        cause.strerror or str(cause) for cause in _causes(error) if type(cause).__module__ in ("builtins", "socket")
+    ]
+    lines = (said[-1] if said else str(error)).strip().splitlines() or [type(error).__name__]
+    return escape(without_password(lines[0]))[:LONGEST_REASON]
 
-    Example:
-        >>> shown("http://me:secret@host:5000")
-        'http://…@host:5000'
-    """
-    return re.sub(r"//[^/@\s]*@", "//…@", uri)
 
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return escape(shown(lines[0]))[:LONGEST_REASON]
+def _causes(error: BaseException | None) -> Iterator[OSError]:
+    while error is not None:
+        if isinstance(error, OSError):
+            yield error
+        error = error.__cause__ or error.__context__
 
 
 def _user() -> str:

@@ -65,11 +65,27 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Show the epochs of a trial."""
-    from study.trial_log import describe, rows
+    from study.trial_log import rows, table
 
     found = rows(directory, trial)
     if as_json:
         show_json(found)
-        return
-    for line in describe(found):
-        say(line)
+    else:
+        show(table(found))
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd ui --storage runs")
+def ui(
+    storage: Storage = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="The first free one from 5000 on.")] = None,
+) -> None:
+    """Start the MLflow pages of a storage folder on this machine, until Ctrl+C."""
+    from study import environment
+    from study import ui as pages
+
+    folder = environment.storage_folder(storage)
+    with environment.StopSignals() as signals, pages.serve(folder, port) as server:
+        say(f"MLflow: {server.address}{' (Ctrl+C ends it)' if server.process else ''}")
+        for name, page in pages.links(folder, server.address).items():
+            say(f"{name}: {page}")
+        server.wait(lambda: signals.received is not None)

@@ -17,13 +17,12 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd sync runs/digits")
 def sync(directory: Directory) -> None:
-    """Rebuild the result files from the study's truth."""
-    from study import results
-    from study.directory import open_study
+    """Rebuild result files, report and MLflow runs from the study's truth."""
+    from study import api
 
-    with open_study(directory) as study:
-        written = results.project(study)
+    written, runs = api.sync(directory)
     say(f"{directory / 'results'}: {len(written.trials)} trials, {len(written.confirmations)} confirmations")
+    say(f"runs in MLflow: {runs}")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd clean runs/digits --dry-run")

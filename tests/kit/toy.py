@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 
 from trainables.durable import digest_of, write_atomic
+from trainables.generations import checksum_of, newest_epoch, path_of
 from trainables.run_directory import EpochRow, Outcome, RunDirectory
 from trainables.tune import StudyTrainable
+
+SAVE_EVERY = int(os.environ.get("TOY_SAVE_EVERY", "1"))
 
 
 def value(config, epoch: int) -> float:
@@ -23,14 +26,12 @@ def value(config, epoch: int) -> float:
 
 
 class ToyRun:
-    """Goes through the motions of ``trainables.run.Run`` with a checkpoint at every epoch."""
+    """Goes through the motions of ``trainables.run.Run`` with a checkpoint at every ``SAVE_EVERY``-th epoch."""
 
     def __init__(self, assignment) -> None:
         self.assignment = assignment
         self.directory = RunDirectory(assignment.directory)
-        saved = self.directory.checkpoints / "epoch.json"
-        epoch = json.loads(saved.read_bytes())["epoch"] if saved.exists() else 0
-        self.epoch = min(epoch, len(self.directory.epochs()))
+        self.epoch = newest_epoch(self.directory.checkpoints, at_most=len(self.directory.epochs()))
         self.directory.begin_attempt(assignment.attempt, self.epoch)
         faults = json.loads(os.environ.get("TOY_FAULTS", "{}"))
         self.fault = faults.get(f"{assignment.phase}/{assignment.number}", {})
@@ -48,7 +49,8 @@ class ToyRun:
                 return outcome
             row = EpochRow(self.epoch, self.assignment.attempt, metrics, 0.01, time.time())
             self.directory.append_epoch(row)
-            write_atomic(self.directory.checkpoints / "epoch.json", json.dumps({"epoch": self.epoch}).encode())
+            if self.epoch % SAVE_EVERY == 0:
+                self._save()
             if self.epoch < config.training.epochs:
                 return row
         last = self.directory.epochs()[-1].metrics
@@ -57,7 +59,12 @@ class ToyRun:
         return outcome
 
     def close(self) -> None:
-        """Nothing is unsaved."""
+        self._save()
+
+    def _save(self) -> None:
+        path = path_of(self.directory.checkpoints, self.epoch)
+        write_atomic(path, b"toy")
+        write_atomic(checksum_of(path), b"toy")
 
     def _metrics(self) -> dict[str, float]:
         config, access = self.assignment.config, self.assignment.access
@@ -114,6 +121,7 @@ search:
   trials: 8
 controls: [{method: cross_entropy}]
 confirm: {finalists: 1, seeds: [1, 2]}
+tracking: {enabled: false}
 """
 
 

@@ -1,5 +1,6 @@
 """Toy studies: real files, real database, fake executor."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from fake import Executor
+from mlflow_server import Proxy, Server
 from toy import STUDY
 
 from study import cli, study_file
@@ -78,3 +80,37 @@ def cskd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         return int(ended.value.code or 0), captured.out, captured.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def empty_tracking_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs; making one takes seconds, so tests copy it."""
+    from study.tracking import TrackingService
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    TrackingService(f"sqlite:///{folder / 'mlflow.db'}", folder, "empty", lambda: None)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def local_tracking(tmp_path: Path, empty_tracking_database: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The default store of a storage folder, ready for use; its URI."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(empty_tracking_database, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real MLflow server that all tests share."""
+    server = Server(tmp_path_factory.mktemp("server")).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def proxy(mlflow_server: Server) -> Iterator[Proxy]:
+    """What stands before the server and can spoil requests."""
+    proxy = Proxy(mlflow_server)
+    yield proxy
+    proxy.close()
