@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import drawing, frames, parameters
 from analysis.tables import Table
-from analysis.wording import STATES, metric_words, spread
+from analysis.wording import STATES, metric_words, shortened, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analysis.records import Results
     from analysis.tables import Cell
 
-LONGEST_TEXT = 300
+_COMMIT_DIGITS = 12
 
 
 def trials_table(results: Results) -> Table:
@@ -62,16 +62,6 @@ def digests_table(results: Results) -> Table:
     return Table("Digests", ("of", "digest"), rows)
 
 
-def shortened(text: str) -> str:
-    """Text of at most 300 characters, with how long it was.
-
-    Example:
-        >>> shortened("x" * 10_000)[-21:]
-        'x… (10000 characters)'
-    """
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text)} characters)"
-
-
 def _trial(row: Mapping[str, Any], names: list[str], metric: str, test: str) -> tuple[Cell, ...]:
     values = [spread(_cell(row.get(name)), None, name) for name in (metric, test)]  # type: ignore[arg-type]
     return (
@@ -86,10 +76,11 @@ def _trial(row: Mapping[str, Any], names: list[str], metric: str, test: str) -> 
 def _launch(line: Mapping[str, Any]) -> tuple[Cell, ...]:
     allowed = ", ".join(map(str, line.get("allowed") or ())) or None
     code = (line.get("digests") or {}).get("code")
-    keys = ("action", "command", "commit")
+    commit, _, changes = str(line.get("commit") or "").partition("+")
     return (
         _time(line),
-        *(_cell(line.get(key)) for key in keys),
+        *(_cell(line.get(key)) for key in ("action", "command")),
+        " + ".join(part for part in (commit[:_COMMIT_DIGITS], changes) if part) or None,
         *(_cell(code), _cell(allowed), _cell(line.get("host")), _cell(line.get("platform"))),
     )
 

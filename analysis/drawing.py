@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.tables import escape
 from analysis.wording import STATES, metric_words, scale_of
@@ -74,7 +74,7 @@ def metric_axis(field: str, metric: str) -> dict[str, Any]:
     return {"field": field, "type": "quantitative", "title": metric_title(metric), "scale": alt.Scale(zero=False)}
 
 
-def parameter_axis(field: str, parameter: Parameter) -> dict[str, Any]:
+def parameter_axis(field: str, parameter: Parameter, padding: int = 0) -> dict[str, Any]:
     """Arguments of a channel that shows a parameter: logarithmic where the search was, bands where it is no number."""
     import altair as alt
 
@@ -82,18 +82,22 @@ def parameter_axis(field: str, parameter: Parameter) -> dict[str, Any]:
     if not parameter.spans:
         order = [plain(choice) for choice in parameter.choices] or None
         return {"field": field, "type": "nominal", "title": title, "sort": order, "axis": alt.Axis(labelAngle=0)}
-    scale = alt.Scale(type="log" if parameter.log else "linear", domain=[parameter.low, parameter.high], nice=False)
+    scale = alt.Scale(
+        type="log" if parameter.log else "linear", domain=[parameter.low, parameter.high], nice=False, padding=padding
+    )
     axis = alt.Axis(format="~g", labelOverlap=True, grid=False, values=parameter.ticks() or alt.Undefined)
     return {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": axis}
 
 
-def state_shape(states: Iterable[str]) -> alt.Shape:
+def state_shape(states: Iterable[str], orient: Literal["right", "top"] = "right") -> alt.Shape:
     """The mark of a trial's state; the legend lists the states that occur, and is left out for a single one."""
     import altair as alt
 
     present = [state for state in STATE_SHAPES if state in set(states)]
     scale = alt.Scale(domain=present, range=[STATE_SHAPES[state] for state in present])
-    legend = alt.Legend(symbolFillColor="transparent", symbolStrokeColor=INK) if len(present) > 1 else None
+    legend = (
+        alt.Legend(symbolFillColor="transparent", symbolStrokeColor=INK, orient=orient) if len(present) > 1 else None
+    )
     return alt.Shape("state:N", title="trial", scale=scale, legend=legend)
 
 

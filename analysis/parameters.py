@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from analysis.records import Results
 
-_POWERS_OF_TWO_UP_TO = 300.0
+_WIDEST_WITH_TICKS = 1000.0
+_LOWEST_POWER_OF_TWO = 0.1  # below, they have many digits
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,24 @@ class Parameter:
         return np.asarray(np.exp(x) if self.log else x, dtype=np.float64)
 
     def ticks(self) -> list[float] | None:
-        """Powers of two, or of ten on a wide axis, for a logarithmic one; None where the axis may choose.
+        """Choices; powers of two for a logarithmic axis, 1, 2 and 5 where values are small; None: the axis may choose.
 
         Example:
             >>> Parameter("temperature", (), 0.5, 16.0, log=True).ticks()
             [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+            >>> Parameter("training.lr", (), 0.02, 0.3, log=True).ticks()
+            [0.02, 0.05, 0.1, 0.2]
         """
-        if not self.log:
+        if self.choices:
+            return [float(choice) for choice in self.choices]
+        if not self.log or self.high / self.low > _WIDEST_WITH_TICKS:
             return None
-        base = 2 if self.high / self.low <= _POWERS_OF_TWO_UP_TO else 10
-        first, last = math.ceil(math.log(self.low, base) - 1e-9), math.floor(math.log(self.high, base) + 1e-9)
-        return [float(base) ** power for power in range(first, last + 1)] if last > first else None
+        if self.low >= _LOWEST_POWER_OF_TWO:
+            candidates = [2.0**power for power in range(-4, 24)]
+        else:
+            candidates = [float(f"{step}e{power}") for power in range(-12, 4) for step in (1, 2, 5)]
+        found = [tick for tick in candidates if self.low * (1 - 1e-9) <= tick <= self.high * (1 + 1e-9)]
+        return found if len(found) > 1 else None
 
     def _seen(self, values: Any) -> Any:
         x = np.asarray(values, dtype=np.float64)

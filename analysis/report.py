@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import appendix, best_config, export, figures, rendering, summary, tables
 from analysis.records import ResultsError
+from analysis.wording import shortened
 from trainables.durable import write_atomic
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 _TEMPLATE = "report.html"
 _FEW_ROWS = 40
+_LONGEST_TEXT = 2000
 
 
 def write(results: Results, directory: Path) -> Path:
@@ -88,13 +90,15 @@ def _best(results: Results) -> dict[str, Any]:
 
 
 def _embedded(figure: Figure) -> dict[str, str]:
+    from markupsafe import Markup
+
     image = base64.b64encode(figure.rendered.svg).decode()
     return {
         "name": figure.name,
         "title": figure.title,
         "caption": figure.caption,
-        "image": f"data:image/svg+xml;base64,{image}",
-        "spec": script_safe(figure.rendered.spec),
+        "image": Markup(f"data:image/svg+xml;base64,{image}"),  # noqa: S704 - letters and digits
+        "spec": Markup(script_safe(figure.rendered.spec)),  # noqa: S704 - nothing that HTML knows is left in it
     }
 
 
@@ -131,8 +135,8 @@ def _starter() -> str:
 
 
 def _harmless(value: Any) -> Any:
-    """What an expression prints: text without control characters, which HTML's escaping leaves as they are."""
-    return value if hasattr(value, "__html__") else tables.shown(value)
+    """What an expression prints: without control characters, which HTML's escaping leaves, and not without an end."""
+    return value if hasattr(value, "__html__") else shortened(tables.shown(value), _LONGEST_TEXT)
 
 
 @cache
@@ -147,5 +151,6 @@ def _environment() -> Environment:
         "finalize": _harmless,
     }
     environment = Environment(loader=PackageLoader("analysis"), autoescape=True, **options)
+    environment.filters["cell"] = lambda cell: shortened(tables.shown(cell))
     environment.filters["numeric_columns"] = tables.numeric_columns
     return environment

@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from analysis import best_config, frames, parameters
+from analysis.drawing import plain
 from analysis.records import ResultsError
-from analysis.wording import STATES, metric_words, paper_note, probability, scale_of, selection, signed, spread, verdict
+from analysis.wording import (
+    STATES,
+    metric_words,
+    number_of,
+    paper_note,
+    probability,
+    scale_of,
+    selection,
+    signed,
+    spread,
+    verdict,
+)
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:
@@ -42,8 +54,9 @@ def counted(results: Results, phase: str) -> str:
     Returns:
         Such as ``12 completed, 1 pruned``, or ``none``.
     """
-    states = results.study["states"].get(phase) or {}
-    return ", ".join(f"{states[name]} {word}" for name, word in STATES.items() if states.get(name)) or "none"
+    runs = results.confirmations if phase == "confirm" else results.trials[results.trials["phase"] == phase]
+    states = runs["state"].value_counts()
+    return ", ".join(f"{states[name]} {word}" for name, word in STATES.items() if name in states) or "none"
 
 
 def _studied(results: Results) -> Iterator[str]:
@@ -85,14 +98,18 @@ def _part(config: Mapping[str, Any]) -> str:
 
 
 def _range(parameter: Parameter) -> str:
+    label, name = plain(parameter.label), plain(parameter.name)
+    named = label if label == name else f"{label} ({name})"
     if parameter.choices:
-        return f"{parameter.label} (among {', '.join(map(str, parameter.choices))})"
-    return f"{parameter.label} ({parameter.low:g} to {parameter.high:g}{', logarithmic' if parameter.log else ''})"
+        return f"{named} among {', '.join(map(_number, parameter.choices))}"
+    return f"{named} from {parameter.low:g} to {parameter.high:g}{' (logarithmic)' if parameter.log else ''}"
 
 
 def _found(best: BestConfig) -> Iterator[str]:
     winner = best.arms[0]
-    values = ", ".join(f"{symbol(name).text} = {_number(winner.hyperparameters[name])}" for name in best.searched)
+    values = ", ".join(
+        f"{plain(symbol(name).text)} = {_number(winner.hyperparameters[name])}" for name in best.searched
+    )
     role = "winner" if winner.role == "winner" else "best search trial"
     yield f"The {role} is {winner.name}: {winner.method}{f' with {values}' if values else ''}."
     if winner.test is None:
@@ -107,7 +124,7 @@ def _found(best: BestConfig) -> Iterator[str]:
 def _tested(best: BestConfig, winner: Arm) -> Iterator[str]:
     assert winner.test is not None  # noqa: S101 - asked before
     value = with_unit(spread(winner.test.mean, winner.test.std, best.metric), best.metric)
-    seeds = f"n={_times(winner.test.n, 'fresh seed')}"
+    seeds = f"n={number_of(winner.test.n, 'fresh seed')}"
     yield f"Its {metric_words(best.metric)} is {value} (mean ± sample standard deviation, {seeds})."
     if winner.difference and best.baseline:
         yield f"{_difference(best, winner)} {verdict(winner.name, best.baseline, winner.difference)}"
@@ -123,7 +140,7 @@ def _difference(best: BestConfig, winner: Arm) -> str:
     words = f"Against the baseline, {baseline.name} ({baseline.method}), that is {_points(mean, best.metric)}"
     if interval:
         low, high = signed(interval.low, best.metric), signed(interval.high, best.metric)
-        words += f" (95 % interval {low} to {high}, p = {probability(p)}, {n} pairs of seeds)"
+        words += f" (95 % interval {low} to {high}, p = {probability(p)}, {n} pairs of seeds)".replace("= <", "< ")
     return f"{words}."
 
 
@@ -143,12 +160,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
-def _times(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else plain(value)
 
 
 def _protocol(results: Results) -> Iterator[str]:
@@ -172,6 +185,8 @@ def _readings(results: Results) -> str:
     if not ledger:
         return "The test set has not been read."
     readers = len({line.get("trial") for line in ledger})
-    words = f"The test set was read {_times(len(ledger), 'time')}, by {readers} of {_times(runs, 'confirmation run')}"
+    words = (
+        f"The test set was read {number_of(len(ledger), 'time')}, by {readers} of {number_of(runs, 'confirmation run')}"
+    )
     again = len(ledger) - readers
-    return f"{words}; {_times(again, 'reading')} in a repeated attempt of the same run." if again else f"{words}."
+    return f"{words}; {number_of(again, 'reading')} in a repeated attempt of the same run." if again else f"{words}."

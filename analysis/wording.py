@@ -34,6 +34,26 @@ def metric_words(metric: str) -> str:
     return f"{split} {_QUANTITIES.get(quantity, quantity)}".strip()
 
 
+def shortened(text: str, longest: int = 300) -> str:
+    """Text of at most so many characters, with how long it was.
+
+    Example:
+        >>> shortened("x" * 10_000, 3)
+        'xxx… (10000 characters)'
+    """
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
+
+
+def number_of(count: int, thing: str) -> str:
+    """A count with its noun, in the plural unless there is one.
+
+    Example:
+        >>> number_of(1, "run"), number_of(2, "run")
+        ('1 run', '2 runs')
+    """
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def capital(sentence: str) -> str:
     """The sentence with a large first letter; the rest stays, unlike with ``str.capitalize``."""
     return sentence[:1].upper() + sentence[1:]

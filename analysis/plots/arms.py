@@ -121,7 +121,7 @@ def _seeds(data: Arms, y: alt.Y) -> Chart:
 
     return (
         alt.Chart(drawing.inline(drawing.percent(data.seeds, ["value"], data.metric)))
-        .mark_point(size=40, color=drawing.INK, opacity=0.6, strokeWidth=1.2)
+        .mark_point(size=36, color=drawing.INK, opacity=0.7, strokeWidth=1.2, yOffset=12)
         .encode(
             x=alt.X(**drawing.metric_axis("value", data.metric)),
             y=y,

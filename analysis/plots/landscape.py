@@ -71,7 +71,8 @@ def caption(data: Landscape) -> str:
     """What the map shows, in words."""
     states = drawing.state_words(data.points["state"]).value_counts()
     counted = ", ".join(f"{states[state]} {state}" for state in drawing.STATE_SHAPES if state in states)
-    points = f"Search trials over {data.x.label} and {data.y.label} ({counted}); the star is the winner."
+    star = " The star is the winner." if data.points["winner"].any() else ""
+    points = f"Search trials over {data.x.label} and {data.y.label} ({counted}).{star}"
     if data.surface is None:
         return f"{points} Fewer than {FEWEST_TRIALS} completed trials: no surface is estimated."
     noise = f"{spread(data.noise, None, data.metric)} {'points' if scale_of(data.metric)[0] == 100 else 'nats'}"
@@ -153,19 +154,23 @@ def _cells(data: Landscape, surface: pd.DataFrame) -> Chart:
 
 
 def _points(data: Landscape) -> Chart:
-    """A mark a trial, with a white rim so that it is seen on dark and on bright ground."""
+    """A mark a trial, coloured if completed, with a white rim that is seen on dark and on bright ground."""
     import altair as alt
 
     shown = drawing.percent(data.points, ["value"], data.metric).assign(state=drawing.state_words(data.points["state"]))
-    shown["coloured"] = shown["value"].where(shown["state"] == "completed")
     base = alt.Chart(drawing.inline(shown)).encode(
         x=alt.X(**drawing.parameter_axis("x", data.x)),
         y=alt.Y(**drawing.parameter_axis("y", data.y)),
         shape=drawing.state_shape(shown["state"]),
+        tooltip=_tooltip(data),
     )
     rim = base.mark_point(size=80, stroke=drawing.PAPER, strokeWidth=4, opacity=1, aria=False)
-    mark = base.mark_point(size=80, stroke=drawing.INK, strokeWidth=1.4, opacity=1)
-    return alt.layer(rim, mark.encode(fill=alt.Fill(**_colour("coloured", data)), tooltip=_tooltip(data)))
+    mark = base.mark_point(size=80, stroke=drawing.INK, strokeWidth=1.4, fill=drawing.PAPER, opacity=1)
+    if "completed" not in set(shown["state"]):
+        return alt.layer(rim, mark)
+    done = base.properties(data=drawing.inline(shown[shown["state"] == "completed"]))
+    coloured = done.mark_point(size=80, stroke=drawing.INK, strokeWidth=1.4, opacity=1)
+    return alt.layer(rim, mark, coloured.encode(fill=alt.Fill(**_colour("value", data))))
 
 
 def _winner(data: Landscape) -> Chart:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis import best_config, drawing, frames
-from analysis.wording import capital, metric_words
+from analysis.wording import capital, metric_words, number_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -68,9 +68,9 @@ def caption(data: LearningCurves) -> str:
     front = "; ".join(f"{kind}: {names}" for kind, names in named.items() if names)
     thinned = f" One epoch of {data.every} is drawn." if data.every > 1 else ""
     pruned = int((runs["state"] == "pruned").sum())
-    early = f" Dashed: {pruned} pruned trial(s), which end early." if pruned else ""
+    early = f" Dashed: {number_of(pruned, 'pruned trial')}, ended early." if pruned else ""
     scale = " (logarithmic scale)" if data.log else ""
-    words = f"{capital(metric_words(data.metric))} after each epoch of {len(runs)} run(s){scale}."
+    words = f"{capital(metric_words(data.metric))} after each epoch of {number_of(len(runs), 'run')}{scale}."
     return f"{words} {capital(front)}.{early}{thinned}" if front else f"{words}{early}{thinned}"
 
 
@@ -109,7 +109,7 @@ def _position(data: LearningCurves) -> dict[str, Any]:
 
 
 def _ticks() -> list[float]:
-    return [step * 10.0**power for power in range(-4, 3) for step in (1, 2, 5)]
+    return [step * 10.0**power for power in range(-4, 3) for step in (1, 2, 3, 4, 5, 7)]
 
 
 def _look(kinds: list[str], pointed: alt.Parameter) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def collect(results: Results) -> Reliability | None:
 def caption(data: Reliability) -> str:
     """What the diagrams show, in words with the calibration errors."""
     errors = "; ".join(f"{arm} {spread(e.mean, e.std, 'test/ece')} % (n={e.n})" for arm, e in data.errors.items())
-    missing = f" Without predictions that can be read: {', '.join(data.missing)}." if data.missing else ""
+    missing = f" Predictions that cannot be read: {', '.join(data.missing)}." if data.missing else ""
     return (
         f"Test accuracy over confidence in {BINS} bins of equal width, predictions of all seeds together; below, how "
         "many there are. A calibrated model's bars end on the diagonal. Expected calibration error, mean ± std over "

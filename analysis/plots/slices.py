@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from analysis import best_config, drawing, frames, parameters
-from analysis.wording import metric_words, spread
+from analysis.wording import metric_words, number_of, spread
 
 if TYPE_CHECKING:
     import altair as alt
@@ -64,7 +62,9 @@ def caption(data: Slices) -> str:
     if data.baseline is not None:
         value = f"{spread(data.baseline, None, data.metric)} {drawing.unit_of(data.metric)}"
         words += f" Dashed: the baseline at {value}, one run."
-    return words + (f" Not shown, without a value: {data.without_value} trial(s)." if data.without_value else "")
+    return words + (
+        f" Not shown: {number_of(data.without_value, 'trial')} without a value." if data.without_value else ""
+    )
 
 
 def draw(data: Slices) -> Chart:
@@ -100,14 +100,21 @@ def _points(data: Slices, parameter: Parameter, y: alt.Y, pointed: list[alt.Para
         alt.Chart(drawing.inline(shown[columns].sort_values("winner")))
         .mark_point(filled=True, opacity=0.8)
         .encode(
-            x=alt.X(**drawing.parameter_axis("parameter", parameter)),
+            x=alt.X(**drawing.parameter_axis("parameter", parameter, padding=10)),
             y=y,
-            shape=drawing.state_shape(shown["state"]),
+            shape=drawing.state_shape(shown["state"], orient="top"),
             color=winner,
-            size=alt.condition(reduce(or_, pointed), alt.value(200), alt.value(55)),
+            size=alt.condition(_any_of(pointed), alt.value(200), alt.value(55)),
             tooltip=_tooltip(data, parameter),
         )
     )
+
+
+def _any_of(pointed: list[alt.Parameter]) -> Any:
+    import altair as alt
+
+    predicate: Any = alt.LogicalOrPredicate
+    return predicate(**{"or": [{"param": parameter.name, "empty": False} for parameter in pointed]})
 
 
 def _axis_values(values: pd.Series, parameter: Parameter) -> pd.Series:

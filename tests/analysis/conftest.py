@@ -5,9 +5,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from analysis import records
+from trainables.predictions import Predictions, write
 
 EPOCHS = 20
 
@@ -143,7 +145,7 @@ def make_study() -> dict[str, Any]:
         "finalists": ["search/7", "search/4", "search/6"],
         "baseline": "controls/0",
         "arms": arms,
-        "states": {"COMPLETE": 9, "PRUNED": 1},
+        "states": {"search": {"COMPLETE": 7, "PRUNED": 1}, "controls": {"COMPLETE": 2}, "confirm": {"COMPLETE": 15}},
     }
     return {"trials": trials, "epochs": epochs, "confirmations": confirmations, "study": study}
 
@@ -177,6 +179,62 @@ def extended(content: dict[str, Any]) -> dict[str, Any]:
         for number, (seed, value) in enumerate([(11, 0.2236), (12, 0.2239), (13, 0.2241)])
     ]
     return content
+
+
+HOSTILE = [
+    "<script>window.attacked = 1</script>",
+    "</script><img src=x onerror='window.attacked = 1'>",
+    "{{7*7}} {% include '/etc/passwd' %} ${7*7}",
+    "\x1b[31mred\x1b[0m\x00\u202egnp\u2028",
+    '" onmouseover="window.attacked = 1',
+    "x" * 10_000 + "<b>",
+    "datum.trial; window.attacked = 1",
+]
+
+
+@pytest.fixture
+def hostile(content: dict[str, Any]) -> dict[str, Any]:
+    """The same study with names, choices, errors and commands that try to be more than text."""
+    script, image, template, control, attribute, long, expression = HOSTILE
+    content["trials"] = [
+        run | {"error": error, f"params/{script}": choice, f"params/{attribute}": 1.0 + number}
+        for number, (run, error, choice) in enumerate(zip(content["trials"], HOSTILE * 2, HOSTILE * 2, strict=False))
+    ]
+    content["trials"][1]["state"] = "FAIL"
+    study, range_ = content["study"], {"low": 1.0, "high": 8.0}
+    study["distributions"] |= {script: {"choices": HOSTILE}, attribute: range_}
+    study["name"] = image
+    study["config"]["name"] = image
+    study["config"]["model"]["name"] = template
+    study["digests"] |= {"data": control}
+    for arm in study["arms"].values():
+        if arm["role"] == "finalist":
+            arm["config"]["method"] |= {"name": expression, script: long, attribute: 1.5}
+    study["ledger"] = [{"time": 1.7e9, "trial": 0, "attempt": 1, "arm": script, "host": image, "dataset": attribute}]
+    study["provenance"] = [
+        {"time": 1.7e9, "action": "launch", "command": text, "versions": {text: text}, "allowed": [text]}
+        for text in HOSTILE
+    ]
+    return content
+
+
+def predictions(seed: int, images: int = 200, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and labels of a network that is often right."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, classes, images)
+    logits = random.normal(size=(images, classes)) + 2.5 * np.eye(classes)[labels]
+    return logits.astype(np.float32), labels
+
+
+@pytest.fixture
+def with_predictions(tmp_path: Path, content: dict[str, Any]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Writes predictions for every confirmation run of the study; returns them by trial."""
+    made = {run["trial"]: predictions(run["trial"]) for run in content["confirmations"]}
+    for trial, (logits, labels) in made.items():
+        path = tmp_path / "confirm" / str(trial) / "predictions.parquet"
+        path.parent.mkdir(parents=True)
+        write(path, Predictions(logits, logits, labels), tuple("0123456789"))
+    return made
 
 
 @pytest.fixture

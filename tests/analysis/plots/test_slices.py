@@ -1,0 +1,45 @@
+from typing import Any
+
+from analysis.drawing import styled
+from analysis.plots import slices
+from analysis.rendering import render
+
+
+def test_points_are_the_trials_with_a_value(load: Any, content: dict[str, Any]) -> None:
+    results = load(content)
+    data = slices.collect(results)
+    assert [parameter.name for parameter in data.parameters] == ["temperature", "lambda_cls"]
+    trials = results.trials[results.trials["phase"] == "search"].dropna(subset=["validation/top1_error"])
+    assert list(data.points["trial"]) == list(trials["trial"])
+    assert list(data.points["value"]) == list(trials["validation/top1_error"])
+    assert list(data.points["temperature"]) == list(trials["params/temperature"])
+    assert data.points.loc[data.points["winner"], "trial"].item() == 7
+    assert data.without_value == 1
+
+
+def test_the_baseline_is_the_controls_own_value(load: Any, content: dict[str, Any]) -> None:
+    data = slices.collect(load(content))
+    assert data.baseline == 0.2534
+    assert "baseline at 25.34 %" in slices.caption(data)
+
+
+def test_axes_are_logarithmic_where_the_search_was(load: Any, content: dict[str, Any]) -> None:
+    content["study"]["distributions"]["lambda_cls"] = {"low": 0.0, "high": 8.0}
+    panels = slices.draw(slices.collect(load(content))).to_dict()["concat"]
+    kinds = [panel["layer"][-1]["encoding"]["x"]["scale"]["type"] for panel in panels]
+    assert kinds == ["log", "linear"]
+
+
+def test_choices_are_bands(load: Any, content: dict[str, Any]) -> None:
+    content["study"]["distributions"] = {"kind": {"choices": ["b", "a", None]}}
+    content["trials"] = [trial | {"params/kind": "ab"[trial["trial"] % 2]} for trial in content["trials"]]
+    data = slices.collect(load(content))
+    chart = slices.draw(data)
+    axis = chart.to_dict()["concat"][0]["layer"][-1]["encoding"]["x"]
+    assert (axis["type"], axis["sort"]) == ("nominal", ["b", "a", "None"])
+    render(styled(chart))
+
+
+def test_nothing_to_show(load: Any, content: dict[str, Any]) -> None:
+    content["study"]["distributions"] = {}
+    assert slices.collect(load(content)) is None

@@ -1,0 +1,118 @@
+"""The page in a real browser: everything is drawn, nothing is asked of a network, nothing hostile runs."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import report
+
+FIGURES = ["landscape", "slices", "learning_curves", "arms", "reliability"]
+
+
+class Visit:
+    """A page that was opened, and what it did."""
+
+    def __init__(self, context: Any, path: Path) -> None:
+        self.page = context.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(path.as_uri())
+
+    def drawn(self) -> list[str]:
+        """Names of the figures, once all are drawn."""
+        figures = self.page.locator("figure.drawn")
+        figures.nth(self.page.locator("figure").count() - 1).wait_for()
+        return figures.evaluate_all("found => found.map(figure => figure.dataset.figure)")
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    """A fresh profile in a narrow window."""
+    opened = browser.new_context(viewport={"width": 400, "height": 800})
+    yield opened
+    opened.close()
+
+
+@pytest.mark.slow
+def test_all_figures_are_drawn_and_the_network_is_left_alone(
+    context: Any, load: Any, content: dict[str, Any], with_predictions: Any, tmp_path: Path
+) -> None:
+    visit = Visit(context, report.write(load(content), tmp_path / "report"))
+    assert visit.drawn() == FIGURES
+    assert visit.page.locator("figure .live svg.marks").count() == len(FIGURES)
+    assert not visit.page.locator("figure img").first.is_visible()
+    assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
+    assert len([url for url in visit.requests if url.startswith("file:")]) == 1
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_the_page_fits_a_narrow_window(
+    context: Any, load: Any, content: dict[str, Any], with_predictions: Any, tmp_path: Path
+) -> None:
+    visit = Visit(context, report.write(load(content), tmp_path / "report"))
+    visit.drawn()
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+@pytest.mark.slow
+def test_hostile_text_does_not_run(
+    context: Any, load: Any, hostile: dict[str, Any], with_predictions: Any, tmp_path: Path
+) -> None:
+    visit = Visit(context, report.write(load(hostile), tmp_path / "report"))
+    assert visit.drawn() == FIGURES
+    for mark in visit.page.locator("figure[data-figure=slices] .mark-symbol path").all()[:3]:
+        mark.hover(force=True)
+    assert visit.page.evaluate("window.attacked") is None
+    assert visit.page.locator("h1").text_content() == hostile["study"]["name"]
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_a_script_that_got_through_would_be_refused(
+    context: Any, load: Any, content: dict[str, Any], tmp_path: Path
+) -> None:
+    written = report.write(load(content), tmp_path / "report")
+    page = written.read_text(encoding="utf-8").replace("<main>", "<main><script>window.attacked = 1</script>")
+    written.write_text(page, encoding="utf-8")
+    visit = Visit(context, written)
+    visit.drawn()
+    assert visit.page.evaluate("window.attacked") is None
+    assert any("Content Security Policy" in complaint for complaint in visit.complaints)
+
+
+@pytest.mark.slow
+def test_without_scripts_and_on_paper_the_static_figures_are_shown(
+    browser: Any, context: Any, load: Any, content: dict[str, Any], with_predictions: Any, tmp_path: Path
+) -> None:
+    written = report.write(load(content), tmp_path / "report")
+    visit = Visit(context, written)
+    visit.drawn()
+    visit.page.emulate_media(media="print")
+    assert all(image.is_visible() for image in visit.page.locator("figure img").all())
+    assert not visit.page.locator("figure .live").first.is_visible()
+    plain = browser.new_context(java_script_enabled=False)
+    page = plain.new_page()
+    page.goto(written.as_uri())
+    assert all(image.is_visible() for image in page.locator("figure img").all())
+    plain.close()
+
+
+@pytest.mark.slow
+def test_the_page_stands_alone(
+    context: Any, load: Any, content: dict[str, Any], with_predictions: Any, tmp_path: Path
+) -> None:
+    written = report.write(load(content), tmp_path / "report")
+    alone = tmp_path / "alone" / "page.html"
+    alone.parent.mkdir()
+    shutil.copy(written, alone)
+    visit = Visit(context, alone)
+    assert visit.drawn() == FIGURES
+    assert visit.complaints == []
