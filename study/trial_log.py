@@ -6,10 +6,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from analysis.tables import Table
+from analysis.wording import shortened
+from search_spaces.symbols import symbol
 from study.directory import open_study
 from study.errors import UsageError
 from study.phases import FOLDERS
 from trainables.run_directory import RunDirectory
+
+LONGEST_ERROR = 2000
+COLUMNS = {
+    "train/loss": "train loss",
+    "train/top1_error": "train error %",
+    "validation/top1_error": "val. error %",
+    "validation/nll": "val. nll",
+    "test/top1_error": "test error %",
+}
 
 
 def rows(directory: Path, trial: str) -> dict[str, Any]:
@@ -42,14 +54,27 @@ def rows(directory: Path, trial: str) -> dict[str, Any]:
     }
 
 
-def describe(found: dict[str, Any]) -> list[str]:
-    """Lines for a terminal: a heading, one line an epoch, the error."""
-    names = ("train/loss", "train/top1_error", "validation/top1_error", "validation/nll", "test/top1_error")
-    lines = [f"{found['trial']}: {found['state']}, attempt {found['attempts']}, {found['params']}"]
-    for row in found["epochs"]:
-        shown = "  ".join(f"{name} {row['metrics'][name]:.4f}" for name in names if name in row["metrics"])
-        lines.append(f"epoch {row['epoch']:>4}  {shown}  {row['epoch_seconds']:.2f} s")
-    return [*lines, *([f"error: {found['error']}"] if found["error"] else [])]
+def table(found: dict[str, Any]) -> Table:
+    """``rows`` for people: one line an epoch, the error below."""
+    shown = {name: head for name, head in COLUMNS.items() if any(name in row["metrics"] for row in found["epochs"])}
+    body = tuple(
+        (row["epoch"], *(_cell(name, row["metrics"].get(name)) for name in shown), f"{row['epoch_seconds']:.2f}")
+        for row in found["epochs"]
+    )
+    point = ", ".join(f"{symbol(name).text} {_number(x)}" for name, x in found["params"].items())
+    title = f"{found['trial']}: {found['state']}, attempt {found['attempts']}{f', {point}' if point else ''}"
+    notes = (f"error: {shortened(found['error'], LONGEST_ERROR)}",) if found["error"] else ()
+    return Table(title, ("epoch", *shown.values(), "seconds"), body, notes)
+
+
+def _cell(name: str, value: float | None) -> str | None:
+    if value is None:
+        return None
+    return f"{100 * value:.2f}" if name.endswith("_error") else f"{value:.4f}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def first_error(directory: Path) -> str:

@@ -2,12 +2,15 @@
 
 import io
 import re
+import unicodedata
 
+import pytest
 from fake import Executor
 from rich.console import Console
 
+from study import progress as study_progress
 from study.course import phases_of
-from study.progress import Progress, _clock
+from study.progress import Pace, Progress, _clock
 
 
 def watched(study, *, terminal: bool, fault=None, **options) -> tuple[list[str], Progress]:
@@ -53,7 +56,7 @@ def test_a_live_table_in_a_terminal(new_study) -> None:
         ["search", "2", "0", "2", "0", "0"],
         ["confirm", "4", "0", "4", "0", "0"],
     ]
-    assert re.match(r"best \d+\.\d\d % \| [\d.]+ epochs/s \| 0:00 left \| Ctrl\+C stops cleanly", shown[4])
+    assert re.match(r"best \d+\.\d\d % \| [\d.]+ epochs/\w+ \| 0:00 left \| Ctrl\+C stops cleanly", shown[4])
 
 
 def test_a_resumed_study_counts_what_was_done(new_study) -> None:
@@ -71,3 +74,111 @@ def test_hours_minutes_and_seconds() -> None:
         "1:00:00",
         "24:00:00",
     ]
+
+
+class Clock:
+    """A clock that tests turn."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def strftime(self, form: str) -> str:
+        return "00:00:00"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(study_progress, "time", found)
+    return found
+
+
+def test_the_pace_leaves_the_start_of_workers_out(clock: Clock) -> None:
+    pace = Pace()
+    clock.now += 60  # workers start
+    for _ in range(2):
+        pace.epoch(running=2)
+        assert pace.rate() is None  # both begin together: nothing can be said yet
+    assert str(pace) == "- epochs/s"
+    for _ in range(4):
+        clock.now += 10
+        pace.epoch(running=2)
+        pace.epoch(running=2)
+        assert pace.rate() == pytest.approx(0.2)
+    assert str(pace) == "12.0 epochs/min"
+    clock.now += 1000  # a study that hangs gets slower
+    assert pace.rate() < 0.01
+
+
+def test_the_pace_is_that_of_the_latest_epochs(clock: Clock) -> None:
+    pace = Pace()
+    for seconds, count in ((10, 600), (1, 500)):
+        for _ in range(count):
+            clock.now += seconds
+            pace.epoch(running=1)
+    assert pace.rate() == pytest.approx(1.0)
+    assert str(pace) == "1.0 epochs/s"
+
+
+def test_time_left_of_an_even_study_is_right_from_the_second_epochs_on(new_study, clock: Clock) -> None:
+    study = new_study(search__trials=2, controls=[{"method": "cross_entropy", "training": {"epochs": 2}}])
+    # 2 + 2 * 4 epochs, then a finalist of 4 and a control of 2 with two seeds: 22 epochs, one after another
+    with Progress(study, phases_of(study), Console(file=io.StringIO())) as progress:
+        assert progress._time_left() == "?"
+        epochs = 0
+
+        class Watch:
+            def __getattr__(self, name: str):
+                return getattr(progress, name)
+
+            def epoch(self, assignment, epoch, metrics):
+                nonlocal epochs
+                clock.now += 60
+                epochs += 1
+                progress.epoch(assignment, epoch, metrics)
+
+            def settled(self, assignment, *rest):
+                nonlocal epochs
+                clock.now += 60  # the last epoch of a run comes with its outcome
+                epochs += 1
+                progress.settled(assignment, *rest)
+                assert progress._time_left() == _clock(60 * (22 - epochs))
+
+        Executor(study, listener=Watch(), slots=1).run()
+    assert epochs == 22
+
+
+def test_trials_that_a_scheduler_stops_shorten_the_estimate(new_study) -> None:
+    study = new_study(search__scheduler={"name": "asha"}, search__sampler={"name": "tpe"}, training__epochs=8)
+    Executor(study, lambda a, epoch: "stop" if epoch == 3 and a.phase == "search" else None, prunes=True).run()
+    with Progress(study, phases_of(study), Console(file=io.StringIO())) as progress:
+        assert progress._epochs_of("search") == 2.0
+        progress._running[("search", 99)] = 1
+        assert progress._epochs_of("search") == pytest.approx((8 * 2 + 8) / 9)
+        assert progress._epochs_of("confirm") == 8.0
+
+
+def test_without_a_finalist_the_confirmations_are_not_waited_for(new_study) -> None:
+    study = new_study(search__trials=2)
+    lines, progress = watched(study, terminal=False, fault=lambda a, _: "nan" if a.phase == "search" else None)
+    assert progress._planned["confirm"] == 0
+    assert lines[-1].endswith("[3/3, best -, 0:00 left]")
+
+
+def test_hostile_errors_stay_text(new_study) -> None:
+    study = new_study(search__trials=1)
+    text = io.StringIO()
+    error = "\x1b[31m[red]<script>\n\0 at postgresql://me:secret@host/db " + 10_000 * "x"
+    with Progress(study, phases_of(study), Console(file=text, width=80)) as progress:
+        assignment = phases_of(study)[0].assignment(phases_of(study)[0].start_next())
+        progress.started(assignment)
+        progress.retried(assignment, error)
+        progress.settled(assignment, "FAIL", None, error)
+    shown = text.getvalue()
+    assert len(shown.splitlines()) == 2
+    assert not {c for c in shown if unicodedata.category(c) == "Cc"} - {"\n"}
+    assert "\\x1b[31m[red]<script>\\n\\x00" in shown
+    assert "secret" not in shown
+    assert all(len(line) < 1100 for line in shown.splitlines())

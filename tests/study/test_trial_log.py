@@ -1,6 +1,7 @@
 """One trial's epochs."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from fake import Executor
 
 from study.directory import open_study
 from study.errors import UsageError
-from study.trial_log import describe, first_error, rows
+from study.trial_log import first_error, rows, table
 
 
 @pytest.mark.parametrize("trial", ["3", "search/3", "search/03"])
@@ -19,16 +20,19 @@ def test_a_search_trial(done_directory: Path, trial: str) -> None:
     assert (found["trial"], found["state"], found["params"]) == ("search/3", "COMPLETE", expected.params)
     assert [row["epoch"] for row in found["epochs"]] == [1, 2, 3, 4]
     assert found["outcome"]["metrics"]["validation/top1_error"] == expected.value
-    lines = describe(found)
-    assert lines[0].startswith("search/3: COMPLETE, attempt 1, {")
-    assert len(lines) == 5
-    assert lines[4].startswith("epoch    4  train/loss ")
-    assert f"validation/top1_error {expected.value:.4f}" in lines[4]
+    shown = table(found)
+    assert re.match(r"search/3: COMPLETE, attempt 1, T \d, λ_cls \d$", shown.title)
+    assert shown.columns == ("epoch", "train loss", "val. error %", "val. nll", "seconds")
+    assert [row[0] for row in shown.rows] == [1, 2, 3, 4]
+    assert shown.rows[3][2] == f"{100 * expected.value:.2f}"
+    assert shown.notes == ()
 
 
 def test_controls_and_confirmations(done_directory: Path) -> None:
     assert rows(done_directory, "controls/0")["params"] == {}
-    assert "test/top1_error" in describe(rows(done_directory, "confirm/2"))[-1]
+    shown = table(rows(done_directory, "confirm/2"))
+    assert shown.columns == ("epoch", "train loss", "test error %", "seconds")
+    assert [row[2] is None for row in shown.rows] == [True, True, True, False]  # read once, at the end
 
 
 @pytest.mark.parametrize("trial", ["8", "search/-1", "confirm/4", "nothing/0", "search/", "x", "", "1.5", "search/²"])
@@ -41,6 +45,7 @@ def test_the_error_of_a_failed_trial(new_study) -> None:
     study = new_study(search__trials=2)
     fault = {("search", 1, 2): "nan"}
     Executor(study, lambda assignment, epoch: fault.get((assignment.phase, assignment.number, epoch))).run()
-    assert describe(rows(study.directory, "1"))[-1] == "error: train/loss is NaN"
-    assert len(describe(rows(study.directory, "1"))) == 3  # heading, one epoch, error
+    shown = table(rows(study.directory, "1"))
+    assert shown.notes == ("error: train/loss is NaN",)
+    assert len(shown.rows) == 1
     assert first_error(study.directory) == "train/loss is NaN"
