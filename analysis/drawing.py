@@ -67,11 +67,16 @@ def metric_title(metric: str) -> str:
     return f"{metric_words(metric)}, {unit_of(metric)}"
 
 
-def metric_axis(field: str, metric: str) -> dict[str, Any]:
+def metric_axis(field: str, metric: str, *, log: bool = False) -> dict[str, Any]:
     """Arguments of a quantitative channel that shows a metric, without the zero that would flatten differences."""
     import altair as alt
 
-    return {"field": field, "type": "quantitative", "title": metric_title(metric), "scale": alt.Scale(zero=False)}
+    channel = {"field": field, "type": "quantitative", "title": metric_title(metric), "scale": alt.Scale(zero=False)}
+    if not log:
+        return channel
+    ticks = [step * 10.0**power for power in range(-4, 3) for step in (1, 1.5, 2, 3, 4, 5, 7)]
+    axis = alt.Axis(format="~g", values=ticks, labelOverlap=True)
+    return channel | {"scale": alt.Scale(type="log", nice=False, padding=8), "axis": axis}
 
 
 def parameter_axis(field: str, parameter: Parameter, padding: int = 0) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from analysis.records import Results
 
+_MOST_STEPS = 10
 _WIDEST_WITH_TICKS = 1000.0
 _LOWEST_POWER_OF_TWO = 0.1  # below, they have many digits
 
@@ -31,6 +32,7 @@ class Parameter:
         low: Lower bound, or lowest numeric choice; NaN where choices are no numbers.
         high: Upper bound, or highest numeric choice; NaN likewise.
         log: Whether the search saw its logarithm.
+        step: Distance of the values of a range; None where it is continuous.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Parameter:
     low: float
     high: float
     log: bool
+    step: float | None = None
 
     @property
     def label(self) -> str:
@@ -72,7 +75,7 @@ class Parameter:
         return np.asarray(np.exp(x) if self.log else x, dtype=np.float64)
 
     def ticks(self) -> list[float] | None:
-        """Choices; powers of two for a logarithmic axis, 1, 2 and 5 where values are small; None: the axis may choose.
+        """Labels of an axis: choices, few steps, powers of two (1, 2 and 5 for small values); None where it may choose.
 
         Example:
             >>> Parameter("temperature", (), 0.5, 16.0, log=True).ticks()
@@ -82,6 +85,8 @@ class Parameter:
         """
         if self.choices:
             return [float(choice) for choice in self.choices]
+        if self.step and (self.high - self.low) / self.step <= _MOST_STEPS:
+            return [float(tick) for tick in np.arange(self.low, self.high + self.step / 2, self.step)]
         if not self.log or self.high / self.low > _WIDEST_WITH_TICKS:
             return None
         if self.low >= _LOWEST_POWER_OF_TWO:
@@ -107,4 +112,4 @@ def _parameter(name: str, words: Mapping[str, Any]) -> Parameter:
         numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in choices)
         low, high = (min(choices), max(choices)) if numeric else (math.nan, math.nan)
         return Parameter(name, choices, float(low), float(high), log=False)
-    return Parameter(name, (), float(words["low"]), float(words["high"]), bool(words.get("log")))
+    return Parameter(name, (), float(words["low"]), float(words["high"]), bool(words.get("log")), words.get("step"))

@@ -102,7 +102,8 @@ def _range(parameter: Parameter) -> str:
     named = label if label == name else f"{label} ({name})"
     if parameter.choices:
         return f"{named} among {', '.join(map(_number, parameter.choices))}"
-    return f"{named} from {parameter.low:g} to {parameter.high:g}{' (logarithmic)' if parameter.log else ''}"
+    kind = " (logarithmic)" if parameter.log else f" in steps of {parameter.step:g}" if parameter.step else ""
+    return f"{named} from {parameter.low:g} to {parameter.high:g}{kind}"
 
 
 def _found(best: BestConfig) -> Iterator[str]:

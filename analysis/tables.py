@@ -193,7 +193,7 @@ def _row(arm: Arm, names: list[str], metric: str) -> tuple[Cell, ...]:
         signed(difference.mean, metric) if difference else None,
         f"{signed(interval.low, metric)} to {signed(interval.high, metric)}" if interval else None,
         probability(difference.p) if difference else None,
-        None if arm.error_reduction is None else f"{arm.error_reduction:.1f}",
+        None if arm.error_reduction is None else f"{arm.error_reduction:.1f}".replace("-", "−"),
         signed(arm.optimism, metric),
         spread(printed.mean, printed.std, metric) if printed else None,
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BEST_CONFIG = "best_config.yaml"
 REPORT = "report"
-SEARCH_COLUMNS_OF_TRAINING = "training."
+SEARCHED_TRAINING = "training."
 
 
 def project(study: Study) -> records.Results:
@@ -73,7 +73,8 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
     rows = run.epochs()
     config = assignment.config
     method = config.method.model_dump(mode="json", exclude={"name"})
-    searched = {name: x for name, x in trial.params.items() if name.startswith(SEARCH_COLUMNS_OF_TRAINING)}
+    training = [name for name in study.config.space() if name.startswith(SEARCHED_TRAINING)]
+    searched = {name: getattr(config.training, name.removeprefix(SEARCHED_TRAINING)) for name in training}
     finished = trial.datetime_complete and trial.datetime_start
     row = {
         "study": study.config.name,

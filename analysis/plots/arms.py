@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis import best_config, drawing, frames
 from analysis.records import ResultsError
-from analysis.wording import capital, metric_words
+from analysis.wording import capital, metric_words, scale_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -97,6 +97,16 @@ def _mean(arm: Arm) -> dict[str, object]:
     return {"arm": _label(arm), "role": arm.role, "mean": arm.test.mean, "low": low, "high": high, "n": arm.test.n}
 
 
+def _axis(field: str, data: Arms) -> alt.X:
+    """The metric, over all marks and as far as it can go: an interval over two seeds may leave what is possible."""
+    import altair as alt
+
+    scale = scale_of(data.metric)[0]
+    marks = [*data.seeds["value"], *data.means["low"].dropna(), *data.means["high"].dropna(), *data.paper["value"]]
+    ends = [scale * max(min(marks), 0), scale * (min(max(marks), 1) if scale == 100 else max(marks))]
+    return alt.X(**(drawing.metric_axis(field, data.metric) | {"scale": alt.Scale(domain=ends, zero=False, nice=True)}))
+
+
 def _colour() -> alt.Color:
     import altair as alt
 
@@ -111,8 +121,8 @@ def _intervals(data: Arms, y: alt.Y) -> Chart:
     shown = drawing.percent(data.means.dropna(subset=["low"]), ["low", "high"], data.metric)
     return (
         alt.Chart(drawing.inline(shown))
-        .mark_rule(strokeWidth=2)
-        .encode(x=alt.X(**drawing.metric_axis("low", data.metric)), x2="high:Q", y=y, color=_colour())
+        .mark_rule(strokeWidth=2, clip=True)
+        .encode(x=_axis("low", data), x2="high:Q", y=y, color=_colour())
     )
 
 
@@ -123,7 +133,7 @@ def _seeds(data: Arms, y: alt.Y) -> Chart:
         alt.Chart(drawing.inline(drawing.percent(data.seeds, ["value"], data.metric)))
         .mark_point(size=36, color=drawing.INK, opacity=0.7, strokeWidth=1.2, yOffset=12)
         .encode(
-            x=alt.X(**drawing.metric_axis("value", data.metric)),
+            x=_axis("value", data),
             y=y,
             tooltip=["arm:N", alt.Tooltip("seed:Q"), alt.Tooltip("value:Q", format=".3~f")],
         )
@@ -139,7 +149,7 @@ def _means(data: Arms, y: alt.Y) -> Chart:
         alt.Chart(drawing.inline(shown))
         .mark_point(shape="diamond", size=150, filled=True, opacity=1)
         .encode(
-            x=alt.X(**drawing.metric_axis("mean", data.metric)),
+            x=_axis("mean", data),
             y=y,
             color=_colour(),
             tooltip=["arm:N", alt.Tooltip("mean:Q", format=".3~f"), *ends, alt.Tooltip("n:Q")],
@@ -154,7 +164,7 @@ def _paper(data: Arms, y: alt.Y) -> Chart:
         alt.Chart(drawing.inline(drawing.percent(data.paper, ["value"], data.metric)))
         .mark_point(shape="cross", angle=45, size=110, filled=True, color=drawing.INK, opacity=1)
         .encode(
-            x=alt.X(**drawing.metric_axis("value", data.metric)),
+            x=_axis("value", data),
             y=y,
             tooltip=["arm:N", alt.Tooltip("value:Q", title="paper", format=".3~f")],
         )

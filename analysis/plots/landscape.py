@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -132,6 +132,12 @@ def _range(data: Landscape) -> list[float]:
     return [scale * min(values, default=0.0), scale * max(values, default=1.0)]
 
 
+def _axis(field: Literal["x", "y"], data: Landscape) -> dict[str, Any]:
+    """An axis of the map; a map without a surface keeps points off its edges."""
+    parameter = data.x if field == "x" else data.y
+    return drawing.parameter_axis(field, parameter, padding=12 if data.surface is None else 0)
+
+
 def _cells(data: Landscape, surface: pd.DataFrame) -> Chart:
     import altair as alt
 
@@ -140,9 +146,9 @@ def _cells(data: Landscape, surface: pd.DataFrame) -> Chart:
         alt.Chart(drawing.inline(shown))
         .mark_rect(aria=False)
         .encode(
-            x=alt.X(**drawing.parameter_axis("x", data.x)),
+            x=alt.X(**_axis("x", data)),
             x2="x2:Q",
-            y=alt.Y(**drawing.parameter_axis("y", data.y)),
+            y=alt.Y(**_axis("y", data)),
             y2="y2:Q",
             fill=alt.Fill(**_colour("mean", data)),
             tooltip=[
@@ -159,8 +165,8 @@ def _points(data: Landscape) -> Chart:
 
     shown = drawing.percent(data.points, ["value"], data.metric).assign(state=drawing.state_words(data.points["state"]))
     base = alt.Chart(drawing.inline(shown)).encode(
-        x=alt.X(**drawing.parameter_axis("x", data.x)),
-        y=alt.Y(**drawing.parameter_axis("y", data.y)),
+        x=alt.X(**_axis("x", data)),
+        y=alt.Y(**_axis("y", data)),
         shape=drawing.state_shape(shown["state"]),
         tooltip=_tooltip(data),
     )
@@ -180,8 +186,8 @@ def _winner(data: Landscape) -> Chart:
         alt.Chart(drawing.inline(data.points[data.points["winner"]]))
         .mark_text(text="★", fontSize=26, fill=drawing.WINNER, stroke=drawing.PAPER, strokeWidth=1, aria=False)
         .encode(
-            x=alt.X(**drawing.parameter_axis("x", data.x)),
-            y=alt.Y(**drawing.parameter_axis("y", data.y)),
+            x=alt.X(**_axis("x", data)),
+            y=alt.Y(**_axis("y", data)),
         )
     )
 

@@ -98,18 +98,9 @@ def _kind(run: str, winner: str | None, baseline: str | None) -> str:
 def _position(data: LearningCurves) -> dict[str, Any]:
     import altair as alt
 
-    y = drawing.metric_axis("value", data.metric)
-    if data.log:
-        y |= {
-            "scale": alt.Scale(type="log", nice=False, padding=8),
-            "axis": alt.Axis(format="~g", values=_ticks(), labelOverlap=True),
-        }
+    y = drawing.metric_axis("value", data.metric, log=data.log)
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False))
     return {"x": x, "y": alt.Y(**y), "detail": "run:N"}
-
-
-def _ticks() -> list[float]:
-    return [step * 10.0**power for power in range(-4, 3) for step in (1, 2, 3, 4, 5, 7)]
 
 
 def _look(kinds: list[str], pointed: alt.Parameter) -> dict[str, Any]:

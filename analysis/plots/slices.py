@@ -40,6 +40,12 @@ class Slices:
     baseline: float | None
     without_value: int
 
+    @property
+    def log(self) -> bool:
+        """Whether the vertical axis is logarithmic: for what is to be small and spreads over a factor of four."""
+        values = self.points["value"].tolist() + ([] if self.baseline is None else [self.baseline])
+        return frames.goal(self.metric) == "minimize" and max(values) >= 4 * min(values) > 0
+
 
 def collect(results: Results) -> Slices | None:
     """The trials that have a value; None where there are none or nothing was searched."""
@@ -56,9 +62,9 @@ def collect(results: Results) -> Slices | None:
 def caption(data: Slices) -> str:
     """What the panels show, in words."""
     names = ", ".join(p.label for p in data.parameters)
-    words = (
-        f"Value of {metric_words(data.metric)} at the last epoch of each search trial over {names}; orange: the winner."
-    )
+    scale = " (logarithmic scale)" if data.log else ""
+    value = f"{metric_words(data.metric)}{scale}"
+    words = f"Value of {value} at the last epoch of each search trial over {names}; orange: the winner."
     if data.baseline is not None:
         value = f"{spread(data.baseline, None, data.metric)} {drawing.unit_of(data.metric)}"
         words += f" Dashed: the baseline at {value}, one run."
@@ -81,7 +87,7 @@ def _panel(data: Slices, index: int, parameter: Parameter, pointed: list[alt.Par
     import altair as alt
 
     title = {} if index % COLUMNS == 0 else {"title": None}
-    y = alt.Y(**(drawing.metric_axis("value", data.metric) | title))
+    y = alt.Y(**(drawing.metric_axis("value", data.metric, log=data.log) | title))
     points = _points(data, parameter, y, pointed).properties(name=f"slice_{index}").add_params(pointed[index])
     layers = [*([] if data.baseline is None else [_baseline(data, y)]), points]
     width = (drawing.WIDTH - 110) // COLUMNS if len(data.parameters) > 1 else drawing.WIDTH - 80

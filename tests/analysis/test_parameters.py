@@ -45,8 +45,10 @@ def test_ticks_of_logarithmic_axes(low: float, high: float, expected: list[float
     assert Parameter("x", (), low, high, log=True).ticks() == expected
 
 
-def test_ticks_of_choices_are_the_choices() -> None:
+def test_ticks_of_choices_and_of_few_steps_are_their_values() -> None:
     assert searched_one({"choices": [1, 4]}).ticks() == [1.0, 4.0]
+    assert searched_one({"low": 1.0, "high": 4.0, "step": 1.5}).ticks() == [1.0, 2.5, 4.0]
+    assert searched_one({"low": 0.0, "high": 1.0, "step": 0.01}).ticks() is None
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,23 @@ def test_confirmations_name_their_arm(study) -> None:
     assert list(found["test/top1_error"]) == [trial.value for trial in study.store.trials("confirm")]
 
 
+def test_searched_training_options_are_columns_of_every_run(new_study) -> None:
+    study = new_study(search__trials=2)
+    with_rate = dict(study.config.resolved()["search"]["space"]) | {
+        "training.lr": {"low": 0.02, "high": 0.3, "log": True}
+    }
+    study = new_study(name="rates", search__trials=2, search__space=with_rate)
+    Executor(study).run()
+    found = records.read(study.directory / "results")
+    searched = found.trials[found.trials["phase"] == "search"]["params/training.lr"]
+    assert list(searched) == [trial.params["training.lr"] for trial in study.store.trials("search")]
+    control = found.trials[found.trials["phase"] == "controls"]["params/training.lr"]
+    assert list(control) == [study.config.training.lr]
+    winner = found.study["arms"][found.study["finalists"][0]]["config"]["training"]["lr"]
+    rates = found.confirmations.groupby("arm")["params/training.lr"].unique()
+    assert list(rates[found.study["finalists"][0]]) == [winner]
+
+
 def test_the_description(study) -> None:
     found = records.read(study.directory / "results").study
     assert found["config"] == study.config.resolved()

@@ -34,5 +34,16 @@ def test_a_single_seed_has_no_interval(load: Any, content: dict[str, Any]) -> No
     render(styled(arms.draw(data)))
 
 
+def test_the_axis_ends_where_an_error_can(load: Any, content: dict[str, Any]) -> None:
+    content["confirmations"] = [run for run in content["confirmations"] if run["seed"] != 13]
+    content["confirmations"][0]["test/top1_error"] = 0.9
+    data = arms.collect(load(content))
+    assert data.means["low"].min() < 0
+    assert data.means["high"].max() > 1
+    chart = arms.draw(data)
+    assert chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 100]
+    render(styled(chart))
+
+
 def test_before_the_confirmation_there_is_no_figure(load: Any, unconfirmed: dict[str, Any]) -> None:
     assert arms.collect(load(unconfirmed)) is None

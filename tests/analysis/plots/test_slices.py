@@ -40,6 +40,15 @@ def test_choices_are_bands(load: Any, content: dict[str, Any]) -> None:
     render(styled(chart))
 
 
+def test_values_far_apart_are_shown_logarithmically(load: Any, content: dict[str, Any]) -> None:
+    assert not slices.collect(load(content)).log
+    content["trials"][0]["validation/top1_error"] = 0.95
+    data = slices.collect(load(content))
+    assert data.log
+    assert "(logarithmic scale)" in slices.caption(data)
+    render(styled(slices.draw(data)))
+
+
 def test_nothing_to_show(load: Any, content: dict[str, Any]) -> None:
     content["study"]["distributions"] = {}
     assert slices.collect(load(content)) is None
