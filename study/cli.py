@@ -25,7 +25,7 @@ for group in (catalogue, prepare, run, look, outcome, upkeep):
 def main() -> None:
     """Runs the command line; errors that a user can act on are one line and a documented exit code."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(app(prog_name="cskd", standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
         _fail(["stopped"], 130)
     except Exception as error:
