@@ -103,6 +103,7 @@ def run(
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
         if _has_work(study, phases):
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
+                signals.listen()
                 share = share_of(study.config, cluster)
                 tracker.start()
                 progress.note(f"{study.config.name}: {share.concurrent} trials at once on {cluster}")
@@ -114,11 +115,15 @@ def run(
 
 
 def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
-    """Writes the results and tells MLflow the rest; a driver that was told to stop does not wait long for it."""
-    limit = LAST_SECONDS if signals.received is not None else math.inf
+    """Writes the results and tells MLflow the rest; a driver that was told to stop leaves the page and hurries."""
+    hurried = signals.received is not None
+    limit = LAST_SECONDS if hurried else math.inf
     tracker.start()
     tracker.catch_up(PATIENCE_SECONDS, limit)  # the results name each run's MLflow id
-    results.project(study)
+    if hurried:
+        results.write_results(study)
+    else:
+        results.project(study)
     tracker.end(PATIENCE_SECONDS, limit)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from oracle import finished_runs, verify_study
+from mlflow_server import Server
+from oracle import finished_runs, verify_study, verify_tracking
 from toy import write_study
 
 from study.directory import open_study
@@ -23,16 +24,23 @@ KIT = Path(__file__).parents[1] / "kit"
 
 TOY = (str(KIT / "toy.py"),)
 REAL = ("-m", "study.cli")
+TRACKED = ("--set", "tracking.enabled=true")
 
 
 def start(
-    folder: Path, *words: str, program: tuple[str, ...] = TOY, faults: dict | None = None, seconds: float = 0.0
+    folder: Path,
+    *words: str,
+    program: tuple[str, ...] = TOY,
+    faults: dict | None = None,
+    seconds: float = 0.0,
+    uri: str = "",
 ) -> subprocess.Popen:
-    """A driver in its own session."""
+    """A driver in its own session; without ``uri`` it is tracked in the default store, if it is."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(KIT), os.environ.get("PYTHONPATH", "")]),
         "TOY_FAULTS": json.dumps(faults or {}),
         "TOY_SECONDS": str(seconds),
+        "MLFLOW_TRACKING_URI": uri,
     }
     command = [sys.executable, *program, *words]
     with (folder / "driver.log").open("ab") as log:
@@ -40,7 +48,7 @@ def start(
 
 
 def launch(folder: Path, *words: str, **options) -> subprocess.Popen:
-    return start(folder, "launch", str(write_study(folder)), "--storage", str(folder), *words, **options)
+    return start(folder, "launch", str(write_study(folder)), "--storage", str(folder), *TRACKED, *words, **options)
 
 
 def kill(process: subprocess.Popen, number: signal.Signals) -> list[psutil.Process]:
@@ -97,7 +105,7 @@ def kill_repeatedly(
         process = start(folder, *again, **options)
     assert process.wait(600) == 0, read_log(folder)
     assert left_behind(everybody) == []  # V8
-    return verify_study(study) | {"kills": stopped}
+    return verify_study(study) | verify_tracking(study) | {"kills": stopped}
 
 
 @pytest.mark.slow
@@ -108,6 +116,7 @@ def test_faults_of_workers(tmp_path: Path) -> None:
     process = launch(tmp_path, faults=faults)
     assert process.wait(200) == 0, read_log(tmp_path)
     verify_study(tmp_path / "toy")
+    assert verify_tracking(tmp_path / "toy")["FAILED"] == 2
     with open_study(tmp_path / "toy") as study:
         trials = study.store.trials("search")
         assert [trials[n].state.name for n in (0, 1, 3, 4)] == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]
@@ -125,6 +134,7 @@ def test_scheduler_prunes_search_trials_only(tmp_path: Path) -> None:
     options = ("search.scheduler.name=asha", "search.scheduler.grace=0.25", "training.epochs=8")
     process = launch(tmp_path, *(word for option in options for word in ("--set", option)))
     assert process.wait(200) == 0, read_log(tmp_path)
+    verify_tracking(tmp_path / "toy")
     with open_study(tmp_path / "toy") as study:
         trials = study.store.trials("search")
         pruned = [trial for trial in trials if trial.state.name == "PRUNED"]
@@ -141,7 +151,7 @@ def test_scheduler_prunes_search_trials_only(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
-    first = ("launch", str(write_study(tmp_path)), "--storage", str(tmp_path))
+    first = ("launch", str(write_study(tmp_path)), "--storage", str(tmp_path), *TRACKED)
     counts = kill_repeatedly(tmp_path, tmp_path / "toy", first, 3, signal.SIGKILL, seconds=0.4)
     assert counts["duplicates"] == 0
     assert counts["trials"] == 8 + 1 + 4
@@ -149,23 +159,51 @@ def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number: signal.Signals) -> None:
+    """Fault 3."""
     process = launch(tmp_path, seconds=0.5)
     while "search 0: COMPLETE" not in read_log(tmp_path):
         assert process.poll() is None, read_log(tmp_path)
         time.sleep(0.2)
     asked = time.monotonic()
     family = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
-    assert process.wait(30) == 130
-    assert time.monotonic() - asked < 15
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does: to the workers, too
+    else:
+        process.send_signal(number)
+    assert process.wait(30) == 128 + number
+    assert time.monotonic() - asked < 15  # ten on a quiet machine
     assert f"go on with: cskd resume {tmp_path / 'toy'}" in read_log(tmp_path)
     assert left_behind(family) == []
+    assert verify_tracking(tmp_path / "toy")["KILLED"] >= 1  # and tagged as interrupted; none runs
     with open_study(tmp_path / "toy") as study:
         assert study.store.running("search")  # left open for the resume, not failed
     process = start(tmp_path, "resume", str(tmp_path / "toy"))
     assert process.wait(200) == 0, read_log(tmp_path)
     assert verify_study(tmp_path / "toy")["retrained_epochs"] <= 2
+    assert verify_tracking(tmp_path / "toy")["FINISHED"] == 8 + 1 + 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_mlflow_is_killed_in_mid_study_and_back_after_five_seconds(tmp_path: Path) -> None:
+    """Fault 11."""
+    server = Server(tmp_path).start()
+    process = launch(tmp_path, seconds=0.3, uri=server.uri)
+    while "search 1: COMPLETE" not in read_log(tmp_path):
+        assert process.poll() is None, read_log(tmp_path)
+        time.sleep(0.1)
+    server.kill()
+    time.sleep(5)
+    server.start()
+    assert process.wait(200) == 0, read_log(tmp_path)
+    server.kill()
+    assert "the study goes on, MLflow is told later" in read_log(tmp_path)
+    assert "MLflow answers again" in read_log(tmp_path)
+    verify_study(tmp_path / "toy")
+    counts = verify_tracking(tmp_path / "toy", f"sqlite:///{server.database}")
+    assert counts["FINISHED"] == 8 + 1 + 4
 
 
 @pytest.mark.long
