@@ -44,7 +44,8 @@ def inline(frame: pd.DataFrame) -> alt.InlineData:
     import altair as alt
 
     rows = frame.astype(object).to_dict("records")
-    return alt.InlineData(values=[{str(name): _value(value) for name, value in row.items()} for row in rows])
+    values = tuple({str(name): _value(value) for name, value in row.items()} for row in rows)
+    return alt.InlineData(values=values)  # a tuple: Altair copies lists, row by row, at every step of a chart
 
 
 def percent(frame: pd.DataFrame, columns: list[str], metric: str) -> pd.DataFrame:

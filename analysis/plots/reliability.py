@@ -116,7 +116,7 @@ def _panel(shown: pd.DataFrame, arm: str, colour: str) -> tuple[Chart, Chart]:
     data = drawing.inline(shown[shown["arm"] == arm])
     x = alt.X("low:Q", title=None, scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(labels=False, grid=False))
     y = alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(domain=[0, 100]))
-    bars = alt.Chart(data).mark_rect(color=colour, opacity=0.75, stroke=drawing.PAPER, strokeWidth=0.5)
+    bars = alt.Chart(data).mark_rect(color=colour, fillOpacity=0.75, stroke=drawing.PAPER, strokeWidth=0.5)
     bars = bars.encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), tooltip=_tooltip())
     line = alt.InlineData(values=[{"low": 0, "accuracy": 0}, {"low": 100, "accuracy": 100}])
     diagonal = alt.Chart(line).mark_line(color=drawing.INK, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=y)
@@ -129,7 +129,7 @@ def _counts(data: alt.InlineData, colour: str) -> Chart:
 
     x = alt.X("low:Q", title="confidence, %", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(grid=False))
     y = alt.Y("share:Q", title="share, %", axis=alt.Axis(tickCount=3))
-    bars = alt.Chart(data).mark_rect(color=colour, opacity=0.75, stroke=drawing.PAPER, strokeWidth=0.5)
+    bars = alt.Chart(data).mark_rect(color=colour, fillOpacity=0.75, stroke=drawing.PAPER, strokeWidth=0.5)
     counted = bars.encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), tooltip=_tooltip())
     return counted.properties(width=SIDE, height=SIDE // 3)
 
