@@ -29,10 +29,13 @@ def launch(
     until: Annotated[Literal["search", "confirm"], typer.Option(help="Where to stop.")] = "confirm",
 ) -> None:
     """Run a study: search, confirm with fresh seeds, read the test set once."""
-    from study import api, environment, study_file
+    from study import config, environment, study_file
 
-    folder, overrides = environment.storage_folder(storage), study_file.parse_settings(settings or [])
-    directory, ending = api.launch(study, folder, overrides=overrides, address=address, until=until)
+    # Before what runs a study is loaded, so that a mistake is told at once.
+    found = config.load(study, study_file.parse_settings(settings or []))
+    from study import api
+
+    directory, ending = api.launch(found, environment.storage_folder(storage), address=address, until=until)
     _finish(directory, ending)
 
 
