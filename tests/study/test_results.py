@@ -10,8 +10,8 @@ import yaml
 from fake import Executor
 
 from analysis import records
-from study import ledger
-from study.results import project
+from study import ledger, provenance
+from study.results import project, report
 from trainables.config import TrainConfig
 from trainables.run_directory import RunDirectory
 
@@ -42,6 +42,24 @@ def test_rebuilt_from_zero_they_are_the_same(study) -> None:
     assert texts
     assert {path: path.read_bytes() for path in texts} == texts
     assert (study.directory / "best_config.yaml").read_bytes() == winner
+
+
+def test_the_report_follows_from_a_copy_of_the_result_files(study, tmp_path: Path) -> None:
+    project(study)
+    copy = tmp_path / "laptop"
+    shutil.copytree(study.directory / "results", copy / "results")
+    assert report(copy) == copy / "report" / "index.html"
+    drawn = {path.name: path.read_bytes() for path in (copy / "report").iterdir()}
+    kept = {path.name: path.read_bytes() for path in (study.directory / "report").iterdir()}
+    assert drawn == {name: content for name, content in kept.items() if not name.startswith("best_config")}
+
+
+def test_the_report_names_launches(study) -> None:
+    provenance.note(study.directory, "launch", study.config.digest(), ["code <changed>"])
+    project(study)
+    page = (study.directory / "report" / "index.html").read_text()
+    assert "code &lt;changed&gt;" in page
+    assert provenance.versions()["torch"] in page
 
 
 def test_tables_say_what_store_and_run_directories_hold(study) -> None:
@@ -122,6 +140,7 @@ def test_an_unfinished_study_has_results_but_no_best_configuration(new_study) ->
     assert found.epochs.empty
     assert found.confirmations.empty
     assert not (study.directory / "best_config.yaml").exists()
+    assert "No search trial has completed (1 running)" in (study.directory / "report" / "index.html").read_text()
 
 
 def test_an_extended_study_keeps_the_arms_of_its_first_confirmation(new_study) -> None:
