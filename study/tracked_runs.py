@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from analysis import best_config, records
-from analysis.tables import best_config_table, escape, to_markdown
+from analysis import best_config, records, summary
+from analysis.tables import escape
 from study import course, ledger, provenance
 from trainables.run_directory import RunDirectory
 
@@ -108,7 +108,8 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
     }
     parts = {"dataset": config.dataset, "model": config.model, "method": config.method}
     end = None if live else _last_time(study, notes)
-    found = None if end is None else _found(study)
+    results = None if end is None else _results(study)
+    words, points = _findings(results, study.trials_wanted, end) if results and end else ({}, ())
     tags = _common_tags(study, STUDY_KEY, state.upper()) | {"mlflow.runName": config.name}
     return TrackedRun(
         key=STUDY_KEY,
@@ -116,8 +117,8 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
         start=first.get("time", 0.0),
         end=end,
         params=params | {name: part.part_name() for name, part in parts.items()},
-        tags=tags | (_words(found) if found else {}),
-        points=_winner_points(found, study.trials_wanted, end) if found and end else (),
+        tags=tags | words,
+        points=points,
         data=_data(study, "training"),
         replaceable=False,
     )
@@ -252,16 +253,21 @@ def _trial_tags(phase: Phase, trial: FrozenTrial, config: TrainConfig) -> dict[s
     }
 
 
-def _found(study: Study) -> BestConfig | None:
+def _results(study: Study) -> records.Results | None:
     try:
-        return best_config.collect(records.read(study.directory / "results"))
-    except records.ResultsError:  # nothing has completed, or the results are not written yet
+        return records.read(study.directory / "results")
+    except records.ResultsError:  # not written yet
         return None
 
 
-def _words(found: BestConfig) -> dict[str, str]:
-    note = to_markdown(best_config_table(found))
-    return {"cskd.winner": found.arms[0].name, "mlflow.note.content": note[:LONGEST_NOTE]}
+def _findings(results: records.Results, trials: int, time: float) -> tuple[dict[str, str], tuple[Point, ...]]:
+    """What the study found, in words as tags, and what its winner reached as values."""
+    note = {"mlflow.note.content": "\n\n".join(summary.found(results))[:LONGEST_NOTE]}
+    try:
+        best = best_config.collect(results)
+    except records.ResultsError:  # no trial has completed
+        return note, ()
+    return note | {"cskd.winner": best.arms[0].name}, _winner_points(best, trials, time)
 
 
 def _winner_points(found: BestConfig, trials: int, time: float) -> tuple[Point, ...]:

@@ -41,7 +41,7 @@ def new_study(tmp_path: Path) -> Iterator[Callable[..., Study]]:
         yield make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy() -> Callable[..., StudyConfig]:
     """Builds the toy's configuration with overrides."""
     return toy_config
