@@ -5,263 +5,32 @@ for study files are checked before torch is loaded; tensors are used through the
 itself (layers, transforms) is imported inside the function that builds it.
 """
 
-from __future__ import annotations
-
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
+from trainables.dataset_interface import (
+    Augmentation,
+    Dataset,
+    LabelledImages,
+    Subset,
+    TestAccess,
+    ValidationSplit,
 )
-
-from trainables.errors import TestSetClosedError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor, nn
-
-
-class Options(BaseModel):
-    """Base of all configuration: frozen, unknown keys refused, NaN and infinity refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Part(Options):
-    """A method, model or data set; serialised with its name, so that the name rebuilds it."""
-
-    @classmethod
-    def part_name(cls) -> str:
-        """File name of a part of this project, dotted path ``module:Class`` of a user's own."""
-        package, _, module = cls.__module__.rpartition(".")
-        return module if package.startswith("trainables.") else f"{cls.__module__}:{cls.__qualname__}"
-
-    @model_serializer(mode="wrap")
-    def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"name": self.part_name(), **handler(self)}
-
-
-# --- methods ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class View:
-    """One batch of images that a method asks for.
-
-    Attributes:
-        name: Key of the view in the batch.
-        source: ``anchor``, the images of the batch; ``partner``, for each anchor a random image of its class, perhaps
-            itself; ``other_partner``, never itself.
-        augmented: Under the training transform with its own random draw; otherwise under the test transform.
-    """
-
-    name: str
-    source: Literal["anchor", "partner", "other_partner"] = "anchor"
-    augmented: bool = True
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Images of each declared view ``[n, 3, height, width]`` (row i of each belongs to anchor i), labels ``[n]``."""
-
-    views: Mapping[str, Tensor]
-    labels: Tensor
-
-
-class Outputs(NamedTuple):
-    """Logits ``[n, classes]`` and pooled penultimate features ``[n, width]``."""
-
-    logits: Tensor
-    features: Tensor
-
-
-class Forward(Protocol):
-    """The network as a method sees it; both passes run in train mode and update batch-norm statistics."""
-
-    def student(self, images: Tensor) -> Outputs:
-        """Outputs with gradient."""
-
-    def teacher(self, images: Tensor) -> Outputs:
-        """Outputs without gradient."""
-
-
-@dataclass(frozen=True)
-class LossTerms:
-    """What a method computes for a batch.
-
-    Attributes:
-        total: Scalar that is minimised.
-        parts: The unweighted terms, scalars averaged over the batch, logged as ``train/<name>``.
-        logits: Logits of the clean labels' images ``[n, classes]`` for the training error; None where there are none.
-    """
-
-    total: Tensor
-    parts: Mapping[str, Tensor]
-    logits: Tensor | None
-
-
-class Method(Part, ABC):
-    """A training objective; numeric fields are hyperparameters and may be searched."""
-
-    @abstractmethod
-    def views(self) -> tuple[View, ...]:
-        """The views that a batch must hold."""
-
-    @abstractmethod
-    def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
-        """Loss of a batch; ``values`` holds the numeric fields as scalar tensors on the batch's device."""
-
-
-# --- models ----------------------------------------------------------------------------------------------------------
-
-
-class Model(Part, ABC):
-    """A network architecture.
-
-    What ``build`` returns has ``features(images) -> [n, width]`` (pooled penultimate features) and ``classifier``, the
-    last layer; calling it gives the logits.
-    """
-
-    @abstractmethod
-    def build(self, num_classes: int) -> nn.Module:
-        """A freshly initialised network; the caller seeds torch."""
-
-    def check_images(self, height: int, width: int) -> None:
-        """Whether the network takes images of this size.
-
-        Raises:
-            ConfigError: It does not; the message says what to set.
-        """
-
-
-# --- data sets -------------------------------------------------------------------------------------------------------
-
-
-class TestAccess(Protocol):  # no pytest class: it has no test methods
-    """Permission to read test data; recording it in the ledger comes before the data."""
-
-    def record(self, dataset: str, images: int) -> None:
-        """Writes the reading into the ledger, durably."""
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Images as uint8 ``[n, height, width, 3]``, labels as int64 ``[n]`` in ``[0, len(classes))``."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-
-
-class Augmentation(Options):
-    """Training transform for images of fixed size: zero padding, random crop to the old size, horizontal flip.
-
-    Attributes:
-        padding: Pixels added on each side before the crop, black (zero before normalisation).
-        flip: Probability of a horizontal flip.
-    """
-
-    padding: int = Field(default=0, ge=0)
-    flip: float = Field(default=0.0, ge=0, le=1)
-
-
-class ValidationSplit(Options):
-    """Which part of the training data decides; stratified by class, fixed by its seed.
-
-    Exactly one of ``per_class`` (images) and ``fraction`` is set.
-    """
-
-    per_class: int | None = Field(default=None, ge=1)
-    fraction: float | None = Field(default=None, gt=0, lt=1)
-    seed: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> ValidationSplit:
-        if (self.per_class is None) == (self.fraction is None):
-            raise ValueError("give either per_class (images of each class) or fraction, not both")
-        return self
-
-
-class Subset(Options):
-    """A class-balanced part of a data set, for smoke studies.
-
-    Attributes:
-        classes: The first that many classes.
-        train_per_class: The first that many training images of each class, in the published order.
-    """
-
-    classes: int | None = Field(default=None, ge=2)
-    train_per_class: int | None = Field(default=None, ge=2)
-
-
-class Dataset(Part, ABC):
-    """A data set with its published train and test parts, normalisation and augmentation.
-
-    Attributes:
-        root: Folder of the data; None means the folder of ``CSKD_DATA``, or the user's data folder.
-        validation: How the validation split is cut out of the training part.
-        subset: A smaller part of the data; None for all.
-    """
-
-    mean: ClassVar[tuple[float, float, float]]
-    std: ClassVar[tuple[float, float, float]]
-    augmentation: ClassVar[Augmentation]
-
-    root: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] | None = None
-    validation: ValidationSplit = ValidationSplit(fraction=0.1)
-    subset: Subset = Subset()
-
-    @abstractmethod
-    def _read(self, part: Literal["train", "test"]) -> LabelledImages:
-        """Reads a published part from disk: what a data set implements.
-
-        Nobody calls it but ``training_images`` and ``test_images``, which guard the test part.
-
-        Raises:
-            DataError: Files are missing or damaged; the message names the file and the cure.
-        """
-
-    def training_images(self) -> LabelledImages:
-        """The training part, reduced to ``subset``."""
-        images = self._classes_only(self._read("train"))
-        if self.subset.train_per_class is None:
-            return images
-        keep = np.sort(
-            np.concatenate(
-                [
-                    np.flatnonzero(images.labels == label)[: self.subset.train_per_class]
-                    for label in range(len(images.classes))
-                ]
-            )
-        )
-        return LabelledImages(images.images[keep], images.labels[keep], images.classes)
-
-    def test_images(self, access: TestAccess) -> LabelledImages:
-        """The test part, after the reading has been written into the ledger.
-
-        Raises:
-            TestSetClosedError: ``access`` cannot record the reading.
-        """
-        if not callable(getattr(access, "record", None)):
-            raise TestSetClosedError("test data opens only with an access that records the reading (study/confirm.py)")
-        images = self._classes_only(self._read("test"))
-        access.record(self.part_name(), len(images.labels))
-        return images
-
-    def _classes_only(self, images: LabelledImages) -> LabelledImages:
-        count = self.subset.classes
-        if count is None or count >= len(images.classes):
-            return images
-        keep = images.labels < count
-        return LabelledImages(images.images[keep], images.labels[keep], images.classes[:count])
+from trainables.method_interface import Batch, Forward, LossTerms, Method, Outputs, View
+from trainables.model_interface import Model
+from trainables.parts import Options, Part
+
+__all__ = [
+    "Augmentation",
+    "Batch",
+    "Dataset",
+    "Forward",
+    "LabelledImages",
+    "LossTerms",
+    "Method",
+    "Model",
+    "Options",
+    "Outputs",
+    "Part",
+    "Subset",
+    "TestAccess",
+    "ValidationSplit",
+    "View",
+]

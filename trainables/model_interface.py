@@ -1,0 +1,30 @@
+"""What a model is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from trainables.parts import Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Model(Part, ABC):
+    """A network architecture.
+
+    What ``build`` returns has ``features(images) -> [n, width]`` (pooled penultimate features) and ``classifier``, the
+    last layer; calling it gives the logits.
+    """
+
+    @abstractmethod
+    def build(self, num_classes: int) -> nn.Module:
+        """A freshly initialised network; the caller seeds torch."""
+
+    def check_images(self, height: int, width: int) -> None:
+        """Whether the network takes images of this size.
+
+        Raises:
+            ConfigError: It does not; the message says what to set.
+        """
