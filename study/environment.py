@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from study.errors import CannotCreateError, ServiceError, UsageError
 
 LOCAL = "local"
+CONNECT_SECONDS = 3
 RAY_FOLDER = "cskd-ray-"
 OWNER = "owner.lock"
 RAY_SETTINGS = {
@@ -99,6 +101,57 @@ class Cluster:
         return f"{self.cpus:g} CPUs, {self.gpus:g} GPUs"
 
 
+def cluster_address(address: str) -> tuple[str, int]:
+    """Host and port of a cluster's head.
+
+    Raises:
+        UsageError: The address is ``auto``, of Ray Client, or no ``host:port``.
+
+    Example:
+        >>> cluster_address("head.example.org:6379")
+        ('head.example.org', 6379)
+    """
+    if address == "auto":
+        raise UsageError("--address auto would join any cluster on this machine; give local or host:port")
+    if address.startswith("ray://"):
+        raise UsageError(f"--address {address}: Ray Client cannot carry a study's driver; run it on the head node")
+    host, _, port = address.rpartition(":")
+    if (
+        not re.fullmatch(r"[\w.-]+|\[[0-9a-fA-F:.]+\]", host)
+        or not re.fullmatch("[0-9]{1,5}", port)
+        or int(port) > 65535
+    ):
+        raise UsageError(f"--address {address}: give local, or host:port of the cluster's head")
+    return host.strip("[]"), int(port)
+
+
+def why_silent(host: str, port: int) -> str | None:
+    """Why nobody answers at a port; None when somebody does."""
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+    except (OSError, UnicodeError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return None
+
+
+def ray_address(given: str | None) -> str:
+    """Where Ray is: the flag, else ``RAY_ADDRESS``, else ``local``; of a cluster somebody answers there.
+
+    Ray itself would go on asking for many minutes.
+
+    Raises:
+        UsageError: As ``cluster_address``.
+        ServiceError: Nobody answers.
+    """
+    address = given or os.environ.get("RAY_ADDRESS") or LOCAL
+    if address == LOCAL:
+        return address
+    host, port = cluster_address(address)
+    if reason := why_silent(host, port):
+        raise ServiceError(f"Ray at {host}:{port} cannot be reached: {reason}; `cskd doctor` says more")
+    return address
+
+
 @contextlib.contextmanager
 def ray_connection(address: str | None) -> Iterator[Cluster]:
     """Connects to Ray and disconnects at the end.
@@ -109,14 +162,10 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
             happens to run here is never joined.
 
     Raises:
-        UsageError: The address is ``auto`` or of Ray Client.
+        UsageError: The address is ``auto``, of Ray Client, or malformed.
         ServiceError: The cluster cannot be reached.
     """
-    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
-    if address == "auto":
-        raise UsageError("--address auto would join any cluster on this machine; give local or host:port")
-    if address.startswith("ray://"):
-        raise UsageError(f"--address {address}: Ray Client cannot carry a study's driver; run it on the head node")
+    address = ray_address(address)
     os.environ |= RAY_SETTINGS
     if data := os.environ.get("CSKD_DATA"):  # workers have working directories of their own
         os.environ["CSKD_DATA"] = str(Path(data).expanduser().absolute())

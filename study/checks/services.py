@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from study import environment
 from study.checks.finding import Finding
-from study.environment import LOCAL, without_password
+from study.errors import UsageError
 
 SECONDS = 2
 DASHBOARD_PORT = 8265
@@ -22,8 +22,8 @@ OPEN_CLUSTER = (
 
 def check(address: str | None) -> Iterator[Finding]:
     """Ray where an address is given, by flag or environment; then MLflow."""
-    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
-    yield from (local_ray(),) if address == LOCAL else cluster(address)
+    address = address or os.environ.get("RAY_ADDRESS") or environment.LOCAL
+    yield from (local_ray(),) if address == environment.LOCAL else cluster(address)
     yield mlflow(os.environ.get("MLFLOW_TRACKING_URI"))
 
 
@@ -39,16 +39,12 @@ def local_ray() -> Finding:
 
 def cluster(address: str) -> Iterator[Finding]:
     """Whether a cluster answers, and whether it asks for a token."""
-    if address == "auto" or "://" in address:
-        yield Finding(
-            "problem", "ray address", f"the address {without_password(address)} is not taken", "give local or host:port"
-        )
+    try:
+        host, port = environment.cluster_address(address)
+    except UsageError as error:
+        yield Finding("problem", "ray address", environment.without_password(str(error)), "correct it")
         return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        yield Finding("problem", "ray address", f"{address} is not host:port", "give the address of the cluster's head")
-        return
-    if reason := _refused(host, int(port)):
+    if reason := environment.why_silent(host, port):
         yield Finding(
             "problem", "ray address", f"{address}: {reason}", "check the address, the firewall and `ray status` there"
         )
@@ -76,7 +72,7 @@ def mlflow(uri: str | None) -> Finding:
     """Whether the tracking server answers; a study goes on without it and is caught up by ``cskd sync``."""
     if not uri:
         return Finding("ok", "mlflow", "the local store of each storage folder (MLFLOW_TRACKING_URI is not set)")
-    shown = without_password(uri)
+    shown = environment.without_password(uri)
     if not uri.startswith(("http://", "https://")):
         return _store(uri, shown)
     status = _health(uri)
@@ -105,14 +101,6 @@ def _store(uri: str, shown: str) -> Finding:
     if os.access(folder, os.W_OK):
         return Finding("ok", "mlflow", f"{shown} (its folder is writable)")
     return Finding("warning", "mlflow", f"{shown}: {folder} is missing or not writable", "make it, or correct the URI")
-
-
-def _refused(host: str, port: int) -> str | None:
-    try:
-        socket.create_connection((host, port), timeout=SECONDS).close()
-    except (OSError, UnicodeError) as error:
-        return _reason(error)
-    return None
 
 
 def _status(url: str) -> int | str:

@@ -31,8 +31,9 @@ def launch(
     """Run a study: search, confirm with fresh seeds, read the test set once."""
     from study import config, environment, study_file
 
-    # Before what runs a study is loaded, so that a mistake is told at once.
+    # Before anything is made, and before what runs a study is loaded: a mistake is told at once.
     found = config.load(study, study_file.parse_settings(settings or []))
+    environment.ray_address(address)
     from study import api
 
     directory, ending = api.launch(found, environment.storage_folder(storage), address=address, until=until)

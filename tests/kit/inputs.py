@@ -1,4 +1,4 @@
-"""Inputs 1 to 31, 33 to 35 and 42 of the acceptance list: what is typed, and what must be said."""
+"""Inputs 1 to 31, 33 to 35, 41 in part and 42 of the acceptance list: what is typed, and what must be said."""
 
 import json
 from collections.abc import Callable
@@ -230,6 +230,15 @@ CASES = (
         ("resume", "runs/toy"),
         prepare=made(changed="data"),
     ),
+    *(
+        Case("41", f"address {address}", says, STUDY, ("launch", NAME, "--address", address))
+        for address, says in {
+            "host": "--address host: give local, or host:port",
+            "auto": "--address auto would join any cluster",
+            "ray://host:10001": "Ray Client cannot carry a study's driver",
+        }.items()
+    ),
+    Case("41", "nobody at the address", "cannot be reached", STUDY, ("launch", NAME, "--address", "127.0.0.1:1"), 69),
     Case("42", "hostile name", "input should be a valid string, not ['<script>", edited(name=[HOSTILE])),
     Case("42", "hostile key", "unknown key", edited(**{HOSTILE: 1})),
     Case("42", "hostile method", "no method is called", edited(method=HOSTILE)),

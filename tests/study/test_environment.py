@@ -3,17 +3,19 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from study import environment
-from study.environment import StopSignals, make_directory, ray_connection, storage_folder
-from study.errors import CannotCreateError, UsageError
+from study.environment import StopSignals, cluster_address, make_directory, ray_connection, storage_folder
+from study.errors import CannotCreateError, ServiceError, UsageError
 
 
 def test_storage_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -92,3 +94,25 @@ def test_the_first_signal_asks_and_the_second_interrupts() -> None:
             os.kill(os.getpid(), signal.SIGINT)
         assert signals.received == signal.SIGTERM
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)] == before
+
+
+@pytest.mark.parametrize(
+    "address", ["host", "host:", ":1", "host:x", "host:99999", "a b:1", "http://host:1", "host:-1"]
+)
+def test_a_malformed_address_is_refused(address: str) -> None:
+    with pytest.raises(UsageError, match=r"give local, or host:port of the cluster's head"), ray_connection(address):
+        pass
+
+
+def test_an_address_where_nobody_answers_is_told_at_once() -> None:
+    with socket.socket() as closed:  # bound, but not listening
+        closed.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{closed.getsockname()[1]}"
+        start = time.monotonic()
+        refused = pytest.raises(
+            ServiceError, match=f"Ray at {place} cannot be reached: Connection refused; `cskd doctor`"
+        )
+        with refused, ray_connection(place):
+            pass
+    assert time.monotonic() - start < 5  # Ray itself would go on asking for many minutes
+    assert cluster_address("[::1]:6379") == ("::1", 6379)
