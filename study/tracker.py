@@ -6,6 +6,7 @@ each time; when it is back, all that it missed is sent.
 
 from __future__ import annotations
 
+import gc
 import math
 import threading
 import time
@@ -54,6 +55,19 @@ def open_mirror(study: Study, heard: Callable[[], None] = lambda: None) -> Mirro
     return Mirror(study, TrackingService(tracked_at(study), artifacts, study.config.name, heard))
 
 
+def _load() -> None:
+    """Loads MLflow, and takes all that is loaded out of the garbage collector's sight.
+
+    A full collection would otherwise go through hundreds of thousands of objects that stay for good, for some tenths of
+    a second in which the driver stands still.
+    """
+    from study import tracking
+
+    tracking.load()
+    gc.collect()
+    gc.freeze()
+
+
 class Tracker:
     """The thread, and what the driver asks of it.
 
@@ -69,6 +83,7 @@ class Tracker:
         self._enabled = enabled
         self._condition = threading.Condition()
         self._asked = self._answered = 0
+        self._started = threading.Event()
         self._live = True
         self._ending = False
         self._failures = 0
@@ -77,9 +92,8 @@ class Tracker:
         self._thread = threading.Thread(target=self._follow, name="tracking", daemon=True)
 
     def start(self) -> None:
-        """Begins to follow the study."""
-        if self._enabled and not self._thread.is_alive():
-            self._thread.start()
+        """Begins to follow the study; before, the thread only loads MLflow, and nothing is made."""
+        self._started.set()
 
     def catch_up(self, patience: float, limit: float = math.inf) -> bool:
         """Waits until MLflow has all that has happened so far.
@@ -110,7 +124,9 @@ class Tracker:
 
     def end(self, patience: float = PATIENCE_SECONDS, limit: float = math.inf) -> None:
         """Sends the last states and files, then stops following; says so when MLflow lacks something."""
-        if self._ending or not self._thread.is_alive():
+        if self._ending or not self._started.is_set() or not self._thread.is_alive():
+            self._ending = True
+            self._started.set()
             return
         self._live = False
         complete = self.catch_up(patience, limit)
@@ -121,6 +137,8 @@ class Tracker:
             self._say(f"MLflow has not been told everything yet; `cskd sync {self._directory}` sends the rest")
 
     def __enter__(self) -> Tracker:
+        if self._enabled:
+            self._thread.start()
         return self
 
     def __exit__(
@@ -130,6 +148,10 @@ class Tracker:
 
     def _follow(self) -> None:
         try:
+            _load()
+            self._started.wait()
+            if self._ending:
+                return
             with open_study(self._directory) as study:
                 while (asked := self._next_round()) is not None:
                     if self._went_well(study):

@@ -24,6 +24,15 @@ RUNS_PER_PAGE = 1_000
 LONGEST_REASON = 300
 
 
+def load() -> None:
+    """Loads MLflow, which takes a second or two; otherwise the first connection does."""
+    for name, value in MLFLOW_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - the default store, which MLflow loads when it is used
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)  # MLflow tells how it makes its tables
+
+
 class StoredRun(NamedTuple):
     """A run as MLflow has it."""
 
@@ -46,14 +55,12 @@ class TrackingService:
     """
 
     def __init__(self, uri: str, artifacts: Path, experiment: str, heard: Callable[[], None]) -> None:
-        for name, value in MLFLOW_SETTINGS.items():
-            os.environ.setdefault(name, value)
         self.uri = uri
         self._heard = heard
         with self._translated():
+            load()
             from mlflow import MlflowClient
 
-            logging.getLogger("mlflow").setLevel(logging.ERROR)  # MLflow tells how it makes its tables
             self._client = MlflowClient(tracking_uri=uri)
             location = None if uri.startswith("http") else artifacts.as_uri()
             self.experiment_id = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or experiment, location)

@@ -36,7 +36,13 @@ def search_of_nothing(trials: int, folder: Path) -> dict[str, float]:
     directory, ending = api.launch(
         toy.write_study(folder),
         folder,
-        overrides={"search.space": space, "search.trials": trials, "training.epochs": 1, "controls": []},
+        overrides={
+            "search.space": space,
+            "search.trials": trials,
+            "training.epochs": 1,
+            "controls": [],
+            "tracking.enabled": True,
+        },
         address="local",
         until="search",
         console=Console(quiet=True),
