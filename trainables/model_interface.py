@@ -15,7 +15,9 @@ class Model(Part, ABC):
     """A network architecture.
 
     What ``build`` returns has ``features(images) -> [n, width]`` (pooled penultimate features) and ``classifier``, the
-    last layer; calling it gives the logits.
+    last layer, a linear one, which a method may replace; calling it gives the logits. For methods with early exits it
+    also has ``feature_maps(images)``, the maps ``[n, channels, height, width]`` of its stages, shallow to deep, and
+    ``pooled(last_map)``, the features of the last of them.
     """
 
     @abstractmethod

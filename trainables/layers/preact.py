@@ -68,14 +68,15 @@ class PreactResnet(nn.Module):
                 stride = 2 if stage > 0 and block == 0 else 1
                 layers.append(PreactBlock(channels, width * 2**stage, stride, shortcut))
                 channels = width * 2**stage
+        self._stage_ends = {sum(blocks[: stage + 1]) for stage in range(len(blocks))}
         self.stages = nn.Sequential(*layers)
         self.classifier = nn.Linear(channels, num_classes)
 
-    def features(self, images: Tensor) -> Tensor:
-        """Pooled features ``[n, 8 * width]`` of images ``[n, 3, input_size, input_size]``; they may be negative.
+    def feature_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Map of each stage ``[n, width, s, s]``, ``[n, 2 width, s/2, s/2]``, … of images ``[n, 3, s, s]``.
 
         Raises:
-            ValueError: The images have another size.
+            ValueError: The images are not of ``input_size``.
         """
         height, width = images.shape[-2:]
         if height != self.input_size or width != self.input_size:
@@ -83,7 +84,20 @@ class PreactResnet(nn.Module):
             raise ValueError(
                 f"the network takes {size}x{size} images and got {height}x{width}; set the model's input_size"
             )
-        return self.stages(self.stem(images)).mean(dim=(2, 3))  # type: ignore[no-any-return]
+        x, maps = self.stem(images), []
+        for number, block in enumerate(self.stages, start=1):
+            x = block(x)
+            if number in self._stage_ends:
+                maps.append(x)
+        return tuple(maps)
+
+    def pooled(self, last_map: Tensor) -> Tensor:
+        """Features ``[n, 8 * width]``: the mean over the last map; they may be negative."""
+        return last_map.mean(dim=(2, 3))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pooled features ``[n, 8 * width]`` of images ``[n, 3, input_size, input_size]``."""
+        return self.pooled(self.feature_maps(images)[-1])
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[n, num_classes]``."""

@@ -1,0 +1,21 @@
+"""DenseNet-121 for large images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainables.layers.imagenet_model import ImagenetModel
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Densenet121(ImagenetModel):
+    """torchvision's DenseNet-121 (growth 32), from scratch: the paper's second network at 224x224."""
+
+    def build(self, num_classes: int) -> nn.Module:
+        """A freshly initialised network; the caller seeds torch."""
+        from trainables.layers.torchvision_networks import staged_densenet
+        from trainables.vision import models
+
+        return staged_densenet(models.densenet121(num_classes=num_classes))
