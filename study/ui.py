@@ -85,6 +85,16 @@ def links(storage: Path, address: str) -> dict[str, str]:
     return found
 
 
+def way_to(directory: Path) -> str | None:
+    """How to see the runs of a study: a page, or the command that starts one; None where nothing was tracked."""
+    record = tracking_record.read(directory)
+    if record is None:
+        return None
+    if record.uri.startswith("http"):
+        return f"{record.uri.rstrip('/')}/#/experiments/{record.experiment_id}/runs"
+    return f"cskd ui --storage {directory.parent}"
+
+
 @contextlib.contextmanager
 def _server(uri: str, storage: Path, port: int, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     names = (f"{HOST}:{port}", f"localhost:{port}")

@@ -98,7 +98,7 @@ def _finish(directory: Path, ending: Ending) -> None:
 
         raise NothingSucceededError(f"{directory}: every search trial failed; the first said: {first_error(directory)}")
     _show_best(directory)
-    say(f"results: {directory / 'results'}")
+    _show_places(directory)
     winner = directory / "best_config.yaml"
     if winner.exists():
         say(f"best configuration: {winner}; reproduce it with: cskd train {winner} --test")
@@ -108,6 +108,15 @@ def _finish(directory: Path, ending: Ending) -> None:
         say(f"the test set is closed; confirm with: cskd confirm {directory}")
     if ending.failed:
         say(f"{ending.failed} trials failed; `cskd status {directory}` counts them, `cskd logs` says why")
+
+
+def _show_places(directory: Path) -> None:
+    from study import ui
+
+    say(f"results: {directory / 'results'}")
+    say(f"report: {directory / 'report' / 'index.html'}")
+    if (way := ui.way_to(directory)) is not None:
+        say(f"runs in MLflow: {way}")
 
 
 def _show_best(directory: Path) -> None:

@@ -20,6 +20,7 @@ from study import cli, ui
 from study import directory as study_directory
 from study.errors import ServiceError, UsageError
 from study.tracker import open_mirror
+from study.tracking_record import TrackingRecord
 
 ROOT = Path(cli.__file__).parents[1]
 
@@ -152,6 +153,13 @@ def test_a_server_elsewhere_is_only_named(storage: Path, monkeypatch: pytest.Mon
         assert pages.address.endswith("@mlflow.example")
         assert ui.links(storage, pages.address) == {"toy": f"tracked at sqlite:///{storage / 'mlflow.db'}"}
     assert time.monotonic() - start < 5
+
+
+def test_the_way_to_the_runs_of_a_study(storage: Path, tmp_path: Path) -> None:
+    assert ui.way_to(storage / "toy") == f"cskd ui --storage {storage}"
+    assert ui.way_to(tmp_path) is None
+    TrackingRecord("https://mlflow.example/", "7").write(tmp_path)
+    assert ui.way_to(tmp_path) == "https://mlflow.example/#/experiments/7/runs"
 
 
 def test_links_lead_to_the_experiment_of_each_study(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
