@@ -163,7 +163,7 @@ def check_data(config: study_config.StudyConfig) -> dict[str, str]:
         ConfigError: The model takes images of another size.
     """
     images = config.dataset.training_images()
-    config.model.check_images(*images.images.shape[1:3])
+    config.model.check_images(*config.dataset.image_size(images))
     split = split_training(images, config.dataset.validation)
     return {"split_digest": split.digest, "data_digest": data_digest(images)}
 

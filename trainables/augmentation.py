@@ -45,6 +45,34 @@ def draw_crops(
     return CropDraws(top, left, flip)
 
 
+class Normalisation:
+    """Turns grey levels into what a network sees: ``(pixel / 255 - mean) / std``, channels first.
+
+    Args:
+        mean: Per channel, of images scaled to [0, 1].
+        std: Likewise.
+        size: Height and width of the images.
+        device: Where they are.
+    """
+
+    def __init__(
+        self,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+        size: tuple[int, int],
+        device: torch.device,
+    ) -> None:
+        # One multiplication and one addition; whole planes, because broadcasting over three interleaved channels is
+        # many times slower on a CPU.
+        scale = 1 / (255 * torch.tensor(std))
+        shift = -torch.tensor(mean) / torch.tensor(std)
+        self._scale, self._shift = (each.expand(*size, 3).contiguous().to(device) for each in (scale, shift))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float32 ``[b, 3, height, width]``, channels_last, of grey levels ``[b, height, width, 3]``."""
+        return images.float().mul_(self._scale).add_(self._shift).permute(0, 3, 1, 2)
+
+
 class ImageStore:
     """Images of a split, resident on the device as uint8, with the two transforms of their data set.
 
@@ -73,13 +101,11 @@ class ImageStore:
         sizes = (count, 2 * padding + 1, 2 * padding + 1, self.height, self.width, channels)
         n, h, w, c = padded.stride()
         self._windows = padded.as_strided(sizes, (n, h, w, h, w, c))
-        # (pixel / 255 - mean) / std as one multiplication and one addition; whole planes, because broadcasting over
-        # three interleaved channels is many times slower on a CPU.
-        scale = 1 / (255 * torch.tensor(std))
-        shift = -torch.tensor(mean) / torch.tensor(std)
-        plane = (self.height, self.width, channels)
-        self._scale = scale.expand(plane).contiguous().to(device)
-        self._shift = shift.expand(plane).contiguous().to(device)
+        self._normalised = Normalisation(mean, std, (self.height, self.width), device)
+
+    def draw(self, generator: np.random.Generator, index: NDArray[np.int64], augmentation: Augmentation) -> CropDraws:
+        """An epoch's draws for the images at ``index`` ``[n]``, on the device."""
+        return draw_crops(generator, len(index), augmentation, self._windows.device)
 
     def plain(self, index: Tensor) -> Tensor:
         """Test transform: float32 ``[b, 3, height, width]``, channels_last, of the images at ``index`` ``[b]``."""
@@ -99,6 +125,3 @@ class ImageStore:
         flip = draws.flip.numpy()
         crops[flip] = torch.from_numpy(crops[flip]).flip(2).numpy()
         return torch.from_numpy(crops)
-
-    def _normalised(self, crops: Tensor) -> Tensor:
-        return crops.float().mul_(self._scale).add_(self._shift).permute(0, 3, 1, 2)

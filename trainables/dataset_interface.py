@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Protocol
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
 from trainables.errors import TestSetClosedError
+from trainables.images import RaggedImages
 from trainables.parts import Options, Part
 
 
@@ -24,11 +25,23 @@ class TestAccess(Protocol):  # no pytest class: it has no test methods
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images as uint8 ``[n, height, width, 3]``, labels as int64 ``[n]`` in ``[0, len(classes))``."""
+    """Images as uint8 ``[n, height, width, 3]``, or of different sizes; labels as int64 ``[n]``.
 
-    images: NDArray[np.uint8]
+    Attributes:
+        classes: Names, in label order; labels lie in ``[0, len(classes))``.
+        groups: Name of each class's group, where the classes have a hierarchy; otherwise empty.
+    """
+
+    images: NDArray[np.uint8] | RaggedImages
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+
+    def take(self, indices: NDArray[np.int64]) -> LabelledImages:
+        """The images at ``indices``, in that order."""
+        images = self.images
+        images = images.take(indices) if isinstance(images, RaggedImages) else images[indices]
+        return replace(self, images=images, labels=self.labels[indices])
 
 
 class Augmentation(Options):
@@ -41,6 +54,26 @@ class Augmentation(Options):
 
     padding: int = Field(default=0, ge=0)
     flip: float = Field(default=0.0, ge=0, le=1)
+
+
+class ResizedCrop(Options):
+    """Training transform for images of different sizes: a random box, resized to a square, horizontal flip.
+
+    The test transform resizes the shorter side to ``resize`` and cuts out the middle square.
+
+    Attributes:
+        size: Height and width of the result in pixels.
+        resize: Shorter side before the cut of the test transform.
+        area: Range of the box's share of the image's area, uniform.
+        aspect: Range of its width over its height, uniform in the logarithm.
+        flip: Probability of a horizontal flip.
+    """
+
+    size: int = Field(ge=1)
+    resize: int = Field(ge=1)
+    area: tuple[float, float] = (0.08, 1.0)
+    aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = Field(default=0.5, ge=0, le=1)
 
 
 class ValidationSplit(Options):
@@ -83,11 +116,22 @@ class Dataset(Part, ABC):
 
     mean: ClassVar[tuple[float, float, float]]
     std: ClassVar[tuple[float, float, float]]
-    augmentation: ClassVar[Augmentation]
 
     root: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] | None = None
     validation: ValidationSplit = ValidationSplit(fraction=0.1)
     subset: Subset = Subset()
+
+    @property
+    @abstractmethod
+    def augmentation(self) -> Augmentation | ResizedCrop:
+        """Training transform; the second kind says what the test transform is, too."""
+
+    def image_size(self, images: LabelledImages) -> tuple[int, int]:
+        """Height and width in pixels of what the network sees of ``images``."""
+        if isinstance(self.augmentation, ResizedCrop):
+            return self.augmentation.size, self.augmentation.size
+        height, width, _ = images.images[0].shape
+        return height, width
 
     @abstractmethod
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
@@ -112,7 +156,7 @@ class Dataset(Part, ABC):
                 ]
             )
         )
-        return LabelledImages(images.images[keep], images.labels[keep], images.classes)
+        return images.take(keep)
 
     def test_images(self, access: TestAccess) -> LabelledImages:
         """The test part, after the reading has been written into the ledger.
@@ -130,5 +174,5 @@ class Dataset(Part, ABC):
         count = self.subset.classes
         if count is None or count >= len(images.classes):
             return images
-        keep = images.labels < count
-        return LabelledImages(images.images[keep], images.labels[keep], images.classes[:count])
+        kept = images.take(np.flatnonzero(images.labels < count))
+        return replace(kept, classes=images.classes[:count], groups=images.groups[:count])

@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
-from trainables.augmentation import CropDraws, ImageStore, draw_crops
 from trainables.interfaces import Batch, View
 from trainables.samplers import ClassPairSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
-    from trainables.interfaces import Augmentation, LabelledImages
+    from trainables.interfaces import Augmentation, LabelledImages, ResizedCrop
 
 AUGMENTATION_STREAM = 1000
+
+
+class Draws(Protocol):
+    """Random draws of one view for an epoch, in anchor order."""
+
+    def batch(self, start: int, stop: int) -> Draws:
+        """The draws of anchors ``start`` to ``stop``."""
+
+
+class Store(Protocol):
+    """Images of a split with the two transforms of their data set; batches are float32, channels_last.
+
+    Attributes:
+        height: Of the images of a batch.
+        width: Likewise.
+    """
+
+    height: int
+    width: int
+
+    def draw(self, generator: np.random.Generator, index: NDArray[np.int64], augmentation: Any) -> Draws:
+        """An epoch's draws for the images at ``index`` ``[n]``; the same on every device."""
+
+    def plain(self, index: Tensor) -> Tensor:
+        """Test transform of the images at ``index`` ``[b]``."""
+
+    def augmented(self, index: Tensor, draws: Any) -> Tensor:
+        """Training transform of the images at ``index`` ``[b]`` under ``draws``."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +55,7 @@ class EpochPlan:
     """All random choices of an epoch, on the device: for each view the images' indices, and its draws."""
 
     indices: dict[str, Tensor]
-    draws: dict[str, CropDraws]
+    draws: dict[str, Draws]
     labels: Tensor
 
 
@@ -48,8 +76,8 @@ class InputPipeline:
     def __init__(
         self,
         images: LabelledImages,
-        store: ImageStore,
-        augmentation: Augmentation,
+        store: Store,
+        augmentation: Augmentation | ResizedCrop,
         views: tuple[View, ...],
         batch_size: int,
         seed: int,
@@ -81,7 +109,7 @@ class InputPipeline:
         chosen = self._sampler.epoch(epoch, {view.source for view in self._views})
         indices = {view.name: torch.from_numpy(chosen[view.source]).to(self._device) for view in self._views}
         draws = {
-            view.name: draw_crops(self._generator(epoch, number), self.anchors, self._augmentation, self._device)
+            view.name: self._store.draw(self._generator(epoch, number), chosen[view.source], self._augmentation)
             for number, view in enumerate(self._views)
             if view.augmented
         }

@@ -9,11 +9,12 @@ from trainables.dataset_interface import (
     Augmentation,
     Dataset,
     LabelledImages,
+    ResizedCrop,
     Subset,
     TestAccess,
     ValidationSplit,
 )
-from trainables.method_interface import Batch, Forward, LossTerms, Method, Outputs, View
+from trainables.method_interface import Batch, Forward, LossTerms, Method, Mixing, Outputs, Teacher, View
 from trainables.model_interface import Model
 from trainables.parts import Options, Part
 
@@ -25,11 +26,14 @@ __all__ = [
     "LabelledImages",
     "LossTerms",
     "Method",
+    "Mixing",
     "Model",
     "Options",
     "Outputs",
     "Part",
+    "ResizedCrop",
     "Subset",
+    "Teacher",
     "TestAccess",
     "ValidationSplit",
     "View",

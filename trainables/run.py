@@ -56,7 +56,7 @@ class Run:
         self._directory = RunDirectory(directory)
         self._device = choose_device(config.training.device)
         self._data = open_training_data(config.dataset, config.train_on, self._device)
-        config.model.check_images(*self._data.train.images.images.shape[1:3])
+        config.model.check_images(self._data.train.store.height, self._data.train.store.width)
         self._trainer = Trainer(config, self._data, self._device)
         self._test_access = test_access
         self._test_each_epoch = test_each_epoch

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainables.durable import sha256_of
 from trainables.errors import DataError
+from trainables.images import RaggedImages
 from trainables.interfaces import LabelledImages, ValidationSplit
 
 
@@ -92,8 +93,12 @@ def draw_per_class(labels: NDArray[np.int64], counts: NDArray[np.int64], seed: i
 
 def data_digest(images: LabelledImages) -> str:
     """Digest (16 hexadecimal digits) of pixels, labels and class names; equal digests mean equal data."""
+    labels = images.labels.astype("<i8").tobytes()
+    if isinstance(images.images, RaggedImages):  # its buffers were hashed when they were made
+        names = json.dumps([images.images.digest(), images.classes, images.groups]).encode()
+        return sha256_of(names + labels)[:16]
     names = json.dumps([list(images.images.shape), images.classes]).encode()
-    return sha256_of(names + images.labels.astype("<i8").tobytes() + images.images.tobytes())[:16]
+    return sha256_of(names + labels + images.images.tobytes())[:16]
 
 
 def _digest(labels: NDArray[np.int64], validation: NDArray[np.int64], seed: int) -> str:

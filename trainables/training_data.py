@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from trainables.augmentation import ImageStore
-from trainables.interfaces import LabelledImages
+from trainables.images import RaggedImages
+from trainables.interfaces import Augmentation, LabelledImages, ResizedCrop
+from trainables.resized_crops import RaggedStore
 from trainables.splits import split_training
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from trainables.input_pipeline import Store
     from trainables.interfaces import Dataset
 
 
@@ -24,7 +24,7 @@ class StoredSplit:
     """A split's images on the device and its labels, in the data set's order."""
 
     images: LabelledImages
-    store: ImageStore
+    store: Store
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,23 @@ def open_training_data(dataset: Dataset, train_on: Literal["train", "full"], dev
     """
     images = dataset.training_images()
     split = split_training(images, dataset.validation)
-    padding = dataset.augmentation.padding
     if train_on == "full":
-        return TrainingData(_stored(dataset, images, padding, device), None, images.classes, split.digest)
-    train = _stored(dataset, _take(images, split.train), padding, device)
-    validation = _stored(dataset, _take(images, split.validation), 0, device)
+        return TrainingData(_stored(dataset, images, device), None, images.classes, split.digest)
+    train = _stored(dataset, images.take(split.train), device)
+    validation = store_plain(dataset, images.take(split.validation), device)
     return TrainingData(train, validation, images.classes, split.digest)
 
 
 def store_plain(dataset: Dataset, images: LabelledImages, device: torch.device) -> StoredSplit:
     """Puts images for the test transform on the device."""
-    return _stored(dataset, images, 0, device)
+    return _stored(dataset, images, device, plain=True)
 
 
-def _take(images: LabelledImages, indices: NDArray[np.int64]) -> LabelledImages:
-    return LabelledImages(images.images[indices], images.labels[indices], images.classes)
-
-
-def _stored(dataset: Dataset, images: LabelledImages, padding: int, device: torch.device) -> StoredSplit:
-    return StoredSplit(images, ImageStore(images.images, dataset.mean, dataset.std, padding, device))
+def _stored(dataset: Dataset, images: LabelledImages, device: torch.device, *, plain: bool = False) -> StoredSplit:
+    augmentation, pixels = dataset.augmentation, images.images
+    if isinstance(augmentation, ResizedCrop) and isinstance(pixels, RaggedImages):
+        return StoredSplit(images, RaggedStore(pixels, augmentation, dataset.mean, dataset.std, device))
+    if isinstance(augmentation, Augmentation) and not isinstance(pixels, RaggedImages):
+        padding = 0 if plain else augmentation.padding
+        return StoredSplit(images, ImageStore(pixels, dataset.mean, dataset.std, padding, device))
+    raise TypeError(f"{dataset.part_name()} has {type(pixels).__name__} but augments by {type(augmentation).__name__}")

@@ -1,0 +1,151 @@
+import io
+import tarfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trainables.images import RaggedImages, join
+from trainables.interfaces import ResizedCrop
+from trainables.resized_crops import BoxDraws, RaggedStore, centre_box, draw_boxes
+
+CPU = torch.device("cpu")
+ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+SPEC = ResizedCrop(size=64, resize=73)
+
+
+def ragged(images):
+    """The images in one buffer with junk before and between them."""
+    flat, start = [np.zeros(7, np.uint8)], []
+    for image in images:
+        start.append(sum(map(len, flat)))
+        flat += [image.reshape(-1), np.full(5, 255, np.uint8)]
+    sizes = np.array([image.shape[:2] for image in images])
+    return RaggedImages((np.concatenate(flat),), ("digest",), np.zeros(len(images), np.int64), np.array(start), sizes)
+
+
+def noise(shapes):
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
+
+
+def levels(batch):
+    """Grey levels ``[b, height, width, 3]`` of a batch that was normalised by mean 0 and deviation 1."""
+    return (batch * 255).round().permute(0, 2, 3, 1).int().numpy()
+
+
+@pytest.fixture(scope="module")
+def birds(cub50_archive):
+    """60 photographs, decoded."""
+    images = []
+    with tarfile.open(cub50_archive) as tar:
+        for member in tar:
+            if member.name.endswith(".jpg"):
+                images.append(np.array(Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB")))
+            if len(images) == 60:
+                return images
+    raise AssertionError
+
+
+@pytest.mark.parametrize("size", [64, 224])
+def test_training_crops_of_photographs_agree_with_torchvision(birds, size):
+    spec = ResizedCrop(size=size, resize=round(size * 256 / 224))
+    store = RaggedStore(ragged(birds), spec, ZERO, ONE, CPU)
+    index = np.random.default_rng(1).permutation(np.repeat(np.arange(len(birds)), 5))
+    draws = store.draw(np.random.default_rng(2), index, spec)
+    resident = RaggedStore(ragged(birds), spec, ZERO, ONE, CPU)
+    resident._may_reside = True  # what other devices do
+    found = [levels(each.augmented(torch.from_numpy(index), draws)) for each in (store, resident)]
+    beyond = np.zeros(2)
+    for row, image in enumerate(index):
+        top, left, height, width = draws.boxes[row].tolist()
+        cut = Image.fromarray(birds[image][top : top + height, left : left + width])
+        expected = np.asarray(cut.resize((size, size), Image.Resampling.BILINEAR)).astype(int)
+        expected = expected[:, ::-1] if draws.flip[row] else expected
+        difference = [np.abs(each[row] - expected) for each in found]
+        assert difference[0].max() <= 2
+        assert difference[1].max() <= 1
+        beyond += [(each > 1).mean() / len(index) for each in difference]
+    assert beyond[0] < 1e-6
+
+
+@pytest.mark.parametrize(("size", "resize"), [(64, 73), (224, 256), (32, 32)])
+def test_test_crops_of_photographs_agree_with_torchvision(birds, size, resize):
+    from trainables.vision import torchvision
+
+    reference = torchvision.transforms.Compose(
+        [torchvision.transforms.Resize(resize), torchvision.transforms.CenterCrop(size)]
+    )
+    expected = np.stack([np.asarray(reference(Image.fromarray(image))) for image in birds]).astype(int)
+    images, spec = ragged(birds), ResizedCrop(size=size, resize=resize)
+    for each in (images, replace(images, memory_limit=0)):
+        found = levels(RaggedStore(each, spec, ZERO, ONE, CPU).plain(torch.arange(len(birds))))
+        difference = np.abs(found - expected)
+        assert difference.max() <= 2
+        assert (difference > 1).mean() < 1e-6
+
+
+def test_boxes_lie_inside_and_follow_torchvisions_distribution():
+    from trainables.vision import torchvision
+
+    size, spec = (120, 160), ResizedCrop(size=64, resize=73)
+    drawn = draw_boxes(np.random.default_rng(0), np.tile(size, (20_000, 1)), spec)
+    torch.manual_seed(0)
+    image = torch.zeros(3, *size)
+    get = torchvision.transforms.RandomResizedCrop.get_params
+    reference = np.array([get(image, [0.08, 1.0], [3 / 4, 4 / 3]) for _ in range(20_000)])
+    assert (drawn >= [0, 0, 1, 1]).all()
+    assert (drawn[:, :2] + drawn[:, 2:] <= size).all()
+    for column in range(4):
+        quantiles = [np.quantile(each[:, column], np.linspace(0.05, 0.85, 9)) for each in (drawn, reference)]
+        np.testing.assert_allclose(*quantiles, atol=3)
+
+
+@pytest.mark.parametrize(("size", "expected"), [((10, 400), (0, 193, 10, 13)), ((400, 10), (193, 0, 13, 10))])
+def test_where_no_box_fits_the_middle_is_taken(size, expected):
+    spec = ResizedCrop(size=8, resize=9, area=(1.0, 1.0))
+    assert draw_boxes(np.random.default_rng(0), np.array([size]), spec).tolist() == [list(expected)]
+
+
+def test_draws_do_not_depend_on_torch_or_the_device():
+    store = RaggedStore(ragged(noise([(80, 90)] * 20)), SPEC, ZERO, ONE, CPU)
+    torch.manual_seed(0)
+    first = store.draw(np.random.default_rng(5), np.arange(20), SPEC)
+    torch.manual_seed(1)
+    again = store.draw(np.random.default_rng(5), np.arange(20), SPEC)
+    assert torch.equal(first.boxes, again.boxes)
+    assert torch.equal(first.flip, again.flip)
+    part = first.batch(3, 7)
+    assert torch.equal(part.boxes, first.boxes[3:7])
+    assert part.extent == first.extent
+    assert 0 < first.flip.sum() < 20
+
+
+def test_batches_are_normalised_and_channels_last():
+    images = noise([(8, 8), (8, 8)])
+    mean, std = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+    store = RaggedStore(ragged(images), ResizedCrop(size=8, resize=8), mean, std, CPU)
+    whole = BoxDraws(torch.tensor([[0, 0, 8, 8]] * 2), torch.tensor([False, True]), (8, 8))
+    for found, mirrored in ((store.plain(torch.arange(2)), False), (store.augmented(torch.arange(2), whole), True)):
+        shown = [images[0], images[1][:, ::-1] if mirrored else images[1]]
+        expected = torch.from_numpy((np.stack(shown) / 255 - mean) / std).permute(0, 3, 1, 2)
+        torch.testing.assert_close(found.double(), expected, rtol=0, atol=2e-6)
+        assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_middle_square():
+    assert centre_box(256, 341, 224, 256) == ((256, 341), (16, 58))
+    assert centre_box(341, 256, 224, 256) == ((341, 256), (58, 16))
+    assert centre_box(64, 64, 32, 32) == ((32, 32), (0, 0))
+
+
+def test_images_of_several_buffers():
+    images = noise([(5, 6), (7, 8), (9, 4)])
+    joined = join([ragged(images[:2]), ragged(images[2:])]).take(np.array([2, 0]))
+    assert len(joined) == 2
+    assert np.array_equal(joined[0], images[2])
+    assert np.array_equal(joined[1], images[0])
+    assert joined.nbytes == 3 * (36 + 30)
+    assert joined.digest() != joined.take(np.array([1, 0])).digest()

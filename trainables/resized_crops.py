@@ -1,0 +1,197 @@
+"""Random boxes of images of different sizes, resized to squares: training and test transforms of prepared data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainables.augmentation import Normalisation
+from trainables.images import CHANNELS, RaggedImages
+from trainables.resampling import resize_box, resize_boxes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trainables.interfaces import ResizedCrop
+
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class BoxDraws:
+    """Random draws of one view for an epoch, in anchor order.
+
+    Attributes:
+        boxes: Top, left, height and width in pixels ``[n, 4]``.
+        flip: ``[n]``.
+        extent: Largest height and width of a box of the epoch.
+    """
+
+    boxes: Tensor
+    flip: Tensor
+    extent: tuple[int, int]
+
+    def batch(self, start: int, stop: int) -> BoxDraws:
+        """The draws of anchors ``start`` to ``stop``."""
+        return BoxDraws(self.boxes[start:stop], self.flip[start:stop], self.extent)
+
+
+def draw_boxes(
+    generator: np.random.Generator, sizes: NDArray[np.int64], augmentation: ResizedCrop
+) -> NDArray[np.int64]:
+    """Draws a box of each image, by the rule of torchvision's ``RandomResizedCrop``.
+
+    A share of the image's area and an aspect are drawn until the box fits, ten times at most; then it is the largest
+    box in the middle whose aspect is allowed. The place is uniform among whole pixels.
+
+    Args:
+        generator: Source of the draws.
+        sizes: Heights and widths ``[n, 2]``.
+        augmentation: Ranges of area and aspect.
+
+    Returns:
+        Top, left, height and width ``[n, 4]``.
+    """
+    shapes = _largest_allowed(sizes, augmentation.aspect)
+    undecided = np.arange(len(sizes))
+    for _ in range(ATTEMPTS):
+        drawn = _draw_shapes(generator, sizes[undecided], augmentation)
+        fits = ((drawn > 0) & (drawn <= sizes[undecided])).all(axis=1)
+        shapes[undecided[fits]] = drawn[fits]
+        undecided = undecided[~fits]
+    places = np.floor(generator.random(sizes.shape) * (sizes - shapes + 1)).astype(np.int64)
+    places[undecided] = (sizes - shapes)[undecided] // 2
+    return np.concatenate([places, shapes], axis=1)
+
+
+def _draw_shapes(
+    generator: np.random.Generator, sizes: NDArray[np.int64], augmentation: ResizedCrop
+) -> NDArray[np.int64]:
+    low, high = augmentation.area
+    share = low + (high - low) * generator.random(len(sizes))
+    low, high = np.log(augmentation.aspect)
+    aspect = np.exp(low + (high - low) * generator.random(len(sizes)))
+    area = sizes.prod(axis=1) * share
+    shapes: NDArray[np.int64] = np.rint(np.sqrt(np.stack([area / aspect, area * aspect], axis=1))).astype(np.int64)
+    return shapes
+
+
+def _largest_allowed(sizes: NDArray[np.int64], aspect: tuple[float, float]) -> NDArray[np.int64]:
+    height, width = sizes.T
+    low, high = np.rint(width / aspect[0]), np.rint(height * aspect[1])
+    shapes = [np.minimum(height, np.maximum(low, 1)), np.minimum(width, np.maximum(high, 1))]
+    return np.stack(shapes, axis=1).astype(np.int64)
+
+
+def centre_box(height: int, width: int, size: int, resize: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The test transform, as torchvision's ``Resize`` and ``CenterCrop`` compute it.
+
+    Returns:
+        Height and width after the resize, top and left of the middle square there.
+
+    Example:
+        >>> centre_box(300, 451, size=224, resize=256)
+        ((256, 384), (16, 80))
+    """
+    shorter = min(height, width)
+    resized = (int(resize * height / shorter), int(resize * width / shorter))
+    return resized, (round((resized[0] - size) / 2), round((resized[1] - size) / 2))
+
+
+class RaggedStore:
+    """Images of a split with the two transforms of their data set.
+
+    On a CPU the pixels stay where they are, in mapped files that all processes of a machine share. For another device
+    they are copied there once if they fit their ``memory_limit``; otherwise crops are made on the CPU and copied batch
+    by batch. Results of the test transform are kept as uint8 on the device if they fit.
+
+    Args:
+        images: The split.
+        augmentation: Its transforms.
+        mean: Per channel, of images scaled to [0, 1].
+        std: Likewise.
+        device: Where the batches are made.
+    """
+
+    def __init__(
+        self,
+        images: RaggedImages,
+        augmentation: ResizedCrop,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+        device: torch.device,
+    ) -> None:
+        self.height = self.width = self._size = augmentation.size
+        self._images = images
+        self._resize = augmentation.resize
+        self._device = device
+        self._normalised = Normalisation(mean, std, (self._size, self._size), device)
+        self._buffers = [torch.from_numpy(buffer) for buffer in images.buffers]
+        self._keeps_centres = len(images) * self._size**2 * CHANNELS <= images.memory_limit
+        self._centres: Tensor | None = None
+        self._resident: tuple[Tensor, Tensor, Tensor] | None = None
+        self._may_reside = device.type != "cpu" and images.nbytes <= images.memory_limit
+
+    def draw(self, generator: np.random.Generator, index: NDArray[np.int64], augmentation: ResizedCrop) -> BoxDraws:
+        """An epoch's draws for the images at ``index`` ``[n]``: flips first, then boxes, drawn by NumPy."""
+        flip = generator.random(len(index)) < augmentation.flip
+        boxes = draw_boxes(generator, self._images.sizes[index], augmentation)
+        extent = (int(boxes[:, 2].max()), int(boxes[:, 3].max()))
+        return BoxDraws(torch.from_numpy(boxes).to(self._device), torch.from_numpy(flip).to(self._device), extent)
+
+    def plain(self, index: Tensor) -> Tensor:
+        """Test transform: float32 ``[b, 3, size, size]``, channels_last, of the images at ``index`` ``[b]``."""
+        if not self._keeps_centres:
+            return self._normalised(self._cut_centres(index.cpu()).to(self._device))
+        if self._centres is None:
+            self._centres = self._cut_centres(torch.arange(len(self._images))).to(self._device)
+        return self._normalised(self._centres[index])
+
+    def augmented(self, index: Tensor, draws: BoxDraws) -> Tensor:
+        """Training transform of the images at ``index`` ``[b]`` under ``draws``; shape and format as ``plain``."""
+        if not self._may_reside:
+            return self._normalised(self._cut_on_cpu(index.cpu(), draws).to(self._device))
+        if self._resident is None:
+            self._resident = self._copied()
+        pixels, first, width = self._resident
+        crops = resize_boxes(pixels, first[index], width[index], draws.boxes, self._size, draws.extent)
+        return self._normalised(torch.where(draws.flip[:, None, None, None], crops.flip(2), crops))
+
+    def _cut_on_cpu(self, index: Tensor, draws: BoxDraws) -> Tensor:
+        crops = torch.empty(len(index), self._size, self._size, CHANNELS, dtype=torch.uint8)
+        rows = zip(index.tolist(), draws.boxes.tolist(), draws.flip.tolist(), strict=True)
+        for number, (image, box, flip) in enumerate(rows):
+            crop = resize_box(self._image(image), tuple(box), (self._size, self._size))
+            crops[number] = crop.flip(1) if flip else crop
+        return crops
+
+    def _cut_centres(self, index: Tensor) -> Tensor:
+        size = self._size
+        crops = torch.empty(len(index), size, size, CHANNELS, dtype=torch.uint8)
+        for number, image in enumerate(index.tolist()):
+            height, width = self._images.sizes[image].tolist()
+            resized, (top, left) = centre_box(height, width, size, self._resize)
+            whole = resize_box(self._image(image), (0, 0, height, width), resized)
+            crops[number] = whole[top : top + size, left : left + size]
+        return crops
+
+    def _image(self, index: int) -> Tensor:
+        height, width = self._images.sizes[index].tolist()
+        start = int(self._images.start[index])
+        flat: Tensor = self._buffers[self._images.buffer[index]][start : start + height * width * CHANNELS]
+        return flat.view(height, width, CHANNELS)
+
+    def _copied(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All pixels on the device ``[p, 3]``, and first pixel and row length of each image."""
+        sizes = torch.from_numpy(self._images.sizes)
+        last = sizes.prod(dim=1).cumsum(dim=0)
+        pixels = torch.empty(int(last[-1]), CHANNELS, dtype=torch.uint8, device=self._device)
+        first = last - sizes.prod(dim=1)
+        for number, start in enumerate(first.tolist()):
+            image = self._image(number)
+            pixels[start : start + image.shape[0] * image.shape[1]] = image.reshape(-1, CHANNELS).to(self._device)
+        return pixels, first.to(self._device), sizes[:, 1].to(self._device)
