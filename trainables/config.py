@@ -108,9 +108,13 @@ class TrainConfig(Options):
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     def digest(self) -> str:
-        """Short digest of what decides the outcome: where the data lies and how often it is saved do not."""
+        """Short digest of what decides the outcome: where files lie and how often it is saved do not."""
         content = self.model_dump(mode="json")
         content["dataset"].pop("root", None)
+        for option in content["method"].values():
+            if isinstance(option, dict) and option.get("sha256"):  # a file that is known by its content
+                option.pop("checkpoint", None)
+                option.pop("study", None)
         for key in ("checkpoint_seconds", "device"):
             content["training"].pop(key)
         return digest_of(content)

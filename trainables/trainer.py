@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,16 @@ from torch import Tensor, nn
 from trainables import metrics
 from trainables.errors import CheckpointError, ConfigError
 from trainables.input_pipeline import InputPipeline
-from trainables.interfaces import Batch, Outputs
+from trainables.interfaces import Batch
+from trainables.mixing import draw_mixing
+from trainables.network import Network, build_network
 from trainables.predictions import Predictions
+from trainables.pretrained import load_teacher
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from trainables.config import TrainConfig
     from trainables.interfaces import Method
@@ -47,31 +53,6 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" and wanted != "float32" else torch.float32
 
 
-class Network:
-    """The model as a method sees it: student with gradient, teacher without, both in train mode (algorithm 1)."""
-
-    def __init__(self, model: nn.Module, device: torch.device, precision: torch.dtype) -> None:
-        self.model = model
-        self._device = device
-        self._precision = precision
-
-    def student(self, images: Tensor) -> Outputs:
-        """Logits and features with gradient; updates batch-norm statistics."""
-        with self._arithmetic():
-            features: Tensor = self.model.features(images)  # type: ignore[operator]
-            return Outputs(self.model.classifier(features), features)  # type: ignore[operator]
-
-    @torch.no_grad()
-    def teacher(self, images: Tensor) -> Outputs:
-        """As ``student``, without gradient; batch-norm statistics are updated all the same."""
-        return self.student(images)
-
-    def _arithmetic(self) -> AbstractContextManager[object]:
-        if self._precision is torch.float32:
-            return nullcontext()
-        return torch.autocast(self._device.type, self._precision)
-
-
 class Trainer:
     """Trains one configuration, an epoch at a time.
 
@@ -89,9 +70,14 @@ class Trainer:
         self.epoch = 0
         self._data = data
         self._device = device
+        size = data.train.store.height, data.train.store.width
+        precision = choose_precision(config.training.precision, device)
+        declared = config.method.pretrained()
+        teacher = None if declared is None else load_teacher(declared, data.classes, size, device, precision)
         torch.manual_seed(config.seed)
-        model = config.model.build(len(data.classes)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network = Network(model, device, choose_precision(config.training.precision, device))
+        model = build_network(config.model, config.method, len(data.classes), *size)
+        model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = Network(model, device, precision, teacher)
         self._method: Method = config.method
         self._values = hyperparameter_tensors(config.method, device)
         training = config.training
@@ -129,13 +115,24 @@ class Trainer:
             group["lr"] = self.config.training.learning_rate(self.epoch)
         sums: Tensor | None = None
         names: list[str] = []
-        for batch in self._pipeline.batches(self.epoch):
+        for batch in self._batches():
             names, values = self._step(batch)
             sums = values if sums is None else sums.add_(values)
         self.epoch += 1
         assert sums is not None  # noqa: S101 - splits refuse empty training data
         averages = (sums / self._pipeline.anchors).tolist()
         return dict(zip(names, averages, strict=True))
+
+    def _batches(self) -> Iterator[Batch]:
+        """The epoch's batches, with their mixing where the method declares it."""
+        alpha = self._method.mixing_alpha()
+        if alpha is None:
+            yield from self._pipeline.batches(self.epoch)
+            return
+        sizes = [stop - start for start, stop in self._pipeline.bounds()]
+        mixings = draw_mixing(alpha, self.config.seed, self.epoch, sizes, self._device)
+        for batch, mixing in zip(self._pipeline.batches(self.epoch), mixings, strict=True):
+            yield replace(batch, mixing=mixing)
 
     def _step(self, batch: Batch) -> tuple[list[str], Tensor]:
         """One SGD step; returns names and sums over the batch, which stay on the device until the epoch ends."""
@@ -155,33 +152,47 @@ class Trainer:
     @torch.inference_mode()
     def predict(self, split: StoredSplit) -> Predictions:
         """Logits and features of a split under the test transform, in its order."""
-        self.model.eval()
-        outputs = [
-            self._network.student(split.store.plain(index))
-            for index in torch.split(torch.arange(len(split.images.labels), device=self._device), EVALUATION_BATCH)
-        ]
-        logits, features = (torch.cat(parts).float().cpu().numpy() for parts in zip(*outputs, strict=True))
-        return Predictions(logits, features, split.images.labels)
+        return self._read_out(split)[0]
 
     def evaluate(self, split: StoredSplit, name: str, *, final: bool) -> tuple[dict[str, float], Predictions]:
         """Metrics of a split as ``<name>/<metric>``, and the predictions behind them.
+
+        Further readouts of a method (an exit, an unscaled head) are ``<name>/<readout>/<metric>``.
 
         Args:
             split: Images and labels.
             name: ``validation`` or ``test``.
             final: Whether to add recall@1, whose cost grows with the square of the images.
         """
-        predictions = self.predict(split)
+        predictions, readouts = self._read_out(split)
         values = metrics.evaluate(predictions.logits, predictions.labels)
         if final:
             values["recall_at_1"] = metrics.recall_at_1(predictions.features, predictions.labels)
+        for readout, logits in readouts.items():
+            measured = metrics.evaluate(logits, predictions.labels)
+            values |= {f"{readout}/{metric}": value for metric, value in measured.items()}
         return {f"{name}/{metric}": value for metric, value in values.items()}, predictions
+
+    @torch.inference_mode()
+    def _read_out(self, split: StoredSplit) -> tuple[Predictions, dict[str, NDArray[np.float32]]]:
+        """Predictions, and the logits of the method's further readouts."""
+        self.model.eval()
+        parts: dict[str, list[Tensor]] = defaultdict(list)
+        for index in torch.split(torch.arange(len(split.images.labels), device=self._device), EVALUATION_BATCH):
+            outputs = self._network.student(split.store.plain(index))
+            further = self._method.readouts(outputs, self._network.classifier)
+            for name, part in {"logits": outputs.logits, "features": outputs.features, **further}.items():
+                parts[name].append(part.float())
+        arrays = {name: torch.cat(part).cpu().numpy() for name, part in parts.items()}
+        predictions = Predictions(arrays.pop("logits"), arrays.pop("features"), split.images.labels)
+        return predictions, arrays
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs; order, partners and augmentation follow from seed and epoch."""
         return {
             "epoch": self.epoch,
             "seed": self.config.seed,
+            "config": self.config.model_dump(mode="json"),
             "config_digest": self.config.digest(),
             "classes": list(self._data.classes),
             "split_digest": self._data.split_digest,

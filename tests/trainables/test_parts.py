@@ -12,7 +12,8 @@ from trainables import registry
 from trainables.config import part_from
 from trainables.interfaces import Batch, Dataset, Method, Model, Part
 from trainables.models.preact_resnet10 import PreactResnet10
-from trainables.trainer import Network, hyperparameter_tensors
+from trainables.network import Network
+from trainables.trainer import hyperparameter_tensors
 
 BASES = {"methods": Method, "models": Model, "datasets": Dataset}
 METHODS, MODELS, DATASETS = (registry.available(package) for package in registry.PACKAGES)
