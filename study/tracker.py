@@ -116,10 +116,11 @@ class Tracker:
     def _wait_for_answer(self, wanted: int, patience: float, end: float) -> bool:
         failures, heard = self._failures, -1
         while self._answered < wanted:
-            if heard == self._heard or self._failures - failures >= LAST_TRIES:
+            left = end - time.monotonic()
+            if left <= 0 or heard == self._heard or self._failures - failures >= LAST_TRIES:
                 return False
             heard = self._heard
-            self._condition.wait(min(patience, max(end - time.monotonic(), 0)))
+            self._condition.wait(min(patience, left))
         return True
 
     def end(self, patience: float = PATIENCE_SECONDS, limit: float = math.inf) -> None:

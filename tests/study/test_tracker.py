@@ -15,6 +15,7 @@ from oracle import verify_study, verify_tracking
 
 from study import api, tracker
 from study.tracker import Tracker
+from study.tracking import TrackingService
 
 SIZE = {"tracking__enabled": True, "search__trials": 4, "confirm__seeds": [1]}
 TRIALS = 4 + 1 + 2
@@ -234,3 +235,17 @@ def test_waiting_ends_when_nothing_answers(new_study, monkeypatch: pytest.Monkey
         assert not following.catch_up(60)
         assert not following.catch_up(60, limit=0.1)
         assert time.monotonic() - start < 30  # some tries, not a minute of patience
+
+
+def test_a_limit_holds_although_mlflow_answers(new_study, local_tracking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that was told to stop does not wait for a long list of runs."""
+    study = new_study(**SIZE)
+    Executor(study).run()
+    original = TrackingService.write
+    monkeypatch.setattr(TrackingService, "write", lambda *words: (time.sleep(0.3), original(*words)))
+    with Tracker(study.directory, print) as following:
+        following.start()
+        start = time.monotonic()
+        assert not following.catch_up(60, limit=1.0)
+        assert time.monotonic() - start < 5
+        assert following.catch_up(60)  # without a limit it comes to its end
