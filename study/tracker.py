@@ -114,14 +114,16 @@ class Tracker:
             return self._wait_for_answer(self._asked, patience, end)
 
     def _wait_for_answer(self, wanted: int, patience: float, end: float) -> bool:
-        failures, heard = self._failures, -1
+        failures = self._failures
         while self._answered < wanted:
-            left = end - time.monotonic()
-            if left <= 0 or heard == self._heard or self._failures - failures >= LAST_TRIES:
+            news = self._condition.wait_for(self._news(wanted), min(patience, end - time.monotonic()))
+            if not news or self._failures - failures >= LAST_TRIES:
                 return False
-            heard = self._heard
-            self._condition.wait(min(patience, left))
         return True
+
+    def _news(self, wanted: int) -> Callable[[], bool]:
+        heard = self._heard
+        return lambda: self._answered >= wanted or self._heard != heard
 
     def end(self, patience: float = PATIENCE_SECONDS, limit: float = math.inf) -> None:
         """Sends the last states and files, then stops following; says so when MLflow lacks something."""
