@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Protocol
@@ -11,9 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
-from trainables.errors import TestSetClosedError
+from trainables.errors import DataError, TestSetClosedError
 from trainables.images import RaggedImages
 from trainables.parts import Options, Part
+
+Progress = Callable[[str, int, int], None]
+"""Told of long work: what is done, how much of it is done, how much there is (0: unknown)."""
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Tells nobody."""
 
 
 class TestAccess(Protocol):  # no pytest class: it has no test methods
@@ -105,6 +113,38 @@ class Subset(Options):
     train_per_class: int | None = Field(default=None, ge=2)
 
 
+class Counts(Options):
+    """How much a data set holds."""
+
+    classes: int = Field(ge=2)
+    train: int = Field(ge=2)
+    test: int = Field(ge=1)
+
+    def __str__(self) -> str:
+        return f"{self.classes} classes, {self.train:,} training and {self.test:,} test images"
+
+
+@dataclass(frozen=True)
+class StoredData:
+    """What lies on disk of a data set.
+
+    Attributes:
+        state: ``ready``; ``missing``; ``damaged``; ``built in``, no file is needed.
+        path: Where it lies, or would lie; None without a file.
+        counts: What it holds, where that can be told.
+        part: Whether that is a part of the published data.
+        nbytes: Size on disk.
+        note: What to do, or what else there is to say.
+    """
+
+    state: Literal["ready", "missing", "damaged", "built in"]
+    path: Path | None = None
+    counts: Counts | None = None
+    part: bool = False
+    nbytes: int = 0
+    note: str = ""
+
+
 class Dataset(Part, ABC):
     """A data set with its published train and test parts, normalisation and augmentation.
 
@@ -142,6 +182,21 @@ class Dataset(Part, ABC):
         Raises:
             DataError: Files are missing or damaged; the message names the file and the cure.
         """
+
+    def stored(self) -> list[StoredData]:
+        """What lies on disk; by default the data set needs nothing there."""
+        return [StoredData("built in")]
+
+    def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
+        """Makes the data ready from ``archives``, or downloads what is missing; does nothing where it is ready.
+
+        Raises:
+            DataError: A file cannot be fetched, is not the published one, or is damaged.
+        """
+        if archives:
+            raise DataError(f"{self.part_name()} takes no archives")
+        progress("nothing to do", 1, 1)
+        return self.stored()[0]
 
     def training_images(self) -> LabelledImages:
         """The training part, reduced to ``subset``."""

@@ -7,9 +7,11 @@ itself (layers, transforms) is imported inside the function that builds it.
 
 from trainables.dataset_interface import (
     Augmentation,
+    Counts,
     Dataset,
     LabelledImages,
     ResizedCrop,
+    StoredData,
     Subset,
     TestAccess,
     ValidationSplit,
@@ -21,6 +23,7 @@ from trainables.parts import Options, Part
 __all__ = [
     "Augmentation",
     "Batch",
+    "Counts",
     "Dataset",
     "Forward",
     "LabelledImages",
@@ -32,6 +35,7 @@ __all__ = [
     "Outputs",
     "Part",
     "ResizedCrop",
+    "StoredData",
     "Subset",
     "Teacher",
     "TestAccess",

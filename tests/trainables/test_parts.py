@@ -102,7 +102,7 @@ def test_a_data_set_declares_its_transforms(name):
     for constants in (dataset.mean, dataset.std):
         assert len(constants) == 3
         assert all(0 < value < 1 for value in constants)
-    assert dataset.augmentation.padding >= 0
+    assert 0 <= dataset.augmentation.flip <= 1
 
 
 @pytest.mark.parametrize(("package", "name"), PARTS)

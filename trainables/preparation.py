@@ -1,0 +1,264 @@
+"""From published archives to a prepared file: fetched, verified, unpacked, decoded once, counted, written whole.
+
+Every step can be killed: archives and unpacked folders appear when they are whole, decoded images are kept in chunks,
+and the next call goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+from joblib import cpu_count
+
+from trainables.archives import PublishedFile, download, exclusive
+from trainables.dataset_interface import Counts, Progress
+from trainables.decoding import decode
+from trainables.durable import digest_of, write_atomic
+from trainables.errors import DataError
+from trainables.extraction import unpack
+from trainables.prepared import (
+    MARK,
+    PARTS,
+    ArrowWriter,
+    Description,
+    PreparedFile,
+    batch_of,
+    digest_of_batch,
+)
+
+CHUNK = 256
+DIGEST = b"cskd.sha256"
+NOTES = b"cskd.notes"
+
+
+class Listing(NamedTuple):
+    """The images of a data set, in the published order: path below the unpacked folder, and label.
+
+    Attributes:
+        classes: Names, in label order.
+        groups: Group of each class, where there is a hierarchy.
+    """
+
+    classes: tuple[str, ...]
+    train: list[tuple[str, int]]
+    test: list[tuple[str, int]]
+    groups: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> Counts:
+        """What is listed."""
+        return Counts.model_construct(classes=len(self.classes), train=len(self.train), test=len(self.test))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a data set is prepared.
+
+    Attributes:
+        name: Of the data set.
+        path: The prepared file.
+        files: What its authors offer.
+        counts: What it must hold.
+        part: Whether ``counts`` are those of a part; the files then need not be the published ones.
+        side: Shorter side that larger images are brought to; None for the size as it is.
+        wanted: Whether a file of an archive is needed, by its path there.
+        listing: Lists the images in the unpacked folder.
+    """
+
+    name: str
+    path: Path
+    files: tuple[PublishedFile, ...]
+    counts: Counts
+    part: bool
+    side: int | None
+    wanted: Callable[[str], bool]
+    listing: Callable[[Path], Listing]
+
+
+def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
+    """Makes the prepared file unless a good one is there; a damaged one is replaced.
+
+    Args:
+        recipe: What to make.
+        archives: Files that are at hand; what is missing is taken from the folder of the prepared file, or downloaded.
+        progress: Told of each step.
+
+    Raises:
+        DataError: A file is missing, damaged, hostile or not the published one, an image cannot be read, or the counts
+            are others.
+        OSError: The disk is full.
+    """
+    with exclusive(recipe.path.parent):
+        if _is_good(recipe.path, progress):
+            return
+        files = _located(recipe, archives, progress)
+        sources = {file.name: _verified(file, path, recipe, progress) for file, path in files.items()}
+        key = digest_of([recipe.name, recipe.side, recipe.counts.model_dump(), sources])
+        work = recipe.path.parent / f".preparing-{key}"
+        unpacked = _unpacked(files, recipe.wanted, work, progress)
+        listing = recipe.listing(unpacked)
+        _check_counts(recipe, listing)
+        description = Description(
+            recipe.name, listing.classes, listing.groups, listing.counts, recipe.side, recipe.part, sources, {}
+        )
+        _assemble(recipe, description, _chunks(listing, unpacked, recipe.side, work, progress), progress)
+        shutil.rmtree(work)
+
+
+def _is_good(path: Path, progress: Progress) -> bool:
+    if not path.exists():
+        return False
+    try:
+        verify(path, progress)
+    except DataError:
+        return False
+    return True
+
+
+def verify(path: Path, progress: Progress) -> Description:
+    """Reads every byte of a prepared file.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    opened = PreparedFile(path, "prepare it again")
+    for number, part in enumerate(PARTS):
+        progress("verify", number, len(PARTS))
+        opened.read(part, memory_limit=path.stat().st_size)
+    return opened.description
+
+
+def _located(recipe: Recipe, archives: list[Path], progress: Progress) -> dict[PublishedFile, Path]:
+    """Where each published file is: among ``archives`` by its name, else in the folder, downloaded if need be."""
+    names = {file.name for file in recipe.files}
+    given = {path.name: path for path in archives}
+    if len(recipe.files) == len(archives) == 1:
+        given = {recipe.files[0].name: archives[0]}
+    if unknown := sorted(given.keys() - names):
+        raise DataError(f"{given[unknown[0]]} is no file of {recipe.name}; its files are {', '.join(sorted(names))}")
+    found = {file: given.get(file.name, recipe.path.parent / file.name) for file in recipe.files}
+    for file, path in found.items():
+        if file.name in given and not path.is_file():
+            raise DataError(f"{path} is no file; correct --archive")
+        if not path.exists():
+            download(file.url, path, file.md5, progress)
+    return found
+
+
+def _verified(file: PublishedFile, path: Path, recipe: Recipe, progress: Progress) -> str:
+    """SHA-256 of a source; where none is published, the first one that was used is remembered and has to come again."""
+    progress(f"check {file.name}", 0, 1)
+    sha256 = file.verify(path, published=not recipe.part)
+    if recipe.part or file.md5 or file.sha256:
+        return sha256
+    remembered = recipe.path.parent / "sources.json"
+    known: dict[str, str] = json.loads(remembered.read_text()) if remembered.exists() else {}
+    if known.setdefault(file.name, sha256) != sha256:
+        raise DataError(
+            f"{path} is not the {file.name} that was used before: its SHA-256 is {sha256}, not {known[file.name]}; "
+            f"remove the entry from {remembered} if the new one is right"
+        )
+    write_atomic(remembered, json.dumps(known, indent=1).encode())
+    return sha256
+
+
+def _unpacked(files: dict[PublishedFile, Path], wanted: Callable[[str], bool], work: Path, progress: Progress) -> Path:
+    """Folder of the unpacked files; it appears when it is whole."""
+    folder = work / "unpacked"
+    if folder.exists():
+        return folder
+    partial = work / "unpacking"
+    shutil.rmtree(partial, ignore_errors=True)
+    for number, (file, path) in enumerate(files.items()):
+        progress(f"unpack {file.name}", number, len(files))
+        target = partial / file.into
+        if file.packed:
+            unpack(path, target, wanted)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / file.name)
+    partial.rename(folder)
+    return folder
+
+
+def _check_counts(recipe: Recipe, listing: Listing) -> None:
+    if listing.counts == recipe.counts:
+        return
+    cure = "correct --expect" if recipe.part else "fetch the published files; of a part of them, say so with --expect"
+    raise DataError(f"{recipe.name}: the files hold {listing.counts}, not {recipe.counts}; {cure}")
+
+
+def _chunks(
+    listing: Listing, unpacked: Path, side: int | None, work: Path, progress: Progress
+) -> dict[str, list[Path]]:
+    """Decoded chunks of each part, by threads, for Pillow decodes without Python's lock."""
+    folder = work / "chunks"
+    folder.mkdir(exist_ok=True)
+    wanted: list[tuple[Path, list[tuple[str, int]]]] = []
+    chunks: dict[str, list[Path]] = {}
+    for part in PARTS:
+        rows: list[tuple[str, int]] = getattr(listing, part)
+        cuts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+        chunks[part] = [folder / f"{part}-{number:05}.arrow" for number in range(len(cuts))]
+        wanted += zip(chunks[part], cuts, strict=True)
+    total, done = len(listing.train) + len(listing.test), 0
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        for count in pool.map(lambda each: _decode_chunk(unpacked, side, *each), wanted):
+            done += count
+            progress("decode", done, total)
+    return chunks
+
+
+def _decode_chunk(unpacked: Path, side: int | None, path: Path, rows: list[tuple[str, int]]) -> int:
+    """Decodes images into the chunk at ``path`` unless a whole one is there."""
+    with suppress(DataError):
+        _read_chunk(path)
+        return len(rows)
+    decoded = [decode(unpacked / name, side) for name, _ in rows]
+    notes = Counter(note for each in decoded for note in each.notes)
+    batch = batch_of([name for name, _ in rows], [label for _, label in rows], [each.pixels for each in decoded])
+    with ArrowWriter(path, {DIGEST: digest_of_batch(batch), NOTES: json.dumps(notes)}) as writer:
+        writer.write(batch)
+    return len(rows)
+
+
+def _read_chunk(path: Path) -> pa.RecordBatch:
+    """The batch of a chunk.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        batch, marks = reader.get_batch(0), reader.schema.metadata
+        batch.validate(full=True)
+        if digest_of_batch(batch) == marks[DIGEST].decode():
+            return batch
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is missing or damaged ({error})") from error
+    raise DataError(f"{path} is damaged; prepare the data again")
+
+
+def _assemble(recipe: Recipe, description: Description, chunks: dict[str, list[Path]], progress: Progress) -> None:
+    notes: Counter[str] = Counter()
+    digests: dict[str, tuple[str, ...]] = {}
+    for part, paths in chunks.items():
+        marks = [pa.ipc.open_file(pa.memory_map(str(path))).schema.metadata for path in paths]
+        digests[part] = tuple(each[DIGEST].decode() for each in marks)
+        for each in marks:
+            notes.update(json.loads(each[NOTES]))
+    whole = replace(description, notes=dict(notes), train=digests["train"], test=digests["test"])
+    ordered = [path for part in PARTS for path in chunks[part]]
+    with ArrowWriter(recipe.path, {MARK: whole.to_json()}) as writer:
+        for number, path in enumerate(ordered):
+            writer.write(_read_chunk(path))
+            progress("write", number + 1, len(ordered))

@@ -1,0 +1,181 @@
+"""Base of the data sets that are prepared once from their published archives and then mapped into memory."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import ByteSize, Field, model_validator
+
+from trainables.archives import PublishedFile, data_folder
+from trainables.dataset_interface import (
+    Counts,
+    Dataset,
+    LabelledImages,
+    Progress,
+    ResizedCrop,
+    StoredData,
+    no_progress,
+)
+from trainables.errors import DataError
+from trainables.images import MEMORY_LIMIT
+
+if TYPE_CHECKING:
+    from trainables.preparation import Listing, Recipe
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class PreparedDataset(Dataset):
+    """A data set of photographs of different sizes, under random resized crops (paper's release, ``datasets.py``).
+
+    The prepared file holds every image as uint8 with the shorter side brought to ``stored_side``. At 256 the test
+    transform (resize to 256, cut out the middle 224) is exact, and a training crop of 224 has at most the detail that
+    it has in the test transform; smaller files would blur it, and files of the published size would be two to four
+    times larger for boxes that are resized to 224 anyway.
+
+    Attributes:
+        crop: Height and width in pixels of what the network sees.
+        stored_side: Shorter side of the images in the prepared file; images that are smaller stay as they are.
+        memory_limit: Bytes (a number, or such as ``8GiB``) that copies of the images may take on a device; beyond it
+            they stay in the file and crops are made on the CPU. Decides about speed, not about results.
+        expect: What the data must hold, for a part of the published data; None for all of it.
+    """
+
+    mean: ClassVar[tuple[float, float, float]] = IMAGENET_MEAN
+    std: ClassVar[tuple[float, float, float]] = IMAGENET_STD
+    files: ClassVar[tuple[PublishedFile, ...]]
+    published: ClassVar[Counts]
+
+    crop: int = Field(default=224, ge=8)
+    stored_side: int = Field(default=256, ge=16)
+    memory_limit: ByteSize = Field(default=ByteSize(MEMORY_LIMIT), ge=0)
+    expect: Counts | None = None
+
+    @model_validator(mode="after")
+    def _stored_large_enough(self) -> PreparedDataset:
+        needed = self._resize()
+        if self.stored_side < needed:
+            raise ValueError(f"stored_side is {self.stored_side}, but crop {self.crop} needs {needed} pixels or more")
+        return self
+
+    def _resize(self) -> int:
+        """Shorter side before the cut of the test transform."""
+        return round(self.crop * 256 / 224)
+
+    def _side(self) -> int | None:
+        """Shorter side that larger images are brought to; None for the size as it is."""
+        return self.stored_side
+
+    @property
+    def augmentation(self) -> ResizedCrop:
+        """Random resized crops to ``crop``."""
+        return ResizedCrop(size=self.crop, resize=self._resize())
+
+    @classmethod
+    @abstractmethod
+    def listing(cls, folder: Path) -> Listing:
+        """Lists the images in the folder of the unpacked files.
+
+        Raises:
+            DataError: A list is missing or does not say what it should.
+        """
+
+    @classmethod
+    def wanted(cls, path: str) -> bool:
+        """Whether a file of an archive is needed; all, by default."""
+        return bool(path)
+
+    def prepared_path(self) -> Path:
+        """Where the prepared file lies; a part of the data never lies where all of it would."""
+        name = self.part_name()
+        side = self._side()
+        size = "" if side is None else f"-{side}"
+        counts = self.expect
+        part = "" if counts is None else f"-part-{counts.classes}-{counts.train}-{counts.test}"
+        return data_folder(self.root) / name / f"{name}{size}{part}.arrow"
+
+    def _read(self, part: Literal["train", "test"]) -> LabelledImages:
+        """A part of the prepared file.
+
+        Raises:
+            DataError: The file is missing, damaged or holds something else; the message says what prepares it.
+        """
+        from trainables.prepared import describe, read_part
+
+        path, cure = self.prepared_path(), self._cure()
+        description = describe(path, cure)
+        wanted = (self.part_name(), self._side(), self.expect or self.published, self.expect is not None)
+        if (description.name, description.side, description.counts, description.part) != wanted:
+            raise DataError(f"{path} holds {description.counts} of {description.name}; {cure}")
+        return read_part(path, cure, part, self.memory_limit)
+
+    def stored(self) -> list[StoredData]:
+        """The prepared files in the folder, verified; a line for a missing one where there is none."""
+        from trainables.preparation import verify
+
+        folder = self.prepared_path().parent
+        found = []
+        for path in sorted(folder.glob("*.arrow")):
+            try:
+                description = verify(path, no_progress)
+            except DataError as error:
+                found.append(StoredData("damaged", path, nbytes=path.stat().st_size, note=str(error)))
+            else:
+                counts, size = description.counts, path.stat().st_size
+                found.append(StoredData("ready", path, counts, description.part, size))
+        return found or [StoredData("missing", self.prepared_path(), note=self._cure())]
+
+    def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
+        """Makes the prepared file.
+
+        Raises:
+            DataError: A file cannot be fetched, is not the published one, or is damaged.
+        """
+        from trainables import preparation
+
+        preparation.prepare(self._recipe(), archives, progress)
+        path = self.prepared_path()
+        return StoredData("ready", path, self.expect or self.published, self.expect is not None, path.stat().st_size)
+
+    def _recipe(self) -> Recipe:
+        from trainables.preparation import Recipe
+
+        counts, part = self.expect or self.published, self.expect is not None
+        name, path = self.part_name(), self.prepared_path()
+        return Recipe(name, path, self.files, counts, part, self._side(), self.wanted, self.listing)
+
+    def _cure(self) -> str:
+        counts = self.expect
+        words = [f"`cskd data prepare {self.part_name()}"]
+        if self.root is not None:
+            words.append(f"--root {self.root}")
+        if counts is not None:
+            words.append(f"--expect classes={counts.classes},train={counts.train},test={counts.test}")
+        return f"{' '.join(words)}` makes it"
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a published list that are not empty, without their ends, CR or LF.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error}); fetch its archive again") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def refuse_outside(names: list[str], source: Path) -> None:
+    """Refuses lists that name files outside the data set's folder.
+
+    Raises:
+        DataError: A name is absolute or holds ``..``.
+    """
+    for name in names:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise DataError(f"{source} names {name!r}, which lies outside the data; fetch the published file")
