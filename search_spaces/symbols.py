@@ -22,6 +22,7 @@ SYMBOLS = {
     "lambda_cls": Symbol(r"\lambda_{\mathrm{cls}}", "λ_cls"),
     "lambda_e": Symbol(r"\lambda_{E}", "λ_E"),
     "lambda_kd": Symbol(r"\lambda_{\mathrm{KD}}", "λ_KD"),
+    "lambda_kl": Symbol(r"\lambda_{\mathrm{KL}}", "λ_KL"),
     "lambda_f": Symbol(r"\lambda_{f}", "λ_f"),
     "epsilon": Symbol(r"\varepsilon", "ε"),
     "alpha": Symbol(r"\alpha", "α"),

@@ -58,11 +58,19 @@ class LogitsForward:
     """A network whose logits and features are its input, so that a batch can be written down as logits.
 
     Attributes:
-        calls: ``student`` and ``teacher`` passes in order, each with its input.
+        calls: ``student``, ``teacher`` and ``pretrained`` passes in order, each with its input.
+        pretrained_logits: What the trained teacher answers, whatever it sees.
+        classifier: The last layer, for methods that look at it.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
+        self.pretrained_logits: Any = None
+        self.classifier: Any = None
+
+    def pretrained(self, images: Any) -> Any:
+        self.calls.append(("pretrained", images))
+        return SimpleNamespace(logits=self.pretrained_logits, features=None)
 
     def student(self, images: Any) -> Any:
         self.calls.append(("student", images))

@@ -2,9 +2,13 @@
 
 import math
 from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
 
 from trainables.config import TrainConfig
-from trainables.interfaces import LossTerms, Method, Model, View
+from trainables.interfaces import Augmentation, Dataset, LabelledImages, LossTerms, Method, Model, View
 
 DIGITS = {"name": "digits", "validation": {"per_class": 8}, "subset": {"classes": 4, "train_per_class": 24}}
 
@@ -64,3 +68,78 @@ class DropoutNet(Model):
                 self.classifier = nn.Linear(32, num_classes)
 
         return Net()
+
+
+class Patterns(Dataset):
+    """Noisy images of four patterns, of any size; the test part has other noise."""
+
+    mean: ClassVar = (0.5, 0.5, 0.5)
+    std: ClassVar = (0.25, 0.25, 0.25)
+    augmentation: ClassVar = Augmentation(padding=1, flip=0.0)
+
+    size: int = 8
+    per_class: int = Field(default=24, ge=2)
+
+    def _read(self, part):
+        patterns = np.random.default_rng(0).integers(64, 192, (4, self.size, self.size, 3))
+        labels = np.arange(4 * self.per_class, dtype=np.int64) % 4
+        noise = np.random.default_rng(["train", "test"].index(part) + 1).normal(
+            0, 24, (len(labels), *patterns.shape[1:])
+        )
+        images = (patterns[labels] + noise).clip(0, 255).astype(np.uint8)
+        return LabelledImages(images, labels, ("a", "b", "c", "d"))
+
+
+def patterns(size=8, per_class=24) -> dict:
+    """96 images of four classes, 64 of them for training."""
+    name = f"{Patterns.__module__}:Patterns"
+    return {"name": name, "size": size, "per_class": per_class, "validation": {"per_class": per_class // 3}}
+
+
+class OwnHead(Method):
+    """A user's own method with all that a method may declare but a teacher."""
+
+    weight: float = 0.5
+
+    def views(self):
+        return (View("anchor"), View("plain", augmented=False))
+
+    def mixing_alpha(self):
+        return 0.4
+
+    def head(self, width, num_classes):
+        from torch import nn
+
+        return nn.Linear(width, num_classes, bias=False)
+
+    def exits(self):
+        return (2,)
+
+    def branch(self, shape, last, width, num_classes):
+        from torch import nn
+
+        class Pooled(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.classifier = nn.Linear(shape[0], num_classes)
+
+            def forward(self, maps):
+                return self.classifier(maps.mean(dim=(2, 3))), maps.mean(dim=(2, 3))
+
+        return Pooled()
+
+    def loss_terms(self, forward, batch, values):
+        share, order = batch.mixing.share, batch.mixing.order
+        images = batch.views["anchor"]
+        outputs = forward.student(share * images + (1 - share) * images[order])
+        target = forward.teacher(batch.views["plain"]).logits.softmax(dim=1)
+        one = -(target * outputs.logits.log_softmax(dim=1)).sum(dim=1).mean()
+        labels, two = (
+            -share * log_p.gather(1, batch.labels[:, None]).mean()
+            - (1 - share) * log_p.gather(1, batch.labels[order][:, None]).mean()
+            for log_p in (logits.log_softmax(dim=1) for logits in (outputs.logits, outputs.exits[0].logits))
+        )
+        return LossTerms(labels + two + values["weight"] * one, {"labels": labels, "plain": one, "exit": two}, None)
+
+    def readouts(self, outputs, classifier):
+        return {"exit": outputs.exits[0].logits}

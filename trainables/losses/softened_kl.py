@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def softened_kl(student: Tensor, teacher: Tensor, temperature: Tensor | float) -> Tensor:
+def softened_kl(
+    student: Tensor, teacher: Tensor, temperature: Tensor | float, *, teacher_gradient: bool = False
+) -> Tensor:
     r"""KL divergence between softened predictions, times T squared, averaged over the batch (paper, equation 1).
 
     .. math:: T^2 \, \frac{1}{n} \sum_i \mathrm{KL}(\sigma(t_i / T) \,\|\, \sigma(s_i / T))
@@ -19,6 +21,7 @@ def softened_kl(student: Tensor, teacher: Tensor, temperature: Tensor | float) -
         student: Logits ``[n, classes]`` that receive the gradient :math:`\frac{T}{n} (\sigma(s_i/T) - \sigma(t_i/T))`.
         teacher: Logits ``[n, classes]``, treated as constants. A class of probability 0 adds nothing.
         temperature: T > 0; a tensor, so that a compiled step serves every trial.
+        teacher_gradient: Let the gradient into the teacher, too; for ablations.
 
     Returns:
         Scalar, in nats, in float32 or the logits' higher precision. T squared keeps the gradient's size comparable
@@ -30,7 +33,7 @@ def softened_kl(student: Tensor, teacher: Tensor, temperature: Tensor | float) -
         tensor(0.)
     """
     log_p = (at_least_float32(student) / temperature).log_softmax(dim=1)
-    log_q = (at_least_float32(teacher.detach()) / temperature).log_softmax(dim=1)
+    log_q = (at_least_float32(teacher if teacher_gradient else teacher.detach()) / temperature).log_softmax(dim=1)
     q = log_q.exp()
     terms = (q * (log_q - log_p)).masked_fill(q == 0, 0.0)
     return temperature**2 * terms.sum(dim=1).mean()

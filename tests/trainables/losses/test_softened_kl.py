@@ -55,6 +55,14 @@ def test_no_gradient_reaches_the_teacher():
     assert teacher.grad is None
 
 
+def test_the_gradient_can_be_let_into_the_teacher():
+    student, teacher = torch.randn(4, 3), torch.randn(4, 3, requires_grad=True)
+    loss = softened_kl(student, teacher, 2.0, teacher_gradient=True)
+    loss.backward()
+    assert teacher.grad.abs().sum() > 0
+    torch.testing.assert_close(loss, softened_kl(student, teacher, 2.0))
+
+
 def test_a_tensor_temperature_equals_a_number_and_gets_no_surprise_type():
     student, teacher = torch.randn(2, 4, 3)
     as_tensor = softened_kl(student, teacher, torch.tensor(3.0))

@@ -1,0 +1,33 @@
+"""The logit of the class that virtual softmax adds in training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainables.losses.precision import at_least_float32
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def virtual_logit(features: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
+    r"""Logit of a class whose weight points along the feature and is as long as the label's weight.
+
+    .. math:: \| W_{y_i} \| \, \| f_i \|
+
+    Args:
+        features: ``[n, width]``.
+        weight: Of the bias-free last layer, ``[classes, width]``.
+        labels: int64 ``[n]`` in ``[0, classes)``.
+
+    Returns:
+        ``[n]``, in float32 or higher precision; gradients flow through both norms (Chen et al. 2018, section 3.2).
+
+    Example:
+        >>> import torch
+        >>> virtual_logit(torch.tensor([[3.0, 4.0]]), torch.tensor([[2.0, 0.0]]), torch.tensor([0]))
+        tensor([10.])
+    """
+    own = at_least_float32(weight)[labels]
+    product: Tensor = own.norm(dim=1) * at_least_float32(features).norm(dim=1)
+    return product
