@@ -170,16 +170,17 @@ def _fetch(url: str, partial: Path, progress: Progress) -> None:
         raise HTTPException(f"the connection broke after {done} of {total} bytes")
 
 
-def extract(archive: Path, name: str) -> None:
-    """Unpacks the folder ``name`` of an archive beside it; the folder appears when it is whole.
+def extract(archive: Path, name: str, into: Path | None = None) -> None:
+    """Unpacks the folder ``name`` of an archive into a folder, its own by default; it appears when it is whole.
 
     Raises:
         DataError: The archive is damaged, hostile (see ``unpack``) or lacks the folder, or the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".extract-") as folder:
+    into = archive.parent if into is None else into
+    with tempfile.TemporaryDirectory(dir=into, prefix=".extract-") as folder:
         unpack(archive, Path(folder))
         try:
-            Path(folder, name).rename(archive.parent / name)
+            Path(folder, name).rename(into / name)
         except OSError as error:
             raise DataError(
                 f"{archive} cannot be unpacked ({error}); if it is damaged, delete it and fetch it again"

@@ -24,38 +24,31 @@ from trainables.images import MEMORY_LIMIT
 if TYPE_CHECKING:
     from trainables.preparation import Listing, Recipe
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
-
-class PreparedDataset(Dataset):
+class CroppedDataset(Dataset):
     """A data set of photographs of different sizes, under random resized crops (paper's release, ``datasets.py``).
 
-    The prepared file holds every image as uint8 with the shorter side brought to ``stored_side``. At 256 the test
-    transform (resize to 256, cut out the middle 224) is exact, and a training crop of 224 has at most the detail that
-    it has in the test transform; smaller files would blur it, and files of the published size would be two to four
-    times larger for boxes that are resized to 224 anyway.
+    Prepared files hold every image as uint8 with the shorter side brought to ``stored_side``. At 256 the test transform
+    (resize to 256, cut out the middle 224) is exact, and a training crop of 224 has at most the detail that it has in
+    the test transform; smaller files would blur it, and files of the published size would be two to four times larger
+    for boxes that are resized to 224 anyway.
 
     Attributes:
         crop: Height and width in pixels of what the network sees.
         stored_side: Shorter side of the images in the prepared file; images that are smaller stay as they are.
         memory_limit: Bytes (a number, or such as ``8GiB``) that copies of the images may take on a device; beyond it
             they stay in the file and crops are made on the CPU. Decides about speed, not about results.
-        expect: What the data must hold, for a part of the published data; None for all of it.
     """
 
-    mean: ClassVar[tuple[float, float, float]] = IMAGENET_MEAN
-    std: ClassVar[tuple[float, float, float]] = IMAGENET_STD
-    files: ClassVar[tuple[PublishedFile, ...]]
-    published: ClassVar[Counts]
+    mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
+    std: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
 
     crop: int = Field(default=224, ge=8)
     stored_side: int = Field(default=256, ge=16)
     memory_limit: ByteSize = Field(default=ByteSize(MEMORY_LIMIT), ge=0)
-    expect: Counts | None = None
 
     @model_validator(mode="after")
-    def _stored_large_enough(self) -> PreparedDataset:
+    def _stored_large_enough(self) -> CroppedDataset:
         needed = self._resize()
         if self.stored_side < needed:
             raise ValueError(f"stored_side is {self.stored_side}, but crop {self.crop} needs {needed} pixels or more")
@@ -65,14 +58,23 @@ class PreparedDataset(Dataset):
         """Shorter side before the cut of the test transform."""
         return round(self.crop * 256 / 224)
 
-    def _side(self) -> int | None:
-        """Shorter side that larger images are brought to; None for the size as it is."""
-        return self.stored_side
-
     @property
     def augmentation(self) -> ResizedCrop:
         """Random resized crops to ``crop``."""
         return ResizedCrop(size=self.crop, resize=self._resize())
+
+
+class PreparedDataset(CroppedDataset):
+    """A data set with a prepared file of its own.
+
+    Attributes:
+        expect: What the data must hold, for a part of the published data; None for all of it.
+    """
+
+    files: ClassVar[tuple[PublishedFile, ...]]
+    published: ClassVar[Counts]
+
+    expect: Counts | None = None
 
     @classmethod
     @abstractmethod
@@ -91,11 +93,9 @@ class PreparedDataset(Dataset):
     def prepared_path(self) -> Path:
         """Where the prepared file lies; a part of the data never lies where all of it would."""
         name = self.part_name()
-        side = self._side()
-        size = "" if side is None else f"-{side}"
         counts = self.expect
         part = "" if counts is None else f"-part-{counts.classes}-{counts.train}-{counts.test}"
-        return data_folder(self.root) / name / f"{name}{size}{part}.arrow"
+        return data_folder(self.root) / name / f"{name}-{self.stored_side}{part}.arrow"
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """A part of the prepared file.
@@ -107,26 +107,30 @@ class PreparedDataset(Dataset):
 
         path, cure = self.prepared_path(), self._cure()
         description = describe(path, cure)
-        wanted = (self.part_name(), self._side(), self.expect or self.published, self.expect is not None)
+        wanted = (self.part_name(), self.stored_side, self.expect or self.published, self.expect is not None)
         if (description.name, description.side, description.counts, description.part) != wanted:
             raise DataError(f"{path} holds {description.counts} of {description.name}; {cure}")
         return read_part(path, cure, part, self.memory_limit)
 
     def stored(self) -> list[StoredData]:
         """The prepared files in the folder, verified; a line for a missing one where there is none."""
+        folder = self.prepared_path().parent
+        return [self._examined(path) for path in sorted(folder.glob("*.arrow"))] or [self.stored_file()]
+
+    def stored_file(self) -> StoredData:
+        """The prepared file of these options, verified."""
+        path = self.prepared_path()
+        return self._examined(path) if path.exists() else StoredData("missing", path, note=self._cure())
+
+    def _examined(self, path: Path) -> StoredData:
         from trainables.preparation import verify
 
-        folder = self.prepared_path().parent
-        found = []
-        for path in sorted(folder.glob("*.arrow")):
-            try:
-                description = verify(path, no_progress)
-            except DataError as error:
-                found.append(StoredData("damaged", path, nbytes=path.stat().st_size, note=str(error)))
-            else:
-                counts, size = description.counts, path.stat().st_size
-                found.append(StoredData("ready", path, counts, description.part, size))
-        return found or [StoredData("missing", self.prepared_path(), note=self._cure())]
+        size = path.stat().st_size
+        try:
+            description = verify(path, no_progress)
+        except DataError as error:
+            return StoredData("damaged", path, nbytes=size, note=str(error))
+        return StoredData("ready", path, description.counts, description.part, size)
 
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
         """Makes the prepared file.
@@ -145,13 +149,15 @@ class PreparedDataset(Dataset):
 
         counts, part = self.expect or self.published, self.expect is not None
         name, path = self.part_name(), self.prepared_path()
-        return Recipe(name, path, self.files, counts, part, self._side(), self.wanted, self.listing)
+        return Recipe(name, path, self.files, counts, part, self.stored_side, self.wanted, self.listing)
 
     def _cure(self) -> str:
         counts = self.expect
         words = [f"`cskd data prepare {self.part_name()}"]
         if self.root is not None:
             words.append(f"--root {self.root}")
+        if self.stored_side != type(self).model_fields["stored_side"].default:
+            words.append(f"--set stored_side={self.stored_side}")
         if counts is not None:
             words.append(f"--expect classes={counts.classes},train={counts.train},test={counts.test}")
         return f"{' '.join(words)}` makes it"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.io import savemat
 
 
 def picture(seed=0, size=(40, 30), mode="RGB", image_format="JPEG") -> bytes:
@@ -68,3 +69,58 @@ def birds(classes=2, train=3, test=2, changes=None) -> dict[str, bytes]:
     members["attributes.txt"] = b"1 has_bill_shape::curved\n"
     members |= changes or {}
     return {name: content for name, content in members.items() if content is not None}
+
+
+def dogs(folder: Path, breeds=2, train=3, test=2, changes=None) -> list[Path]:
+    """``images.tar`` and ``lists.tar`` of a small Stanford Dogs; the first image is a PNG file under a .jpg name."""
+    names = [f"n0{breed}-Breed_{breed}" for breed in range(breeds)]
+    rows = [(f"{name}/{place}.jpg", breed) for breed, name in enumerate(names) for place in range(train + test)]
+    images = {f"Images/{name}": picture(number) for number, (name, _) in enumerate(rows)}
+    images[f"Images/{rows[0][0]}"] = picture(image_format="PNG")
+    parts = {"train": [row for row in rows if int(row[0][-5]) < train], "test": []}
+    parts["test"] = [row for row in rows if row not in parts["train"]]
+    lists = {f"{part}_list.mat": mat_list(part_rows[::-1]) for part, part_rows in parts.items()} | (changes or {})
+    return [tar_of(folder / "images.tar", images), tar_of(folder / "lists.tar", lists)]
+
+
+def mat_list(rows: list[tuple[str, int]]) -> bytes:
+    """A list in MATLAB's format, its entries in arrays of one element, labels from 1."""
+    nested = np.empty((len(rows), 1), object)
+    for number, (name, _) in enumerate(rows):
+        nested[number, 0] = np.array([name], object)
+    sink = io.BytesIO()
+    savemat(sink, {"file_list": nested, "labels": np.array([[label + 1] for _, label in rows], np.uint8)})
+    return sink.getvalue()
+
+
+def rooms(folder: Path, train: list[str], test: list[str], end="\r\n") -> list[Path]:
+    """The three files of a small MIT67, whose archive holds an image that no list names."""
+    images = {f"Images/{name}": picture(number) for number, name in enumerate([*train, *test, "zoo/unused.jpg"])}
+    images[f"Images/{train[0]}"] = picture(mode="CMYK")
+    images[f"Images/{test[0]}"] = picture(mode="L")
+    lists = {folder / "TrainImages.txt": train, folder / "TestImages.txt": test}
+    archive = tar_of(folder / "indoorCVPR_09.tar", images)
+    for path, names in lists.items():
+        path.write_bytes(end.join(names).encode())  # the published lists have no end of line at their end
+    return [archive, *lists]
+
+
+def imagenet(folder: Path, train=3) -> list[Path]:
+    """The three archives of a small ImageNet: two classes, the second one first in the competition's numbering."""
+    wnids = ["n01", "n02"]
+    inner = {
+        f"{wnid}.tar": tar_bytes({f"{wnid}_{place}.JPEG": picture(10 * number + place) for place in range(train)})
+        for number, wnid in enumerate(wnids)
+    }
+    validation = {f"ILSVRC2012_val_{number:08}.JPEG": picture(100 + number, mode="CMYK") for number in (1, 2, 3)}
+    kind = np.dtype([(name, object) for name in ("ILSVRC2012_ID", "WNID", "words", "gloss", "num_children")])
+    synsets = np.array([(1, "n02", "b", "", 0), (2, "n01", "a", "", 0), (3, "n00", "both", "", 2)], kind)
+    sink = io.BytesIO()
+    savemat(sink, {"synsets": synsets.reshape(-1, 1)})
+    data = "ILSVRC2012_devkit_t12/data"
+    devkit = {f"{data}/meta.mat": sink.getvalue(), f"{data}/ILSVRC2012_validation_ground_truth.txt": b"1\n2\n1\n"}
+    return [
+        tar_of(folder / "ILSVRC2012_img_train.tar", inner),
+        tar_of(folder / "ILSVRC2012_img_val.tar", validation),
+        tar_of(folder / "ILSVRC2012_devkit_t12.tar.gz", devkit, "w:gz"),
+    ]

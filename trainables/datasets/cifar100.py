@@ -6,8 +6,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from trainables.archives import data_folder, download, exclusive, extract, read_verified
-from trainables.interfaces import Augmentation, Dataset, LabelledImages
+from trainables.archives import PublishedFile, data_folder, download, exclusive, extract, read_verified
+from trainables.dataset_interface import Progress, no_progress
+from trainables.errors import DataError
+from trainables.interfaces import Augmentation, Counts, Dataset, LabelledImages, StoredData
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 ARCHIVE = "cifar-100-python.tar.gz"
@@ -32,6 +34,35 @@ class Cifar100(Dataset):
     mean: ClassVar[tuple[float, float, float]] = (0.4914, 0.4822, 0.4465)
     std: ClassVar[tuple[float, float, float]] = (0.2023, 0.1994, 0.2010)
     augmentation: ClassVar[Augmentation] = Augmentation(padding=4, flip=0.5)
+
+    def stored(self) -> list[StoredData]:
+        """The folder of the unpacked files, its files checked against their published MD5."""
+        root = data_folder(self.root)
+        folder = root if root.name == FOLDER else (root.parent if root.is_file() else root) / FOLDER
+        if not folder.exists():
+            return [StoredData("missing", folder, note="`cskd data prepare cifar100` fetches it")]
+        try:
+            size = sum(len(read_verified(folder / name, md5)) for name, md5 in MD5.items())
+        except DataError as error:
+            return [StoredData("damaged", folder, note=str(error))]
+        return [StoredData("ready", folder, Counts(classes=100, train=50_000, test=10_000), nbytes=size)]
+
+    def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
+        """Unpacks the archive, downloaded where none is given, into the data set's folder.
+
+        Raises:
+            DataError: It cannot be fetched or is not the published one.
+        """
+        if len(archives) > 1:
+            raise DataError(f"cifar100 has one archive, {ARCHIVE}")
+        folder = data_folder(self.root)
+        if archives and not (folder / FOLDER).exists():
+            progress(f"check {ARCHIVE}", 0, 1)
+            PublishedFile(ARCHIVE, URL, md5=ARCHIVE_MD5).verify(archives[0])
+            with exclusive(folder):
+                extract(archives[0], FOLDER, folder)
+        _prepare(folder)
+        return self.stored()[0]
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """Reads a published part, downloading and unpacking first where it is missing.

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from trainables.archives import data_folder
+from trainables.dataset_interface import Progress, no_progress
 from trainables.errors import DataError
-from trainables.interfaces import Augmentation, Dataset, LabelledImages
+from trainables.interfaces import Augmentation, Dataset, LabelledImages, StoredData
 from trainables.splits import draw_per_class, fraction_of
 
 Files = dict[str, list[Path]]
@@ -36,6 +37,14 @@ class ImageFolder(Dataset):
     size: int = Field(default=32, ge=8)
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
     test_seed: int = Field(default=0, ge=0)
+
+    def stored(self) -> list[StoredData]:
+        """Nothing: the images lie wherever the user has them."""
+        return []
+
+    def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:  # noqa: ARG002
+        """Refuses: there is nothing to prepare."""
+        raise DataError("image_folder needs no preparation: name your folder of images as dataset.root")
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """Reads and decodes a part; the other one stays closed.

@@ -1,0 +1,88 @@
+import json
+
+import numpy as np
+import pytest
+from archive_maker import birds, dogs, rooms, tar_of
+
+from trainables.datasets.bird_dog_indoor import BirdDogIndoor
+from trainables.errors import DataError
+from trainables.splits import data_digest
+
+ROOMS = [f"{name}/{number}.jpg" for name in ("bar", "attic") for number in range(6)]
+SMALL = {
+    "cub200": {"classes": 2, "train": 6, "test": 4},
+    "stanford_dogs": {"classes": 3, "train": 15, "test": 6},
+    "mit67": {"classes": 2, "train": 10, "test": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archives")
+    return [
+        tar_of(folder / "CUB_200_2011.tgz", birds(), "w:gz"),
+        *dogs(folder, breeds=3, train=5),
+        *rooms(folder, [*ROOMS[1:6], *ROOMS[7:]], [ROOMS[0], ROOMS[6]]),
+    ]
+
+
+@pytest.fixture
+def dataset(tmp_path, archives):
+    made = BirdDogIndoor(root=tmp_path, expect=SMALL, per_class=4)
+    made.prepare(archives)
+    return made
+
+
+def test_classes_labels_and_groups_follow_each_other(dataset):
+    train, test = (dataset._read(part) for part in ("train", "test"))
+    assert train.classes[:3] == ("001.Bird_0", "002.Bird_1", "n00-Breed_0")
+    assert train.classes[5:] == ("attic", "bar")
+    assert train.groups == test.groups == ("bird",) * 2 + ("dog",) * 3 + ("indoor",) * 2
+    assert np.bincount(test.labels).tolist() == [2, 2, 2, 2, 2, 1, 1]
+    assert len(test.images) == 12
+
+
+def test_training_takes_as_many_of_each_class_and_all_where_there_are_fewer(dataset):
+    assert np.bincount(dataset._read("train").labels).tolist() == [3, 3, 4, 4, 4, 4, 4]
+    (found,) = dataset.stored()
+    assert (found.state, found.part, found.counts.train) == ("ready", True, 26)
+    assert found.note == "2 classes have fewer than 4 training images"
+
+
+def test_the_list_is_stored_and_follows_its_seed(dataset, archives):
+    content = json.loads(dataset.samples_path().read_text())
+    assert content["names"]["bird"][0] == "CUB_200_2011/images/001.Bird_0/Bird_2.jpg"
+    assert len(content["places"]["dog"]) == len(content["names"]["dog"]) == 12
+    before = dataset.samples_path().stat().st_mtime_ns
+    dataset.prepare(archives)
+    assert dataset.samples_path().stat().st_mtime_ns == before
+    other = dataset.model_copy(update={"sample_seed": 1})
+    with pytest.raises(DataError, match=r"seed-1-part-\w+\.json is missing; `cskd data prepare bird_dog_indoor"):
+        other._read("train")
+    other.prepare([])
+    assert data_digest(other._read("train")) != data_digest(dataset._read("train"))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda text: text[:50], lambda text: text.replace('"seed"', '"seeds"').replace("0,", "1,")]
+)
+def test_a_damaged_list_is_refused(dataset, change):
+    path = dataset.samples_path()
+    path.write_text(change(path.read_text()))
+    with pytest.raises(DataError, match=r"\.json is damaged"):
+        dataset._read("train")
+
+
+def test_a_set_that_is_not_ready_is_named(tmp_path, archives):
+    made = BirdDogIndoor(root=tmp_path, expect=SMALL)
+    with pytest.raises(DataError, match=r"cub200-256-part-2-6-4\.arrow is missing; `cskd data prepare cub200"):
+        made._read("test")
+    assert made.stored()[0].state == "missing"
+    with pytest.raises(DataError, match=r"other\.tar is no file of cub200, stanford_dogs, mit67"):
+        made.prepare([tmp_path / "other.tar"])
+
+
+def test_its_options_are_those_of_its_sets_and_it_can_be_a_key(dataset):
+    small = BirdDogIndoor(crop=64, stored_side=80, memory_limit="1GiB")
+    assert {(each.crop, each.stored_side, each.memory_limit) for each in small.sets().values()} == {(64, 80, 1 << 30)}
+    assert len({small, BirdDogIndoor(), dataset}) == 3
