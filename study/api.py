@@ -161,9 +161,16 @@ def check_data(config: study_config.StudyConfig) -> dict[str, str]:
     Raises:
         DataError: The data is missing, damaged or unfit for class pairs.
         ConfigError: The model takes images of another size.
+        CheckpointError: A trained teacher is missing, damaged, or of other classes.
     """
     images = config.dataset.training_images()
-    config.model.check_images(*config.dataset.image_size(images))
+    size = config.dataset.image_size(images)
+    config.model.check_images(*size)
+    for method in (config.method, *(config.control_config(number).method for number in range(len(config.controls)))):
+        if method.pretrained() is not None:
+            from trainables.pretrained import check_teacher
+
+            check_teacher(method, images.classes, size)
     split = split_training(images, config.dataset.validation)
     return {"split_digest": split.digest, "data_digest": data_digest(images)}
 

@@ -15,13 +15,13 @@ from optuna.distributions import BaseDistribution
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from search_spaces import space as spaces
-from study import study_file
+from study import study_file, teachers
 from study.errors import StudyFileError
 from study.settings import Confirm, Resources, Search, Tracking
 from trainables.config import AnyDataset, AnyMethod, AnyModel, TrainConfig, Training
 from trainables.durable import digest_of
 from trainables.error_messages import one_line_per_mistake
-from trainables.interfaces import Options
+from trainables.interfaces import Method, Options
 from trainables.metrics import METRICS
 
 SEARCHED_TRAINING = ("lr", "weight_decay")
@@ -79,6 +79,7 @@ class StudyConfig(Options):
             self._check_grid()
         for number in range(len(self.controls)):
             self._check_control(number)
+        _check_teacher(self.method, "method")
         return self
 
     def space(self) -> spaces.Space:
@@ -190,9 +191,18 @@ class StudyConfig(Options):
 
     def _check_control(self, number: int) -> None:
         try:
-            self.control_config(number)
+            _check_teacher(self.control_config(number).method, f"controls.{number}")
         except ValidationError as error:
             raise ValueError(f"controls.{number}: {'; '.join(one_line_per_mistake(error))}") from error
+
+
+def _check_teacher(method: Method, key: str) -> None:
+    teacher = method.pretrained()
+    if teacher is not None and teacher.checkpoint is None:
+        raise ValueError(
+            f"{key}.teacher: {method.part_name()} learns from a trained network; give checkpoint: FILE, or study: DIR "
+            "and seed: N"
+        )
 
 
 def _named(name: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,7 +243,7 @@ def load(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Stud
     content = study_file.read(path)
     for key, value in (overrides or {}).items():
         _override(content, key, value)
-    return build(content, str(source))
+    return build(teachers.resolve(content), str(source))
 
 
 def build(content: Mapping[str, Any], name: str) -> StudyConfig:

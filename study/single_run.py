@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from study import study_file
+from study import study_file, teachers
 from study.environment import make_directory
 from study.errors import StudyFileError, UsageError
 from study.ledger import FILE_NAME, LedgeredAccess
@@ -29,7 +29,7 @@ def read_train_config(path: Path) -> TrainConfig:
     Raises:
         StudyFileError: It has mistakes; one line each.
     """
-    content = study_file.read(path)
+    content = teachers.resolve(study_file.read(path))
     try:
         return TrainConfig.model_validate(content)
     except ValidationError as error:

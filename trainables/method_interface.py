@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Protocol
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from trainables.parts import Options, Part
 
@@ -122,6 +122,14 @@ class Teacher(Options):
     sha256: str | None = Field(default=None, pattern="[0-9a-f]{64}")
     validation_top1_error: float | None = Field(default=None, ge=0, le=1)
     test_top1_error: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Teacher:
+        if self.sha256 is None and self.checkpoint is not None and self.study is not None:
+            raise ValueError("give either checkpoint or study, not both")
+        if self.study is not None and self.seed is None:
+            raise ValueError("a study has a run for each confirmation seed; give seed, too")
+        return self
 
 
 class Method(Part, ABC):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from pydantic import ValidationError
 
 from trainables import checkpoint
@@ -16,9 +17,24 @@ from trainables.network import Network, build_network
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
+    from trainables.interfaces import Method, Teacher
 
-    from trainables.interfaces import Teacher
+
+def check_teacher(method: Method, classes: tuple[str, ...], size: tuple[int, int]) -> None:
+    """Whether a method that learns from a trained network can do so on this data.
+
+    Args:
+        method: Any.
+        classes: Of the data set, in label order.
+        size: Height and width of its images.
+
+    Raises:
+        ConfigError: As ``load_teacher``.
+        CheckpointError: Likewise.
+    """
+    teacher = method.pretrained()
+    if teacher is not None:
+        load_teacher(teacher, classes, size, torch.device("cpu"), torch.float32)
 
 
 def load_teacher(

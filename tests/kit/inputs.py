@@ -115,7 +115,7 @@ CASES = (
     Case(
         "9",
         "on for a name",
-        "method: is true or false in YAML, as on, off, yes and no are; give the name of one of: cross",
+        "method: is true or false in YAML, as on, off, yes and no are; give the name of one of: adacos",
         STUDY.replace("method: cs_kd", "method: on"),
     ),
     Case(

@@ -1,0 +1,45 @@
+import pytest
+import torch
+from training import DropoutNet, OwnHead
+
+from trainables.config import part_from
+from trainables.errors import ConfigError
+from trainables.network import Network, build_network
+
+CPU = torch.device("cpu")
+MODEL = {"name": "preact_resnet10", "width": 4, "input_size": 8}
+
+
+def test_head_and_branches_are_part_of_the_network():
+    network = build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8)
+    assert network.classifier.bias is None
+    assert network.exits["2"].classifier.weight.shape == (3, 8)
+    assert {"classifier.weight", "exits.2.classifier.weight"} <= network.state_dict().keys()
+
+
+def test_building_leaves_batch_norm_as_it_is_and_the_network_in_train_mode():
+    network = build_network(part_from("models", MODEL), part_from("methods", "byot"), 3, 8, 8)
+    assert network.training
+    assert all(value == 0 for name, value in network.state_dict().items() if name.endswith("num_batches_tracked"))
+
+
+def test_a_model_without_feature_maps_has_no_exits():
+    with pytest.raises(ConfigError, match="has no feature_maps, which a method with exits needs"):
+        build_network(DropoutNet(), part_from("methods", "byot"), 3, 8, 8)
+
+
+def test_a_student_answers_with_its_exits_and_a_teacher_without_gradient():
+    network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
+    images = torch.randn(2, 3, 8, 8)
+    student, teacher = network.student(images), network.teacher(images)
+    assert student.logits.requires_grad
+    assert not teacher.logits.requires_grad
+    ((logits, features, _),) = student.exits
+    assert (logits.shape, features.shape) == ((2, 3), (2, 8))
+    torch.testing.assert_close(network.classifier(student.features), student.logits)
+
+
+def test_an_undeclared_teacher_is_refused():
+    network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
+    with pytest.raises(ConfigError, match="declares none"):
+        network.pretrained(torch.zeros(1, 3, 8, 8))
