@@ -116,3 +116,9 @@ def test_the_digest_leaves_out_what_does_not(changes):
 def test_a_milestone_is_not_late_by_rounding():
     training = Training(epochs=100, lr=1.0, milestones=(0.55,))  # 0.55 * 100 is a little more than 55
     assert [round(training.learning_rate(epoch), 3) for epoch in (54, 55)] == [1.0, 0.1]
+
+
+def test_the_digest_leaves_out_how_much_memory_images_may_take():
+    first, second = (config(dataset={"name": "cub200", "memory_limit": limit}) for limit in ("1GiB", 0))
+    assert first.digest() == second.digest()
+    assert first.digest() != config(dataset={"name": "cub200", "crop": 64}).digest()

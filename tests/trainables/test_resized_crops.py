@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from trainables.images import RaggedImages, join
-from trainables.interfaces import ResizedCrop
+from trainables.input_pipeline import InputPipeline
+from trainables.interfaces import LabelledImages, ResizedCrop, View
 from trainables.resized_crops import BoxDraws, RaggedStore, centre_box, draw_boxes
 
 CPU = torch.device("cpu")
@@ -149,3 +150,19 @@ def test_images_of_several_buffers():
     assert np.array_equal(joined[1], images[0])
     assert joined.nbytes == 3 * (36 + 30)
     assert joined.digest() != joined.take(np.array([1, 0])).digest()
+
+
+def test_an_epoch_of_crops_can_be_drawn_without_the_earlier_ones():
+    images, labels = noise([(70 + n, 90 - n) for n in range(12)]), np.arange(12) % 3
+    data = LabelledImages(ragged(images), labels, ("a", "b", "c"))
+    views = (View("anchor"), View("partner", "partner"), View("plain", augmented=False))
+
+    def pipeline():
+        return InputPipeline(data, RaggedStore(data.images, SPEC, ZERO, ONE, CPU), SPEC, views, 5, 7, CPU)
+
+    used = pipeline()
+    list(used.batches(0))
+    for fresh, again in zip(pipeline().batches(1), used.batches(1), strict=True):
+        assert all(torch.equal(fresh.views[view.name], again.views[view.name]) for view in views)
+        assert not torch.equal(fresh.views["anchor"], fresh.views["partner"])
+        assert fresh.views["plain"].shape == (len(fresh.labels), 3, 64, 64)
