@@ -106,6 +106,18 @@ def test_a_step_is_finite_reaches_every_weight_and_no_teacher(config_of, method,
     assert not any(outputs.logits.requires_grad or outputs.features.requires_grad for outputs in network.taught)
 
 
+@pytest.mark.parametrize("method", registry.available("methods"))
+def test_the_loss_is_float32_where_the_network_is_not(config_of, method):
+    made = trainer(config_of(method, TINY))
+    made._network._precision = torch.bfloat16
+    names, sums = made._step(next(made._batches()))
+    assert names[0] == "train/loss"
+    assert sums.dtype is torch.float32
+    assert torch.isfinite(sums).all()
+    terms = made._method.loss_terms(made._network, next(made._batches()), made._values)
+    assert all(value.dtype is torch.float32 for value in (terms.total, *terms.parts.values()))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_evaluation_measures_the_network_and_the_declared_readouts(config_of, method):
     made = trainer(config_of(method, TINY))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -23,16 +23,15 @@ class Kd(Method):
 
     * Paper: Hinton et al., Distilling the knowledge in a neural network, 2015; the CS-KD paper's table 4 distils a
       DenseNet-121 trained by CS-KD into a ResNet-10.
-    * Loss: ``additive`` :math:`CE(z, y) + \lambda_{KD} KD_T(z, t)`; ``convex`` :math:`(1 - \alpha) CE(z, y) + \alpha
-      KD_T(z, t)`. The teacher is in evaluation mode and fixed.
-    * Hyperparameters: ``temperature`` 4, ``lambda_kd`` 1, ``alpha`` 0.9 (convex only); the CS-KD paper prints none.
+    * Loss: :math:`CE(z, y) + \lambda_{KD} KD_T(z, t)`; where ``alpha`` is given, :math:`(1 - \alpha) CE(z, y) + \alpha
+      KD_T(z, t)` instead. The teacher is in evaluation mode and fixed.
+    * Hyperparameters: ``temperature`` 4, ``lambda_kd`` 1; the CS-KD paper prints none. ``alpha`` is often 0.9.
     * Cost: cross-entropy and a forward pass of the teacher.
     """
 
     temperature: float = Field(default=4.0, gt=0)
     lambda_kd: float = Field(default=1.0, ge=0)
-    form: Literal["additive", "convex"] = "additive"
-    alpha: float = Field(default=0.9, ge=0, le=1)
+    alpha: float | None = Field(default=None, ge=0, le=1)
     teacher: Teacher = Teacher()
 
     def views(self) -> tuple[View, ...]:
@@ -49,6 +48,8 @@ class Kd(Method):
         logits = forward.student(images).logits
         ce = cross_entropy(logits, batch.labels)
         kd = softened_kl(logits, forward.pretrained(images).logits, values["temperature"])
-        additive = self.form == "additive"
-        total = ce + values["lambda_kd"] * kd if additive else (1 - values["alpha"]) * ce + values["alpha"] * kd
+        if self.alpha is None:
+            total = ce + values["lambda_kd"] * kd
+        else:
+            total = (1 - values["alpha"]) * ce + values["alpha"] * kd
         return LossTerms(total, {"ce": ce, "kd": kd}, logits)

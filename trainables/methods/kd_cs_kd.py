@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -22,8 +22,9 @@ class KdCsKd(Method):
     r"""Draws predictions to those of a trained network and, as CS-KD does, to those of another image of the class.
 
     * Paper: Yun et al., CVPR 2020, section 3.2 and table 4.
-    * Loss: ``additive`` :math:`CE(z, y) + \lambda_{KD} KD_T(z, t) + \lambda_{cls} KD_T(z, z')`; ``convex`` weights the
-      first two :math:`1 - \alpha` and :math:`\alpha`. The teacher sees the augmented anchor, in evaluation mode.
+    * Loss: :math:`CE(z, y) + \lambda_{KD} KD_T(z, t) + \lambda_{cls} KD_T(z, z')`; where ``alpha`` is given, the first
+      two are weighted by :math:`1 - \alpha` and :math:`\alpha`. The trained network sees the augmented anchor, in
+      evaluation mode.
     * Hyperparameters: ``temperature`` 4, ``lambda_kd`` 1, ``lambda_cls`` 1; the paper prints neither form nor weights.
     * Cost: about 1.33 times cross-entropy and a forward pass of the teacher.
     """
@@ -31,8 +32,7 @@ class KdCsKd(Method):
     temperature: float = Field(default=4.0, gt=0)
     lambda_kd: float = Field(default=1.0, ge=0)
     lambda_cls: float = Field(default=1.0, ge=0)
-    form: Literal["additive", "convex"] = "additive"
-    alpha: float = Field(default=0.9, ge=0, le=1)
+    alpha: float | None = Field(default=None, ge=0, le=1)
     teacher: Teacher = Teacher()
     partner_may_equal_anchor: bool = True
 
@@ -52,6 +52,8 @@ class KdCsKd(Method):
         ce = cross_entropy(logits, batch.labels)
         kd = softened_kl(logits, forward.pretrained(images).logits, temperature)
         cls = softened_kl(logits, forward.teacher(batch.views["partner"]).logits, temperature)
-        additive = self.form == "additive"
-        first = ce + values["lambda_kd"] * kd if additive else (1 - values["alpha"]) * ce + values["alpha"] * kd
+        if self.alpha is None:
+            first = ce + values["lambda_kd"] * kd
+        else:
+            first = (1 - values["alpha"]) * ce + values["alpha"] * kd
         return LossTerms(first + values["lambda_cls"] * cls, {"ce": ce, "kd": kd, "cls": cls}, logits)
