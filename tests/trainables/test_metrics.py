@@ -13,15 +13,16 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def test_calibration_matches_golden(golden):
+@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-8), (np.float32, 2e-5)])
+def test_calibration_matches_golden(golden, dtype, near):
     for case in golden["ece"]["cases"]:
-        probabilities, labels = np.array(case["probabilities"]), np.array(case["labels"])
+        probabilities, labels = np.array(case["probabilities"], dtype), np.array(case["labels"])
         bins = metrics.calibration_bins(probabilities, labels, case["n_bins"])
-        assert metrics.calibration_error(bins) == pytest.approx(case["ece"], abs=1e-8)
+        assert metrics.calibration_error(bins) == pytest.approx(case["ece"], abs=near)
         for expected in case["nonempty_bins"]:
             assert bins.count[expected["bin"]] == expected["count"]
-            assert bins.accuracy[expected["bin"]] == pytest.approx(expected["acc"], abs=1e-8)
-            assert bins.confidence[expected["bin"]] == pytest.approx(expected["conf"], abs=1e-8)
+            assert bins.accuracy[expected["bin"]] == pytest.approx(expected["acc"], abs=near)
+            assert bins.confidence[expected["bin"]] == pytest.approx(expected["conf"], abs=near)
         assert np.flatnonzero(bins.count).tolist() == [expected["bin"] for expected in case["nonempty_bins"]]
         assert np.isnan(bins.accuracy[bins.count == 0]).all()
 
@@ -38,9 +39,10 @@ def test_errors_and_nll_match_golden(golden):
         assert found["ece"] == pytest.approx(case["ece"], abs=1e-8)
 
 
-def test_recall_matches_golden(golden):
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_recall_matches_golden(golden, dtype):
     for case in golden["recall_at_1"]["cases"]:
-        features, labels = np.array(case["features"]), np.array(case["labels"])
+        features, labels = np.array(case["features"], dtype), np.array(case["labels"])
         assert metrics.nearest_neighbours(features).tolist() == case["nearest_index"]
         assert metrics.recall_at_1(features, labels) == pytest.approx(case["recall_at_1_percent"] / 100, abs=1e-8)
 
