@@ -51,6 +51,30 @@ def published(dataset: str, model: str, method: str, metric: str) -> Published |
     return next((value for name in names if (value := _values().get((dataset, model, method, name)))), None)
 
 
+class Row(NamedTuple):
+    """A row of a table for one column of data set and network.
+
+    Attributes:
+        dataset: Name of the data set.
+        model: Name of the model.
+        method: Name of the method, or ``cs_kd_e`` for CS-KD with lambda_e > 0.
+    """
+
+    dataset: str
+    model: str
+    method: str
+
+
+def rows() -> tuple[Row, ...]:
+    """All combinations for which the paper prints a result, in the order in which it does.
+
+    Example:
+        >>> rows()[0]
+        Row(dataset='cifar100', model='preact_resnet18', method='cross_entropy')
+    """
+    return tuple(dict.fromkeys(Row(*key[:3]) for key in _values()))
+
+
 def method_label(method: Mapping[str, Any]) -> str:
     """Label of a method in tables: CS-KD with the consistency term is the paper's CS-KD-E (section 3.4).
 

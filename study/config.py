@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from search_spaces import space as spaces
-from study import study_file, teachers
+from study import paper_studies, study_file, teachers
 from study.errors import StudyFileError
 from study.settings import Confirm, Resources, Search, Tracking
 from trainables.config import AnyDataset, AnyMethod, AnyModel, TrainConfig, Training
@@ -198,7 +198,7 @@ class StudyConfig(Options):
 
 def _check_teacher(method: Method, key: str) -> None:
     teacher = method.pretrained()
-    if teacher is not None and teacher.checkpoint is None:
+    if teacher is not None and teacher.checkpoint is None and teacher.study is None:
         raise ValueError(
             f"{key}.teacher: {method.part_name()} learns from a trained network; give checkpoint: FILE, or study: DIR "
             "and seed: N"
@@ -218,14 +218,13 @@ def _distribution(name: str, words: Mapping[str, Any]) -> BaseDistribution:
         raise ValueError(f"search.space.{name}: {error}") from error
 
 
-def presets() -> dict[str, Path]:
-    """Names and files of the studies that come with the package."""
-    folder = Path(str(resources.files("study.presets")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+def presets() -> tuple[str, ...]:
+    """Names of the studies that come with the package: files, then the rows of the paper's tables."""
+    return (*_preset_files(), *paper_studies.names())
 
 
 def load(source: str | Path, overrides: Mapping[str, Any] | None = None) -> StudyConfig:
-    """Reads a study file or a preset.
+    """Reads a study file or a preset, and finds the trained teachers that it names.
 
     Args:
         source: A file's path, or a preset's name.
@@ -233,17 +232,34 @@ def load(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Stud
 
     Raises:
         StudyFileError: There is no such file, or it has mistakes: one line each, with the key's path.
+        CskdError: A teacher that it names is not there.
     """
-    path = presets().get(str(source), Path(source))
-    # Other than exists(), access() also says no to a name that is too long; to one with a NUL it says nothing.
-    if "\0" in str(path) or not os.access(path, os.F_OK):
-        near = difflib.get_close_matches(str(source), presets(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "`cskd presets` lists presets, `cskd init` writes a file"
-        raise StudyFileError(f"{source}: neither a file nor a preset; {hint}")
-    content = study_file.read(path)
+    content = _content(str(source))
     for key, value in (overrides or {}).items():
         _override(content, key, value)
     return build(teachers.resolve(content), str(source))
+
+
+def preset(name: str) -> StudyConfig:
+    """A preset as it stands; a teacher that it names need not be there yet."""
+    return build(_content(name), name)
+
+
+def _preset_files() -> dict[str, Path]:
+    folder = Path(str(resources.files("study.presets")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _content(source: str) -> dict[str, Any]:
+    if source in paper_studies.names():
+        return paper_studies.content(source)
+    path = _preset_files().get(source, Path(source))
+    # Other than exists(), access() also says no to a name that is too long; to one with a NUL it says nothing.
+    if "\0" in source or not os.access(path, os.F_OK):
+        near = difflib.get_close_matches(source, presets(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`cskd presets` lists presets, `cskd init` writes a file"
+        raise StudyFileError(f"{source}: neither a file nor a preset; {hint}")
+    return study_file.read(path)
 
 
 def build(content: Mapping[str, Any], name: str) -> StudyConfig:

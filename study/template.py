@@ -71,7 +71,9 @@ def _value(name: str, value: Any, indent: str, resolved: dict[str, Any]) -> Iter
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value if isinstance(value, bool | int | float | None) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)  # sizes in bytes are a kind of their own
+    return value if isinstance(value, bool | float | None) else str(value)
 
 
 def _comment(meaning: str, allowed: str, indent: str) -> Iterator[str]:

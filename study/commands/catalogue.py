@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,12 +17,15 @@ PANEL = "What there is"
 app = typer.Typer()
 
 
-@app.command(rich_help_panel=PANEL, epilog="Example: cskd presets")
-def presets(as_json: AsJson = False) -> None:
-    """List the studies that come with the package."""
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd presets cub200")
+def presets(
+    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="Only those with this in their name.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the studies that come with the package: short ones, and each row of the paper's tables."""
     from study import config
 
-    studies = {name: config.load(name) for name in config.presets()}
+    studies = {name: config.preset(name) for name in config.presets() if text in name}
     if as_json:
         show_json([{"name": name, "study": study.resolved()} for name, study in studies.items()])
         return

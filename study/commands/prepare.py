@@ -36,7 +36,7 @@ def init(
     """Print a commented study file to start from, with every key."""
     from study import config, template
 
-    text = template.commented(config.load(preset) if preset else config.build(template.STARTING_POINT, "defaults"))
+    text = template.commented(config.preset(preset) if preset else config.build(template.STARTING_POINT, "defaults"))
     if out is None:
         write(text.removesuffix("\n"))
     else:

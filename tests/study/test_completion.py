@@ -42,7 +42,7 @@ def test_studies_are_presets_and_files(offered, tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     assert offered("cskd validate ") == [*presets(), "mine.yaml", "other.yml"]
-    assert offered("cskd launch m") == ["mine.yaml"]
+    assert offered("cskd launch mine") == ["mine.yaml"]
     assert offered("cskd init sub/") == ["sub/deep.yaml"]
     assert offered(f"cskd launch {tmp_path}/m") == [f"{tmp_path}/mine.yaml"]
 

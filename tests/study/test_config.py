@@ -44,7 +44,7 @@ def test_defaults() -> None:
 
 @pytest.mark.parametrize("preset", study_config.presets())
 def test_every_preset_loads_and_its_resolved_file_is_the_same_study(preset: str) -> None:
-    study = load(preset)
+    study = study_config.preset(preset)
     assert study.name == preset
     again = build(study.resolved(), "x")
     assert again.resolved() == study.resolved()

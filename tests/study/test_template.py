@@ -5,6 +5,7 @@ from pydantic import BaseModel
 
 from study import study_file, template
 from study.config import build, load, presets
+from study.config import preset as preset_of
 
 
 def keys_of(options: BaseModel) -> list[str]:
@@ -18,7 +19,7 @@ def keys_of(options: BaseModel) -> list[str]:
 
 @pytest.mark.parametrize("preset", presets())
 def test_a_preset_with_comments_is_the_same_study(preset: str) -> None:
-    study = load(preset)
+    study = preset_of(preset)
     again = build(study_file.parse(template.commented(study).encode(), "x"), "x")
     assert again.resolved() == study.resolved()
 
@@ -33,7 +34,7 @@ def test_the_starting_point_has_every_default() -> None:
 
 @pytest.mark.parametrize("preset", presets())
 def test_every_key_has_a_comment(preset: str) -> None:
-    study = load(preset)
+    study = preset_of(preset)
     lines = template.commented(study).splitlines()
     for key in keys_of(study):
         places = [n for n, line in enumerate(lines) if line.strip().startswith(f"{key}:") and ": {" not in line]
