@@ -2,6 +2,7 @@ import pytest
 import torch
 from training import DropoutNet, OwnHead
 
+from trainables import registry
 from trainables.config import part_from
 from trainables.errors import ConfigError
 from trainables.network import Network, build_network
@@ -43,3 +44,17 @@ def test_an_undeclared_teacher_is_refused():
     network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
     with pytest.raises(ConfigError, match="declares none"):
         network.pretrained(torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("name", registry.available("models"))
+def test_every_model_can_have_exits(name):
+    size = 32 if "cifar" in name or "preact" in name else 64
+    options = {"width": 4} if "preact" in name else {"growth": 4} if name == "densenet121_cifar" else {}
+    network = Network(
+        build_network(part_from("models", {"name": name} | options), part_from("methods", "byot"), 3, size, size),
+        CPU,
+        torch.float32,
+    )
+    outputs = network.teacher(torch.randn(2, 3, size, size))
+    assert [exit_.logits.shape for exit_ in outputs.exits] == 3 * [(2, 3)]
+    assert {exit_.features.shape for exit_ in outputs.exits} == {outputs.features.shape}

@@ -67,8 +67,12 @@ def test_a_model_has_features_and_a_classifier(name):
     size = getattr(part.model_validate(small), "input_size", 224)
     images = torch.randn(2, 3, size, size)
     with torch.inference_mode():
-        features = model.features(images)
+        features, maps = model.features(images), model.feature_maps(images)
         assert features.ndim == 2
+        assert model.classifier.in_features == features.shape[1] == maps[-1].shape[1]
+        torch.testing.assert_close(model.pooled(maps[-1]), features)
+        sizes = [one.shape[2] for one in maps]
+        assert [size // sizes[-1] for size in sizes] == [8, 4, 2, 1]
         assert model.classifier(features).shape == (2, 7)
         torch.testing.assert_close(model(images), model.classifier(features))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Adacos(Method):
-    r"""Compares directions: logits are cosines between features and class weights, times a scale :math:`s`.
+    r"""Compares directions: logits are cosines between features and class weights, times a scale.
 
     * Paper: Zhang et al., AdaCos, CVPR 2019, equations 12 to 15; without margin, which they do not use.
     * Loss: :math:`CE(s \cos, y)`. The scale starts at :math:`\sqrt 2 \ln(C - 1)`; ``dynamic``, it is computed anew from

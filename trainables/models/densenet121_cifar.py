@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ class Densenet121Cifar(Model):
         growth: Maps that each layer adds; 32 in the paper.
     """
 
+    input_size: ClassVar[int] = 32
+
     growth: int = Field(default=32, ge=1)
 
     def check_images(self, height: int, width: int) -> None:
@@ -28,7 +30,7 @@ class Densenet121Cifar(Model):
         Raises:
             ConfigError: The images have another size.
         """
-        if height != 32 or width != 32:
+        if not height == width == self.input_size:
             raise ConfigError(
                 f"{self.part_name()}: takes 32x32 images, but those of the data set are {height}x{width}; "
                 "take densenet121 for larger ones"
