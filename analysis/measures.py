@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from analysis.records import Predictions, read_groups, read_predictions
 from trainables import metrics
 from trainables.calibration import FittedTemperature, calibration, fit_temperature
 from trainables.hierarchy import Hierarchy, hierarchy
 
 if TYPE_CHECKING:
-    from analysis.records import Predictions
+    from pathlib import Path
 
 
 class Measures(NamedTuple):
@@ -49,3 +50,15 @@ def measure(predictions: Predictions, validation: Predictions | None = None, gro
     elif not fitted.inside:
         note = f"the temperature {fitted.temperature:.3g} is at the end of its range"
     return Measures(values, fitted, by_group, note)
+
+
+def measure_run(directory: Path) -> Measures:
+    """Computes everything that the predictions of a confirmation run's directory can tell.
+
+    Raises:
+        ResultsError: They are missing or damaged.
+    """
+    path = directory / "predictions.parquet"
+    of_validation = directory / "validation_predictions.parquet"
+    validation = read_predictions(of_validation) if of_validation.exists() else None
+    return measure(read_predictions(path), validation, read_groups(path))

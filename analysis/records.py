@@ -145,6 +145,16 @@ def read_predictions(path: Path) -> Predictions:
     return Predictions(logits, features, labels)
 
 
+def read_groups(path: Path) -> tuple[str, ...]:
+    """Group of each class of the predictions at ``path``; empty where the classes have no hierarchy.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    metadata = _parse(path).schema.metadata or {}
+    return tuple(json.loads(metadata.get(b"groups", b"[]")))
+
+
 def _parquet(name: str, rows: list[dict[str, Any]]) -> bytes:
     unique = ("phase", "trial", "epoch") if name == "epochs" else ("phase", "trial")
     _refuse_duplicates(name, unique, rows)

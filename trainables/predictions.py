@@ -22,8 +22,8 @@ class Predictions(NamedTuple):
     labels: NDArray[np.int64]
 
 
-def write(path: Path, predictions: Predictions, classes: tuple[str, ...]) -> None:
-    """Writes the predictions atomically, with page checksums; class names go into the file's metadata."""
+def write(path: Path, predictions: Predictions, classes: tuple[str, ...], groups: tuple[str, ...] = ()) -> None:
+    """Writes the predictions atomically, with page checksums; names of classes and groups go into the metadata."""
     table = pa.table(
         {
             "label": pa.array(predictions.labels, pa.int64()),
@@ -31,7 +31,7 @@ def write(path: Path, predictions: Predictions, classes: tuple[str, ...]) -> Non
             "logits": _rows(predictions.logits),
             "features": _rows(predictions.features),
         }
-    ).replace_schema_metadata({"classes": json.dumps(classes)})
+    ).replace_schema_metadata({"classes": json.dumps(classes), "groups": json.dumps(groups)})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, write_page_checksum=True, compression="zstd")
     write_atomic(path, sink.getvalue().to_pybytes())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from trainables.config import TrainConfig
     from trainables.interfaces import TestAccess
+    from trainables.predictions import Predictions
     from trainables.training_data import StoredSplit
 
 
@@ -130,16 +131,21 @@ class Run:
 
     def _measure(self, *, last: bool) -> dict[str, float]:
         values: dict[str, float] = {}
-        if self._data.validation is not None:
-            values, _ = self._trainer.evaluate(self._data.validation, "validation", final=last)
+        found: dict[Path, Predictions] = {}
+        if self._data.validation is not None:  # a temperature is fitted on its predictions
+            values, found[self._directory.validation_predictions] = self._trainer.evaluate(
+                self._data.validation, "validation", final=last
+            )
         if self._test_access is None or not (last or self._test_each_epoch):
             return values
-        measured, found = self._trainer.evaluate(self._open_test(self._test_access), "test", final=last)
+        test = self._open_test(self._test_access)
+        measured, found[self._directory.predictions] = self._trainer.evaluate(test, "test", final=last)
         if self._test_each_epoch:
             self._best_test = min(self._best_test, measured["test/top1_error"])
             measured["best_test/top1_error"] = self._best_test
         if last:
-            predictions.write(self._directory.predictions, found, self._data.classes)
+            for path, each in found.items():
+                predictions.write(path, each, self._data.classes, self._data.groups)
         return values | measured
 
     def _open_test(self, access: TestAccess) -> StoredSplit:

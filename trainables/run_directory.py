@@ -61,6 +61,7 @@ class RunDirectory:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.predictions = path / "predictions.parquet"
+        self.validation_predictions = path / "validation_predictions.parquet"
         self._metrics = path / "metrics.jsonl"
         self._outcome = path / "outcome.json"
 

@@ -34,12 +34,14 @@ class TrainingData:
     Attributes:
         classes: Names, in label order.
         split_digest: Of labels and validation indices; equal digests mean equal splits.
+        groups: Group of each class, where the classes have a hierarchy.
     """
 
     train: StoredSplit
     validation: StoredSplit | None
     classes: tuple[str, ...]
     split_digest: str
+    groups: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -54,10 +56,10 @@ def open_training_data(dataset: Dataset, train_on: Literal["train", "full"], dev
     images = dataset.training_images()
     split = split_training(images, dataset.validation)
     if train_on == "full":
-        return TrainingData(_stored(dataset, images, device), None, images.classes, split.digest)
+        return TrainingData(_stored(dataset, images, device), None, images.classes, split.digest, images.groups)
     train = _stored(dataset, images.take(split.train), device)
     validation = store_plain(dataset, images.take(split.validation), device)
-    return TrainingData(train, validation, images.classes, split.digest)
+    return TrainingData(train, validation, images.classes, split.digest, images.groups)
 
 
 def store_plain(dataset: Dataset, images: LabelledImages, device: torch.device) -> StoredSplit:

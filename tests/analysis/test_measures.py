@@ -4,9 +4,10 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.measures import measure
+from analysis.measures import measure, measure_run
 from analysis.records import Predictions
 from trainables import calibration, metrics
+from trainables.predictions import write
 
 
 def predictions(seed, count=90, classes=6):
@@ -49,3 +50,14 @@ def test_without_a_validation_split_nothing_is_scaled_and_it_says_so():
 def test_no_torch_is_loaded():
     script = "import sys, analysis.measures; assert not {'torch', 'ray', 'mlflow'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("groups", [(), ("a", "a", "b", "b", "b", "c")])
+def test_a_run_directory_holds_all_that_is_needed(tmp_path, groups):
+    test, validation = predictions(0), predictions(1)
+    write(tmp_path / "predictions.parquet", test, tuple("uvwxyz"), groups)
+    full = measure_run(tmp_path)
+    assert full.note.startswith("no temperature scaling")
+    assert (full.hierarchy is None) == (groups == ())
+    write(tmp_path / "validation_predictions.parquet", validation, tuple("uvwxyz"), groups)
+    assert measure_run(tmp_path).values == measure(test, validation, groups).values

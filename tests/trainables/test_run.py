@@ -69,7 +69,7 @@ def test_the_order_of_durable_writes(tmp_path, monkeypatch):
     ):
         spy(module, name)
     finish(Run(small_config(epochs=3), tmp_path, test_access=Ledger(tmp_path), keep_checkpoint=True))
-    in_order = [name for name in written if name != "predictions.parquet"]
+    in_order = [name for name in written if "predictions" not in name]
     saved = [[f"epoch_00000{epoch}.pt", f"epoch_00000{epoch}.pt.sha256"] for epoch in (1, 2, 3)]
     lines = [[f"line {epoch}"] for epoch in (1, 2, 3)]
     epochs = [name for pair in zip(lines, saved, strict=True) for part in pair for name in part]
@@ -100,6 +100,8 @@ def test_the_test_set_is_read_once_at_the_last_epoch_after_the_ledger_line(tmp_p
     assert ledger.readings == []
     outcome = run.advance()
     ((name, images, written),) = ledger.readings
+    found = read_predictions(tmp_path / "validation_predictions.parquet")
+    assert metrics.evaluate(found.logits, found.labels)["nll"] == outcome.metrics["validation/nll"]
     test = part_from("datasets", DIGITS).test_images(Ledger(tmp_path))
     assert (name, images) == ("digits", len(test.labels))
     assert not {"predictions.parquet", "outcome.json"} & set(written)
