@@ -137,7 +137,7 @@ def test_a_kill_before_any_durable_write_loses_an_epoch_at_most(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout.splitlines()[-1])
-    writes = 3 + 3 * EPOCHS  # begin, predictions and outcome; line, checkpoint and checksum of each epoch
+    writes = 4 + 3 * EPOCHS  # begin, predictions of two splits and outcome; line, checkpoint and checksum of each epoch
     assert counts["writes"] == writes
     unbroken = tmp_path / "unbroken"
     assert sum(check_run(tmp_path / f"kill_{number}", unbroken, 2) for number in range(1, writes + 1)) > 0
