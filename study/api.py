@@ -56,8 +56,10 @@ def launch(
         CskdError: Something the user can act on; see ``study.errors``.
     """
     config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
+    storage = storage.expanduser().absolute()
+    study_directory.refuse_existing(config, storage)
     digests = check_data(config)  # before anything is made: data that is missing or unfit is said at once
-    directory = study_directory.create(config, storage.expanduser().absolute())
+    directory = study_directory.create(config, storage)
     with lease.lease(directory), study_directory.open_study(directory) as study:
         for key, value in digests.items():
             study.store.set_study_attribute(key, value)

@@ -50,14 +50,23 @@ def create(config: StudyConfig, storage: Path) -> Path:
         StudyDirectoryError: The directory holds this study already, or another one; the message shows the difference.
         CannotCreateError: It cannot be made.
     """
+    directory = refuse_existing(config, storage)
+    make_directory(directory)
+    with lease(directory):
+        refuse_existing(config, storage)  # two launches of one name at the same moment
+        write_atomic(directory / STUDY_FILE, study_file.dump(config.resolved()))
+    return directory
+
+
+def refuse_existing(config: StudyConfig, storage: Path) -> Path:
+    """The directory that a new study would have.
+
+    Raises:
+        StudyDirectoryError: It holds this study already, or another one; the message shows the difference.
+    """
     directory = storage / config.name
     if (directory / STUDY_FILE).exists():
         raise StudyDirectoryError(_already_there(read_config(directory), config, directory))
-    make_directory(directory)
-    with lease(directory):  # two launches of one name at the same moment
-        if (directory / STUDY_FILE).exists():
-            raise StudyDirectoryError(_already_there(read_config(directory), config, directory))
-        write_atomic(directory / STUDY_FILE, study_file.dump(config.resolved()))
     return directory
 
 

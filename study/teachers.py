@@ -93,6 +93,11 @@ def _errors_beside(checkpoint: Path) -> Mapping[str, float]:
 def _of_study(teacher: Teacher, study: Path) -> tuple[Path, Mapping[str, float]]:
     from analysis import records
 
+    if not study.exists():
+        raise DataError(
+            f"the teacher's study {study} does not exist; launch it first, or name another study, or the file of a "
+            "checkpoint: --set method.teacher.study=DIR, --set method.teacher.checkpoint=FILE"
+        )
     try:
         results = records.read(study / "results")
     except records.ResultsError as error:

@@ -163,7 +163,7 @@ def test_a_missing_or_damaged_file_is_refused(run, tmp_path):
 
 
 def test_a_study_without_the_run_is_refused(finished, tmp_path):
-    with pytest.raises(DataError, match=r"teacher's study .*none: "):
+    with pytest.raises(DataError, match=r"teacher's study .*none does not exist; launch it first"):
         teachers.resolved(Teacher(study=tmp_path / "none", seed=1))
     with pytest.raises(DataError, match="has no run of seed 99; it has 1, 2"):
         teachers.resolved(Teacher(study=finished, seed=99))
