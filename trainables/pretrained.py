@@ -72,7 +72,9 @@ def load_teacher(
         model.load_state_dict(state["model"])
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its weights are not those of {config.model.part_name()}") from error
-    return Network(model.eval().requires_grad_(requires_grad=False).to(device), device, precision)
+    model = model.eval().requires_grad_(requires_grad=False)
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Network(model, device, precision)
 
 
 def config_of(state: dict[str, Any], path: Path) -> TrainConfig:

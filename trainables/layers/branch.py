@@ -23,9 +23,12 @@ class Branch(nn.Module):
         num_classes: Outputs.
         reduction: How many times smaller the last map is.
         strided: Halve with 3x3 convolutions of stride 2 instead, for maps where one kernel would be large.
+        adapter: Hand the features out through a linear layer; the logits are made of them as they are.
     """
 
-    def __init__(self, inputs: int, width: int, num_classes: int, reduction: int, *, strided: bool) -> None:
+    def __init__(
+        self, inputs: int, width: int, num_classes: int, reduction: int, *, strided: bool, adapter: bool = False
+    ) -> None:
         super().__init__()
         narrow = max(1, width // 4)
         halvings = max(1, reduction.bit_length() - 1)
@@ -36,8 +39,9 @@ class Branch(nn.Module):
         )
         self.body = nn.Sequential(_block(inputs, narrow, 1), *reducing, _block(narrow, width, 1))
         self.classifier = nn.Linear(width, num_classes)
+        self.adapter = nn.Linear(width, width) if adapter else nn.Identity()
 
     def forward(self, maps: Tensor) -> Outputs:
         """Logits ``[n, num_classes]`` and features ``[n, width]`` of maps ``[n, inputs, height, width]``."""
         features = self.body(maps).mean(dim=(2, 3))
-        return Outputs(self.classifier(features), features)
+        return Outputs(self.classifier(features), self.adapter(features))

@@ -35,7 +35,8 @@ class Byot(Method):
       (``weight_deepest``). ``lambda_f`` 0.0001 is about its feature weight in this reduction, sum over the width, mean
       over the batch.
     * Branches: three convolutions to the size of the last map, with one ``large`` kernel, or with ``strided`` ones of
-      3x3; ``auto`` takes these for maps larger than 32. No attention modules and no adapter, which later code adds.
+      3x3; ``auto`` takes these for maps larger than 32. ``adapter`` puts a linear layer before the feature term, as the
+      later code does; its attention modules are not here.
     * Cost: about 1.3 times cross-entropy. Tested is the deepest classifier; the exits and the mean of all logits are
       measured as ``exit1`` to ``exit3`` and ``ensemble``.
     """
@@ -47,6 +48,7 @@ class Byot(Method):
     weight_deepest: bool = False
     feature_at_last_exit: bool = True
     branches: Literal["auto", "large", "strided"] = "auto"
+    adapter: bool = False
 
     def views(self) -> tuple[View, ...]:
         """The augmented anchors."""
@@ -63,7 +65,8 @@ class Byot(Method):
         from trainables.layers.branch import Branch
 
         strided = self.branches == "strided" or (self.branches == "auto" and shape[1] > LARGEST_KERNEL_MAP)
-        return Branch(shape[0], width, num_classes, max(1, shape[1] // last[1]), strided=strided)
+        reduction = max(1, shape[1] // last[1])
+        return Branch(shape[0], width, num_classes, reduction, strided=strided, adapter=self.adapter)
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
         """Parts ``ce`` (deepest) and, summed over the exits, ``ce_exits``, ``kd`` and ``feature``."""

@@ -23,3 +23,12 @@ def test_brings_the_map_to_width_and_size_of_the_last(size, reduction, strided):
     assert branch.body(torch.zeros(2, 6, size, size)).shape == (2, 16, 4, 4)
     outputs = branch(torch.zeros(2, 6, size, size))
     assert (outputs.logits.shape, outputs.features.shape) == ((2, 3), (2, 16))
+
+
+def test_an_adapter_changes_the_features_and_not_the_logits():
+    torch.manual_seed(0)
+    branch, maps = Branch(6, 16, 3, 2, strided=False, adapter=True).eval(), torch.randn(2, 6, 8, 8)
+    pooled, outputs = branch.body(maps).mean(dim=(2, 3)), branch(maps)
+    torch.testing.assert_close(outputs.logits, branch.classifier(pooled))
+    torch.testing.assert_close(outputs.features, branch.adapter(pooled))
+    assert size_of(branch.adapter) == 16 * 17
