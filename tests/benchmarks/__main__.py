@@ -6,7 +6,7 @@ from importlib import import_module
 
 from tests.benchmarks.measuring import machine, record
 
-BENCHMARKS = ("step", "input", "study", "overhead", "durability", "tracking", "refusals")
+BENCHMARKS = ("step", "input", "photographs", "study", "overhead", "durability", "tracking", "refusals")
 
 
 def main() -> None:

@@ -1,0 +1,102 @@
+"""CUB-50: preparing it on one core; its pairs of 224-pixel crops on one thread against ImageFolder and two workers."""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from unittest import mock
+
+import torch
+from torch.utils.data import DataLoader
+
+from tests.benchmarks.measuring import REPOSITORY, Finding, interleave, ratio, seconds
+from trainables import preparation
+from trainables.datasets.cub200 import Cub200
+from trainables.extraction import unpack
+from trainables.input_pipeline import InputPipeline
+from trainables.interfaces import Counts
+from trainables.methods.cs_kd import CsKd
+from trainables.training_data import open_training_data
+
+TARGET = 3
+BATCH = 32
+ROUNDS = 5
+WORKERS = 2
+MEASURED_BATCHES = 24
+PREFETCHED_BATCHES = 2 * WORKERS
+ARCHIVE = REPOSITORY / ".." / "shared" / "data" / "cub200" / "CUB_200_2011.tgz"
+CUB50 = Counts(classes=50, train=1500, test=1389)
+CPU = torch.device("cpu")
+
+
+def reference_batches(images: Path, workers: int = WORKERS) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches ``[64, 3, 224, 224]`` as the paper's release makes them from class folders: decode, crop, flip, scale."""
+    from trainables.vision import datasets, torchvision
+
+    transforms = torchvision.transforms
+    transform = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(224),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(Cub200.mean, Cub200.std),
+        ]
+    )
+    folder = datasets.ImageFolder(images, transform)
+    return iter(DataLoader(folder, 2 * BATCH, shuffle=True, num_workers=workers))
+
+
+def our_pipeline(dataset: Cub200) -> InputPipeline:
+    """The pipeline as the trainer builds it for CS-KD."""
+    data = open_training_data(dataset, "full", CPU)
+    return InputPipeline(data.train.images, data.train.store, dataset.augmentation, CsKd().views(), BATCH, 0, CPU)
+
+
+def _reference_seconds(images: Path) -> float:
+    """Seconds an image of a loader under way."""
+    batches = reference_batches(images)
+    for _ in itertools.islice(batches, PREFETCHED_BATCHES):
+        pass
+    start = time.perf_counter()
+    count = sum(len(labels) for _, labels in itertools.islice(batches, MEASURED_BATCHES))
+    return (time.perf_counter() - start) / count
+
+
+def _our_seconds(pipeline: InputPipeline) -> float:
+    """Seconds an image over an epoch, the drawing of its random choices included."""
+    start = time.perf_counter()
+    count = sum(len(view) for batch in pipeline.batches(0) for view in batch.views.values())
+    return (time.perf_counter() - start) / count
+
+
+def measure() -> Finding:
+    """Images a second, both pipelines in turn; the archive's images have a shorter side of 256 at most."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        dataset = Cub200(root=root, expect=CUB50)
+        with mock.patch.object(preparation, "cpu_count", return_value=1):
+            preparing = seconds(lambda: dataset.prepare([ARCHIVE]))
+        verifying = seconds(dataset.training_images)
+        unpack(ARCHIVE, root / "plain")
+        images = root / "plain" / "CUB_200_2011" / "images"
+        pipeline = our_pipeline(dataset)
+        costs = interleave(
+            ROUNDS,
+            {
+                "reference": lambda: _reference_seconds(images),
+                "ours": lambda: _our_seconds(pipeline),
+                "reference again": lambda: _reference_seconds(images),
+            },
+        )
+    speedup = ratio(costs, "reference", "ours")
+    figures = {f"{name}, images a second": 1 / median(values) for name, values in costs.items()}
+    figures |= {
+        "reference / ours": speedup,
+        "reference / reference again": ratio(costs, "reference", "reference again"),
+        "prepared, images a second and core": (CUB50.train + CUB50.test) / preparing,
+        "opened and verified, images a second": CUB50.train / verifying,
+    }
+    return Finding(f"reference with {WORKERS} workers / ours on one thread >= {TARGET}", speedup >= TARGET, figures)
