@@ -89,10 +89,10 @@ def draw(data: Reliability) -> Chart:
 def _predictions(results: Results, arm: str) -> dict[int, Predictions | None]:
     runs = results.confirmations
     done = runs[(runs["arm"] == arm) & (runs["state"] == "COMPLETE")]
-    return {int(trial): _read(results, int(trial)) for trial in done["trial"]}
+    return {int(trial): _predictions_of(results, int(trial)) for trial in done["trial"]}
 
 
-def _read(results: Results, trial: int) -> Predictions | None:
+def _predictions_of(results: Results, trial: int) -> Predictions | None:
     try:
         return results.predictions_of(trial)
     except ResultsError:
