@@ -225,7 +225,7 @@ def _opened(path: Path, cure: str, version: tuple[int, int]) -> PreparedFile:  #
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, cure: str, version: tuple[int, int], part: Part, memory_limit: int) -> LabelledImages:
+def _mapped_part(path: Path, cure: str, version: tuple[int, int], part: Part, memory_limit: int) -> LabelledImages:
     return _opened(path, cure, version).read(part, memory_limit)
 
 
@@ -235,7 +235,7 @@ def read_part(path: Path, cure: str, part: Part, memory_limit: int) -> LabelledI
     Raises:
         DataError: The file is missing or damaged; ``cure`` ends the message.
     """
-    return _read(path, cure, _version(path, cure), part, memory_limit)
+    return _mapped_part(path, cure, _version(path, cure), part, memory_limit)
 
 
 def describe(path: Path, cure: str) -> Description:

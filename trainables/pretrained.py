@@ -59,7 +59,7 @@ def load_teacher(
             "the method needs a trained teacher: set method.teacher.checkpoint, or method.teacher.study and "
             "method.teacher.seed in a study file"
         )
-    state = _read(path, teacher.sha256)
+    state = _verified_state(path, teacher.sha256)
     config = config_of(state, path)
     if tuple(state["classes"]) != classes:
         raise CheckpointError(
@@ -91,7 +91,7 @@ def config_of(state: dict[str, Any], path: Path) -> TrainConfig:
         raise CheckpointError(f"{path}: {'; '.join(one_line_per_mistake(error))}") from error
 
 
-def _read(path: Path, expected: str | None) -> dict[str, Any]:
+def _verified_state(path: Path, expected: str | None) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"no teacher at {path}: there is no such file")
     state = checkpoint.load(path)
