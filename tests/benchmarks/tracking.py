@@ -1,4 +1,4 @@
-"""Tracking: requests and time of each epoch, what it costs trials, the longest pause of the driver while MLflow fails."""
+"""Tracking: requests and time of each epoch, cost to trials, and the longest pause of the driver while MLflow fails."""
 
 import contextlib
 import functools
