@@ -78,6 +78,6 @@ def resize_box(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, i
     cut = image[top : top + height, left : left + width]
     if (height, width) == size:
         return cut
-    planes = cut.permute(2, 0, 1)[None]
+    planes = cut[None].permute(0, 3, 1, 2)  # in this order, for torch then keeps the channels last
     resized = torch.nn.functional.interpolate(planes, size, mode="bilinear", antialias=True)
     return resized[0].permute(1, 2, 0)

@@ -131,6 +131,7 @@ class RaggedStore:
         self._device = device
         self._normalised = Normalisation(mean, std, (self._size, self._size), device)
         self._buffers = [torch.from_numpy(buffer) for buffer in images.buffers]
+        self._buffer = torch.empty(0, dtype=torch.uint8)
         self._keeps_centres = len(images) * self._size**2 * CHANNELS <= images.memory_limit
         self._centres: Tensor | None = None
         self._resident: tuple[Tensor, Tensor, Tensor] | None = None
@@ -162,11 +163,14 @@ class RaggedStore:
         return self._normalised(torch.where(draws.flip[:, None, None, None], crops.flip(2), crops))
 
     def _cut_on_cpu(self, index: Tensor, draws: BoxDraws) -> Tensor:
-        crops = torch.empty(len(index), self._size, self._size, CHANNELS, dtype=torch.uint8)
-        rows = zip(index.tolist(), draws.boxes.tolist(), draws.flip.tolist(), strict=True)
-        for number, (image, box, flip) in enumerate(rows):
+        """Grey levels of the crops, in a buffer that the next call overwrites: fresh memory costs as much as a crop."""
+        if len(index) > len(self._buffer):
+            self._buffer = torch.empty(len(index), self._size, self._size, CHANNELS, dtype=torch.uint8)
+        crops = self._buffer[: len(index)]
+        rows = zip(crops, index.tolist(), draws.boxes.tolist(), draws.flip.tolist(), strict=True)
+        for place, image, box, flip in rows:
             crop = resize_box(self._image(image), tuple(box), (self._size, self._size))
-            crops[number] = crop.flip(1) if flip else crop
+            place.copy_(crop.flip(1) if flip else crop)
         return crops
 
     def _cut_centres(self, index: Tensor) -> Tensor:
