@@ -102,10 +102,16 @@ def comparable(config: Mapping[str, Any]) -> str | None:
         *_differences(config["training"], _protocol(dataset)),
         *_differences(config["model"], _MODEL_DEFAULTS),
         *_differences(config.get("method", {}), _METHOD_DEFAULTS),
-        *(["part of the data"] if any((config["dataset"].get("subset") or {}).values()) else []),
+        *_differences(config["dataset"], {"crop": 32 if dataset == "tiny_imagenet" else 224}),
+        *(["part of the data"] if _is_part(config["dataset"]) else []),
         *([] if config["train_on"] == "full" else ["validation split left out of training"]),
     ]
     return "; ".join(reasons) or None
+
+
+def _is_part(dataset: Mapping[str, Any]) -> bool:
+    """Whether a subset is trained on, or the data was prepared from a part of what is published."""
+    return any(value for key in ("subset", "expect") for value in (dataset.get(key) or {}).values())
 
 
 def _protocol(dataset: str) -> dict[str, Any]:

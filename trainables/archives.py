@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from filelock import FileLock
@@ -155,6 +156,16 @@ def download(url: str, archive: Path, md5: str | None = None, progress: Progress
 
 def _fetch(url: str, partial: Path, progress: Progress) -> None:
     have = partial.stat().st_size if partial.exists() else 0
+    try:
+        _fetch_from(have, url, partial, progress)
+    except HTTPError as error:
+        error.close()
+        if error.code != 416 or have == 0:
+            raise
+        _fetch_from(0, url, partial, progress)  # the server has nothing behind what is here: it may be another file
+
+
+def _fetch_from(have: int, url: str, partial: Path, progress: Progress) -> None:
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310 - a data set's constant
     with urlopen(request, timeout=60) as response:  # noqa: S310
         goes_on = have > 0 and response.status == 206

@@ -104,14 +104,24 @@ def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
         sources = {file.name: _verified(file, path, recipe, progress) for file, path in files.items()}
         key = digest_of([recipe.name, recipe.side, recipe.counts.model_dump(), sources])
         work = recipe.path.parent / f".preparing-{key}"
-        unpacked = _unpacked(files, recipe.wanted, work, progress)
-        listing = recipe.listing(unpacked)
-        _check_counts(recipe, listing)
-        description = Description(
-            recipe.name, listing.classes, listing.groups, listing.counts, recipe.side, recipe.part, sources, {}
-        )
-        _assemble(recipe, description, _chunks(listing, unpacked, recipe.side, work, progress), progress)
+        try:
+            _make(recipe, files, sources, work, progress)
+        except DataError:  # the files are wrong, and better ones will have a folder of their own
+            shutil.rmtree(work, ignore_errors=True)
+            raise
         shutil.rmtree(work)
+
+
+def _make(
+    recipe: Recipe, files: dict[PublishedFile, Path], sources: dict[str, str], work: Path, progress: Progress
+) -> None:
+    unpacked = _unpacked(files, recipe.wanted, work, progress)
+    listing = recipe.listing(unpacked)
+    _check_counts(recipe, listing)
+    description = Description(
+        recipe.name, listing.classes, listing.groups, listing.counts, recipe.side, recipe.part, sources, {}
+    )
+    _assemble(recipe, description, _chunks(listing, unpacked, recipe.side, work, progress), progress)
 
 
 def _is_good(path: Path, progress: Progress) -> bool:

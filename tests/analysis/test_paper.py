@@ -88,3 +88,17 @@ def test_protocols_of_other_data_sets() -> None:
     assert comparable(run("imagenet", batch_size=256, epochs=90, milestones=[1 / 3, 2 / 3])) is None
     assert comparable(run("imagenet", batch_size=256)) == "epochs 200 instead of 90"
     assert comparable(run("image_folder")) == "the paper does not use image_folder"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"expect": {"classes": 50, "train": 1500, "test": 1389}}, "part of the data"),
+        ({"expect": None, "crop": 224}, None),
+        ({"crop": 64}, "crop 64 instead of 224"),
+    ],
+)
+def test_photographs_of_another_size_or_a_part_of_them_are_not_comparable(options, reason) -> None:
+    config = run(batch_size=32)
+    config["dataset"] |= {"name": "cub200"} | options
+    assert comparable(config) == reason

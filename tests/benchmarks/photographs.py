@@ -20,7 +20,7 @@ from trainables.interfaces import Counts
 from trainables.methods.cs_kd import CsKd
 from trainables.training_data import open_training_data
 
-TARGET = 3
+TARGET = 5
 BATCH = 32
 ROUNDS = 5
 WORKERS = 2

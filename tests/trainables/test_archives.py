@@ -4,13 +4,15 @@ import subprocess
 import sys
 import tarfile
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.error import HTTPError
 
 import pytest
 
-from trainables.archives import data_folder, download, exclusive, extract, read_verified
+from trainables.archives import PublishedFile, data_folder, download, exclusive, extract, read_verified
 from trainables.errors import DataError
 
 
@@ -104,6 +106,73 @@ def test_a_failed_download_leaves_nothing_behind(server, tmp_path, name, message
     assert not list(target.parent.iterdir())
     if isinstance(caught.value.__cause__, HTTPError):
         caught.value.__cause__.close()  # it holds the connection
+
+
+class Ranges(SimpleHTTPRequestHandler):
+    """Serves ``content`` from the byte that is asked for, breaking off after ``at_most`` bytes."""
+
+    content = bytes(range(256)) * 10
+    at_most = 1000
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self):
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        self.asked.append(self.headers.get("Range", ""))
+        if start >= len(self.content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(self.content) - start))
+        self.end_headers()
+        self.wfile.write(self.content[start : start + self.at_most])
+
+
+@pytest.fixture
+def breaking(monkeypatch):
+    """Address of a server whose connections break."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    Ranges.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}/x"
+        http.shutdown()
+
+
+def test_a_broken_download_goes_on_where_it_broke(breaking, tmp_path):
+    target = tmp_path / "archive"
+    for _ in range(2):
+        with pytest.raises(DataError, match="the connection broke after"):
+            download(breaking, target, md5(Ranges.content))
+        assert not target.exists()
+    told = []
+    download(breaking, target, md5(Ranges.content), lambda *words: told.append(words))
+    assert target.read_bytes() == Ranges.content
+    assert Ranges.asked == ["", "bytes=1000-", "bytes=2000-"]
+    assert told[-1] == ("download", 2560, 2560)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_more_than_there_is_begins_anew(breaking, tmp_path, monkeypatch):
+    monkeypatch.setattr(Ranges, "at_most", 10_000)
+    (tmp_path / ".archive.partial").write_bytes(bytes(5000))
+    download(breaking, tmp_path / "archive", md5(Ranges.content))
+    assert (tmp_path / "archive").read_bytes() == Ranges.content
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [({"size": 8}, "its size is 7, not 8"), ({"md5": "0"}, "its MD5 is"), ({"sha256": "0"}, "its SHA-256 is")],
+)
+def test_a_file_is_verified_by_all_that_is_published(tmp_path, known, message):
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    right = PublishedFile("file", "http://x", size=7, md5=md5(b"content"), sha256=sha256)
+    assert right.verify(path) == sha256
+    wrong = replace(right, **known)
+    assert wrong.verify(path, published=False) == sha256
+    with pytest.raises(DataError, match=message):
+        wrong.verify(path)
 
 
 def test_one_process_at_a_time_fills_a_folder(tmp_path):

@@ -153,7 +153,7 @@ def test_a_truncated_image_is_named_and_nothing_is_made(dataset, tmp_path):
     archive = tar_of(tmp_path / "x.tgz", birds(changes={name: picture(size=(90, 90))[:500]}), "w:gz")
     with pytest.raises(DataError, match=r"002\.Bird_1/Bird_1\.jpg cannot be read as an image"):
         dataset.prepare([archive])
-    assert not dataset.prepared_path().exists()
+    assert left_in(dataset) == set()
 
 
 def test_a_missing_image_is_named(dataset, tmp_path):
