@@ -255,3 +255,15 @@ def test_the_digest_of_the_data_follows_the_pixels(dataset, archive, tmp_path):
         [tar_of(tmp_path / "y.tgz", birds(changes={"CUB_200_2011/images/001.Bird_0/Bird_4.jpg": picture(99)}), "w:gz")]
     )
     assert first != data_digest(other._read("train"))
+
+
+def test_beyond_the_memory_limit_the_file_is_read_without_hashing_it(dataset, archive):
+    dataset.prepare([archive])
+    path = dataset.prepared_path()
+    whole = dataset._read("train")
+    flip_bit(path, int(whole.images.start[2]) + 100)
+    read = dataset.model_copy(update={"memory_limit": 0})._read("train")
+    assert read.images.memory_limit == 0
+    assert np.array_equal(read.images[0], whole.images[0])
+    with pytest.raises(DataError, match="checksum"):
+        PreparedFile(path, "").read("train")
