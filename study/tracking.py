@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.tables import escape
+from study import tracking_database
 from study.environment import MLFLOW_SETTINGS, without_password
 from study.errors import ServiceError
 from study.tracked_runs import Point, milliseconds
@@ -58,6 +59,7 @@ class TrackingService:
         self.uri = uri
         self._heard = heard
         with self._translated():
+            tracking_database.ensure(uri)
             load()
             from mlflow import MlflowClient
 
@@ -171,6 +173,8 @@ class TrackingService:
         try:
             yield
             self._heard()
+        except ServiceError:
+            raise
         except Exception as error:  # MLflow lets through what urllib3, SQLAlchemy, boto and others raise
             raise ServiceError(f"MLflow at {without_password(self.uri)}: {_reason(error)}") from error
 

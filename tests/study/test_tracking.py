@@ -105,7 +105,7 @@ def test_files_lie_in_the_storage_folder_whatever_the_working_directory(
     [
         ("http://127.0.0.1:9", "MLflow at http://127.0.0.1:9: Connection refused"),
         ("http://me:canary@127.0.0.1:9", "MLflow at http://…@127.0.0.1:9: Connection refused"),
-        ("sqlite:////proc/none/mlflow.db", "MLflow at sqlite:////proc/none/mlflow.db: "),
+        ("sqlite:////proc/none/mlflow.db", "MLflow's database /proc/none/mlflow.db cannot be made: "),
     ],
 )
 def test_an_unreachable_service_is_one_line_without_a_password(uri: str, message: str, tmp_path: Path) -> None:
