@@ -22,7 +22,7 @@ demo: setup
 	$(BIN)/cskd launch digits --storage runs/demo
 
 test: check
-	$(BIN)/python -m pytest -m 'not long' --timeout 300
+	$(BIN)/python -m pytest -n 2 -m 'not long' --timeout 300
 
 check: setup
 	$(BIN)/ruff format --check .
