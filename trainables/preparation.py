@@ -28,9 +28,9 @@ from trainables.extraction import unpack
 from trainables.prepared import (
     MARK,
     PARTS,
-    ArrowWriter,
     Description,
     PreparedFile,
+    arrow_writer,
     batch_of,
     digest_of_batch,
 )
@@ -98,18 +98,26 @@ def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
         OSError: The disk is full.
     """
     with exclusive(recipe.path.parent):
-        if _is_good(recipe.path, progress):
+        for left in recipe.path.parent.glob(f".{recipe.path.name}.*.tmp"):  # by a writer that was killed
+            left.unlink()
+        if good := _good(recipe.path, progress):
+            shutil.rmtree(_work(recipe, good.sources), ignore_errors=True)
             return
         files = _located(recipe, archives, progress)
         sources = {file.name: _verified(file, path, recipe, progress) for file, path in files.items()}
-        key = digest_of([recipe.name, recipe.side, recipe.counts.model_dump(), sources])
-        work = recipe.path.parent / f".preparing-{key}"
+        work = _work(recipe, sources)
         try:
             _make(recipe, files, sources, work, progress)
         except DataError:  # the files are wrong, and better ones will have a folder of their own
             shutil.rmtree(work, ignore_errors=True)
             raise
         shutil.rmtree(work)
+
+
+def _work(recipe: Recipe, sources: dict[str, str]) -> Path:
+    """Folder of what is unpacked and decoded from these sources."""
+    key = digest_of([recipe.name, recipe.side, recipe.counts.model_dump(), sources])
+    return recipe.path.parent / f".preparing-{key}"
 
 
 def _make(
@@ -124,14 +132,13 @@ def _make(
     _assemble(recipe, description, _chunks(listing, unpacked, recipe.side, work, progress), progress)
 
 
-def _is_good(path: Path, progress: Progress) -> bool:
+def _good(path: Path, progress: Progress) -> Description | None:
     if not path.exists():
-        return False
+        return None
     try:
-        verify(path, progress)
+        return verify(path, progress)
     except DataError:
-        return False
-    return True
+        return None
 
 
 def verify(path: Path, progress: Progress) -> Description:
@@ -236,7 +243,7 @@ def _decode_chunk(unpacked: Path, side: int | None, path: Path, rows: list[tuple
     decoded = [decode(unpacked / name, side) for name, _ in rows]
     notes = Counter(note for each in decoded for note in each.notes)
     batch = batch_of([name for name, _ in rows], [label for _, label in rows], [each.pixels for each in decoded])
-    with ArrowWriter(path, {DIGEST: digest_of_batch(batch), NOTES: json.dumps(notes)}) as writer:
+    with arrow_writer(path, {DIGEST: digest_of_batch(batch), NOTES: json.dumps(notes)}) as writer:
         writer.write(batch)
     return len(rows)
 
@@ -268,7 +275,7 @@ def _assemble(recipe: Recipe, description: Description, chunks: dict[str, list[P
             notes.update(json.loads(each[NOTES]))
     whole = replace(description, notes=dict(notes), train=digests["train"], test=digests["test"])
     ordered = [path for part in PARTS for path in chunks[part]]
-    with ArrowWriter(recipe.path, {MARK: whole.to_json()}) as writer:
+    with arrow_writer(recipe.path, {MARK: whole.to_json()}) as writer:
         for number, path in enumerate(ordered):
             writer.write(_read_chunk(path))
             progress("write", number + 1, len(ordered))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -117,33 +119,24 @@ def _pixels(batch: pa.RecordBatch) -> tuple[NDArray[np.uint8], NDArray[np.int64]
     return np.frombuffer(flat, np.uint8), np.frombuffer(ends, np.int64)[: len(batch) + 1]
 
 
-class ArrowWriter:
-    """Writes record batches of ``COLUMNS`` and marks into a file that appears when it is whole."""
+@contextmanager
+def arrow_writer(path: Path, marks: dict[bytes, str]) -> Iterator[pa.RecordBatchWriter]:
+    """Takes record batches of ``COLUMNS`` for a file with ``marks`` that appears when it is whole, or not at all.
 
-    def __init__(self, path: Path, marks: dict[bytes, str]) -> None:
-        self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        self._file = self._temporary.open("wb")
-        self._writer = pa.ipc.new_file(self._file, COLUMNS.with_metadata(marks))
-
-    def __enter__(self) -> ArrowWriter:
-        return self
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Appends a batch."""
-        self._writer.write_batch(batch)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
-            return
-        self._writer.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._temporary.replace(self._path)
-        sync_directory(self._path.parent)
+    Raises:
+        OSError: The disk is full or the folder not writable; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            with pa.ipc.new_file(file, COLUMNS.with_metadata(marks)) as writer:
+                yield writer
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
 
 
 class PreparedFile:

@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import subprocess
@@ -8,10 +9,10 @@ import pytest
 from archive_maker import birds, picture, tar_of
 from PIL import Image
 
-from trainables import preparation
+from trainables import preparation, prepared
 from trainables.datasets.cub200 import Cub200
 from trainables.errors import DataError
-from trainables.prepared import PreparedFile
+from trainables.prepared import PreparedFile, arrow_writer, batch_of
 from trainables.splits import data_digest
 
 SMALL = {"classes": 2, "train": 6, "test": 4}
@@ -195,7 +196,7 @@ def test_it_goes_on_where_it_was_killed(dataset, archive, monkeypatch):
     script = f"""
 import os, signal
 from pathlib import Path
-from trainables import preparation
+from trainables import preparation, prepared
 from trainables.datasets.cub200 import Cub200
 preparation.CHUNK = 2
 preparation.cpu_count = lambda: 1
@@ -213,6 +214,33 @@ Cub200(root=Path({str(dataset.root)!r}), expect={SMALL}).prepare([Path({str(arch
     assert 0 < len(decoded) <= 4
     assert dataset.stored()[0].counts.model_dump() == SMALL
     assert left_in(dataset) == {dataset.prepared_path().name}
+
+
+def test_what_a_killed_writer_left_is_removed(dataset, archive, monkeypatch):
+    def killed_after(*words):
+        make(*words)
+        raise OSError("killed")
+
+    make = preparation._make
+    monkeypatch.setattr(preparation, "_make", killed_after)
+    with pytest.raises(OSError, match="killed"):
+        dataset.prepare([archive])
+    path = dataset.prepared_path()
+    (path.parent / f".{path.name}.4194305.tmp").write_bytes(b"much")
+    assert len(left_in(dataset)) == 3
+    dataset.prepare([])
+    assert left_in(dataset) == {path.name}
+
+
+@pytest.mark.parametrize(("owner", "step"), [(prepared.pa.ipc, "new_file"), (os, "fsync")])
+def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch, owner, step):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(owner, step, full)
+    with pytest.raises(OSError, match="No space left"), arrow_writer(tmp_path / "x.arrow", {}) as writer:
+        writer.write(batch_of(["a"], [0], [np.zeros((2, 2, 3), np.uint8)]))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_chunk_is_decoded_again(dataset, archive, monkeypatch):
