@@ -63,6 +63,13 @@ class CroppedDataset(Dataset):
         """Random resized crops to ``crop``."""
         return ResizedCrop(size=self.crop, resize=self._resize())
 
+    def _made_by(self, keys: tuple[str, ...], expected: list[str]) -> str:
+        """How a message says what prepares these data: with those of the options ``keys`` that are not the default."""
+        root = [] if self.root is None else [f"--root {self.root}"]
+        values = {key: getattr(self, key) for key in keys if getattr(self, key) != type(self).model_fields[key].default}
+        words = [*root, *(f"--set {key}={value}" for key, value in values.items()), *expected]
+        return f"`{' '.join(['cskd data prepare', self.part_name(), *words])}` makes it"
+
 
 class PreparedDataset(CroppedDataset):
     """A data set with a prepared file of its own.
@@ -153,14 +160,10 @@ class PreparedDataset(CroppedDataset):
 
     def _cure(self) -> str:
         counts = self.expect
-        words = [f"`cskd data prepare {self.part_name()}"]
-        if self.root is not None:
-            words.append(f"--root {self.root}")
-        if self.stored_side != type(self).model_fields["stored_side"].default:
-            words.append(f"--set stored_side={self.stored_side}")
-        if counts is not None:
-            words.append(f"--expect classes={counts.classes},train={counts.train},test={counts.test}")
-        return f"{' '.join(words)}` makes it"
+        if counts is None:
+            return self._made_by(("stored_side",), [])
+        expected = f"--expect classes={counts.classes},train={counts.train},test={counts.test}"
+        return self._made_by(("stored_side",), [expected])
 
 
 def read_lines(path: Path) -> list[str]:

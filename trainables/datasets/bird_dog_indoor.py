@@ -141,14 +141,18 @@ class BirdDogIndoor(CroppedDataset):
         unready = [each.note for each in found.values() if each.state != "ready"]
         if unready or not self.samples_path().exists():
             return [StoredData("missing", self.samples_path(), note=self._cure())]
-        train = self._read("train")
+        size, part = self.samples_path().stat().st_size, self.expect != Expected()
+        try:
+            train = self._read("train")
+        except DataError as error:
+            return [StoredData("damaged", self.samples_path(), part=part, nbytes=size, note=str(error))]
         fewer = int((class_sizes(train.labels, len(train.classes)) < self.per_class).sum())
         test = sum(each.counts.test for each in found.values() if each.counts is not None)
         counts = Counts(classes=len(train.classes), train=len(train.labels), test=test)
-        size = self.samples_path().stat().st_size
         note = f"{fewer} classes have fewer than {self.per_class} training images" if fewer else ""
-        return [StoredData("ready", self.samples_path(), counts, self.expect != Expected(), size, note)]
+        return [StoredData("ready", self.samples_path(), counts, part, size, note)]
 
     def _cure(self) -> str:
-        root = "" if self.root is None else f" --root {self.root}"
-        return f"`cskd data prepare {self.part_name()}{root}` makes it"
+        sets = self.expect.model_dump(exclude_none=True).items()
+        expected = [f"--set expect.{name}.{key}={count}" for name, counts in sets for key, count in counts.items()]
+        return self._made_by(("stored_side", "per_class", "sample_seed"), expected)

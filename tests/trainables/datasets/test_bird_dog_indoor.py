@@ -71,6 +71,18 @@ def test_a_damaged_list_is_refused(dataset, change):
     path.write_text(change(path.read_text()))
     with pytest.raises(DataError, match=r"\.json is damaged"):
         dataset._read("train")
+    (found,) = dataset.stored()
+    assert (found.state, found.part, found.nbytes) == ("damaged", True, path.stat().st_size)
+    assert f"{path} is damaged" in found.note
+
+
+def test_the_command_that_makes_it_names_the_options_that_differ(tmp_path):
+    (found,) = BirdDogIndoor(root=tmp_path, stored_side=300, per_class=4, sample_seed=1, expect=SMALL).stored()
+    assert found.note.startswith(
+        f"`cskd data prepare bird_dog_indoor --root {tmp_path} --set stored_side=300 --set per_class=4 "
+        "--set sample_seed=1 --set expect.cub200.classes=2 --set expect.cub200.train=6 --set expect.cub200.test=4 --set"
+    )
+    assert BirdDogIndoor()._cure() == "`cskd data prepare bird_dog_indoor` makes it"
 
 
 def test_a_set_that_is_not_ready_is_named(tmp_path, archives):
