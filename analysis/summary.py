@@ -185,9 +185,13 @@ def _readings(results: Results) -> str:
     ledger, runs = results.study["ledger"], len(results.confirmations)
     if not ledger:
         return "The test set has not been read."
-    readers = len({line.get("trial") for line in ledger})
+    readers = {line.get("trial") for line in ledger}
+    attempts = {(line.get("trial"), line.get("attempt")) for line in ledger}
     words = (
-        f"The test set was read {number_of(len(ledger), 'time')}, by {readers} of {number_of(runs, 'confirmation run')}"
+        f"The test set was read {number_of(len(ledger), 'time')}, "
+        f"by {len(readers)} of {number_of(runs, 'confirmation run')}"
     )
-    again = len(ledger) - readers
-    return f"{words}; {number_of(again, 'reading')} in a repeated attempt of the same run." if again else f"{words}."
+    if (results.study["config"].get("confirm") or {}).get("test_each_epoch"):
+        return f"{words}: after each epoch, for the optimistic best-on-test column."
+    again = len(attempts) - len(readers)
+    return f"{words}; {number_of(again, 'repeated attempt')} of a run read it again." if again else f"{words}."

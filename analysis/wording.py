@@ -113,6 +113,11 @@ def _notes(best: BestConfig) -> Iterator[str]:
         yield f"Not confirmed yet: the value of {name} is a search value, optimistic because it was selected."
         if best.extended:
             yield selection(best)
+    if any((arm.hyperparameters.get("teacher") or {}).get("trained_on") == "full" for arm in best.arms):
+        yield (
+            "The teacher learned from all training images, those of this study's validation split among them: search "
+            "values of its students are optimistic; the confirmation, on test data, is not touched by it."
+        )
     for arm in best.arms:
         if arm.failed:
             yield f"{arm.name}: {arm.failed} confirmation run(s) failed and are not in the mean."

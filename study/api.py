@@ -143,6 +143,7 @@ def _rebuild(study: Study) -> records.Results:
         mirror.bring_up_to_date(live=False)
     finally:
         written = results.project(study)
+    mirror.bring_up_to_date(live=False)  # with what the results just written say of the winner
     mirror.upload_files()
     return written
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from study.errors import CannotCreateError, ServiceError, UsageError
+from study.errors import HIDDEN, CannotCreateError, ServiceError, UsageError
 
 LOCAL = "local"
 CONNECT_SECONDS = 3
@@ -56,17 +56,10 @@ def tracking_uri(given: str | None, recorded: str | None, storage: Path) -> str:
     from sqlalchemy.engine import URL
 
     default = URL.create("sqlite", database=str(storage / "mlflow.db"))  # quotes what a URL would read: ? and %
-    return os.environ.get("MLFLOW_TRACKING_URI") or given or recorded or default.render_as_string()
-
-
-def without_password(uri: str) -> str:
-    """A URI, or a text with some, without user and password.
-
-    Example:
-        >>> without_password("http://me:secret@host:5000")
-        'http://…@host:5000'
-    """
-    return re.sub(r"//[^/@\s]*@", "//…@", uri)
+    chosen = os.environ.get("MLFLOW_TRACKING_URI") or given or recorded or default.render_as_string()
+    if HIDDEN in chosen:
+        raise ServiceError(f"the study is tracked at {chosen}, with a user or password; set MLFLOW_TRACKING_URI again")
+    return chosen
 
 
 def make_directory(path: Path) -> None:

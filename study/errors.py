@@ -7,6 +7,7 @@ from trainables.errors import CskdError
 
 INTERNAL = 70
 LONGEST_LINE = 1000
+HIDDEN = "…"
 
 
 class StudyFileError(CskdError):
@@ -70,16 +71,28 @@ def code_and_lines(error: Exception) -> tuple[int, list[str]]:
     return code, [harmless(line)]
 
 
+def without_password(text: str) -> str:
+    """Text without the users and passwords of its URIs, and without secrets in their queries.
+
+    Example:
+        >>> without_password("http://me:secret@host:5000"), without_password("postgresql://host/db?password=p&a=b")
+        ('http://…@host:5000', 'postgresql://host/db?password=…&a=b')
+    """
+    # To the last @ of the word, for a password may hold @ and / itself.
+    text = re.sub(r"//\S*@", f"//{HIDDEN}@", text)
+    return re.sub(r"(?i)((?:password|passwd|token|secret)=)[^&\s]*", rf"\1{HIDDEN}", text)
+
+
 def harmless(text: str) -> str:
     r"""Text from outside as one line that a terminal only shows: escaped, without passwords, cut where it is very long.
 
     Example:
         >>> harmless("no such file: a\nb\x1b[31m"), harmless("postgresql://me:secret@host/db")
-        ('no such file: a\\nb\\x1b[31m', 'postgresql://me:***@host/db')
+        ('no such file: a\\nb\\x1b[31m', 'postgresql://…@host/db')
     """
     from analysis.tables import escape  # here, because help must not load NumPy
 
-    shown = escape(re.sub(r"(://[^/\s:@]*:)[^/\s]+@", r"\1***@", text))
+    shown = escape(without_password(text))
     if len(shown) <= LONGEST_LINE:
         return shown
     return f"{shown[: 2 * LONGEST_LINE // 3]} … {shown[-LONGEST_LINE // 3 + 3 :]}"

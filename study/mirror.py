@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from study import tracked_runs
-from study.environment import without_password
+from study.errors import without_password
 from study.tracked_runs import STUDY_KEY
 from study.tracking import StoredRun
 from study.tracking_record import TrackingRecord

@@ -14,6 +14,7 @@ from typing import Any
 from analysis.paper import Row, rows
 from search_spaces import space as spaces
 from study import study_file
+from study.environment import storage_folder
 from trainables import registry
 from trainables.interfaces import Method
 
@@ -50,7 +51,7 @@ def content(name: str) -> dict[str, Any]:
     return shared | {
         "name": name,
         "model": row.model,
-        "method": _method(method, f"runs/{row.dataset}-{teacher}"),
+        "method": _method(method, f"{storage_folder(None)}/{row.dataset}-{teacher}"),
         "search": _search(row, shared["search"]),
         "controls": _controls(method, starting_points),
         "confirm": {"finalists": 3, "seeds": [1, 2, 3]},

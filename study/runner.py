@@ -36,11 +36,13 @@ class Ending:
         interrupted: The signal that stopped it; None when the study went to its end.
         complete: Search trials that completed.
         failed: Trials of any phase that failed.
+        until: Where it was to stop.
     """
 
     interrupted: signal.Signals | None
     complete: int
     failed: int
+    until: Until
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def run(
                 dispatcher.recover()
                 _fit(study, dispatcher, share, signals, trainable)
         _conclude(study, tracker, signals)
-    return _ending(study, phases, signals)
+    return _ending(study, phases, signals, until)
 
 
 def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
@@ -193,7 +195,7 @@ def _fit(
         raise searcher.error
 
 
-def _ending(study: Study, phases: list[Phase], signals: StopSignals) -> Ending:
+def _ending(study: Study, phases: list[Phase], signals: StopSignals, until: Until) -> Ending:
     states = {phase.name: [trial.state.name for trial in study.store.trials(phase.name)] for phase in phases}
     failed = sum(names.count("FAIL") for names in states.values())
-    return Ending(signals.received, states["search"].count("COMPLETE"), failed)
+    return Ending(signals.received, states["search"].count("COMPLETE"), failed, until)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from study.errors import without_password
 from trainables.interfaces import Options
 from trainables.metrics import METRICS
 
@@ -108,18 +109,17 @@ class Resources(Options):
 
 
 def _valid_uri(uri: str) -> str:
-    try:
-        parts = urlsplit(uri)
-        secret = parts.password
-    except ValueError as error:
-        raise ValueError(f"not a URI: {error}") from None
-    if parts.scheme.partition("+")[0] not in TRACKING_SCHEMES:
-        raise ValueError(f"a URI begins with one of {', '.join(f'{name}:' for name in TRACKING_SCHEMES)}")
-    if secret is not None:
+    if without_password(uri) != uri:  # first, for the messages below show the URI
         raise ValueError(
-            "holds a password; leave it out and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
+            "holds a user or password; leave it out and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
             "or set the whole MLFLOW_TRACKING_URI in the environment"
         )
+    try:
+        scheme = urlsplit(uri).scheme
+    except ValueError as error:
+        raise ValueError(f"not a URI: {error}") from None
+    if scheme.partition("+")[0] not in TRACKING_SCHEMES:
+        raise ValueError(f"a URI begins with one of {', '.join(f'{name}:' for name in TRACKING_SCHEMES)}")
     return uri
 
 

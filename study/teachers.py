@@ -68,8 +68,16 @@ def resolved(teacher: Teacher) -> Teacher:
         path, errors = teacher.checkpoint, _errors_beside(teacher.checkpoint)
     else:
         return teacher
-    known = {f"{split}_top1_error": errors.get(f"{split}/top1_error") for split in ERRORS}
+    known: dict[str, Any] = {f"{split}_top1_error": errors.get(f"{split}/top1_error") for split in ERRORS}
+    known["trained_on"] = _trained_on(_errors_beside(path))
     return teacher.model_copy(update={"checkpoint": path, "sha256": _digest(path), **known})
+
+
+def _trained_on(measured: Mapping[str, float]) -> str | None:
+    """A run has a validation split to measure unless it trains on it."""
+    if not measured:
+        return None
+    return "train" if any(name.startswith("validation/") for name in measured) else "full"
 
 
 def _digest(path: Path) -> str:

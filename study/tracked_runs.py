@@ -102,15 +102,16 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
         "sampler": config.search.sampler.name,
         "scheduler": config.search.scheduler.name,
         "objective": config.objective,
-        "trials": str(study.trials_wanted),
         "confirm.seeds": str(list(config.confirm.seeds)),
         "confirm.finalists": str(config.confirm.finalists),
     }
     parts = {"dataset": config.dataset, "model": config.model, "method": config.method}
     end = None if live else _last_time(study, notes)
-    results = None if end is None else _results(study)
-    words, points = _findings(results, study.trials_wanted, end) if results and end else ({}, ())
-    tags = _common_tags(study, STUDY_KEY, state.upper()) | {"mlflow.runName": config.name}
+    # Only of a study that has come to its end: MLflow cannot take back what half of the seeds said.
+    results = _results(study) if state in ("searched", "done") else None
+    words, points = _findings(results, study.trials_wanted, _last_end(study)) if results else ({}, ())
+    tags = _common_tags(study, STUDY_KEY, state.upper())
+    tags |= {"mlflow.runName": config.name, "cskd.trials": str(study.trials_wanted)}  # no parameter: it may grow
     return TrackedRun(
         key=STUDY_KEY,
         status=STATUS_OF_STUDY[state],
@@ -271,7 +272,10 @@ def _findings(results: records.Results, trials: int, time: float) -> tuple[dict[
 
 
 def _winner_points(found: BestConfig, trials: int, time: float) -> tuple[Point, ...]:
-    """What the winner reached in the search and, once confirmed, on the test set; a longer search adds a step."""
+    """What the winner reached in the search and, when all its seeds are there, on the test set.
+
+    A longer search adds a step. A value has the time of the last run, so that telling it again changes nothing.
+    """
     winner = found.arms[0]
     values = {found.objective: winner.search_value, found.metric: winner.test.mean if winner.test else None}
     return tuple(Point(f"winner/{name}", x, trials, milliseconds(time)) for name, x in values.items() if x is not None)
@@ -282,11 +286,16 @@ def _data(study: Study, context: str) -> DataUsed | None:
     return None if digest is None else DataUsed(study.config.dataset.part_name(), str(digest), context)
 
 
-def _last_time(study: Study, notes: list[dict[str, Any]]) -> float:
-    ended = [
+def _last_end(study: Study) -> float:
+    """When the last run ended; 0 where none has."""
+    ended = (
         trial.datetime_complete.timestamp()
         for phase in course.phases_of(study)
         for trial in study.store.trials(phase.name)
         if trial.datetime_complete
-    ]
-    return max([*ended, *(line["time"] for line in [*notes, *ledger.readings(study.directory)])], default=0.0)
+    )
+    return max(ended, default=0.0)
+
+
+def _last_time(study: Study, notes: list[dict[str, Any]]) -> float:
+    return max([_last_end(study), *(float(line["time"]) for line in [*notes, *ledger.readings(study.directory)])])

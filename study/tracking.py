@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.tables import escape
 from study import tracking_database
-from study.environment import MLFLOW_SETTINGS, without_password
-from study.errors import ServiceError
+from study.environment import MLFLOW_SETTINGS
+from study.errors import ServiceError, without_password
 from study.tracked_runs import Point, milliseconds
 
 if TYPE_CHECKING:

@@ -7,10 +7,12 @@ under another name, by a process of its own, which also spares the driver those 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
@@ -32,20 +34,30 @@ def ensure(uri: str) -> None:
         ServiceError: It cannot be made.
     """
     name = make_url(uri).database if uri.startswith("sqlite") else None
-    if name is None or Path(name).exists():
+    if not name or name == ":memory:" or Path(name).exists():
         return
     path = Path(name)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     _remove_stale(path)
     try:
         if reason := _failure_of_making(temporary):
             raise ServiceError(f"MLflow's database {path} cannot be made: {reason}")
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)  # unlike a renaming, never takes the place of another
+        _put(temporary, path)
     except OSError as error:
         raise ServiceError(f"MLflow's database {path} cannot be made: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Gives the database its name; unlike a renaming, a link never takes the place of another's."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK):
+            raise
+        temporary.rename(path)  # a file system without links
 
 
 def _failure_of_making(path: Path) -> str | None:

@@ -19,12 +19,13 @@ from typing import IO
 
 from study import tracking_record
 from study.directory import studies_in
-from study.environment import MLFLOW_SETTINGS, tracking_uri, without_password
-from study.errors import ServiceError, UsageError
+from study.environment import MLFLOW_SETTINGS, tracking_uri
+from study.errors import ServiceError, UsageError, without_password
 
 HOST = "127.0.0.1"
 PORTS = range(5000, 5100)
 START_SECONDS = 90.0
+END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -113,15 +114,24 @@ def _server(uri: str, storage: Path, port: int, log: IO[bytes]) -> Iterator[subp
     try:
         yield process
     finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the server and its workers; a page that is still open must not keep them."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
+            return
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> None:
     end = time.monotonic() + START_SECONDS
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows nothing of this machine
     while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(f"{address}/health"):  # noqa: S310
+        with contextlib.suppress(urllib.error.URLError, OSError), direct.open(f"{address}/health", timeout=2):
             return
         time.sleep(0.1)
     log.seek(0)

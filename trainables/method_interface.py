@@ -113,6 +113,7 @@ class Teacher(Options):
         sha256: Digest of the file, entered when a study begins; a file with another one is refused.
         validation_top1_error: Of the teacher, in [0, 1], entered with the digest where its run measured it.
         test_top1_error: Likewise.
+        trained_on: ``full`` where the teacher also learned from validation images, likewise.
     """
 
     checkpoint: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] | None = None
@@ -122,6 +123,7 @@ class Teacher(Options):
     sha256: str | None = Field(default=None, pattern="[0-9a-f]{64}")
     validation_top1_error: float | None = Field(default=None, ge=0, le=1)
     test_top1_error: float | None = Field(default=None, ge=0, le=1)
+    trained_on: Literal["train", "full"] | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Teacher:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from study import environment
 from study.checks.finding import Finding
-from study.errors import UsageError
+from study.errors import UsageError, without_password
 
 SECONDS = 2
 DASHBOARD_PORT = 8265
@@ -42,7 +42,7 @@ def cluster(address: str) -> Iterator[Finding]:
     try:
         host, port = environment.cluster_address(address)
     except UsageError as error:
-        yield Finding("problem", "ray address", environment.without_password(str(error)), "correct it")
+        yield Finding("problem", "ray address", without_password(str(error)), "correct it")
         return
     if reason := environment.why_silent(host, port):
         yield Finding(
@@ -72,7 +72,7 @@ def mlflow(uri: str | None) -> Finding:
     """Whether the tracking server answers; a study goes on without it and is caught up by ``cskd sync``."""
     if not uri:
         return Finding("ok", "mlflow", "the local store of each storage folder (MLFLOW_TRACKING_URI is not set)")
-    shown = environment.without_password(uri)
+    shown = without_password(uri)
     if not uri.startswith(("http://", "https://")):
         return _store(uri, shown)
     status = _health(uri)

@@ -102,10 +102,10 @@ def _finish(directory: Path, ending: Ending) -> None:
     winner = directory / "best_config.yaml"
     if winner.exists():
         say(f"best configuration: {winner}; reproduce it with: cskd train {winner} --test")
-    elif ending.failed:
-        say("the winner's confirmation is not complete")
-    else:
+    elif ending.until == "search":
         say(f"the test set is closed; confirm with: cskd confirm {directory}")
+    else:
+        say("the winner's confirmation is not complete")
     if ending.failed:
         say(f"{ending.failed} trials failed; `cskd status {directory}` counts them, `cskd logs` says why")
 

@@ -62,4 +62,14 @@ def test_readings_are_counted_against_runs(load: Any, content: dict[str, Any]) -
     assert "chosen on validation before the test set was opened" in text
     content["study"]["ledger"] += [{"trial": 3, "attempt": 2}]
     text = said(summary.protocol(load(content)))
-    assert "16 times, by 15 of 15 confirmation runs; 1 reading in a repeated attempt" in text
+    assert "16 times, by 15 of 15 confirmation runs; 1 repeated attempt" in text
+
+
+def test_readings_of_each_epoch_and_of_repeated_attempts_are_told_apart(load, content) -> None:
+    ledger = [{"trial": trial, "attempt": 1} for trial in range(15) for _ in range(3)]
+    content["study"]["ledger"] = ledger
+    content["study"]["config"]["confirm"] = {"test_each_epoch": True}
+    assert "read 45 times, by 15 of 15 confirmation runs: after each epoch" in summary.protocol(load(content))[-1]
+    content["study"]["config"]["confirm"] = {"test_each_epoch": False}
+    content["study"]["ledger"] = [{"trial": 0, "attempt": 1}, {"trial": 0, "attempt": 2}, {"trial": 1, "attempt": 1}]
+    assert "by 2 of 15 confirmation runs; 1 repeated attempt of a run" in summary.protocol(load(content))[-1]

@@ -104,3 +104,11 @@ def test_an_extension_is_told_when_no_test_value_is_complete(load: Any, extended
     text = notes(load, extended | {"confirmations": []})
     assert text.startswith("Not confirmed yet: the value of search/2 is a search value")
     assert "The search was extended after the test set had been opened" in text
+
+
+def test_a_teacher_that_has_seen_the_validation_split_is_told(load, content) -> None:
+    sentence = "The teacher learned from all training images"
+    assert not any(note.startswith(sentence) for note in findings(collect(load(content))))
+    config = content["study"]["arms"]["search/7"]["config"]
+    config["method"] = {"name": "kd", "temperature": 4.0, "teacher": {"sha256": "0", "trained_on": "full"}}
+    assert any(note.startswith(sentence) for note in findings(collect(load(content))))

@@ -249,6 +249,9 @@ CASES = (
     Case("42", "hostile choice", "input should be a valid number", space(choices=[HOSTILE, "x"])),
     Case("42", "hostile option", "No such option", None, ("launch", f"--{HOSTILE}\n")),
     Case(
-        "42", "password in a URI", "holds a password; leave it out", edited(tracking={"uri": "http://me:secret@host"})
+        "42",
+        "password in a URI",
+        "holds a user or password; leave it out",
+        edited(tracking={"uri": "http://me:secret@host"}),
     ),
 )

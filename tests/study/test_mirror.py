@@ -228,3 +228,17 @@ def test_nothing_is_made_for_a_study_without_trials(new_study, mirror_of) -> Non
     study = new_study()
     mirror_of(study).bring_up_to_date(live=True)
     assert runs(study) == {}
+
+
+def test_telling_the_end_again_adds_nothing(new_study, mirror_of) -> None:
+    from study import provenance
+
+    study = new_study()
+    Executor(study).run()
+    mirror_of(study).bring_up_to_date(live=False)
+    provenance.note(study.directory, "resume", study.config.digest(), [])  # a resume that had nothing to do
+    mirror_of(study).bring_up_to_date(live=False)
+    service = mirror_of(study)._service
+    parent = runs(study)["study"]
+    for metric in ("winner/validation/top1_error", "winner/test/top1_error"):
+        assert len(service.points_of(parent.info.run_id, [metric])) == 1

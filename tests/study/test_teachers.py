@@ -67,6 +67,7 @@ def test_a_file_is_known_by_its_digest_and_its_run_s_error(run):
     rows = Run(small_config("cs_kd", dataset=patterns(8), epochs=1), folder, attempt=2)._rows
     assert found.validation_top1_error == rows[1].metrics["validation/top1_error"]
     assert found.test_top1_error is None
+    assert found.trained_on == "train"
 
 
 def test_a_run_of_a_study_is_found_by_arm_and_seed(finished):
@@ -77,6 +78,7 @@ def test_a_run_of_a_study_is_found_by_arm_and_seed(finished):
         found = teachers.resolved(Teacher(study=finished, seed=2, arm=arm))
         assert found.checkpoint.parent == finished / "confirm" / str(row["trial"]) / "checkpoints"
         assert found.test_top1_error == row["test/top1_error"]
+        assert found.trained_on == row["trained_on"] == "full"  # and the tables say what that means
         assert 0 <= found.validation_top1_error <= 1
 
 

@@ -1,0 +1,34 @@
+"""How errors are told: one harmless line without secrets."""
+
+import pytest
+
+from study.errors import LONGEST_LINE, harmless, without_password
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "postgresql://me:canary@host/db",
+        "postgresql://me:p/canary@host/db",
+        "postgresql://me:p@canary@host/db",
+        "https://canary@host:5000",
+        "postgresql://host/db?user=me&password=canary",
+        "mysql://host/db?SSLPassword=canary&a=b",
+        "API request to http://me:canary@host/api failed with exception HTTPConnectionPool",
+    ],
+)
+def test_secrets_are_hidden(secret: str) -> None:
+    shown = without_password(secret)
+    assert "canary" not in shown
+    assert "host" in shown
+    assert "canary" not in harmless(secret)
+
+
+@pytest.mark.parametrize("text", ["http://host:5000/#/experiments/1", "sqlite:////a b/mlflow.db", "me@host is here"])
+def test_other_text_stays(text: str) -> None:
+    assert without_password(text) == text
+
+
+def test_a_line_is_one_line_and_no_longer_than_a_screen() -> None:
+    assert harmless("a\nb\x1b[31m\0") == r"a\nb\x1b[31m\x00"
+    assert len(harmless("x" * 100_000)) <= LONGEST_LINE + 10
