@@ -103,15 +103,16 @@ def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
         if good := _good(recipe.path, progress):
             shutil.rmtree(_work(recipe, good.sources), ignore_errors=True)
             return
-        files = _located(recipe, archives, progress)
-        sources = {file.name: _verified(file, path, recipe, progress) for file, path in files.items()}
-        work = _work(recipe, sources)
+        files = _located(recipe, archives)
+        unproven = _download(files, progress)
         try:
-            _make(recipe, files, sources, work, progress)
-        except DataError:  # the files are wrong, and better ones will have a folder of their own
-            shutil.rmtree(work, ignore_errors=True)
+            sources = _make(recipe, files, progress)
+        except DataError:  # the next call shall fetch again what nobody can tell to be right
+            for path in unproven:
+                path.unlink()
             raise
-        shutil.rmtree(work)
+        _remember(recipe, sources)
+        shutil.rmtree(_work(recipe, sources))
 
 
 def _work(recipe: Recipe, sources: dict[str, str]) -> Path:
@@ -120,16 +121,22 @@ def _work(recipe: Recipe, sources: dict[str, str]) -> Path:
     return recipe.path.parent / f".preparing-{key}"
 
 
-def _make(
-    recipe: Recipe, files: dict[PublishedFile, Path], sources: dict[str, str], work: Path, progress: Progress
-) -> None:
-    unpacked = _unpacked(files, recipe.wanted, work, progress)
-    listing = recipe.listing(unpacked)
-    _check_counts(recipe, listing)
-    description = Description(
-        recipe.name, listing.classes, listing.groups, listing.counts, recipe.side, recipe.part, sources, {}
-    )
-    _assemble(recipe, description, _chunks(listing, unpacked, recipe.side, work, progress), progress)
+def _make(recipe: Recipe, files: dict[PublishedFile, Path], progress: Progress) -> dict[str, str]:
+    """Makes the prepared file; SHA-256 of each source."""
+    sources = {file.name: _verified(file, path, recipe, progress) for file, path in files.items()}
+    work = _work(recipe, sources)
+    try:
+        unpacked = _unpacked(files, recipe.wanted, work, progress)
+        listing = recipe.listing(unpacked)
+        _check_counts(recipe, listing)
+        description = Description(
+            recipe.name, listing.classes, listing.groups, listing.counts, recipe.side, recipe.part, sources, {}
+        )
+        _assemble(recipe, description, _chunks(listing, unpacked, recipe.side, work, progress), progress)
+    except DataError:  # the files are wrong, and better ones will have a folder of their own
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return sources
 
 
 def _good(path: Path, progress: Progress) -> Description | None:
@@ -154,38 +161,56 @@ def verify(path: Path, progress: Progress) -> Description:
     return opened.description
 
 
-def _located(recipe: Recipe, archives: list[Path], progress: Progress) -> dict[PublishedFile, Path]:
-    """Where each published file is: among ``archives`` by its name, else in the folder, downloaded if need be."""
+def _located(recipe: Recipe, archives: list[Path]) -> dict[PublishedFile, Path]:
+    """Where each published file is, or goes to: among ``archives`` by its name, else in the folder."""
     names = {file.name for file in recipe.files}
     given = {path.name: path for path in archives}
     if len(recipe.files) == len(archives) == 1:
         given = {recipe.files[0].name: archives[0]}
     if unknown := sorted(given.keys() - names):
         raise DataError(f"{given[unknown[0]]} is no file of {recipe.name}; its files are {', '.join(sorted(names))}")
-    found = {file: given.get(file.name, recipe.path.parent / file.name) for file in recipe.files}
-    for file, path in found.items():
-        if file.name in given and not path.is_file():
+    for path in given.values():
+        if not path.is_file():
             raise DataError(f"{path} is no file; correct --archive")
-        if not path.exists():
-            download(file.url, path, file.md5, progress)
-    return found
+    return {file: given.get(file.name, recipe.path.parent / file.name) for file in recipe.files}
+
+
+def _download(files: dict[PublishedFile, Path], progress: Progress) -> list[Path]:
+    """Fetches what is missing; those of the fetched files that no published checksum has proved."""
+    missing = {file: path for file, path in files.items() if not path.exists()}
+    for file, path in missing.items():
+        download(file.url, path, file.md5, progress)
+    return [path for file, path in missing.items() if file.md5 is None]
 
 
 def _verified(file: PublishedFile, path: Path, recipe: Recipe, progress: Progress) -> str:
-    """SHA-256 of a source; where none is published, the first one that was used is remembered and has to come again."""
+    """SHA-256 of a source; where none is published, it has to be that of the first one that was of use."""
     progress(f"check {file.name}", 0, 1)
     sha256 = file.verify(path, published=not recipe.part)
-    if recipe.part or file.md5 or file.sha256:
-        return sha256
-    remembered = recipe.path.parent / "sources.json"
-    known: dict[str, str] = json.loads(remembered.read_text()) if remembered.exists() else {}
-    if known.setdefault(file.name, sha256) != sha256:
+    known = {} if recipe.part else _remembered(recipe)
+    if known.get(file.name, sha256) != sha256:
         raise DataError(
             f"{path} is not the {file.name} that was used before: its SHA-256 is {sha256}, not {known[file.name]}; "
-            f"remove the entry from {remembered} if the new one is right"
+            f"remove the entry from {_memory(recipe)} if the new one is right"
         )
-    write_atomic(remembered, json.dumps(known, indent=1).encode())
     return sha256
+
+
+def _memory(recipe: Recipe) -> Path:
+    return recipe.path.parent / "sources.json"
+
+
+def _remembered(recipe: Recipe) -> dict[str, str]:
+    path = _memory(recipe)
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return known
+
+
+def _remember(recipe: Recipe, sources: dict[str, str]) -> None:
+    """Keeps the SHA-256 of sources that have none published, once a prepared file was made of them."""
+    unpublished = {file.name: sources[file.name] for file in recipe.files if not (file.md5 or file.sha256)}
+    if unpublished and not recipe.part:
+        write_atomic(_memory(recipe), json.dumps(_remembered(recipe) | unpublished, indent=1).encode())
 
 
 def _unpacked(files: dict[PublishedFile, Path], wanted: Callable[[str], bool], work: Path, progress: Progress) -> Path:

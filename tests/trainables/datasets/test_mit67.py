@@ -1,10 +1,12 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from archive_maker import rooms
 
+from trainables import preparation
 from trainables.datasets.mit67 import Mit67
 from trainables.errors import DataError
 from trainables.prepared import PreparedFile
@@ -60,6 +62,21 @@ def test_without_published_checksums_the_first_files_are_remembered(tmp_path, mo
     other = rooms(tmp_path / "other", TRAIN[::-1], TEST)
     with pytest.raises(DataError, match=r"is not the indoorCVPR_09\.tar that was used before"):
         dataset.prepare(other)
+
+
+def test_a_wrong_download_without_a_checksum_is_fetched_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(Mit67, "published", Mit67(expect=SMALL).expect)
+    offered = {path.name: path for path in rooms(tmp_path / "server", TRAIN, TEST)}
+    monkeypatch.setattr(preparation, "download", lambda _, path, *__: shutil.copyfile(offered[path.name], path))
+    right = offered["TrainImages.txt"].read_bytes()
+    offered["TrainImages.txt"].write_text("log in first")
+    dataset = Mit67(root=tmp_path)
+    with pytest.raises(DataError, match="'log in first', which is no class/file"):
+        dataset.prepare([offered["indoorCVPR_09.tar"]])
+    assert [path.name for path in dataset.prepared_path().parent.iterdir()] == [".cskd.lock"]
+    assert offered["indoorCVPR_09.tar"].exists()
+    offered["TrainImages.txt"].write_bytes(right)
+    assert dataset.prepare([]).state == "ready"
 
 
 def test_a_wrong_count_is_refused(tmp_path):
