@@ -20,7 +20,7 @@ MODULE = "tests.benchmarks.tracking"
 KIT = REPOSITORY / "tests" / "kit"
 EPOCHS, TRIALS = 60, 8
 EPOCH_SECONDS = 0.01  # of the driver's loop here; a hundred epochs a second are more than any study has
-ROUNDS = 2
+ROUNDS = 1
 
 
 def follow_a_study(folder: Path, mode: str) -> dict[str, float]:
