@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainables.dataset_interface import Counts, LabelledImages
-from trainables.durable import digest_of, sha256_of, sync_directory
+from trainables.durable import digest_of, sha256_of, sync_directory, write_atomic
 from trainables.errors import DataError
 from trainables.images import CHANNELS, MEMORY_LIMIT, RaggedImages
 
@@ -149,6 +149,7 @@ class PreparedFile:
     def __init__(self, path: Path, cure: str) -> None:
         self._path = path
         self._cure = cure
+        self._identity = str(_version(path, cure)).encode()
         try:
             # Copy on write: arrays that torch takes without a warning, and a file that nobody can change through them.
             self._flat = np.memmap(path, np.uint8, mode="c")
@@ -157,26 +158,32 @@ class PreparedFile:
             batches = len(self.description.train) + len(self.description.test)
             if not self._reader.schema.equals(COLUMNS) or self._reader.num_record_batches != batches:
                 raise ValueError("its columns or batches are not what was written")
-        except FileNotFoundError:
-            raise DataError(f"{path} is missing; {cure}") from None
         except _UNREADABLE as error:
             raise self._damaged(error) from error
 
     def read(self, part: Part, memory_limit: int = MEMORY_LIMIT) -> LabelledImages:
-        """A part, its pixels left in the file; every byte is verified unless there are more than ``memory_limit``.
+        """A part, its pixels left in the file; every byte is verified.
+
+        A file of more than ``memory_limit`` bytes takes minutes: it is verified once, which a hidden marker beside it
+        remembers until its size or time changes.
 
         Raises:
             DataError: The file is damaged.
         """
         digests = getattr(self.description, part)
         first = 0 if part == "train" else len(self.description.train)
+        large = self._flat.nbytes > memory_limit
+        known = large and self._was_verified(part)
         try:
             batches = [self._reader.get_batch(first + number) for number in range(len(digests))]
             for batch, digest in zip(batches, digests, strict=True):
-                self._check(batch, digest if self._flat.nbytes <= memory_limit else None)
+                self._check(batch, None if known else digest)
             places = [self._places(batch) for batch in batches]
         except _UNREADABLE as error:
             raise self._damaged(error) from error
+        if large and not known:
+            with suppress(OSError):  # a folder that others alone may write: verified again each time
+                write_atomic(self._marker(part), self._identity)
         labels = np.concatenate([batch["label"].to_numpy() for batch in batches]).astype(np.int64)
         start, sizes = (np.concatenate(each) for each in zip(*places, strict=True))
         digest = sha256_of("".join(digests).encode())
@@ -188,6 +195,15 @@ class PreparedFile:
         first = 0 if part == "train" else len(self.description.train)
         batches = range(first, first + len(getattr(self.description, part)))
         return [name for number in batches for name in self._reader.get_batch(number)["name"].to_pylist()]
+
+    def _marker(self, part: Part) -> Path:
+        return self._path.with_name(f".{self._path.name}.{part}.verified")
+
+    def _was_verified(self, part: Part) -> bool:
+        try:
+            return self._marker(part).read_bytes() == self._identity
+        except OSError:
+            return False
 
     def _check(self, batch: pa.RecordBatch, digest: str | None) -> None:
         batch.validate(full=True)

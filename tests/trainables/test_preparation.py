@@ -285,13 +285,24 @@ def test_the_digest_of_the_data_follows_the_pixels(dataset, archive, tmp_path):
     assert first != data_digest(other._read("train"))
 
 
-def test_beyond_the_memory_limit_the_file_is_read_without_hashing_it(dataset, archive):
+def test_beyond_the_memory_limit_the_file_is_verified_once(dataset, archive, monkeypatch):
+    dataset.prepare([archive])
+    path, hashed = dataset.prepared_path(), []
+    digest = prepared.digest_of_batch
+    monkeypatch.setattr(prepared, "digest_of_batch", lambda batch: hashed.append(batch) or digest(batch))
+    for part in ("train", "train", "test", "test"):
+        assert PreparedFile(path, "").read(part, memory_limit=0).images.memory_limit == 0
+    assert len(hashed) == 2
+    flip_bit(path, int(PreparedFile(path, "").read("train").images.start[2]) + 100)
+    os.utime(path, ns=(3, 3))
+    for _ in range(2):
+        with pytest.raises(DataError, match="checksum"):
+            PreparedFile(path, "").read("train", memory_limit=0)
+
+
+def test_a_marker_that_cannot_be_written_or_read_only_costs_time(dataset, archive, monkeypatch):
     dataset.prepare([archive])
     path = dataset.prepared_path()
-    whole = dataset._read("train")
-    flip_bit(path, int(whole.images.start[2]) + 100)
-    read = dataset.model_copy(update={"memory_limit": 0})._read("train")
-    assert read.images.memory_limit == 0
-    assert np.array_equal(read.images[0], whole.images[0])
-    with pytest.raises(DataError, match="checksum"):
-        PreparedFile(path, "").read("train")
+    path.with_name(f".{path.name}.train.verified").write_bytes(b"\xff")
+    monkeypatch.setattr(prepared, "write_atomic", lambda *_: (_ for _ in ()).throw(PermissionError()))
+    assert len(PreparedFile(path, "").read("train", memory_limit=0).images) == 6
