@@ -236,7 +236,7 @@ def load(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Stud
     """
     content = _content(str(source))
     for key, value in (overrides or {}).items():
-        _override(content, key, value)
+        study_file.override(content, key, value)
     return build(teachers.resolve(content), str(source))
 
 
@@ -272,17 +272,3 @@ def build(content: Mapping[str, Any], name: str) -> StudyConfig:
         return StudyConfig.model_validate(content)
     except ValidationError as error:
         raise StudyFileError(*(f"{name}: {line}" for line in one_line_per_mistake(error))) from error
-
-
-def _override(content: dict[str, Any], key: str, value: Any) -> None:
-    # The names of searched training parameters hold a dot themselves.
-    marked = key.replace("search.space.training.", "search.space.training:", 1)
-    *parents, last = (step.replace("training:", "training.") for step in marked.split("."))
-    place = content
-    for parent in parents:
-        below = place.get(parent)
-        if isinstance(below, str) and parent in ("dataset", "model", "method"):
-            below = {"name": below}
-        place[parent] = below if isinstance(below, dict) else {}
-        place = place[parent]
-    place[last] = value

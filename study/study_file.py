@@ -110,6 +110,29 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def override(content: dict[str, Any], key: str, value: Any) -> None:
+    """Sets ``key.path`` in a mapping of mappings; what is no mapping on the way is replaced by one.
+
+    Example:
+        >>> content = {"model": "resnet18", "search": {"trials": 8}}
+        >>> override(content, "search.trials", 3)
+        >>> override(content, "model.width", 16)
+        >>> content
+        {'model': {'name': 'resnet18', 'width': 16}, 'search': {'trials': 3}}
+    """
+    # The names of searched training parameters hold a dot themselves.
+    marked = key.replace("search.space.training.", "search.space.training:", 1)
+    *parents, last = (step.replace("training:", "training.") for step in marked.split("."))
+    place = content
+    for parent in parents:
+        below = place.get(parent)
+        if isinstance(below, str) and parent in ("dataset", "model", "method"):
+            below = {"name": below}
+        place[parent] = below if isinstance(below, dict) else {}
+        place = place[parent]
+    place[last] = value
+
+
 def dump(value: dict[str, Any]) -> bytes:
     """The mapping as YAML, keys in the order given."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100).encode()

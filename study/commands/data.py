@@ -94,11 +94,7 @@ def _dataset(name: str, root: Path | None, expect: str | None, settings: list[st
 
     options: dict[str, Any] = {"name": name, "root": None if root is None else str(root)}
     for key, value in study_file.parse_settings(settings).items():
-        *above, last = key.split(".")
-        place = options
-        for word in above:
-            place = place.setdefault(word, {})
-        place[last] = value
+        study_file.override(options, key, value)
     if expect is not None:
         options["expect"] = study_file.parse_settings(expect.split(","))
     try:

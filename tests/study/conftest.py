@@ -23,7 +23,7 @@ def toy_config(**overrides: Any) -> StudyConfig:
     """The toy study; ``search__trials=3`` stands for ``search.trials``."""
     content = study_file.parse(STUDY.encode(), "toy")
     for name, value in overrides.items():
-        study_config._override(content, name.replace("__", "."), value)
+        study_file.override(content, name.replace("__", "."), value)
     return study_config.build(content, "toy")
 
 

@@ -55,6 +55,8 @@ def test_the_list_fits_the_terminal(cskd, tmp_path, monkeypatch, columns) -> Non
         (["cub200", "--expect", "classes=2"], 64, "expect.train"),
         (["cub200", "--expect", "many"], 64, "write it as"),
         (["cub200", "--set", "crop=500"], 64, "stored_side is 256, but crop 500 needs 571"),
+        (["cub200", "--set", "name.x=1"], 64, "give the name of one of: bird_dog_indoor"),
+        (["cub200", "--set", "crop.x=1"], 64, "crop"),
         (["cub200", "--archive", "absent.tgz"], 65, "absent.tgz is no file"),
         (["digits", "--archive", "absent.tgz"], 65, "digits takes no archives"),
         (["image_folder"], 65, "name your folder of images"),
