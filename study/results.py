@@ -10,10 +10,10 @@ from search_spaces import space as spaces
 from study import confirm, ledger, provenance, tracking_record
 from study.course import phases_of
 from trainables.durable import digest_of, write_atomic
+from trainables.parts import flat
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -73,7 +73,7 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
     run = RunDirectory(assignment.directory)
     rows = run.epochs()
     config = assignment.config
-    method = dict(_flat(config.method.model_dump(mode="json", exclude={"name"})))
+    method = dict(flat(config.method.model_dump(mode="json", exclude={"name"})))
     training = [name for name in study.config.space() if name.startswith(SEARCHED_TRAINING)]
     searched = {name: getattr(config.training, name.removeprefix(SEARCHED_TRAINING)) for name in training}
     finished = trial.datetime_complete and trial.datetime_start
@@ -97,15 +97,6 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
     if phase.name == "confirm":
         row |= {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
     return row
-
-
-def _flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Options by name, those of a mapping as ``<its name>.<their name>``."""
-    for name, value in options.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _epoch_rows(study: Study, phase: Phase, trial: FrozenTrial) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from analysis import best_config, records, summary
 from analysis.tables import escape
 from study import course, ledger, provenance
+from trainables.parts import flat
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -197,21 +198,13 @@ def params_of(config: TrainConfig) -> dict[str, str]:
             found[section] = _shown(value)
             continue
         prefix = "" if section == "method" else f"{section}."
-        options = {f"{prefix}{name}": x for name, x in _flat(value) if name != "name"}
+        options = {f"{prefix}{name}": x for name, x in flat(value) if name != "name" and x is not None}
         named = {section: value["name"]} if "name" in value else {}
         # A user's own method may call an option like one of ours.
         taken = content.keys() & options.keys()
         found |= {f"{section}.{name}" if name in taken else name: _shown(x) for name, x in options.items()}
         found |= {name: _shown(x) for name, x in named.items()}
     return found
-
-
-def _flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in options.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif value is not None:
-            yield f"{prefix}{name}", value
 
 
 def _shown(value: Any) -> str:

@@ -1,5 +1,6 @@
 """What every part is: a frozen, checked set of options that knows its name."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -23,3 +24,17 @@ class Part(Options):
     @model_serializer(mode="wrap")
     def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"name": self.part_name(), **handler(self)}
+
+
+def flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Options by name, those of a mapping as ``<its name>.<their name>``.
+
+    Example:
+        >>> dict(flat({"seed": 1, "teacher": {"arm": "winner"}}))
+        {'seed': 1, 'teacher.arm': 'winner'}
+    """
+    for name, value in options.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
