@@ -12,17 +12,17 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 from joblib import cpu_count
 
-from trainables.archives import PublishedFile, download, exclusive
-from trainables.dataset_interface import Counts, Progress
+from trainables import sources
+from trainables.archives import PublishedFile, exclusive
+from trainables.dataset_interface import Progress
 from trainables.decoding import decode
-from trainables.durable import digest_of, write_atomic
+from trainables.durable import digest_of
 from trainables.errors import DataError
 from trainables.extraction import unpack
 from trainables.prepared import (
@@ -34,54 +34,11 @@ from trainables.prepared import (
     batch_of,
     digest_of_batch,
 )
+from trainables.recipes import Listing, Recipe
 
 CHUNK = 256
 DIGEST = b"cskd.sha256"
 NOTES = b"cskd.notes"
-
-
-class Listing(NamedTuple):
-    """The images of a data set, in the published order: path below the unpacked folder, and label.
-
-    Attributes:
-        classes: Names, in label order.
-        groups: Group of each class, where there is a hierarchy.
-    """
-
-    classes: tuple[str, ...]
-    train: list[tuple[str, int]]
-    test: list[tuple[str, int]]
-    groups: tuple[str, ...] = ()
-
-    @property
-    def counts(self) -> Counts:
-        """What is listed."""
-        return Counts.model_construct(classes=len(self.classes), train=len(self.train), test=len(self.test))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a data set is prepared.
-
-    Attributes:
-        name: Of the data set.
-        path: The prepared file.
-        files: What its authors offer.
-        counts: What it must hold.
-        part: Whether ``counts`` are those of a part; the files then need not be the published ones.
-        side: Shorter side that larger images are brought to; None for the size as it is.
-        wanted: Whether a file of an archive is needed, by its path there.
-        listing: Lists the images in the unpacked folder.
-    """
-
-    name: str
-    path: Path
-    files: tuple[PublishedFile, ...]
-    counts: Counts
-    part: bool
-    side: int | None
-    wanted: Callable[[str], bool]
-    listing: Callable[[Path], Listing]
 
 
 def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
@@ -103,40 +60,40 @@ def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
         if good := _good(recipe.path, progress):
             shutil.rmtree(_work(recipe, good.sources), ignore_errors=True)
             return
-        files = _located(recipe, archives)
-        unproven = _download(files, progress)
+        files = sources.located(recipe, archives)
+        unproven = sources.fetch(files, progress)
         try:
-            sources = _make(recipe, files, progress)
+            used = _make(recipe, files, progress)
         except DataError:  # the next call shall fetch again what nobody can tell to be right
             for path in unproven:
                 path.unlink()
             raise
-        _remember(recipe, sources)
-        shutil.rmtree(_work(recipe, sources))
+        sources.remember(recipe, used)
+        shutil.rmtree(_work(recipe, used))
 
 
-def _work(recipe: Recipe, sources: dict[str, str]) -> Path:
-    """Folder of what is unpacked and decoded from these sources."""
-    key = digest_of([recipe.name, recipe.side, recipe.counts.model_dump(), sources])
+def _work(recipe: Recipe, used: dict[str, str]) -> Path:
+    """Folder of what is unpacked and decoded from sources of these digests."""
+    key = digest_of([recipe.name, recipe.side, recipe.counts.model_dump(), used])
     return recipe.path.parent / f".preparing-{key}"
 
 
 def _make(recipe: Recipe, files: dict[PublishedFile, Path], progress: Progress) -> dict[str, str]:
     """Makes the prepared file; SHA-256 of each source."""
-    sources = {file.name: _verified(file, path, recipe, progress) for file, path in files.items()}
-    work = _work(recipe, sources)
+    used = {file.name: sources.verified(file, path, recipe, progress) for file, path in files.items()}
+    work = _work(recipe, used)
     try:
         unpacked = _unpacked(files, recipe.wanted, work, progress)
         listing = recipe.listing(unpacked)
         _check_counts(recipe, listing)
         description = Description(
-            recipe.name, listing.classes, listing.groups, listing.counts, recipe.side, recipe.part, sources, {}
+            recipe.name, listing.classes, listing.groups, listing.counts, recipe.side, recipe.part, used, {}
         )
         _assemble(recipe, description, _chunks(listing, unpacked, recipe.side, work, progress), progress)
     except DataError:  # the files are wrong, and better ones will have a folder of their own
         shutil.rmtree(work, ignore_errors=True)
         raise
-    return sources
+    return used
 
 
 def _good(path: Path, progress: Progress) -> Description | None:
@@ -159,58 +116,6 @@ def verify(path: Path, progress: Progress) -> Description:
         progress("verify", number, len(PARTS))
         opened.read(part, memory_limit=path.stat().st_size)
     return opened.description
-
-
-def _located(recipe: Recipe, archives: list[Path]) -> dict[PublishedFile, Path]:
-    """Where each published file is, or goes to: among ``archives`` by its name, else in the folder."""
-    names = {file.name for file in recipe.files}
-    given = {path.name: path for path in archives}
-    if len(recipe.files) == len(archives) == 1:
-        given = {recipe.files[0].name: archives[0]}
-    if unknown := sorted(given.keys() - names):
-        raise DataError(f"{given[unknown[0]]} is no file of {recipe.name}; its files are {', '.join(sorted(names))}")
-    for path in given.values():
-        if not path.is_file():
-            raise DataError(f"{path} is no file; correct --archive")
-    return {file: given.get(file.name, recipe.path.parent / file.name) for file in recipe.files}
-
-
-def _download(files: dict[PublishedFile, Path], progress: Progress) -> list[Path]:
-    """Fetches what is missing; those of the fetched files that no published checksum has proved."""
-    missing = {file: path for file, path in files.items() if not path.exists()}
-    for file, path in missing.items():
-        download(file.url, path, file.md5, progress)
-    return [path for file, path in missing.items() if file.md5 is None]
-
-
-def _verified(file: PublishedFile, path: Path, recipe: Recipe, progress: Progress) -> str:
-    """SHA-256 of a source; where none is published, it has to be that of the first one that was of use."""
-    progress(f"check {file.name}", 0, 1)
-    sha256 = file.verify(path, published=not recipe.part)
-    known = {} if recipe.part else _remembered(recipe)
-    if known.get(file.name, sha256) != sha256:
-        raise DataError(
-            f"{path} is not the {file.name} that was used before: its SHA-256 is {sha256}, not {known[file.name]}; "
-            f"remove the entry from {_memory(recipe)} if the new one is right"
-        )
-    return sha256
-
-
-def _memory(recipe: Recipe) -> Path:
-    return recipe.path.parent / "sources.json"
-
-
-def _remembered(recipe: Recipe) -> dict[str, str]:
-    path = _memory(recipe)
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    return known
-
-
-def _remember(recipe: Recipe, sources: dict[str, str]) -> None:
-    """Keeps the SHA-256 of sources that have none published, once a prepared file was made of them."""
-    unpublished = {file.name: sources[file.name] for file in recipe.files if not (file.md5 or file.sha256)}
-    if unpublished and not recipe.part:
-        write_atomic(_memory(recipe), json.dumps(_remembered(recipe) | unpublished, indent=1).encode())
 
 
 def _unpacked(files: dict[PublishedFile, Path], wanted: Callable[[str], bool], work: Path, progress: Progress) -> Path:

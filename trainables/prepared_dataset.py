@@ -22,7 +22,7 @@ from trainables.errors import DataError
 from trainables.images import MEMORY_LIMIT
 
 if TYPE_CHECKING:
-    from trainables.preparation import Listing, Recipe
+    from trainables.recipes import Listing, Recipe
 
 
 class CroppedDataset(Dataset):
@@ -153,7 +153,7 @@ class PreparedDataset(CroppedDataset):
         return StoredData("ready", path, self.expect or self.published, self.expect is not None, path.stat().st_size)
 
     def _recipe(self) -> Recipe:
-        from trainables.preparation import Recipe
+        from trainables.recipes import Recipe
 
         counts, part = self.expect or self.published, self.expect is not None
         name, path = self.part_name(), self.prepared_path()

@@ -13,7 +13,7 @@ from trainables.interfaces import Counts, ValidationSplit
 from trainables.prepared_dataset import PreparedDataset, read_lines, refuse_outside
 
 if TYPE_CHECKING:
-    from trainables.preparation import Listing
+    from trainables.recipes import Listing
 
 FOLDER = "tiny-imagenet-200"
 
@@ -60,7 +60,7 @@ class TinyImagenet(PreparedDataset):
         Raises:
             DataError: A list is missing, or a test image has a class that is not in ``wnids.txt``.
         """
-        from trainables.preparation import Listing
+        from trainables.recipes import Listing
 
         top = folder / FOLDER
         classes = tuple(sorted(read_lines(top / "wnids.txt")))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from archive_maker import rooms
 
-from trainables import preparation
+from trainables import sources
 from trainables.datasets.mit67 import Mit67
 from trainables.errors import DataError
 from trainables.prepared import PreparedFile
@@ -67,7 +67,7 @@ def test_without_published_checksums_the_first_files_are_remembered(tmp_path, mo
 def test_a_wrong_download_without_a_checksum_is_fetched_again(tmp_path, monkeypatch):
     monkeypatch.setattr(Mit67, "published", Mit67(expect=SMALL).expect)
     offered = {path.name: path for path in rooms(tmp_path / "server", TRAIN, TEST)}
-    monkeypatch.setattr(preparation, "download", lambda _, path, *__: shutil.copyfile(offered[path.name], path))
+    monkeypatch.setattr(sources, "download", lambda _, path, *__: shutil.copyfile(offered[path.name], path))
     right = offered["TrainImages.txt"].read_bytes()
     offered["TrainImages.txt"].write_text("log in first")
     dataset = Mit67(root=tmp_path)
