@@ -23,6 +23,12 @@ with contextlib.suppress(ImportError):  # a GPU machine may come without it, and
     settings.load_profile("cskd")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Makes a GPU machine without pytest-timeout know the option that is set for it."""
+    with contextlib.suppress(ValueError):  # the plug-in is there
+        parser.addini("timeout", "seconds for a test, where pytest-timeout is installed")
+
+
 @pytest.fixture(scope="session")
 def golden() -> dict[str, Any]:
     """Sections of the numeric acceptance cases."""
