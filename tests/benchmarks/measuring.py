@@ -17,7 +17,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("numpy", "optuna", "pillow", "ray", "torch", "torchvision")
+LIBRARIES = ("mlflow", "numpy", "optuna", "pillow", "ray", "torch", "torchvision")
 
 Rounds = dict[str, list[float]]
 
