@@ -7,13 +7,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from tests.benchmarks.measuring import REPOSITORY, Finding, interleave, ratio
+from tests.benchmarks.measuring import REPOSITORY, Finding, against_reference
 from trainables.augmentation import ImageStore
 from trainables.datasets.cifar100 import Cifar100
 from trainables.input_pipeline import InputPipeline
@@ -123,18 +122,5 @@ def measure() -> Finding:
     torch.set_num_threads(1)
     images = cifar100()
     pipeline = our_pipeline(images)
-    costs = interleave(
-        ROUNDS,
-        {
-            "reference": lambda: _reference_seconds(images),
-            "ours": lambda: _our_seconds(pipeline),
-            "reference again": lambda: _reference_seconds(images),
-        },
-    )
-    speedup = ratio(costs, "reference", "ours")
-    figures = {f"{name}, images a second": 1 / median(values) for name, values in costs.items()}
-    figures |= {
-        "reference / ours": speedup,
-        "reference / reference again": ratio(costs, "reference", "reference again"),
-    }
+    speedup, figures = against_reference(ROUNDS, lambda: _reference_seconds(images), lambda: _our_seconds(pipeline))
     return Finding(f"reference / ours >= {TARGET}", speedup >= TARGET, figures)

@@ -62,6 +62,24 @@ def ratio(costs: Rounds, slow: str, fast: str) -> float:
     return median(a / b for a, b in zip(costs[slow], costs[fast], strict=True))
 
 
+def against_reference(
+    rounds: int, reference: Callable[[], float], ours: Callable[[], float]
+) -> tuple[float, dict[str, float]]:
+    """Seconds an image of a reference and of ours, in turn, with the reference against itself.
+
+    Returns:
+        How many times faster ours is, and the figures.
+    """
+    costs = interleave(rounds, {"reference": reference, "ours": ours, "reference again": reference})
+    speedup = ratio(costs, "reference", "ours")
+    figures = {f"{name}, images a second": 1 / median(values) for name, values in costs.items()}
+    figures |= {
+        "reference / ours": speedup,
+        "reference / reference again": ratio(costs, "reference", "reference again"),
+    }
+    return speedup, figures
+
+
 def run_module(words: Iterable[str], **environment: str) -> dict[str, float]:
     """Runs ``python -m <words>`` in a process of its own.
 

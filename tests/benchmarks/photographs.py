@@ -5,13 +5,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from unittest import mock
 
 import torch
 from torch.utils.data import DataLoader
 
-from tests.benchmarks.measuring import REPOSITORY, Finding, interleave, ratio, seconds
+from tests.benchmarks.measuring import REPOSITORY, Finding, against_reference, seconds
 from trainables import preparation
 from trainables.datasets.cub200 import Cub200
 from trainables.extraction import unpack
@@ -83,19 +82,8 @@ def measure() -> Finding:
         unpack(ARCHIVE, root / "plain")
         images = root / "plain" / "CUB_200_2011" / "images"
         pipeline = our_pipeline(dataset)
-        costs = interleave(
-            ROUNDS,
-            {
-                "reference": lambda: _reference_seconds(images),
-                "ours": lambda: _our_seconds(pipeline),
-                "reference again": lambda: _reference_seconds(images),
-            },
-        )
-    speedup = ratio(costs, "reference", "ours")
-    figures = {f"{name}, images a second": 1 / median(values) for name, values in costs.items()}
+        speedup, figures = against_reference(ROUNDS, lambda: _reference_seconds(images), lambda: _our_seconds(pipeline))
     figures |= {
-        "reference / ours": speedup,
-        "reference / reference again": ratio(costs, "reference", "reference again"),
         "prepared, images a second and core": (CUB50.train + CUB50.test) / preparing,
         "opened and verified, images a second": CUB50.train / verifying,
     }
