@@ -55,8 +55,13 @@ class Training(Options):
         weight_decay: L2 coefficient, batch-norm and bias included.
         milestones: Fractions of the epochs after which the learning rate is divided by 10.
         reference_off_by_one: The released code decays one epoch later than the paper says; True reproduces it.
-        precision: Arithmetic of the network; the loss is float32 always. ``auto``: bf16 on a GPU, float32 on a CPU.
+        precision: Arithmetic of the network; the loss is float32 always. ``auto``: float32 on a CPU, on a GPU bfloat16,
+            or float16 where that is missing.
         device: ``auto`` takes a GPU where there is one.
+        compile: Whether torch compiles the training step. ``auto``: on a GPU, when the rest of the run would win more
+            by it than compiling costs.
+        cuda_graph: ``auto`` records the step once on a GPU and replays it; ``never`` is for methods and models that
+            read values of the device.
         threads: CPU threads of a run. One per trial is the fastest way to use several cores.
         checkpoint_seconds: Least training time between two checkpoints; 0 means one each epoch.
     """
@@ -68,8 +73,10 @@ class Training(Options):
     weight_decay: float = Field(default=1e-4, ge=0)
     milestones: tuple[float, ...] = (0.5, 0.75)
     reference_off_by_one: bool = False
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    compile: Literal["auto", "never", "always"] = "auto"
+    cuda_graph: Literal["auto", "never"] = "auto"
     threads: int = Field(default=1, ge=1)
     checkpoint_seconds: float = Field(default=60.0, ge=0)
 
@@ -116,6 +123,6 @@ class TrainConfig(Options):
             if isinstance(option, dict) and option.get("sha256"):  # a file that is known by its content
                 option.pop("checkpoint", None)
                 option.pop("study", None)
-        for key in ("checkpoint_seconds", "device"):
+        for key in ("checkpoint_seconds", "device", "compile", "cuda_graph"):
             content["training"].pop(key)
         return digest_of(content)

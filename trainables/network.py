@@ -68,14 +68,18 @@ class Network:
         device: Where it is.
         precision: Arithmetic of its passes.
         pretrained: The declared teacher, whose model is in evaluation mode.
+
+    Attributes:
+        device: Where the model is.
+        precision: Arithmetic of its passes.
     """
 
     def __init__(
         self, model: nn.Module, device: torch.device, precision: torch.dtype, pretrained: Network | None = None
     ) -> None:
         self.model = model
-        self._device = device
-        self._precision = precision
+        self.device = device
+        self.precision = precision
         self._pretrained = pretrained
 
     @property
@@ -112,6 +116,6 @@ class Network:
         return self._pretrained.student(images)
 
     def _arithmetic(self) -> AbstractContextManager[object]:
-        if self._precision is torch.float32:
+        if self.precision is torch.float32:
             return nullcontext()
-        return torch.autocast(self._device.type, self._precision)
+        return torch.autocast(self.device.type, self.precision)

@@ -10,9 +10,10 @@ import torch
 
 from trainables import checkpoint, predictions
 from trainables.checkpoint import CheckpointWriter
+from trainables.device import choose_device
 from trainables.errors import CskdError
 from trainables.run_directory import EpochRow, Outcome, RunDirectory
-from trainables.trainer import Trainer, all_finite, choose_device
+from trainables.trainer import Trainer, all_finite
 from trainables.training_data import open_training_data, store_plain
 
 if TYPE_CHECKING:
@@ -129,6 +130,10 @@ class Run:
         self.save()
         self._writer.wait()
 
+    def leave(self) -> None:
+        """Ends a run that nobody goes on with; its process may keep what the next one can use."""
+        self._trainer.close()
+
     def _measure(self, *, last: bool) -> dict[str, float]:
         values: dict[str, float] = {}
         found: dict[Path, Predictions] = {}
@@ -164,6 +169,7 @@ class Run:
         self._directory.write_outcome(outcome)
         if not self._keep_checkpoint:
             self._directory.delete_checkpoints()
+        self._trainer.close()
         return outcome
 
     def _diverge(self, values: dict[str, float]) -> Outcome:
@@ -172,6 +178,7 @@ class Run:
         error = f"{names} is not a finite number at epoch {self._trainer.epoch}"
         outcome = Outcome("diverged", self._attempt, self._trainer.epoch, {}, error, "diverged")
         self._directory.write_outcome(outcome)
+        self._trainer.close()
         return outcome
 
 

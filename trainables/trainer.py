@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from trainables import metrics
-from trainables.errors import CheckpointError, ConfigError
+from trainables import workbench
+from trainables.device import choose_precision
+from trainables.errors import CheckpointError
+from trainables.evaluation import evaluate
 from trainables.input_pipeline import InputPipeline
-from trainables.interfaces import Batch
 from trainables.mixing import draw_mixing
-from trainables.network import Network, build_network
-from trainables.predictions import Predictions
-from trainables.pretrained import load_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from trainables.config import TrainConfig
-    from trainables.interfaces import Method
+    from trainables.evaluation import Evaluation
+    from trainables.interfaces import Batch
+    from trainables.predictions import Predictions
     from trainables.training_data import StoredSplit, TrainingData
-
-EVALUATION_BATCH = 500
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device of a run: ``auto`` takes a GPU where there is one.
-
-    Raises:
-        ConfigError: A GPU is asked for and there is none.
-    """
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("training.device is cuda, but torch sees no GPU; use device: auto or cpu")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
-    """Arithmetic of the network: ``auto`` is bfloat16 on a GPU and float32 on a CPU.
-
-    Raises:
-        ConfigError: bfloat16 is asked for on a CPU, where it is emulated and tens of times slower.
-    """
-    if wanted == "bfloat16" and device.type == "cpu":
-        raise ConfigError("training.precision is bfloat16, which a CPU emulates very slowly; use auto or float32")
-    return torch.bfloat16 if device.type == "cuda" and wanted != "float32" else torch.float32
 
 
 class Trainer:
@@ -72,28 +46,14 @@ class Trainer:
         self._device = device
         size = data.train.store.height, data.train.store.width
         precision = choose_precision(config.training.precision, device)
-        declared = config.method.pretrained()
-        teacher = None if declared is None else load_teacher(declared, data.classes, size, device, precision)
-        torch.manual_seed(config.seed)
-        model = build_network(config.model, config.method, len(data.classes), *size)
-        model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network = Network(model, device, precision, teacher)
-        self._method: Method = config.method
-        self._values = hyperparameter_tensors(config.method, device)
-        training = config.training
-        self._optimizer = torch.optim.SGD(
-            model.parameters(),
-            lr=training.lr,
-            momentum=training.momentum,
-            weight_decay=training.weight_decay,
-            fused=True,
-        )
+        self._workbench = workbench.take(config, data.classes, size, device, precision)
+        self._may_compile = config.training.compile == "auto" and device.type == "cuda"
         self._pipeline = InputPipeline(
             data.train.images,
             data.train.store,
             config.dataset.augmentation,
             config.method.views(),
-            training.batch_size,
+            config.training.batch_size,
             config.seed,
             device,
         )
@@ -101,7 +61,7 @@ class Trainer:
     @property
     def model(self) -> nn.Module:
         """The network that is trained."""
-        return self._network.model
+        return self._workbench.network.model
 
     def run_epoch(self) -> dict[str, float]:
         """Trains one epoch.
@@ -110,22 +70,23 @@ class Trainer:
             Averages over the anchors: ``train/loss``, ``train/<term>`` for each unweighted loss term and, where the
             method has clean labels, ``train/top1_error``. NaN or infinite values mean that training diverged.
         """
-        self.model.train()
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.config.training.learning_rate(self.epoch)
-        sums: Tensor | None = None
-        names: list[str] = []
+        start = time.monotonic()
+        step = self._workbench.step
+        step.begin_epoch(self.config.training.learning_rate(self.epoch))
         for batch in self._batches():
-            names, values = self._step(batch)
-            sums = values if sums is None else sums.add_(values)
+            self._workbench.train(batch)
         self.epoch += 1
-        assert sums is not None  # noqa: S101 - splits refuse empty training data
-        averages = (sums / self._pipeline.anchors).tolist()
-        return dict(zip(names, averages, strict=True))
+        averages = step.averages(self._pipeline.anchors)
+        self._compile_if_it_pays(time.monotonic() - start)
+        return averages
+
+    def close(self) -> None:
+        """Leaves network and step to the next run of this process; this trainer is not used again."""
+        workbench.give_back(self._workbench)
 
     def _batches(self) -> Iterator[Batch]:
         """The epoch's batches, with their mixing where the method declares it."""
-        alpha = self._method.mixing_alpha()
+        alpha = self.config.method.mixing_alpha()
         if alpha is None:
             yield from self._pipeline.batches(self.epoch)
             return
@@ -134,25 +95,16 @@ class Trainer:
         for batch, mixing in zip(self._pipeline.batches(self.epoch), mixings, strict=True):
             yield replace(batch, mixing=mixing)
 
-    def _step(self, batch: Batch) -> tuple[list[str], Tensor]:
-        """One SGD step; returns names and sums over the batch, which stay on the device until the epoch ends."""
-        terms = self._method.loss_terms(self._network, batch, self._values)
-        self._optimizer.zero_grad(set_to_none=True)
-        terms.total.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        count = len(batch.labels)
-        parts = {"train/loss": terms.total} | {f"train/{name}": part for name, part in terms.parts.items()}
-        sums = [value.detach().float() * count for value in parts.values()]
-        names = list(parts)
-        if terms.logits is not None:
-            names.append("train/top1_error")
-            sums.append((terms.logits.detach().argmax(dim=1) != batch.labels).sum().float())
-        return names, torch.stack(sums)
+    def _compile_if_it_pays(self, epoch_seconds: float) -> None:
+        """Decides once, after the first epoch that was trained here."""
+        remaining = (self.config.training.epochs - self.epoch) * epoch_seconds
+        if self._may_compile and not self._workbench.is_compiled and workbench.pays_to_compile(remaining):
+            self._workbench.compile()
+        self._may_compile = False
 
-    @torch.inference_mode()
     def predict(self, split: StoredSplit) -> Predictions:
         """Logits and features of a split under the test transform, in its order."""
-        return self._read_out(split)[0]
+        return self._evaluate(split).predictions
 
     def evaluate(self, split: StoredSplit, name: str, *, final: bool) -> tuple[dict[str, float], Predictions]:
         """Metrics of a split as ``<name>/<metric>``, and the predictions behind them.
@@ -164,28 +116,12 @@ class Trainer:
             name: ``validation`` or ``test``.
             final: Whether to add recall@1, whose cost grows with the square of the images.
         """
-        predictions, readouts = self._read_out(split)
-        values = metrics.evaluate(predictions.logits, predictions.labels)
-        if final:
-            values["recall_at_1"] = metrics.recall_at_1(predictions.features, predictions.labels)
-        for readout, logits in readouts.items():
-            measured = metrics.evaluate(logits, predictions.labels)
-            values |= {f"{readout}/{metric}": value for metric, value in measured.items()}
-        return {f"{name}/{metric}": value for metric, value in values.items()}, predictions
+        found = self._evaluate(split)
+        values = {f"{name}/{metric}": value for metric, value in found.metrics(final=final).items()}
+        return values, found.predictions
 
-    @torch.inference_mode()
-    def _read_out(self, split: StoredSplit) -> tuple[Predictions, dict[str, NDArray[np.float32]]]:
-        """Predictions, and the logits of the method's further readouts."""
-        self.model.eval()
-        parts: dict[str, list[Tensor]] = defaultdict(list)
-        for index in torch.split(torch.arange(len(split.images.labels), device=self._device), EVALUATION_BATCH):
-            outputs = self._network.student(split.store.plain(index))
-            further = self._method.readouts(outputs, self._network.classifier)
-            for name, part in {"logits": outputs.logits, "features": outputs.features, **further}.items():
-                parts[name].append(part.float())
-        arrays = {name: torch.cat(part).cpu().numpy() for name, part in parts.items()}
-        predictions = Predictions(arrays.pop("logits"), arrays.pop("features"), split.images.labels)
-        return predictions, arrays
+    def _evaluate(self, split: StoredSplit) -> Evaluation:
+        return evaluate(self._workbench.network, self.config.method, split)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs; order, partners and augmentation follow from seed and epoch."""
@@ -197,8 +133,8 @@ class Trainer:
             "classes": list(self._data.classes),
             "split_digest": self._data.split_digest,
             "model": self.model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
             "torch_rng": torch.get_rng_state(),
+            **self._workbench.step.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -212,19 +148,9 @@ class Trainer:
             if state.get(key) != value:
                 raise CheckpointError(f"the checkpoint's {key} is {state.get(key)}, this run's is {value}")
         self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._workbench.step.load_state_dict(state)
         torch.set_rng_state(state["torch_rng"])
         self.epoch = int(state["epoch"])
-
-
-def hyperparameter_tensors(method: Method, device: torch.device) -> dict[str, Tensor]:
-    """The numeric options of a method as scalar tensors, so that one compiled step can serve every trial."""
-    options = {name: getattr(method, name) for name in type(method).model_fields}
-    return {
-        name: torch.tensor(float(value), device=device)
-        for name, value in options.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
 
 
 def all_finite(values: dict[str, float]) -> bool:

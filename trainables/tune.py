@@ -55,6 +55,9 @@ class Advancing(Protocol):
     def close(self) -> None:
         """Ends the run early without losing what is done."""
 
+    def leave(self) -> None:
+        """Ends a run that nobody goes on with."""
+
 
 class FinishedRun:
     """A run that an earlier attempt finished after its driver had gone: its outcome is taken over as it is."""
@@ -71,6 +74,9 @@ class FinishedRun:
     def close(self) -> None:
         """Nothing is open."""
 
+    def leave(self) -> None:
+        """Nothing is open."""
+
 
 class StudyTrainable(Trainable):  # type: ignore[misc]
     """Runs the assignment in its configuration; our own checkpoints and retries replace Ray's.
@@ -82,7 +88,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
     from a wrong configuration.
     """
 
-    _run: Advancing | None
+    _run: Advancing | None = None
     _assignment: Assignment
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -134,6 +140,8 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         )
 
     def _take(self, assignment: Assignment) -> None:
+        if self._run is not None:
+            self._run.leave()
         self._run = None
         self._assignment = assignment
 

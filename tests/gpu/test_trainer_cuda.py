@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from trainables.config import TrainConfig
-from trainables.trainer import Trainer, choose_device
+from trainables.device import choose_device
+from trainables.trainer import Trainer
 from trainables.training_data import open_training_data
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")

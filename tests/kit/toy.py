@@ -61,6 +61,9 @@ class ToyRun:
     def close(self) -> None:
         self._save()
 
+    def leave(self) -> None:
+        pass
+
     def _save(self) -> None:
         path = path_of(self.directory.checkpoints, self.epoch)
         write_atomic(path, b"toy")

@@ -11,7 +11,7 @@ from trainables import generations, registry
 from trainables.interfaces import Outputs
 from trainables.run import Run
 from trainables.run_directory import Outcome
-from trainables.trainer import Trainer
+from trainables.trainer import Trainer, all_finite
 from trainables.training_data import open_training_data
 
 CPU = torch.device("cpu")
@@ -91,8 +91,8 @@ class Watching:
 def test_a_step_is_finite_reaches_every_weight_and_no_teacher(config_of, method, model):
     made = trainer(config_of(method, SMALL[model], 32))
     made.model.train()
-    batch, network = next(made._batches()), Watching(made._network)
-    terms = made._method.loss_terms(network, batch, made._values)
+    batch, network = next(made._batches()), Watching(made._workbench.network)
+    terms = made.config.method.loss_terms(network, batch, made._workbench.step.values)
     for value in (terms.total, *terms.parts.values()):
         assert value.shape == ()
         assert value.dtype is torch.float32
@@ -109,12 +109,14 @@ def test_a_step_is_finite_reaches_every_weight_and_no_teacher(config_of, method,
 @pytest.mark.parametrize("method", registry.available("methods"))
 def test_the_loss_is_float32_where_the_network_is_not(config_of, method):
     made = trainer(config_of(method, TINY))
-    made._network._precision = torch.bfloat16
-    names, sums = made._step(next(made._batches()))
-    assert names[0] == "train/loss"
-    assert sums.dtype is torch.float32
-    assert torch.isfinite(sums).all()
-    terms = made._method.loss_terms(made._network, next(made._batches()), made._values)
+    made._workbench.network.precision = torch.bfloat16
+    step = made._workbench.step
+    step(next(made._batches()))
+    assert step._sums.dtype is torch.float32
+    averages = step.averages(16)
+    assert next(iter(averages)) == "train/loss"
+    assert all_finite(averages)
+    terms = made.config.method.loss_terms(made._workbench.network, next(made._batches()), made._workbench.step.values)
     assert all(value.dtype is torch.float32 for value in (terms.total, *terms.parts.values()))
 
 
@@ -126,11 +128,11 @@ def test_evaluation_measures_the_network_and_the_declared_readouts(config_of, me
     assert predictions.features.shape == (32, 64)
     made.model.eval()
     with torch.inference_mode():
-        outputs = made._network.student(made._data.validation.store.plain(torch.arange(32)))
-        readouts = made._method.readouts(outputs, made._network.classifier)
+        outputs = made._workbench.network.student(made._data.validation.store.plain(torch.arange(32)))
+        readouts = made.config.method.readouts(outputs, made._workbench.network.classifier)
         torch.testing.assert_close(made.model.classifier(outputs.features), outputs.logits)
     assert isinstance(outputs, Outputs)
-    assert len(outputs.exits) == len(made._method.exits())
+    assert len(outputs.exits) == len(made.config.method.exits())
     assert {name.split("/")[1] for name in values if name.count("/") == 2} == set(readouts)
     for name in readouts:
         assert 0 <= values[f"validation/{name}/top1_error"] <= 1
@@ -167,7 +169,7 @@ def flat(state, prefix=""):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_optimizer_trains_every_weight(config_of, method):
     made = trainer(config_of(method, TINY))
-    held = {id(parameter) for group in made._optimizer.param_groups for parameter in group["params"]}
+    held = {id(parameter) for group in made._workbench.step.optimizer.param_groups for parameter in group["params"]}
     assert held == {id(parameter) for parameter in made.model.parameters()}
     before = {name: parameter.detach().clone() for name, parameter in made.model.named_parameters()}
     made.run_epoch()
@@ -199,7 +201,9 @@ def test_without_weight_the_gradients_are_those_of_the_plain_loss(config_of, met
     gradients = []
     for made in (trainer(config_of(method, TINY, options=options)), trainer(config_of(plain, TINY))):
         made.model.train()
-        made._method.loss_terms(made._network, next(made._batches()), made._values).total.backward()
+        made.config.method.loss_terms(
+            made._workbench.network, next(made._batches()), made._workbench.step.values
+        ).total.backward()
         gradients.append({name: parameter.grad for name, parameter in made.model.named_parameters()})
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name], msg=name)
@@ -218,7 +222,7 @@ def test_every_method_starts_from_the_same_weights(config_of, method):
 @pytest.mark.parametrize("method", ["kd", "kd_cs_kd"])
 def test_a_trained_teacher_stays_as_it_is(config_of, method):
     made = trainer(config_of(method, TINY))
-    teacher = made._network._pretrained.model
+    teacher = made._workbench.network._pretrained.model
     before = copy.deepcopy(teacher.state_dict())
     made.run_epoch()
     assert not teacher.training

@@ -43,7 +43,7 @@ def test_the_teacher_answers_as_it_did_in_evaluation(saved, method):
     found = load(saved(made)).student(images)
     made.model.eval()
     with torch.no_grad():
-        torch.testing.assert_close(found.logits, made._network.student(images).logits)
+        torch.testing.assert_close(found.logits, made._workbench.network.student(images).logits)
     assert not found.logits.requires_grad
 
 

@@ -115,14 +115,14 @@ def test_closing_after_an_error_saves_nothing_that_no_line_tells_of(tmp_path, br
     stopped = Run(config, tmp_path / "broken")
     advance(stopped, 2)
     if broken == "step":  # weights are then those of an epoch half done
-        step, steps = stopped._trainer._step, itertools.count()
+        workbench, steps = stopped._trainer._workbench, itertools.count()
 
         def interrupted(batch):
             if next(steps) == 2:
                 raise KeyboardInterrupt
-            return step(batch)
+            workbench.step(batch)
 
-        monkeypatch.setattr(stopped._trainer, "_step", interrupted)
+        monkeypatch.setattr(workbench, "train", interrupted)
     else:
         metrics = tmp_path / "broken" / "metrics.jsonl"
         metrics.rename(tmp_path / "elsewhere")

@@ -7,11 +7,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name that PyTorch's own documentation uses
 from training import small_config
 
-from trainables import metrics
-from trainables import trainer as trainer_module
-from trainables.errors import CheckpointError, ConfigError
-from trainables.methods.cs_kd import CsKd
-from trainables.trainer import Trainer, all_finite, choose_device, choose_precision, hyperparameter_tensors
+from trainables import evaluation, metrics
+from trainables.errors import CheckpointError
+from trainables.trainer import Trainer, all_finite
 from trainables.training_data import open_training_data
 
 CPU = torch.device("cpu")
@@ -54,9 +52,11 @@ def test_a_step_follows_equation_1(method, numbers):
     model = copy.deepcopy(made.model).double()
     loss = plain_loss(model, batch, *numbers)
     loss.backward()
-    names, sums = made._step(batch)
-    assert float(sums[names.index("train/loss")]) == pytest.approx(16 * float(loss.detach()), rel=1e-5)
     training = made.config.training
+    step = made._workbench.step
+    step.begin_epoch(training.lr)
+    step(batch)
+    assert step.averages(16)["train/loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
     for (name, parameter), plain in zip(made.model.named_parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(parameter.grad.double(), plain.grad, rtol=1e-4, atol=1e-5)
         expected = before[name] - training.lr * (parameter.grad + training.weight_decay * before[name])
@@ -68,7 +68,7 @@ def test_without_its_weight_cs_kd_has_the_gradient_of_cross_entropy():
     for method in ({"name": "cs_kd", "lambda_cls": 0.0}, "cross_entropy"):
         made = trainer(method)
         made.model.train()
-        made._step(first_batch(made))
+        made._workbench.step(first_batch(made))
         gradients.append([parameter.grad for parameter in made.model.parameters()])
     for found, expected in zip(*gradients, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-8)
@@ -96,21 +96,23 @@ def test_a_step_never_waits_for_the_device(monkeypatch):
             patched.setattr(torch.Tensor, name, refuse)
         with pytest.raises(AssertionError, match="reads a value"):
             bool(batch.labels[0])
-        _, sums = made._step(batch)
-    assert torch.isfinite(sums).all()
+        made._workbench.train(batch)
+    assert all_finite(made._workbench.step.averages(16))
 
 
 def test_an_epoch_reads_its_sums_once_and_averages_over_anchors(monkeypatch):
     made, twin = trainer(CS_KD, batch_size=21), trainer(CS_KD, batch_size=21)  # 21, 21 and 22 anchors
-    twin.model.train()
-    steps = [twin._step(batch) for batch in twin._pipeline.batches(0)]
-    expected = sum(sums for _, sums in steps) / 64
+    step, expected = twin._workbench.step, []
+    for batch in twin._pipeline.batches(0):
+        step.begin_epoch(made.config.training.lr)
+        step(batch)
+        expected.append(torch.tensor(list(step.averages(1).values())))
     reads, read = [], torch.Tensor.tolist
     monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: reads.append(tensor) or read(tensor))
     found = made.run_epoch()
     assert len(reads) == 1
-    assert list(found) == steps[0][0] == ["train/loss", "train/ce", "train/cls", "train/top1_error"]
-    assert list(found.values()) == read(expected)
+    assert list(found) == ["train/loss", "train/ce", "train/cls", "train/top1_error"]
+    assert list(found.values()) == pytest.approx(read(sum(expected) / 64), rel=1e-6)
     assert found["train/loss"] == pytest.approx(found["train/ce"] + 2 * found["train/cls"], rel=1e-5)
     assert (found["train/top1_error"] * 64).is_integer()
 
@@ -120,7 +122,7 @@ def test_the_learning_rate_is_divided_at_the_milestones():
     rates = []
     for _ in range(4):
         made.run_epoch()
-        rates.append(made._optimizer.param_groups[0]["lr"])
+        rates.append(float(made._workbench.step.optimizer.param_groups[0]["lr"]))
     assert rates == pytest.approx([0.08, 0.08, 0.008, 0.0008])
     assert made.epoch == 4
 
@@ -141,7 +143,7 @@ def test_evaluate_measures_what_predict_predicts(monkeypatch):
     made.run_epoch()
     validation = made._data.validation
     whole = made.predict(validation)
-    monkeypatch.setattr(trainer_module, "EVALUATION_BATCH", 7)
+    monkeypatch.setattr(evaluation, "PIXELS_ON_CPU", 10 * 64)
     state = copy.deepcopy(made.state_dict())
     values, found = made.evaluate(validation, "validation", final=False)
     np.testing.assert_allclose(found.logits, whole.logits, rtol=1e-5, atol=1e-5)
@@ -171,32 +173,6 @@ def test_seeds_decide_the_initial_weights():
     first, second, other = (trainer(seed=seed).model.state_dict() for seed in (3, 3, 4))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert not torch.equal(first["classifier.weight"], other["classifier.weight"])
-
-
-def test_a_cpu_refuses_bfloat16_and_takes_float32():
-    with pytest.raises(ConfigError, match=r"training\.precision is bfloat16"):
-        trainer(precision="bfloat16")
-    assert choose_precision("auto", CPU) is torch.float32
-    cuda = torch.device("cuda")
-    assert choose_precision("auto", cuda) is choose_precision("bfloat16", cuda) is torch.bfloat16
-    assert choose_precision("float32", cuda) is torch.float32
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_missing_gpu_is_refused_and_auto_takes_the_cpu():
-    with pytest.raises(ConfigError, match=r"training\.device is cuda, but torch sees no GPU"):
-        choose_device("cuda")
-    assert choose_device("auto") == choose_device("cpu") == CPU
-
-
-def test_hyperparameters_become_scalar_tensors():
-    values = hyperparameter_tensors(CsKd(temperature=2, lambda_cls=1.5), CPU)
-    assert {name: value.item() for name, value in values.items()} == {
-        "temperature": 2,
-        "lambda_cls": 1.5,
-        "lambda_e": 0,
-    }
-    assert all(value.shape == () and value.dtype is torch.float32 for value in values.values())
 
 
 @pytest.mark.parametrize("change", [{"method": CS_KD}, {"seed": 1}, {"lr": 0.01}, {"train_on": "full"}])

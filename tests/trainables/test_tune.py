@@ -110,10 +110,10 @@ def test_rays_own_checkpoints_are_empty(tmp_path):
 
 def test_a_wrong_configuration_is_written_before_it_is_raised(tmp_path):
     with pytest.raises(ConfigError):
-        begin(assignment(tmp_path, small_config(precision="bfloat16"), attempt=3)).train()
+        begin(assignment(tmp_path, small_config(precision="float16"), attempt=3)).train()
     outcome = RunDirectory(tmp_path).outcome()
     assert (outcome.state, outcome.attempt, outcome.error_kind) == ("failed", 3, "ConfigError")
-    assert outcome.error.startswith("training.precision is bfloat16")
+    assert outcome.error.startswith("training.precision is float16")
 
 
 def test_an_error_of_a_step_is_written_before_it_is_raised(tmp_path):

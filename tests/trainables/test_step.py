@@ -1,0 +1,137 @@
+"""One step, run in each of the ways in which it can be run."""
+
+import pytest
+import torch
+from training import small_config
+
+from trainables import registry
+from trainables.methods.cs_kd import CsKd
+from trainables.recording import WARM_UP, RecordedStep
+from trainables.step import numbers_of
+from trainables.trainer import Trainer, all_finite
+from trainables.training_data import open_training_data
+
+CPU = torch.device("cpu")
+CS_KD_E = {"name": "cs_kd", "temperature": 3.0, "lambda_cls": 2.0, "lambda_e": 0.7}
+WITHOUT_TEACHER = [
+    name for name in registry.available("methods") if registry.load("methods", name)().pretrained() is None
+]
+
+
+class Replays:
+    """Records on a CPU: calls the function again, as a graph would run its kernels again, on the same tensors."""
+
+    def __init__(self):
+        self.recordings = 0
+
+    def run(self, function):
+        function()
+
+    def record(self, function):
+        self.recordings += 1
+        return function
+
+
+def trainer(method="cs_kd", **changes) -> Trainer:
+    config = small_config(method, **changes)
+    return Trainer(config, open_training_data(config.dataset, config.train_on, CPU), CPU)
+
+
+def weights(made):
+    return list(made.model.state_dict().values())
+
+
+def assert_same(one, other):
+    assert all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E])
+def test_a_recorded_step_is_the_step(method):
+    eager, recorded = (trainer(method, batch_size=12) for _ in range(2))  # five batches of 12, and one of 4
+    replays = Replays()
+    recorded._workbench.train = RecordedStep(recorded._workbench.step, replays)
+    for _ in range(2):
+        assert recorded.run_epoch() == eager.run_epoch()
+    assert replays.recordings == 1
+    assert_same(recorded, eager)
+
+
+def test_a_recording_comes_after_its_warm_up_and_is_of_one_shape():
+    made, replays = trainer(batch_size=12), Replays()
+    seen = []
+    step = RecordedStep(seen.append, replays)
+    batches = [*made._pipeline.batches(0), *made._pipeline.batches(1)]
+    recorded_at = []
+    for batch in batches:
+        step(batch)
+        recorded_at.append(replays.recordings)
+    assert recorded_at == [0] * WARM_UP + [1] * (len(batches) - WARM_UP)
+    whole = [batch for batch in seen if len(batch.labels) == 12]
+    assert len({id(batch) for batch in whole}) == 1  # always the same tensors
+    assert len(seen) - len(whole) == 2
+    assert torch.equal(whole[0].labels, batches[-2].labels)
+
+
+@pytest.mark.slow  # torch compiles
+@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E])
+def test_a_compiled_step_is_the_step_in_one_graph(method):
+    eager, compiled = (trainer(method, batch_size=12) for _ in range(2))
+    compiled._workbench.compile("aot_eager")
+    for _ in range(2):
+        found, expected = compiled.run_epoch(), eager.run_epoch()
+        assert found == pytest.approx(expected, rel=1e-5)
+    for one, other in zip(weights(compiled), weights(eager), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_numbers_learning_rate_and_a_smaller_batch_compile_nothing_again():
+    made = trainer({"name": "cs_kd", "temperature": 4.0, "lambda_cls": 1.0}, batch_size=12)
+    made._workbench.compile("aot_eager")
+    made.run_epoch()
+    torch._dynamo.utils.counters.clear()
+    step = made._workbench.step
+    step.restart(CsKd(temperature=2.5, lambda_cls=3.3))
+    for epoch, rate in ((1, 0.05), (2, 0.005)):
+        step.begin_epoch(rate)
+        for batch in made._pipeline.batches(epoch):
+            step(batch)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 0
+    assert all_finite(step.averages(64))
+
+
+def test_the_numbers_of_a_method_become_scalar_tensors():
+    values = numbers_of(CsKd(temperature=2, lambda_cls=1.5), CPU)
+    assert {name: value.item() for name, value in values.items()} == {
+        "temperature": 2,
+        "lambda_cls": 1.5,
+        "lambda_e": 0,
+    }
+    assert all(value.shape == () and value.dtype is torch.float32 for value in values.values())
+
+
+def test_half_precision_scales_the_loss_and_learns(monkeypatch):
+    from trainables import trainer as trainer_module
+
+    monkeypatch.setattr(trainer_module, "choose_precision", lambda *_: torch.float16)
+    made = trainer("cs_kd", epochs=8)
+    assert made._workbench.step.state_dict()["scaler"]["scale"] == 2**16
+    losses = [made.run_epoch()["train/loss"] for _ in range(8)]
+    assert losses[-1] < losses[0]
+    state = made.state_dict()
+    again = trainer("cs_kd", epochs=8)
+    again.load_state_dict(state)
+    assert again._workbench.step.state_dict()["scaler"] == state["scaler"]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_state_goes_on_in_place(momentum):
+    made, other = (trainer(momentum=momentum) for _ in range(2))
+    made.run_epoch()
+    places = [value.data_ptr() for group in other._workbench.step.optimizer.state.values() for value in group.values()]
+    other.load_state_dict(made.state_dict())
+    after = [value.data_ptr() for group in other._workbench.step.optimizer.state.values() for value in group.values()]
+    assert after == places
+    assert (not places) == (momentum == 0)
+    assert other.run_epoch() == made.run_epoch()
+    assert_same(other, made)
