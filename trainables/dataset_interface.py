@@ -187,6 +187,10 @@ class Dataset(Part, ABC):
         """What lies on disk; by default the data set needs nothing there."""
         return [StoredData("built in")]
 
+    def missing(self) -> Path | None:
+        """What reading the data would first download or unpack; None where reading makes no files."""
+        return None
+
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
         """Makes the data ready from ``archives``, or downloads what is missing; does nothing where it is ready.
 

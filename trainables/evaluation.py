@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from trainables import metrics
+from trainables.neighbours import search_for
 from trainables.predictions import Predictions
 from trainables.residency import fetched, free_bytes
 
@@ -38,10 +39,12 @@ class Evaluation:
     Attributes:
         predictions: Logits, features and labels.
         readouts: Logits ``[n, classes]`` of the method's further readouts (an exit, an unscaled head), by name.
+        device: Of the network.
     """
 
     predictions: Predictions
     readouts: Mapping[str, NDArray[np.float32]]
+    device: torch.device
 
     def metrics(self, *, final: bool) -> dict[str, float]:
         """Metrics by name; those of a further readout are ``<readout>/<metric>``.
@@ -52,7 +55,8 @@ class Evaluation:
         labels = self.predictions.labels
         values = metrics.evaluate(self.predictions.logits, labels)
         if final:
-            values["recall_at_1"] = metrics.recall_at_1(self.predictions.features, labels)
+            search = search_for(self.device)
+            values["recall_at_1"] = metrics.recall_at_1(self.predictions.features, labels, search)
         for readout, logits in self.readouts.items():
             values |= {f"{readout}/{name}": value for name, value in metrics.evaluate(logits, labels).items()}
         return values
@@ -78,7 +82,7 @@ def evaluate(network: Network, method: Method, split: StoredSplit) -> Evaluation
             collected[name][start : start + len(index)] = part
         start += len(index)
     arrays = fetched(collected)
-    return Evaluation(Predictions(arrays.pop("logits"), arrays.pop("features"), labels), arrays)
+    return Evaluation(Predictions(arrays.pop("logits"), arrays.pop("features"), labels), arrays, network.device)
 
 
 def batch_size(height: int, width: int, device: torch.device) -> int:

@@ -1,14 +1,19 @@
 """Quality of predictions, in float64 NumPy only, so that training and analysis share one definition of each metric."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 BINS = 20
-BLOCK = 1024
+BLOCK = 256
+
+Candidates = tuple[int, NDArray[np.int64]]
+"""Number of a query, and the points that may be nearest to it, rising."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,12 @@ def evaluate(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
         >>> evaluate(np.zeros((2, 2)), np.array([0, 1]))["top1_error"]
         0.5
     """
+    log_p = log_softmax(logits)  # the dearest part, so it is done once
     return {
         "top1_error": top_k_error(logits, labels, 1),
         "top5_error": top_k_error(logits, labels, 5),
-        "ece": expected_calibration_error(logits, labels),
-        "nll": negative_log_likelihood(logits, labels),
+        "ece": calibration_error(calibration_bins(np.exp(log_p), labels)),
+        "nll": _mean_loss(log_p, labels),
     }
 
 
@@ -101,7 +107,11 @@ def negative_log_likelihood(logits: Floats, labels: NDArray[np.int64]) -> float:
         >>> round(negative_log_likelihood(np.zeros((2, 4)), np.array([0, 3])), 4)
         1.3863
     """
-    return float(-np.take_along_axis(log_softmax(logits), labels[:, None], axis=1).mean())
+    return _mean_loss(log_softmax(logits), labels)
+
+
+def _mean_loss(log_p: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    return float(-np.take_along_axis(log_p, labels[:, None], axis=1).mean())
 
 
 def calibration_bins(probabilities: Floats, labels: NDArray[np.int64], bins: int = BINS) -> CalibrationBins:
@@ -144,12 +154,13 @@ def expected_calibration_error(logits: Floats, labels: NDArray[np.int64], bins: 
     return calibration_error(calibration_bins(np.exp(log_softmax(logits)), labels, bins))
 
 
-def recall_at_1(features: Floats, labels: NDArray[np.int64]) -> float:
+def recall_at_1(features: Floats, labels: NDArray[np.int64], search: Search | None = None) -> float:
     """Fraction of samples whose nearest other sample has the same label (paper, section 3.1).
 
     Args:
         features: Pooled penultimate features ``[n, width]``, not normalised.
         labels: ``[n]``. The only sample of a class never hits.
+        search: As for ``nearest_neighbours``.
 
     Returns:
         Fraction in [0, 1].
@@ -158,52 +169,84 @@ def recall_at_1(features: Floats, labels: NDArray[np.int64]) -> float:
         >>> recall_at_1(np.array([[0.0], [1.0], [5.0]]), np.array([0, 0, 1]))  # the third is nearest to the second
         0.6666666666666666
     """
-    return float(np.mean(labels[nearest_neighbours(features)] == labels))
+    return float(np.mean(labels[nearest_neighbours(features, search)] == labels))
 
 
-def nearest_neighbours(features: Floats) -> NDArray[np.int64]:
+def nearest_neighbours(features: Floats, search: Search | None = None) -> NDArray[np.int64]:
     """Index of each sample's nearest other sample by Euclidean distance; the lowest of equally near ones.
 
-    Distances come from one matrix product. Where its rounding error leaves a choice, differences decide. Copies of a
+    Distances come from matrix products. Where their rounding error leaves a choice, differences decide. Copies of a
     sample are found by their bytes, so that the equal features of a collapsed network cost no more than others.
 
     Args:
         features: ``[n, width]`` with n >= 2, finite.
+        search: Finds what may be nearest; by default ``search_blocks``. It has no influence on the result.
 
     Example:
         >>> nearest_neighbours(np.array([[0.0], [1.0], [5.0]]))
         array([1, 0, 1])
     """
-    values = features.astype(np.float64) + 0.0  # turns -0.0, which differs by its bytes alone, into 0.0
     copies: dict[bytes, list[int]] = {}
-    for index, row in enumerate(values):
+    for index, row in enumerate(features + 0.0):  # turns -0.0, which differs by its bytes alone, into 0.0
         copies.setdefault(row.tobytes(), []).append(index)
-    nearest = np.empty(len(values), np.int64)
+    nearest = np.empty(len(features), np.int64)
     for same in copies.values():
         nearest[same] = same[0]
         nearest[same[0]] = same[-1] if len(same) == 1 else same[1]
     gallery = np.array([same[0] for same in copies.values()], np.int64)
-    single = np.array([same[0] for same in copies.values() if len(same) == 1], np.int64)
-    nearest[single] = _nearest_of_distinct(values, gallery, single)
+    queries = np.flatnonzero([len(same) == 1 for same in copies.values()])
+    points = features[gallery].astype(np.float64)
+    found, close = (search or search_blocks)(points, queries)
+    for number, candidates in close:
+        differences = points[candidates] - points[queries[number]]
+        found[number] = candidates[(differences**2).sum(axis=1).argmin()]
+    nearest[gallery[queries]] = gallery[found]
     return nearest
 
 
-def _nearest_of_distinct(
-    values: NDArray[np.float64], gallery: NDArray[np.int64], queries: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """For each query the nearest gallery sample but itself; both are indices into ``values``, the gallery ascending."""
-    centred = values - values.mean(axis=0)  # the shorter the vectors, the less their product cancels
-    squares = (centred**2).sum(axis=1)
-    nearest = np.empty_like(queries)
+class Search(Protocol):
+    """A way to find which points may be nearest."""
+
+    def __call__(
+        self, points: NDArray[np.float64], queries: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], list[Candidates]]:
+        r"""Compares squared distances :math:`d` whose rounding error is at most :math:`s`.
+
+        A point may be nearest if its :math:`d - s` is not above the smallest :math:`d + s`, where :math:`s` is
+        ``slack(width)`` times the sum of the two squared lengths.
+
+        Args:
+            points: Float64 ``[m, width]``, all different.
+            queries: Indices ``[q]`` of the points that look for another one.
+
+        Returns:
+            The point nearest to each query ``[q]`` as far as it is certain, and the queries for which it is not.
+        """
+
+
+def search_blocks(
+    points: NDArray[np.float64], queries: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], list[Candidates]]:
+    """The search on a CPU, in blocks whose distances stay in its cache."""
+    centred = points - points.mean(axis=0)  # the shorter the vectors, the less their product cancels
+    squares = np.einsum("ij,ij->i", centred, centred)
+    slacks = squares * slack(points.shape[1])
+    nearest, close = np.empty_like(queries), list[Candidates]()
     for start in range(0, len(queries), BLOCK):
         block = queries[start : start + BLOCK]
-        sums = squares[block, None] + squares[gallery]
-        distances = sums - 2 * (centred[block] @ centred[gallery].T)
-        distances[block[:, None] == gallery] = np.inf
-        slack = sums * (4 * (values.shape[1] + 4) * np.finfo(np.float64).eps)
-        candidates = distances - slack <= (distances + slack).min(axis=1, keepdims=True)
-        nearest[start : start + BLOCK] = gallery[candidates.argmax(axis=1)]
-        for row in np.flatnonzero(candidates.sum(axis=1) > 1):
-            close = gallery[candidates[row]]
-            nearest[start + row] = close[((values[close] - values[block[row]]) ** 2).sum(axis=1).argmin()]
-    return nearest
+        rows = np.arange(len(block))
+        highest = (-2 * centred[block]) @ centred.T
+        highest += squares + slacks  # a query's own square and slack are the same for all points: they come last
+        highest[rows, block] = np.inf
+        best = highest.argmin(axis=1)
+        limit = highest[rows, best] + 2 * slacks[block]
+        candidates = highest - 2 * slacks <= limit[:, None]
+        nearest[start : start + BLOCK] = best
+        undecided = np.flatnonzero(np.count_nonzero(candidates, axis=1) > 1)
+        close += [(int(start + row), np.flatnonzero(candidates[row])) for row in undecided]
+    return nearest, close
+
+
+def slack(width: int) -> float:
+    """Bound of the error of a squared distance from a float64 product, relative to the sum of the squared lengths."""
+    return 4 * (width + 4) * float(np.finfo(np.float64).eps)

@@ -70,6 +70,28 @@ def validate(
     show_entries({str(study): "valid", **preview.entries(described), **digests})
 
 
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd plan cifar100-smoke --set search.trials=16")
+def plan(
+    study: StudySource,
+    settings: Settings = None,
+    address: Address = None,
+    measure: Annotated[bool, typer.Option("--probe/--no-probe", help="Measure the rate, which takes seconds.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a study will cost here, at a measured rate, and what difference it can show."""
+    from study import config, planner, study_file
+
+    found = config.load(study, study_file.parse_settings(settings or []))
+    rates, share = planner.measure(found, address) if measure else ({}, planner.share_here(found))
+    planned = planner.plan(found, rates, share)
+    if as_json:
+        show_json(planned)
+        return
+    show_entries(planner.entries(planned))
+    for warning in planned["warnings"]:
+        say(f"warning: {warning}")
+
+
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd doctor --storage runs")
 def doctor(storage: Storage = None, address: Address = None, as_json: AsJson = False) -> None:
     """Examine this machine: libraries, GPU, memory, disk, locks, data, Ray, MLflow."""

@@ -37,8 +37,7 @@ class Cifar100(Dataset):
 
     def stored(self) -> list[StoredData]:
         """The folder of the unpacked files, its files checked against their published MD5."""
-        root = data_folder(self.root)
-        folder = root if root.name == FOLDER else (root.parent if root.is_file() else root) / FOLDER
+        folder = self._folder()
         if not folder.exists():
             return [StoredData("missing", folder, note="`cskd data prepare cifar100` fetches it")]
         try:
@@ -46,6 +45,15 @@ class Cifar100(Dataset):
         except DataError as error:
             return [StoredData("damaged", folder, note=str(error))]
         return [StoredData("ready", folder, Counts(classes=100, train=50_000, test=10_000), nbytes=size)]
+
+    def missing(self) -> Path | None:
+        """The folder of the unpacked files, unless it is there."""
+        folder = self._folder()
+        return None if folder.exists() else folder
+
+    def _folder(self) -> Path:
+        root = data_folder(self.root)
+        return root if root.name == FOLDER else (root.parent if root.is_file() else root) / FOLDER
 
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
         """Unpacks the archive, downloaded where none is given, into the data set's folder.

@@ -1,0 +1,248 @@
+"""What a study will cost at a measured rate, and what difference it can show; said before it is launched."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from analysis import paper
+from study import preview
+from study.environment import LOCAL, Cluster, ray_connection, usable_cores
+from study.runner import share_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from study.config import StudyConfig
+    from study.runner import Share
+    from trainables.config import TrainConfig
+    from trainables.probe import Rate
+
+LEVEL = 0.05
+POWER = 0.8
+MEMORY_SHARE = 0.9  # of a device, for trials that share it
+LARGEST_FOR_GP = 100
+TRIALS_PER_DIMENSION = 5
+
+
+def plan(config: StudyConfig, rates: Mapping[str, Rate], share: Share) -> dict[str, Any]:
+    """``preview.describe`` with cost, detectable difference and warnings; ready for JSON.
+
+    Args:
+        config: The study.
+        rates: Measured, by ``kind`` of each run; empty where nothing was measured.
+        share: What a trial gets, and how many run at once.
+    """
+    found = preview.describe(config)
+    found["detectable"] = detectable(config)
+    found["warnings"] = warnings(config)
+    if rates:
+        rate = rates[kind(config.search_config({}, 0))]
+        hours = {phase: seconds / 3600 for phase, seconds in device_seconds(config, rates).items()}
+        found["rate"] = {name: getattr(rate, name) for name in RATE_FIELDS} | {"epoch_seconds": rate.epoch_seconds}
+        found["concurrent"] = share.concurrent
+        found["trials_per_device"] = max(1, int(MEMORY_SHARE * rate.device_bytes / max(rate.peak_bytes, 1)))
+        found["device_hours"] = hours | {"total": sum(hours.values())}
+        found["wall_hours"] = sum(hours.values()) / share.concurrent
+    return found
+
+
+RATE_FIELDS = ("device", "step_seconds", "evaluation_seconds", "startup_seconds", "peak_bytes", "device_bytes")
+
+
+def kind(config: TrainConfig) -> str:
+    """What decides the rate of a run among those of a study: its method, and which of its numbers are zero."""
+    numbers = config.method.model_dump(mode="json")
+    zeros = [name for name, value in sorted(numbers.items()) if value == 0 and not isinstance(value, bool)]
+    return " ".join([config.method.part_name(), *(f"{name}=0" for name in zeros)])
+
+
+def runs_to_measure(config: StudyConfig) -> dict[str, TrainConfig]:
+    """One run of each kind that the study has."""
+    controls = [config.control_config(number) for number in range(len(config.controls))]
+    return {kind(run): run for run in [*reversed(controls), config.search_config({}, 0)]}
+
+
+def measure(config: StudyConfig, address: str | None) -> tuple[dict[str, Rate], Share]:
+    """Rates of the study's runs on this machine, or on a worker of a cluster, and what each trial gets there.
+
+    Args:
+        config: The study.
+        address: ``host:port`` of a Ray cluster; None or ``local`` measures here, without Ray.
+
+    Raises:
+        DataError: The data is not there.
+        ConfigError: A run does not fit the device.
+        ServiceError: The cluster cannot be reached.
+    """
+    from trainables.probe import probe
+
+    runs = runs_to_measure(config)
+    if address in {None, LOCAL}:
+        return {name: probe(run) for name, run in runs.items()}, share_here(config)
+    with ray_connection(address) as cluster:
+        import ray
+
+        share = share_of(config, cluster)
+        remote = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_retries=0)(probe)
+        return {name: ray.get(remote.remote(run)) for name, run in runs.items()}, share
+
+
+def share_here(config: StudyConfig) -> Share:
+    """What a trial of a local study would get."""
+    import torch
+
+    return share_of(config, Cluster(float(usable_cores()), float(torch.cuda.device_count())))
+
+
+def device_seconds(config: StudyConfig, rates: Mapping[str, Rate]) -> dict[str, float]:
+    """Seconds of all runs of each phase, one after the other; a scheduler only makes them fewer."""
+    found = preview.describe(config)
+    search = config.search_config({}, 0)
+    controls = [config.control_config(number) for number in range(len(config.controls))]
+    confirmed = [*[search] * found["finalists"], *controls]
+    full = config.confirm.train_on == "full"
+    return {
+        "search": found["trials"] * run_seconds(search, rates[kind(search)]),
+        "controls": sum(run_seconds(run, rates[kind(run)]) for run in controls),
+        "confirm": found["seeds"] * sum(run_seconds(run, rates[kind(run)], full=full) for run in confirmed),
+    }
+
+
+def run_seconds(config: TrainConfig, rate: Rate, *, full: bool = False) -> float:
+    """Seconds of a run; ``full`` trains on the validation split, too, and does not measure it."""
+    if not full:
+        return config.training.epochs * rate.epoch_seconds
+    longer = (rate.anchors + rate.validation_images) / rate.anchors
+    return config.training.epochs * rate.training_seconds * longer
+
+
+def detectable(config: StudyConfig) -> dict[str, Any]:
+    """The smallest true difference of two arms that the confirmation shows in 80 % of studies.
+
+    Both arms run the same seeds, and a two-sided t test at 5 % looks at their differences. How far seeds spread is
+    taken from the paper where it prints the same row, else from the median of the spreads that it prints for the
+    metric. Two arms are taken as independent, so a difference spreads by the square root of two more; pairing can only
+    help.
+    """
+    metric = config.objective.partition("/")[2]
+    row = paper.published(config.dataset.part_name(), config.model.part_name(), label_of(config), metric)
+    spread, source = (row.std, f"the paper's table {row.table}") if row and row.std else (typical_spread(metric), None)
+    seeds = len(config.confirm.seeds)
+    smallest = None if spread is None else smallest_difference(seeds, math.sqrt(2) * spread)
+    return {
+        "difference": smallest,
+        "seeds": seeds,
+        "seed_spread": spread,
+        "source": source or "the median of the paper's spreads",
+    }
+
+
+def label_of(config: StudyConfig) -> str:
+    """The method's label in the paper's tables."""
+    return paper.method_label({"name": config.method.part_name(), **config.method.model_dump(mode="json")})
+
+
+def typical_spread(metric: str) -> float | None:
+    """Median of the spreads over seeds that the paper prints for a metric; None where it prints none."""
+    found = [value.std for row in paper.rows() if (value := paper.published(*row, metric)) and value.std]
+    return median(found) if found else None
+
+
+def smallest_difference(pairs: int, spread: float) -> float | None:
+    """Mean of paired differences that a two-sided t test at 5 % finds with a power of 80 %.
+
+    Args:
+        pairs: Seeds.
+        spread: Standard deviation of a single difference.
+
+    Returns:
+        In the unit of ``spread``; None for a single pair, which shows nothing.
+
+    Example:
+        >>> round(smallest_difference(3, 1.0), 2), round(smallest_difference(10, 1.0), 2)
+        (3.26, 1.0)
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import chi, norm, t
+
+    if pairs < 2:
+        return None
+    degrees = pairs - 1
+    critical = float(t.ppf(1 - LEVEL / 2, degrees))
+
+    def lack(effect: float) -> float:
+        # The noncentral t distribution by its definition: SciPy's own is not a number far out, where two seeds are.
+        shift = effect * math.sqrt(pairs)
+
+        def beyond(root: float) -> float:
+            limit = critical * root / math.sqrt(degrees)
+            return float(norm.sf(limit - shift) + norm.cdf(-limit - shift))
+
+        return float(chi(degrees).expect(beyond)) - POWER
+
+    return spread * float(brentq(lack, 0.0, 100.0))
+
+
+def warnings(config: StudyConfig) -> list[str]:
+    """What a researcher should know before the study is launched."""
+    search, milestones = config.search, config.training.milestones
+    trials, dimensions = config.planned_trials(search.trials), len(config.space())
+    found = []
+    if len(config.confirm.seeds) < 2:
+        found.append("one confirmation seed shows no difference; give confirm.seeds at least two")
+    if search.scheduler.name != "none" and milestones and search.scheduler.grace < milestones[0]:
+        found.append(
+            f"the scheduler stops trials at {search.scheduler.grace:g} of the epochs, before the learning rate falls "
+            f"at {milestones[0]:g}: ranks mislead there; raise search.scheduler.grace"
+        )
+    if search.sampler.name == "gp" and trials > LARGEST_FOR_GP:
+        found.append(f"gp is slow beyond {LARGEST_FOR_GP} trials; take the sampler tpe")
+    if 1 < trials < TRIALS_PER_DIMENSION * dimensions and trials == search.trials:
+        found.append(f"{trials} trials are few for {dimensions} parameters; {TRIALS_PER_DIMENSION} for each is little")
+    if not config.controls:
+        found.append("there is no control to compare the winner with; add controls: [{method: cross_entropy}]")
+    return found
+
+
+def entries(found: Mapping[str, Any]) -> dict[str, str]:
+    """``plan`` in words, by heading."""
+    words = preview.entries(found)
+    if "rate" in found:
+        rate, hours = found["rate"], found["device_hours"]
+        words["measured"] = (
+            f"{rate['device']}: {_time(rate['step_seconds'])} a step, {_time(rate['epoch_seconds'])} an epoch with "
+            f"{_time(rate['evaluation_seconds'])} of evaluation; {rate['peak_bytes'] / 2**30:.1f} GiB a trial, so that "
+            f"{found['trials_per_device']} fit into memory"
+        )
+        words["costs"] = (
+            ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in ("search", "controls", "confirm"))
+            + f": {_time(3600 * hours['total'])} of one device; about {_time(3600 * found['wall_hours'])} with "
+            f"{found['concurrent']} at once"
+        )
+    words["shows"] = _shown(found["detectable"], found["objective"])
+    return words
+
+
+def _shown(found: Mapping[str, Any], objective: str) -> str:
+    if found["difference"] is None:
+        return "no difference: that takes two seeds, and a metric whose spread is known"
+    unit, factor = ("nats", 1) if objective.endswith("/nll") else ("points", 100)
+    return (
+        f"a difference of {factor * found['difference']:.2f} {unit} in four of five studies ({found['seeds']} seeds, "
+        f"paired t test at 5 %; seeds spread by {factor * found['seed_spread']:.2f}, {found['source']})"
+    )
+
+
+def _time(seconds: float) -> str:
+    """A duration for people.
+
+    Example:
+        >>> _time(0.004), _time(12.3), _time(600), _time(360_000)
+        ('4 ms', '12 s', '10 min', '100 h')
+    """
+    for limit, unit, name in ((1, 1e-3, "ms"), (100, 1, "s"), (6000, 60, "min")):
+        if seconds < limit:
+            return f"{seconds / unit:.2g} {name}" if seconds / unit < 10 else f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 3600:.2g} h" if seconds < 36_000 else f"{seconds / 3600:,.0f} h"

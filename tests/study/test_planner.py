@@ -1,0 +1,128 @@
+"""Cost, counted by hand from a rate; the detectable difference, against a simulation."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+from study import planner
+from study.config import build, load
+from study.runner import Share
+from study.template import STARTING_POINT
+from trainables.probe import Rate
+
+RATE = Rate(
+    device="a device",
+    step_seconds=0.5,
+    training_seconds=10.0,
+    evaluation_seconds=2.0,
+    startup_seconds=1.0,
+    peak_bytes=3 << 30,
+    device_bytes=10 << 30,
+    anchors=900,
+    validation_images=100,
+    measured_anchors=128,
+)
+
+
+def study(**changes):
+    return build(STARTING_POINT | {"training": {"epochs": 10}} | changes, "x")
+
+
+def rates_of(config, slower=1.0):
+    """The control without a partner runs at ``RATE``, everything else slower."""
+    slow = dataclasses.replace(RATE, training_seconds=10.0 * slower, evaluation_seconds=2.0)
+    return {name: RATE if name == "cross_entropy" else slow for name in planner.runs_to_measure(config)}
+
+
+def test_the_cost_of_each_phase():
+    config = study(
+        search={"trials": 7},
+        controls=[{"method": "cross_entropy"}],
+        confirm={"finalists": 2, "seeds": [1, 2, 3], "train_on": "full"},
+    )
+    rates = rates_of(config, slower=2)
+    assert set(rates) == {"cross_entropy", "cs_kd lambda_e=0"}
+    found = planner.plan(config, rates, Share(1.0, 0.0, 4))
+    # 10 epochs of 22 s and of 12 s; on the full training set of 1,000 images 10 of 22.2 s and of 11.1 s
+    expected = {"search": 7 * 220, "controls": 120, "confirm": 3 * (2 * 10 * 20 / 0.9 + 10 * 10 / 0.9)}
+    assert {name: 3600 * found["device_hours"][name] for name in expected} == pytest.approx(expected)
+    assert found["wall_hours"] == pytest.approx(sum(expected.values()) / 4 / 3600)
+    assert found["trials_per_device"] == 3
+    json.dumps(found)
+    words = planner.entries(found)
+    assert words["measured"].startswith(
+        "a device: 500 ms a step, 22 s an epoch with 2 s of evaluation; 3.0 GiB a trial"
+    )
+    assert words["costs"].startswith(
+        "search 26 min, controls 2 min, confirm 28 min: 55 min of one device; about 14 min"
+    )
+
+
+@pytest.mark.parametrize("pairs", [3, 5])
+def test_four_of_five_simulated_studies_show_the_smallest_difference(pairs):
+    smallest = planner.smallest_difference(pairs, 2.0)
+    differences = np.random.default_rng(0).normal(smallest, 2.0, (20_000, pairs))
+    shown = stats.ttest_1samp(differences, 0.0, axis=1).pvalue < 0.05
+    assert shown.mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_one_seed_shows_nothing_and_more_seeds_show_more():
+    assert planner.smallest_difference(1, 1.0) is None
+    found = [planner.smallest_difference(pairs, 1.0) for pairs in (2, 3, 5, 20)]
+    assert found == sorted(found, reverse=True)
+
+
+def test_the_spread_is_that_of_the_papers_row_or_its_median():
+    found = planner.detectable(load("cifar100-preact_resnet18-cs_kd"))
+    assert (found["seed_spread"], found["source"]) == (0.0013, "the paper's table 1")
+    assert found["difference"] == pytest.approx(planner.smallest_difference(3, 2**0.5 * 0.0013))
+    other = planner.detectable(load("digits"))
+    assert other["source"] == "the median of the paper's spreads"
+    assert 0.0005 < other["seed_spread"] < 0.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ({"confirm": {"seeds": [1]}}, "one confirmation seed"),
+        (
+            {"search": {"sampler": {"name": "tpe"}, "scheduler": {"name": "asha", "grace": 0.3}}},
+            "before the learning rate falls",
+        ),
+        ({"search": {"trials": 101, "sampler": {"name": "gp"}}}, "gp is slow"),
+        ({"search": {"trials": 4}}, "few for 2 parameters"),
+        ({"controls": []}, "no control"),
+    ],
+)
+def test_warnings(changes, warning):
+    assert any(warning in found for found in planner.warnings(study(**changes)))
+
+
+def test_a_sound_study_has_no_warnings():
+    assert planner.warnings(load("digits")) == []
+
+
+@pytest.mark.slow
+def test_plan_measures_this_machine_and_prints_it():
+    from study.cli import app
+
+    found = CliRunner().invoke(app, ["plan", "digits", "--json"])
+    assert found.exit_code == 0, found.output
+    planned = json.loads(found.output)
+    assert planned["rate"]["step_seconds"] > 0
+    assert planned["device_hours"]["total"] == pytest.approx(
+        sum(planned["device_hours"][phase] for phase in ("search", "controls", "confirm"))
+    )
+
+
+def test_without_a_probe_nothing_is_measured():
+    from study.cli import app
+
+    found = CliRunner().invoke(app, ["plan", "cifar100-preact_resnet18-cs_kd", "--no-probe"])
+    assert found.exit_code == 0, found.output
+    assert "measured" not in found.output
+    assert "a difference of 0." in found.output
