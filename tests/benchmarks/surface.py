@@ -1,0 +1,117 @@
+"""Recorded surfaces: what thousands of real runs on the digits reached, so that searches can be replayed at no cost.
+
+A surface is a grid of settings, each trained with several seeds. A replayed trial takes the run of one seed at the
+nearest cell of the grid; the mean over all seeds of that cell is what the trial is worth without luck.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from optuna.distributions import FloatDistribution
+
+DATA = Path(__file__).parent / "data"
+METRICS = ("top1_error", "nll", "ece")
+SEED_OF_SPLIT = 0
+VALIDATION_IMAGES = 740  # 74 of each class
+NOTHING = 2**16 - 1  # of a run that had diverged
+CHANCE = {"top1_error": 0.9, "nll": float(np.log(10)), "ece": 0.9}  # what a run that diverged counts as
+BASE: dict[str, Any] = {
+    "dataset": {"name": "digits", "validation": {"per_class": 74, "seed": SEED_OF_SPLIT}},
+    "model": {"name": "preact_resnet10", "width": 8, "input_size": 8},
+    "method": {"name": "cs_kd"},
+    "training": {"epochs": 24, "batch_size": 32, "lr": 0.1, "milestones": [0.5, 0.75], "device": "cpu"},
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter of a surface: ``size`` values from ``low`` to ``high``, equally spaced in the logarithm."""
+
+    low: float
+    high: float
+    size: int
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Rising values ``[size]``."""
+        return np.geomspace(self.low, self.high, self.size)
+
+    def nearest(self, value: float) -> int:
+        """Index of the value that is nearest in the logarithm."""
+        position = np.log(value / self.low) / np.log(self.high / self.low) * (self.size - 1)
+        return int(np.clip(np.rint(position), 0, self.size - 1))
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a surface is made of: its axes, and the training seeds of each cell, the same for all cells."""
+
+    axes: dict[str, Axis]
+    seeds: int
+
+
+DESIGNS = {
+    "plane": Design({"temperature": Axis(0.5, 16, 15), "lambda_cls": Axis(0.1, 8, 15)}, 12),
+    "cube": Design(
+        {"temperature": Axis(0.5, 16, 7), "lambda_cls": Axis(0.1, 8, 8), "training.lr": Axis(0.02, 0.3, 7)}, 6
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The runs of a design.
+
+    Attributes:
+        design: Its axes and seeds.
+        curves: Validation errors after each epoch, fractions ``[*cells, seeds, epochs]``; NaN once a run has diverged.
+        finals: By metric, the value after the last epoch ``[*cells, seeds]``; NaN of a run that diverged.
+    """
+
+    design: Design
+    curves: NDArray[np.float64]
+    finals: dict[str, NDArray[np.float64]]
+
+    @property
+    def space(self) -> dict[str, FloatDistribution]:
+        """The space that a search of this surface has."""
+        return {name: FloatDistribution(axis.low, axis.high, log=True) for name, axis in self.design.axes.items()}
+
+    @cached_property
+    def means(self) -> dict[str, NDArray[np.float64]]:
+        """By metric, the mean over the seeds ``[*cells]``: what a setting is worth."""
+        return {name: np.nan_to_num(values, nan=CHANCE[name]).mean(axis=-1) for name, values in self.finals.items()}
+
+    def cell(self, point: dict[str, float]) -> tuple[int, ...]:
+        """The cell that is nearest to a point."""
+        return tuple(axis.nearest(point[name]) for name, axis in self.design.axes.items())
+
+
+@lru_cache
+def read(name: str) -> Surface:
+    """The surface ``plane`` or ``cube`` as it was recorded.
+
+    Raises:
+        ValueError: The file is of another design.
+    """
+    table, design = pq.read_table(path_of(name)), DESIGNS[name]
+    shape = (*(axis.size for axis in design.axes.values()), design.seeds)
+    if json.loads(table.schema.metadata[b"base"]) != BASE or table.num_rows != np.prod(shape):
+        raise ValueError(f"{path_of(name)} is of another design; `python -m tests.benchmarks.surface_recording {name}`")
+    wrong = np.stack(table["wrong"].to_numpy())
+    curves = np.where(wrong == NOTHING, np.nan, wrong / VALIDATION_IMAGES)
+    finals = {metric: table[metric].to_numpy().astype(float).reshape(shape) for metric in ("nll", "ece")}
+    return Surface(design, curves.reshape(*shape, -1), {"top1_error": curves[:, -1].reshape(shape), **finals})
+
+
+def path_of(name: str) -> Path:
+    """The file of a surface."""
+    return DATA / f"digits_{name}.parquet"

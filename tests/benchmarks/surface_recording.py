@@ -1,0 +1,89 @@
+"""Records a surface: ``python -m tests.benchmarks.surface_recording plane|cube``; hours on one core, resumable."""
+
+import argparse
+import itertools
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.benchmarks.surface import BASE, DESIGNS, NOTHING, VALIDATION_IMAGES, Design, path_of
+from trainables.config import TrainConfig
+from trainables.run import Run
+from trainables.run_directory import Outcome, RunDirectory
+
+Key = tuple[int, ...]  # cell and seed
+
+
+def config_of(design: Design, key: Key) -> TrainConfig:
+    """The run of a cell and a seed."""
+    sections = {name: dict(BASE[name]) for name in BASE}
+    for (name, axis), index in zip(design.axes.items(), key, strict=False):
+        section, _, option = name.rpartition(".")
+        sections[section or "method"][option] = float(axis.values[index])
+    return TrainConfig.model_validate({**sections, "seed": key[-1]})
+
+
+def train(config: TrainConfig) -> dict[str, Any]:
+    """Carries out a run.
+
+    Returns:
+        Wrongly classified validation images after each epoch, and the last epoch's NLL and ECE. A run that diverged has
+        ``NOTHING`` from that epoch on, and no NLL and ECE.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(config, Path(folder))
+        while not isinstance(outcome := run.advance(), Outcome):
+            pass
+        rows = RunDirectory(Path(folder)).epochs()
+    wrong = [round(row.metrics["validation/top1_error"] * VALIDATION_IMAGES) for row in rows]
+    wrong += [NOTHING] * (config.training.epochs - len(wrong))
+    return {"wrong": wrong} | {metric: outcome.metrics.get(f"validation/{metric}") for metric in ("nll", "ece")}
+
+
+def keys(design: Design) -> Iterator[Key]:
+    """All cells with all seeds; one seed after the other, so that half of a recording is a whole surface."""
+    sizes = [axis.size for axis in design.axes.values()]
+    for seed, *cell in itertools.product(range(design.seeds), *map(range, sizes)):
+        yield (*cell, seed)
+
+
+def record(design: Design, notes: Path) -> dict[Key, dict[str, Any]]:
+    """Carries out the runs that the notes lack, and adds a line for each."""
+    lines = notes.read_text().splitlines() if notes.exists() else []
+    found = {tuple(line.pop("key")): line for line in map(json.loads, lines)}
+    with notes.open("a") as file:
+        for key in keys(design):
+            if key not in found:
+                found[key] = train(config_of(design, key))
+                print(json.dumps({"key": key} | found[key]), file=file, flush=True)
+    return found
+
+
+def write(path: Path, found: dict[Key, dict[str, Any]]) -> None:
+    """Writes a recording, cells in order with their seeds together."""
+    rows = [found[key] for key in sorted(found)]
+    columns = {
+        "wrong": pa.array([row["wrong"] for row in rows], pa.list_(pa.uint16(), BASE["training"]["epochs"])),
+        **{name: pa.array([row[name] for row in rows], pa.float32()) for name in ("nll", "ece")},
+    }
+    table = pa.table(columns).replace_schema_metadata({"base": json.dumps(BASE)})
+    pq.write_table(table, path, compression="zstd", compression_level=19)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=DESIGNS)
+    parser.add_argument("--notes", type=Path, help="lines of the runs so far; beside the surface by default")
+    words = parser.parse_args()
+    path = path_of(words.name)
+    path.parent.mkdir(exist_ok=True)
+    write(path, record(DESIGNS[words.name], words.notes or path.with_suffix(".jsonl")))
+
+
+if __name__ == "__main__":
+    main()
