@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check long bench clean
+.PHONY: setup demo test check long bench bench-gpu clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,10 @@ long: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks
+
+# Runs from the bare source tree with any Python that has torch: no .venv, no Ray, no MLflow.
+bench-gpu:
+	$(PYTHON) -m tests.benchmarks --gpu
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs/demo

@@ -1,5 +1,6 @@
 """Measuring side by side: rounds in which each variant has its turn, medians, a file of results per machine."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -10,10 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import torch
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"
@@ -99,12 +102,26 @@ def run_module(words: Iterable[str], **environment: str) -> dict[str, float]:
 
 
 def machine() -> str:
-    """Name of this machine: the CPU's model and the number of usable cores, such as ``cpu-amd-epyc-2``."""
+    """Name of this machine: its GPU, such as ``gpu-nvidia-h200``, else the CPU's model and its usable cores."""
+    if torch.cuda.is_available():
+        return f"gpu-{_plain(torch.cuda.get_device_name())}"
     info = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*:\s*(.+)$", info.read_text() if info.exists() else "", re.MULTILINE)
     model = found[1] if found else platform.processor() or platform.machine()
-    words = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\(.*?\)|@.*", "", model.lower())).strip("-")
-    return f"cpu-{words}-{len(os.sched_getaffinity(0))}"
+    return f"cpu-{_plain(model)}-{len(os.sched_getaffinity(0))}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\(.*?\)|@.*", "", name.lower())).strip("-")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that are installed."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def record(benchmark: str, finding: Finding, load: float) -> Path:
@@ -120,7 +137,7 @@ def record(benchmark: str, finding: Finding, load: float) -> Path:
     results[benchmark] = asdict(finding) | {
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "load_before": round(load, 2),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": versions(),
     }
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")

@@ -1,16 +1,14 @@
 """CUB-50: preparing it on one core; its pairs of 224-pixel crops on one thread against ImageFolder and two workers."""
 
-import itertools
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
 import torch
-from torch.utils.data import DataLoader
 
 from tests.benchmarks.measuring import REPOSITORY, Finding, against_reference, seconds
+from tests.benchmarks.reference import Loader, jpeg_files, pair_loader, seconds_an_image, transforms_of
 from trainables import preparation
 from trainables.datasets.cub200 import Cub200
 from trainables.extraction import unpack
@@ -24,43 +22,21 @@ BATCH = 32
 ROUNDS = 5
 WORKERS = 2
 MEASURED_BATCHES = 24
-PREFETCHED_BATCHES = 2 * WORKERS
 ARCHIVE = REPOSITORY / ".." / "shared" / "data" / "cub200" / "CUB_200_2011.tgz"
 CUB50 = Counts(classes=50, train=1500, test=1389)
 CPU = torch.device("cpu")
 
 
-def reference_batches(images: Path, workers: int = WORKERS) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def reference_loader(images: Path, workers: int = WORKERS) -> Loader:
     """Batches ``[64, 3, 224, 224]`` as the paper's release makes them from class folders: decode, crop, flip, scale."""
-    from trainables.vision import datasets, torchvision
-
-    transforms = torchvision.transforms
-    transform = transforms.Compose(
-        [
-            transforms.RandomResizedCrop(224),
-            transforms.RandomHorizontalFlip(),
-            transforms.ToTensor(),
-            transforms.Normalize(Cub200.mean, Cub200.std),
-        ]
-    )
-    folder = datasets.ImageFolder(images, transform)
-    return iter(DataLoader(folder, 2 * BATCH, shuffle=True, num_workers=workers))
+    augmented, _ = transforms_of(Cub200(), size=224)
+    return pair_loader(jpeg_files(images, augmented), BATCH, workers)
 
 
 def our_pipeline(dataset: Cub200) -> InputPipeline:
     """The pipeline as the trainer builds it for CS-KD."""
     data = open_training_data(dataset, "full", CPU)
     return InputPipeline(data.train.images, data.train.store, dataset.augmentation, CsKd().views(), BATCH, 0, CPU)
-
-
-def _reference_seconds(images: Path) -> float:
-    """Seconds an image of a loader under way."""
-    batches = reference_batches(images)
-    for _ in itertools.islice(batches, PREFETCHED_BATCHES):
-        pass
-    start = time.perf_counter()
-    count = sum(len(labels) for _, labels in itertools.islice(batches, MEASURED_BATCHES))
-    return (time.perf_counter() - start) / count
 
 
 def _our_seconds(pipeline: InputPipeline) -> float:
@@ -82,7 +58,10 @@ def measure() -> Finding:
         unpack(ARCHIVE, root / "plain")
         images = root / "plain" / "CUB_200_2011" / "images"
         pipeline = our_pipeline(dataset)
-        speedup, figures = against_reference(ROUNDS, lambda: _reference_seconds(images), lambda: _our_seconds(pipeline))
+        loader = reference_loader(images)
+        speedup, figures = against_reference(
+            ROUNDS, lambda: seconds_an_image(loader, MEASURED_BATCHES), lambda: _our_seconds(pipeline)
+        )
     figures |= {
         "prepared, images a second and core": (CUB50.train + CUB50.test) / preparing,
         "opened and verified, images a second": CUB50.train / verifying,

@@ -1,10 +1,12 @@
 """What the benchmarks compare does the same work; their times are no matter of tests."""
 
+import pytest
 import torch
 from archive_maker import birds, tar_of
 
+from tests.benchmarks import accuracy, anatomy, gpu_epoch, gpu_packing, gpu_step, gpu_waits, photographs
 from tests.benchmarks import input as input_benchmark
-from tests.benchmarks import photographs
+from tests.benchmarks.material import CifarShaped, cifar_shaped, write_photographs
 from tests.benchmarks.step import SideBySide
 from trainables.datasets.cub200 import Cub200
 from trainables.extraction import unpack
@@ -22,8 +24,8 @@ def test_the_reference_step_and_ours_compute_the_same():
 
 
 def test_both_input_pipelines_make_the_same_kind_of_images():
-    images = input_benchmark.random_images(1000)
-    pairs, labels = next(input_benchmark.reference_batches(images, workers=0))
+    images = cifar_shaped(1000)
+    pairs, labels = next(iter(input_benchmark.reference_loader(images, workers=0)))
     batch = next(input_benchmark.our_pipeline(images).batches(0))
     ours = torch.cat([batch.views["anchor"], batch.views["partner"]])
     assert ours.shape == pairs.shape == (2 * input_benchmark.BATCH, 3, 32, 32)
@@ -42,10 +44,64 @@ def test_both_pipelines_of_photographs_make_the_same_kind_of_images(tmp_path):
     unpack(archive, tmp_path / "plain")
     dataset = Cub200(root=tmp_path, expect=Counts(classes=2, train=80, test=2))
     dataset.prepare([archive])
-    reference, _ = next(photographs.reference_batches(tmp_path / "plain" / "CUB_200_2011" / "images", workers=0))
+    loader = photographs.reference_loader(tmp_path / "plain" / "CUB_200_2011" / "images", workers=0)
+    reference, _ = next(iter(loader))
     batch = next(photographs.our_pipeline(dataset).batches(0))
     ours = torch.cat([batch.views["anchor"], batch.views["partner"]])
     assert ours.shape == reference.shape == (2 * photographs.BATCH, 3, 224, 224)
     assert ours.dtype == reference.dtype
     for statistic in (torch.mean, torch.std):
         torch.testing.assert_close(statistic(ours, (0, 2, 3)), statistic(reference, (0, 2, 3)), rtol=0.3, atol=0.3)
+
+
+@pytest.mark.slow
+def test_both_learn_the_digits():
+    found = accuracy.compare(seeds=2, epochs=6)
+    assert found["ours, final error"] < 0.3
+    assert found["reference, final error"] < 0.3
+    assert found["ours - reference, lower end of 95 %"] <= found["ours - reference, upper end of 95 %"]
+
+
+def test_the_parts_of_a_step_are_all_of_it():
+    found = anatomy.measure(width=8, batch_size=16, device=torch.device("cpu")).figures
+    shares = [value for name, value in found.items() if name.endswith("share of a step")]
+    assert sum(shares) == pytest.approx(1)
+    assert all(value > 0 for name, value in found.items() if name.endswith("seconds a step") and "loss" not in name)
+
+
+CPU = torch.device("cpu")
+NARROW = {"name": "preact_resnet10", "width": 4}
+
+
+def test_steps_are_compared_in_each_way():
+    cell = gpu_step.Cell("cifar100", NARROW, 32, 8, floor=1e6, share=0.0)
+    found = gpu_step.compare(cell, CPU, ("eager", "recorded"), rounds=1, steps=2)
+    assert found["preact_resnet10@32, best of ours, share of an H200's floor"] < 1
+    assert {"preact_resnet10@32, reference / eager", "preact_resnet10@32, reference / recorded"} <= set(found)
+    assert all(value > 0 for value in found.values())
+
+
+def test_epochs_of_small_images_are_compared():
+    dataset = CifarShaped(count=64, classes=4, validation={"per_class": 4})
+    found = gpu_epoch.compare("small", gpu_epoch.small_images(dataset, NARROW, 16, CPU, workers=0), rounds=1)
+    assert found["small, reference / ours"] > 0
+
+
+@pytest.mark.slow
+def test_epochs_of_photographs_are_compared(tmp_path):
+    files = write_photographs(tmp_path / "images", classes=2, per_class=4, size=(320, 280))
+    found = gpu_epoch.compare("large", gpu_epoch.photographs(files, "resnet10", 4, CPU, workers=0), rounds=1)
+    assert found["large, reference / ours"] > 0
+
+
+def test_an_epoch_reads_its_sums_and_nothing_else():
+    dataset = CifarShaped(count=64, classes=4, validation={"per_class": 4})
+    config = gpu_epoch.config_of(dataset, NARROW, 16, CPU)
+    found = gpu_waits.waits_of(config, gpu_epoch.open_training_data(dataset, "train", CPU), CPU)
+    assert found["reads from the device in an epoch"] <= 12  # a CPU reads the learning rate in each of three SGD steps
+
+
+@pytest.mark.slow
+def test_processes_beside_each_other_are_counted():
+    options = gpu_packing.options_of(NARROW, "cpu", count=400)
+    assert gpu_packing.trials_an_hour(options, 2, lasting=0.1) > 0
