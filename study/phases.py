@@ -110,8 +110,8 @@ class SearchPhase(Phase):
             trials,
             sampler=sampler.name,
             seed=sampler.seed,
-            number=len(trials),
-            minimizes=self.config.minimizes,
+            minimizes=[self.config.minimizes],
+            planned=self._trials,
         )
         return None if point is None else self.store.begin(self.name, point, self._space, {})
 

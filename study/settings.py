@@ -26,12 +26,13 @@ class Sampler(Options):
     """Who suggests the next trial.
 
     Attributes:
-        name: ``gp``, a Gaussian process, learns most from few trials; ``tpe`` goes with a scheduler; ``grid`` takes
-            every point of a discrete space.
+        name: ``gp``, a Gaussian process, learns most from few trials; ``tpe`` is quick with many and goes with a
+            scheduler; ``nsgaii`` breeds good trials; ``random``; ``qmc`` fills the space evenly (Sobol); ``grid`` takes
+            every point of a discrete space. A space with no more cells than trials is enumerated by all of them.
         seed: Decides the suggestions and, with ``vary_seed``, the training seeds of the search.
     """
 
-    name: Literal["gp", "tpe", "random", "grid"] = "gp"
+    name: Literal["gp", "tpe", "nsgaii", "random", "qmc", "grid"] = "gp"
     seed: int = Field(default=0, ge=0, lt=2**31)
 
 

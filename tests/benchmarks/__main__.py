@@ -15,6 +15,7 @@ BENCHMARKS = (
     "input",
     "photographs",
     "study",
+    "start",
     "overhead",
     "durability",
     "tracking",

@@ -61,7 +61,10 @@ MISTAKES = [
     (edited(trainings={}), "trainings: unknown key; did you mean 'training'?"),
     (edited(training__epoch=3), "training.epoch: unknown key; did you mean 'epochs'?"),
     (edited(search__sampler={"nam": "gp"}), "search.sampler.nam: unknown key; did you mean 'name'?"),
-    (edited(search__sampler={"name": "gpp"}), "search.sampler.name: input should be 'gp', 'tpe', 'random' or 'grid'"),
+    (
+        edited(search__sampler={"name": "gpp"}),
+        "search.sampler.name: input should be 'gp', 'tpe', 'nsgaii', 'random', 'qmc' or 'grid'",
+    ),
     (edited(method={"name": "cs_kd", "temperatur": 1}), "method: temperatur: unknown key; did you mean 'temperature'?"),
     (edited(method="cs_dk"), "method: no method is called 'cs_dk'; did you mean 'cs_kd'?"),
     (edited(method=[1]), "method: give the name of one of: adacos, byot, cross_entropy, cs_kd"),

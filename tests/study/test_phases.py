@@ -22,7 +22,7 @@ def test_search_asks_the_sampler_until_it_has_the_wanted_trials(new_study) -> No
     phase = SearchPhase(study.config, study.store, study.directory, 3)
     assert phase.planned() == 3
     for number in range(3):
-        asked = {"sampler": "random", "seed": 0, "number": number, "minimizes": True}
+        asked = {"sampler": "random", "seed": 0, "minimizes": [True], "planned": 3}
         expected = suggest(study.config.space(), study.store.trials("search"), **asked)
         trial = phase.start_next()
         assert (trial.number, trial.params) == (number, expected)

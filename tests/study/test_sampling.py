@@ -1,7 +1,9 @@
 """Spike 2, kept: suggestions are adaptive, distinct and resumable, with the real store and Optuna's real samplers."""
 
+import copy
 import math
 import statistics
+from datetime import timedelta
 from pathlib import Path
 
 import optuna
@@ -10,8 +12,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from search_spaces import space as spaces
-from study import sampling
-from study.sampling import STARTUP_TRIALS, suggest
+from study.proposals import STARTUP_TRIALS
+from study.sampling import suggest
 from study.store import Store
 
 GRID = {
@@ -23,7 +25,8 @@ RANGE = {
     "lambda_cls": FloatDistribution(0.1, 8, log=True),
 }
 # Gaussian processes import torch and fit for a tenth of a second a call.
-SAMPLERS = ["random", "tpe", "grid", pytest.param("gp", marks=pytest.mark.slow)]
+SAMPLERS = ["random", "qmc", "tpe", "nsgaii", "grid", pytest.param("gp", marks=pytest.mark.slow)]
+MANY = 1000  # planned trials: more than any grid here has cells
 
 
 def error(point) -> float:
@@ -34,13 +37,16 @@ def error(point) -> float:
 class Search:
     """A search as a driver runs it: at most ``concurrency`` trials run, and the oldest ends first."""
 
-    def __init__(self, path: Path, space, sampler: str, *, seed: int = 0, concurrency: int = 4) -> None:
+    def __init__(
+        self, path: Path, space, sampler: str, *, seed: int = 0, concurrency: int = 4, planned: int = MANY
+    ) -> None:
         self.path, self.space, self.sampler, self.seed, self.concurrency = path, space, sampler, seed, concurrency
+        self.planned = planned
         self.store = Store(path, "s", minimizes=True)
 
     def suggest(self):
         trials = self.store.trials("search")
-        return suggest(self.space, trials, sampler=self.sampler, seed=self.seed, number=len(trials), minimizes=True)
+        return suggest(self.space, trials, sampler=self.sampler, seed=self.seed, minimizes=[True], planned=self.planned)
 
     def start(self):
         point = self.suggest()
@@ -68,9 +74,10 @@ class Search:
         return Search(self.path, self.space, self.sampler, seed=self.seed, concurrency=self.concurrency)
 
 
+@pytest.mark.parametrize("planned", [6, MANY])  # fewer than there are cells, and more
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_eight_distinct_cells_of_eight_at_a_concurrency_of_four(tmp_path: Path, sampler: str) -> None:
-    search = Search(tmp_path / "db", GRID, sampler)
+def test_eight_distinct_cells_of_eight_at_a_concurrency_of_four(tmp_path: Path, sampler: str, planned: int) -> None:
+    search = Search(tmp_path / "db", GRID, sampler, planned=planned)
     keys = {spaces.key(point) for point in search.run(20)}
     assert len(search.points()) == 8
     assert keys == {spaces.key(cell) for cell in spaces.cells(GRID)}
@@ -101,29 +108,40 @@ def test_the_same_trials_give_the_same_suggestion_in_whatever_order_they_are_giv
     if sampler != "grid":
         search.start()  # and one that runs
     trials = search.store.trials("search")
-    asked = {"sampler": sampler, "seed": 0, "number": len(trials), "minimizes": True}
+    asked = {"sampler": sampler, "seed": 0, "minimizes": [True], "planned": MANY}
     expected = suggest(space, trials, **asked)
     assert suggest(space, trials[::-1], **asked) == expected
+    later = [copy.copy(trial) for trial in trials]
+    for trial in later:
+        trial.datetime_start = trial.datetime_start and trial.datetime_start + timedelta(hours=1)
+        trial.datetime_complete = trial.datetime_complete and trial.datetime_complete - timedelta(hours=2)
+    assert suggest(space, later, **asked) == expected
     if sampler != "grid":
-        assert suggest(space, trials, **asked | {"number": len(trials) + 1}) != expected
         assert suggest(space, trials, **asked | {"seed": 1}) != expected
+
+
+def numbered(number: int, point, value: float | None = None):
+    """A completed trial with a number, which Optuna gives on its own only in a storage."""
+    trial = create_trial(value=error(point) if value is None else value, params=point, distributions=RANGE)
+    trial.number = number
+    return trial
 
 
 def late_errors(sampler: str, seed: int, trials: int, late: int) -> list[float]:
     """Errors of the last ``late`` suggestions of a search without a database."""
     done = []
     for number in range(trials):
-        point = suggest(RANGE, done, sampler=sampler, seed=seed, number=number, minimizes=True)
-        done.append(create_trial(value=error(point), params=point, distributions=RANGE))
+        point = suggest(RANGE, done, sampler=sampler, seed=seed, minimizes=[True], planned=trials)
+        done.append(numbered(number, point))
     return [trial.value - 0.1 for trial in done[-late:]]
 
 
 @pytest.mark.parametrize(
     ("sampler", "trials", "late", "seeds"), [("tpe", 50, 15, 2), pytest.param("gp", 16, 4, 1, marks=pytest.mark.slow)]
 )
-def test_later_suggestions_are_nearer_to_the_optimum_than_random_ones(sampler, trials, late, seeds) -> None:
-    blind = [x for seed in range(10) for x in late_errors("random", seed, 10, 10)]
-    adaptive = [x for seed in range(seeds) for x in late_errors(sampler, seed, trials, late)]
+def test_the_best_of_later_suggestions_beats_the_best_of_as_many_random_ones(sampler, trials, late, seeds) -> None:
+    blind = [min(late_errors("random", seed, late, late)) for seed in range(10)]
+    adaptive = [min(late_errors(sampler, seed, trials, late)) for seed in range(seeds)]
     assert statistics.mean(adaptive) < 0.5 * statistics.mean(blind)
 
 
@@ -136,11 +154,11 @@ def test_controls_and_confirmations_leave_the_relative_space_whole(tmp_path: Pat
     search.run(STARTUP_TRIALS)
     study = optuna.create_study()
     study.add_trials(search.store.trials("search"))
-    for sampler in ("tpe", "gp"):
-        found = sampling._sampler(sampler, 0).infer_relative_search_space(study, study.trials[0])
-        assert set(found) == set(RANGE)
+    samplers = [optuna.samplers.TPESampler(multivariate=True), optuna.samplers.GPSampler()]
+    for sampler in samplers:
+        assert set(sampler.infer_relative_search_space(study, study.trials[0])) == set(RANGE)
     study.add_trial(create_trial(value=0.5, params={}, distributions={}))  # a control among them would empty it
-    assert sampling._sampler("gp", 0).infer_relative_search_space(study, study.trials[0]) == {}
+    assert samplers[-1].infer_relative_search_space(study, study.trials[0]) == {}
 
 
 @pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
@@ -153,22 +171,51 @@ def test_failed_and_pruned_points_are_not_tried_again(tmp_path: Path, sampler: s
     assert len({spaces.key(point) for point in search.points()}) == len(search.points()) == 8
 
 
-def test_a_grid_goes_through_its_cells_in_order(tmp_path: Path) -> None:
-    assert Search(tmp_path / "db", GRID, "grid", concurrency=3).run(5) == list(spaces.cells(GRID))[:5]
+@pytest.mark.parametrize("sampler", ["grid", "gp", "random"])
+def test_a_small_grid_is_enumerated_spread_out_whatever_the_sampler(tmp_path: Path, sampler: str) -> None:
+    points = Search(tmp_path / "db", GRID, sampler, concurrency=3, planned=8).run(8)
+    assert {spaces.key(point) for point in points} == {spaces.key(cell) for cell in spaces.cells(GRID)}
+    assert {point["temperature"] for point in points[:2]} == {1, 4}
+    assert {point["lambda_cls"] > 2 for point in points[:4]} == {True, False}
 
 
-def test_maximizing_turns_the_objective_around() -> None:
-    points = [suggest(RANGE, [], sampler="random", seed=0, number=n, minimizes=True) for n in range(40)]
-    done = [create_trial(value=error(point), params=point, distributions=RANGE) for point in points]
+def test_a_sequence_fills_the_space_evenly() -> None:
+    done = []
+    for number in range(16):
+        point = suggest(RANGE, done, sampler="qmc", seed=3, minimizes=[True], planned=MANY)
+        done.append(numbered(number, point))
+    for name, of in RANGE.items():  # 16 points of a Sobol sequence: one in each sixteenth of every axis
+        places = [math.log(trial.params[name] / of.low) / math.log(of.high / of.low) for trial in done]
+        assert sorted(int(16 * place) for place in places) == list(range(16))
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
+def test_maximizing_turns_the_objective_around(sampler: str) -> None:
+    points = [suggest(RANGE, [], sampler="random", seed=n, minimizes=[True], planned=MANY) for n in range(40)]
+    done = [numbered(number, point) for number, point in enumerate(points)]
 
     def mean_error(*, minimizes: bool) -> float:
-        asked = {"sampler": "tpe", "seed": 0, "minimizes": minimizes}
-        return statistics.mean(error(suggest(RANGE, done, number=40 + n, **asked)) for n in range(8))
+        asked = {"sampler": sampler, "minimizes": [minimizes], "planned": MANY}
+        return statistics.mean(error(suggest(RANGE, done, seed=n, **asked)) for n in range(8))
 
     assert mean_error(minimizes=True) < mean_error(minimizes=False)
 
 
+def test_a_point_that_failed_is_not_tried_nearby() -> None:
+    """It counts as bad as the worst that completed, though it looked good to the sampler."""
+    best = {"temperature": 4.0, "lambda_cls": 1.0}
+    points = [suggest(RANGE, [], sampler="random", seed=n, minimizes=[True], planned=MANY) for n in range(12)]
+    done = [numbered(number, point) for number, point in enumerate(points)]
+    for number in range(12, 24):
+        trial = create_trial(state=TrialState.FAIL, params=best, distributions=RANGE)
+        trial.number = number
+        done.append(trial)
+    asked = {"sampler": "tpe", "minimizes": [True], "planned": MANY}
+    suggested = [suggest(RANGE, done, seed=n, **asked) for n in range(8)]
+    assert statistics.mean(error(point) for point in suggested) > error(best) + 0.02
+
+
 def test_a_space_of_a_billion_cells_is_not_listed() -> None:
     space = {"x": spaces.distribution({"low": 0, "high": 1, "step": 1e-9})}
-    points = [suggest(space, [], sampler="random", seed=0, number=n, minimizes=True) for n in range(3)]
+    points = [suggest(space, [], sampler="random", seed=n, minimizes=[True], planned=MANY) for n in range(3)]
     assert len({spaces.key(point) for point in points}) == 3

@@ -50,7 +50,7 @@ def test_comments_speak_yaml() -> None:
     assert not any(word in comments for word in ("``", "None", "True", "False"))
     assert max(map(len, text.splitlines())) <= 100
     assert "  # Initial learning rate. (above 0)\n  lr: 0.1\n" in text
-    assert "(gp tpe random grid)\n    name: gp\n" in text
+    assert "(gp tpe nsgaii random qmc grid)\n    name: gp\n" in text
 
 
 def test_a_path_a_control_with_options_and_a_stepped_space_are_written_as_they_are_read() -> None:
