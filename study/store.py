@@ -79,9 +79,11 @@ class Store:
             return self._storage.get_trial(trial_id)
 
     def trials(self, phase: Phase) -> list[FrozenTrial]:
-        """All trials of a phase, by number."""
+        """All trials of a phase, by number: shared with later calls, so not to be changed."""
         with self._translated():
-            return sorted(self._storage.get_all_trials(self._studies[phase]), key=lambda trial: trial.number)
+            # Optuna would copy each trial deeply, for each question anew.
+            found = self._storage.get_all_trials(self._studies[phase], deepcopy=False)
+            return sorted(found, key=lambda trial: trial.number)
 
     def running(self, phase: Phase) -> list[FrozenTrial]:
         """Trials without a final state, by number."""

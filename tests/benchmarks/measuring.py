@@ -16,8 +16,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
-
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("mlflow", "numpy", "optuna", "pillow", "ray", "torch", "torchvision")
@@ -103,6 +101,8 @@ def run_module(words: Iterable[str], **environment: str) -> dict[str, float]:
 
 def machine() -> str:
     """Name of this machine: its GPU, such as ``gpu-nvidia-h200``, else the CPU's model and its usable cores."""
+    import torch  # here: a benchmark of the driver counts what the driver imports
+
     if torch.cuda.is_available():
         return f"gpu-{_plain(torch.cuda.get_device_name())}"
     info = Path("/proc/cpuinfo")
