@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from search_spaces import space as spaces
@@ -99,13 +100,19 @@ class StudyConfig(Options):
 
     @property
     def objective(self) -> str:
-        """The metric that decides, ``validation/<metric>``."""
+        """The metric that ranks trials, ``validation/<metric>``."""
         return self.search.objectives[0]
 
     @property
+    def directions(self) -> tuple[StudyDirection, ...]:
+        """Which way each objective is better."""
+        goals = [METRICS[name.partition("/")[2]].goal for name in self.search.objectives]
+        return tuple(StudyDirection.MINIMIZE if goal == "minimize" else StudyDirection.MAXIMIZE for goal in goals)
+
+    @property
     def minimizes(self) -> bool:
-        """Whether smaller is better."""
-        return METRICS[self.objective.partition("/")[2]].goal == "minimize"
+        """Whether smaller is better of the metric that ranks trials."""
+        return self.directions[0] == StudyDirection.MINIMIZE
 
     def planned_trials(self, trials: int) -> int:
         """Trials that can be run: at most one per cell of a discrete space."""
@@ -175,6 +182,8 @@ class StudyConfig(Options):
     def _check_scheduler(self) -> None:
         if self.search.scheduler.name == "none":
             return
+        if len(self.search.objectives) > 1:
+            raise ValueError("search.scheduler: with two objectives no trial is plainly behind; take scheduler none")
         if self.search.sampler.name == "gp":
             raise ValueError(
                 "search.scheduler: gp does not learn from stopped trials; take the sampler tpe, or scheduler none"

@@ -6,8 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from analysis import pareto
 from study.assignment import Assignment
 from study.ledger import FILE_NAME, LedgeredAccess
 from study.phases import FOLDERS, Phase
@@ -50,34 +53,40 @@ class Arm:
 def ranked(config: StudyConfig, store: Store, directory: Path) -> list[FrozenTrial]:
     """Completed search trials, best first: by the objective, then by validation NLL, then by number.
 
-    Only validation data decides; the tie-break matters, for on small splits several trials reach the same error.
+    Only validation data decides; the tie-break matters, for on small splits several trials reach the same error. Of two
+    objectives the first ranks, but trials of the front come before all others, in the order of ``pareto.by_coverage``.
     """
     sign = 1 if config.minimizes else -1
 
     def order(trial: FrozenTrial) -> tuple[float, float, int]:
         rows = RunDirectory(directory / FOLDERS["search"] / str(trial.number)).epochs()
         nll = rows[-1].metrics.get("validation/nll", math.inf) if rows else math.inf
-        return sign * (trial.value or 0.0), nll, trial.number
+        return sign * trial.values[0], nll, trial.number
 
-    complete = [trial for trial in store.trials("search") if trial.state == TrialState.COMPLETE]
-    return sorted(complete, key=order)
+    complete = sorted((trial for trial in store.trials("search") if trial.state == TrialState.COMPLETE), key=order)
+    return complete if len(config.directions) == 1 else _front_first(config, complete)
+
+
+def _front_first(config: StudyConfig, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    if not trials:
+        return []
+    signs = [1 if direction == StudyDirection.MINIMIZE else -1 for direction in config.directions]
+    front = pareto.by_coverage(np.array([trial.values for trial in trials]) * signs)
+    return [*(trials[index] for index in front), *(t for index, t in enumerate(trials) if index not in front)]
 
 
 def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
     """The best search trials; the first is the winner, chosen before the test set is opened."""
     best = ranked(config, store, directory)[: config.confirm.finalists]
     return [
-        Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.value or 0.0)
-        for trial in best
+        Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.values[0]) for trial in best
     ]
 
 
 def controls(config: StudyConfig, store: Store) -> list[Arm]:
     """The controls that completed."""
     complete = [trial for trial in store.trials("controls") if trial.state == TrialState.COMPLETE]
-    return [
-        Arm("controls", trial.number, config.control_config(trial.number), trial.value or 0.0) for trial in complete
-    ]
+    return [Arm("controls", trial.number, config.control_config(trial.number), trial.values[0]) for trial in complete]
 
 
 def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
@@ -85,8 +94,8 @@ def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
     phase, _, number = label.partition("/")
     trial = store.trials("search" if phase == "search" else "controls")[int(number)]
     if phase == "search":
-        return Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.value or 0.0)
-    return Arm("controls", trial.number, config.control_config(trial.number), trial.value or 0.0)
+        return Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.values[0])
+    return Arm("controls", trial.number, config.control_config(trial.number), trial.values[0])
 
 
 class ConfirmPhase(Phase):
@@ -131,9 +140,9 @@ class ConfirmPhase(Phase):
         return Assignment(self.name, trial.number, attempt, config, directory, access, confirm.test_each_epoch)
 
     @property
-    def objective(self) -> str:
-        """The study's metric, on the test set."""
-        return self.config.objective.replace("validation/", "test/", 1)
+    def objectives(self) -> tuple[str, ...]:
+        """The study's metrics, on the test set."""
+        return tuple(name.replace("validation/", "test/", 1) for name in self.config.search.objectives)
 
     def _waits(self) -> bool:
         return any(

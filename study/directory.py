@@ -94,7 +94,7 @@ def open_study(directory: Path) -> Iterator[Study]:
     """
     directory = directory.expanduser().absolute()
     config = read_config(directory)
-    store = Store(directory / DATABASE, config.name, minimizes=config.minimizes)
+    store = Store(directory / DATABASE, config.name, directions=config.directions)
     try:
         yield Study(config, store, directory)
     finally:

@@ -175,23 +175,32 @@ class Dispatcher:
         return _Item(item.phase, trial, alone)
 
     def _settle(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
-        value = outcome.metrics.get(item.phase.objective) if outcome.state == "finished" else None
-        error = outcome.error
-        if outcome.state == "finished" and value is None:
-            error = f"the run reported no {item.phase.objective}"
-        state = TrialState.COMPLETE if value is not None else TrialState.FAIL
-        self._tell(item, assignment, state, value, outcome.epoch, error)
+        values, error = None, outcome.error
+        if outcome.state == "finished":
+            missing = [name for name in item.phase.objectives if name not in outcome.metrics]
+            if missing:
+                error = f"the run reported no {' and no '.join(missing)}"
+            else:
+                values = [outcome.metrics[name] for name in item.phase.objectives]
+        state = TrialState.FAIL if values is None else TrialState.COMPLETE
+        self._tell(item, assignment, state, values, outcome.epoch, error)
 
     def _prune(self, item: _Item, assignment: Assignment) -> None:
         last = RunDirectory(assignment.directory).epochs()[-1]
-        value = last.metrics.get(item.phase.objective)
-        self._tell(item, assignment, TrialState.PRUNED, value, last.epoch, None)
+        value = last.metrics.get(item.phase.objectives[0])  # no scheduler stops a trial with several
+        self._tell(item, assignment, TrialState.PRUNED, None if value is None else [value], last.epoch, None)
 
     def _tell(
-        self, item: _Item, assignment: Assignment, state: TrialState, value: float | None, epoch: int, error: str | None
+        self,
+        item: _Item,
+        assignment: Assignment,
+        state: TrialState,
+        values: list[float] | None,
+        epoch: int,
+        error: str | None,
     ) -> None:
-        self._store.tell(item.trial, state, value, epoch, error)
-        self._listener.settled(assignment, state.name, value, error)
+        self._store.tell(item.trial, state, values, epoch, error)
+        self._listener.settled(assignment, state.name, values[0] if values else None, error)
 
     def _current(self, phase: str, number: int, attempt: int) -> Assignment | None:
         found = self._in_flight.get((phase, number))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from optuna.study import StudyDirection
+
 from study.assignment import Assignment
 from study.sampling import suggest
 
@@ -49,9 +51,9 @@ class Phase(ABC):
         """The run of a trial, at its present attempt."""
 
     @property
-    def objective(self) -> str:
-        """The metric that a trial's value is."""
-        return self.config.objective
+    def objectives(self) -> tuple[str, ...]:
+        """The metrics that a trial's values are."""
+        return self.config.search.objectives
 
     def run_directory(self, number: int) -> Path:
         """Where the files of a trial's run are."""
@@ -110,7 +112,7 @@ class SearchPhase(Phase):
             trials,
             sampler=sampler.name,
             seed=sampler.seed,
-            minimizes=[self.config.minimizes],
+            minimizes=[direction == StudyDirection.MINIMIZE for direction in self.config.directions],
             planned=self._trials,
         )
         return None if point is None else self.store.begin(self.name, point, self._space, {})

@@ -28,6 +28,7 @@ def describe(config: StudyConfig) -> dict[str, Any]:
         "dataset": config.dataset.part_name(),
         "model": config.model.part_name(),
         "objective": config.objective,
+        "objectives": list(config.search.objectives),
         "space": {name: spaces.words(of) for name, of in config.space().items()},
         "sampler": config.search.sampler.name,
         "scheduler": config.search.scheduler.name,
@@ -53,7 +54,8 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
         "trains": f"{found['method']} on {found['dataset']} with {found['model']}, "
         f"{_count(found['epochs_a_run'], 'epoch')} a run",
         "searches": "; ".join(f"{name} {_range(words)}" for name, words in found["space"].items()),
-        "for": f"{found['objective']} with {found['sampler']} in {_count(found['trials'], 'trial')}, {stops}",
+        "for": f"{' and '.join(found['objectives'])} with {found['sampler']} in "
+        f"{_count(found['trials'], 'trial')}, {stops}",
         "controls": f"{len(found['controls'])} ({controls})" if controls else "none",
         "confirms": f"{_count(found['finalists'], 'finalist')} and {_count(len(found['controls']), 'control')} with "
         f"{_count(found['seeds'], 'seed')}, trained on {trained_on}: {_count(found['confirmations'], 'run')}",

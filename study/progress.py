@@ -13,7 +13,7 @@ from rich.text import Text
 
 from search_spaces.symbols import symbol
 from study.errors import harmless
-from study.store import PHASES
+from study.store import PHASES, rank_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +77,7 @@ class Progress:
             counts.pop("RUNNING", None)
         self._planned: dict[str, int] = {phase.name: phase.planned() for phase in phases}
         self._running: dict[tuple[str, int], int] = {}
-        self._lengths = [trial.last_step or 0 for trial in study.store.trials("search") if trial.value is not None]
+        self._lengths = [trial.last_step or 0 for trial in study.store.trials("search") if trial.values]
         self._whole: dict[str, int] = {phase.name: sum(map(_epochs, _ended(study, phase))) for phase in phases}
         self._pace = Pace()
         self._best = self._best_so_far()
@@ -150,7 +150,7 @@ class Progress:
         return Group(table, Text(summary))
 
     def _best_so_far(self) -> float | None:
-        values = [trial.value for trial in self._study.store.trials("search") if trial.state.name == "COMPLETE"]
+        values = [rank_value(trial) for trial in self._study.store.trials("search") if trial.state.name == "COMPLETE"]
         known = [value for value in values if value is not None]
         return (min if self._study.config.minimizes else max)(known) if known else None
 

@@ -55,20 +55,27 @@ class Search(Options):
     """How the space is searched.
 
     Attributes:
-        objectives: The metric that decides, measured on the validation split.
+        objectives: The metrics that decide, measured on the validation split. The first ranks the trials; with a second
+            the study looks for the front that no trial beats in both.
         space: Parameter to its words (``low high log step`` or ``choices``); None takes the method's default.
         trials: How many; on a discrete space at most the number of its cells.
         vary_seed: Each trial has its own training seed, from (sampler seed, number).
     """
 
     objectives: tuple[Annotated[str, AfterValidator(_valid_objective)], ...] = Field(
-        default=("validation/top1_error",), min_length=1, max_length=1
+        default=("validation/top1_error",), min_length=1, max_length=2
     )
     space: dict[str, dict[str, Any]] | None = None
     sampler: Sampler = Sampler()
     scheduler: Scheduler = Scheduler()
     trials: int = Field(default=40, ge=1)
     vary_seed: bool = True
+
+    @model_validator(mode="after")
+    def _objectives_differ(self) -> Search:
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("objectives hold a metric twice")
+        return self
 
 
 class Confirm(Options):

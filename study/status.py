@@ -8,6 +8,7 @@ from analysis.tables import Cell, Table
 from search_spaces.symbols import symbol
 from study import course, lease
 from study.confirm import ranked
+from study.store import rank_value
 
 if TYPE_CHECKING:
     from study.directory import Study
@@ -25,7 +26,7 @@ def describe(study: Study) -> dict[str, Any]:
         "driver": str(lease.holder(study.directory)) if held else None,
         "objective": study.config.objective,
         "phases": phases,
-        "best": {"trial": best[0].number, "value": best[0].value, "params": best[0].params} if best else None,
+        "best": {"trial": best[0].number, "value": rank_value(best[0]), "params": best[0].params} if best else None,
     }
 
 

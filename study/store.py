@@ -8,7 +8,7 @@ would take the search's parameters out of the sampler's space. Epochs live in th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -35,15 +35,14 @@ class Store:
     Args:
         path: The SQLite file; made when missing.
         name: The study's name.
-        minimizes: Direction of the objective.
+        directions: Which way each objective is better.
 
     Raises:
         ServiceError: The database stays locked or cannot be read.
     """
 
-    def __init__(self, path: Path, name: str, *, minimizes: bool) -> None:
+    def __init__(self, path: Path, name: str, *, directions: Sequence[StudyDirection]) -> None:
         self._path = path
-        direction = StudyDirection.MINIMIZE if minimizes else StudyDirection.MAXIMIZE
         url = URL.create("sqlite", database=str(path))  # quotes what a URL would read: ? and %
         with self._translated():
             self._database = optuna.storages.RDBStorage(
@@ -51,7 +50,7 @@ class Store:
             )
             # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
             self._storage = optuna.storages.get_storage(self._database)
-            self._studies = {phase: self._study_id(_study_name(name, phase), direction) for phase in PHASES}
+            self._studies = {phase: self._study_id(_study_name(name, phase), directions) for phase in PHASES}
 
     def begin(
         self,
@@ -94,22 +93,24 @@ class Store:
         with self._translated():
             self._storage.set_trial_user_attr(trial._trial_id, key, value)
 
-    def tell(self, trial: FrozenTrial, state: TrialState, value: float | None, epoch: int, error: str | None) -> None:
+    def tell(
+        self, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None, epoch: int, error: str | None
+    ) -> None:
         """Gives a trial its final state.
 
         Args:
             trial: As ``begin`` or ``trials`` returned it.
-            state: COMPLETE with a value, PRUNED with the last value, or FAIL without one.
-            value: The objective.
-            epoch: Finished epochs, the step of the value.
+            state: COMPLETE with values, PRUNED with the last ones, or FAIL without.
+            values: Of the objectives.
+            epoch: Finished epochs, the step of a single objective's value; Optuna's tools know none of several.
             error: Why it failed.
         """
         with self._translated():
             if error is not None:
                 self._storage.set_trial_user_attr(trial._trial_id, "error", error)
-            if value is not None:
-                self._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
-            self._storage.set_trial_state_values(trial._trial_id, state, None if value is None else [value])
+            if values is not None and len(values) == 1:
+                self._storage.set_trial_intermediate_value(trial._trial_id, epoch, values[0])
+            self._storage.set_trial_state_values(trial._trial_id, state, values)
 
     def attribute(self, key: str) -> Any:
         """An attribute of the study; None when it was never set."""
@@ -126,9 +127,9 @@ class Store:
         self._storage.remove_session()
         self._database.engine.dispose()
 
-    def _study_id(self, name: str, direction: StudyDirection) -> int:
+    def _study_id(self, name: str, directions: Sequence[StudyDirection]) -> int:
         with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):  # another process may look at the same moment
-            return self._storage.create_new_study([direction], name)
+            return self._storage.create_new_study(directions, name)
         return self._storage.get_study_id_from_name(name)
 
     @contextlib.contextmanager
@@ -139,6 +140,11 @@ class Store:
             cause = error.__cause__ or error
             text = str(getattr(cause, "orig", None) or cause).splitlines()[0]
             raise ServiceError(f"study database {self._path}: {text}") from error
+
+
+def rank_value(trial: FrozenTrial) -> float | None:
+    """Value of the objective that ranks trials; None of a trial that has none."""
+    return trial.values[0] if trial.values else None
 
 
 def _study_name(name: str, phase: Phase) -> str:

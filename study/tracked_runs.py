@@ -16,7 +16,7 @@ from trainables.parts import flat
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from optuna.trial import FrozenTrial
 
@@ -102,7 +102,7 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
     params = {
         "sampler": config.search.sampler.name,
         "scheduler": config.search.scheduler.name,
-        "objective": config.objective,
+        "objective": ", ".join(config.search.objectives),
         "confirm.seeds": str(list(config.confirm.seeds)),
         "confirm.finalists": str(config.confirm.finalists),
     }
@@ -165,21 +165,21 @@ def _trial_run(study: Study, phase: Phase, trial: FrozenTrial, *, live: bool) ->
         end=None if state == "RUNNING" else ended,
         params=params_of(config),
         tags=_common_tags(study, key, state) | _trial_tags(phase, trial, config),
-        points=tuple(points_of(rows, phase.objective, config.training.epochs)),
+        points=tuple(points_of(rows, phase.objectives, config.training.epochs)),
         data=_data(study, f"training ({config.train_on})"),
     )
 
 
-def points_of(rows: list[EpochRow], objective: str, epochs: int) -> Iterator[Point]:
+def points_of(rows: list[EpochRow], objectives: Sequence[str], epochs: int) -> Iterator[Point]:
     """Values that are shown of the given epochs, in order.
 
     Args:
         rows: Epochs of a run.
-        objective: The metric that decides; shown at each epoch that has it.
+        objectives: The metrics that decide; shown at each epoch that has them.
         epochs: Length of a whole run, at whose end everything is shown.
     """
     for row in rows:
-        shown = row.metrics if row.epoch == epochs else {*EVERY_EPOCH, objective} & row.metrics.keys()
+        shown = row.metrics if row.epoch == epochs else {*EVERY_EPOCH, *objectives} & row.metrics.keys()
         for name in sorted(shown):
             yield Point(name, row.metrics[name], row.epoch, milliseconds(row.time))
         yield Point("epoch_seconds", row.epoch_seconds, row.epoch, milliseconds(row.time))

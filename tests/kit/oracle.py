@@ -39,7 +39,7 @@ def verify_study(directory: Path, *, done: bool = True, retrained_per_attempt: i
                 counts["retrained_epochs"] += again
                 if trial.state.name == "COMPLETE":
                     assert len(rows) == study.config.training.epochs
-                    assert trial.value == rows[-1].metrics[phase.objective]  # V5
+                    assert trial.values == [rows[-1].metrics[name] for name in phase.objectives]  # V5
         if phases_of(study)[1].planned() == len(study.store.trials("search")):
             points = [json.dumps(trial.params, sort_keys=True) for trial in study.store.trials("search")]
             counts["duplicates"] = len(points) - len(set(points))
@@ -57,12 +57,12 @@ def finished_runs(directory: Path) -> dict[Path, bytes]:
     return {path: (path.parent / "metrics.jsonl").read_bytes() for path in outcomes}
 
 
-def shown_values(rows: list, objective: str, epochs: int) -> dict[str, list[tuple[int, float]]]:
+def shown_values(rows: list, objectives: tuple[str, ...], epochs: int) -> dict[str, list[tuple[int, float]]]:
     """Metric to (epoch, value): a short list at each epoch, all of the last epoch."""
     found: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         for name, value in {**row.metrics, "epoch_seconds": row.epoch_seconds}.items():
-            if row.epoch == epochs or name in {*EVERY_EPOCH, objective, "epoch_seconds"}:
+            if row.epoch == epochs or name in {*EVERY_EPOCH, *objectives, "epoch_seconds"}:
                 found.setdefault(name, []).append((row.epoch, value))
     return found
 
@@ -101,14 +101,14 @@ def verify_tracking(directory: Path, uri: str | None = None) -> dict[str, int]:
                 assert run.data.params[name] == repr(value), (key, name)
             directory_of_run = RunDirectory(phase.run_directory(trial.number))
             rows = directory_of_run.epochs() if final else directory_of_run.settled_epochs()
-            wanted = shown_values(rows, phase.objective, study.config.training.epochs)
+            wanted = shown_values(rows, phase.objectives, study.config.training.epochs)
             assert run.data.metrics.keys() == wanted.keys(), key
             for metric, values in wanted.items():
                 history = sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, metric))
                 assert history == values, (key, metric)  # V4
                 counts["values"] += len(history)
             if trial.state.name == "COMPLETE":
-                assert run.data.metrics[phase.objective] == trial.value
+                assert [run.data.metrics[name] for name in phase.objectives] == trial.values
                 assert run.data.metrics["train/loss"] == rows[-1].metrics["train/loss"]
                 used = [data.dataset.digest for data in run.inputs.dataset_inputs]
                 digest = study.store.attribute("data_digest")

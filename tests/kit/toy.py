@@ -79,7 +79,7 @@ class ToyRun:
             metrics |= {"validation/top1_error": error, "validation/nll": 3 * error}
         if access is not None and self.epoch == config.training.epochs:
             access.record("toy", 100)
-            metrics |= {"test/top1_error": error}
+            metrics |= {"test/top1_error": error, "test/nll": 3 * error}
         return metrics
 
     def _misbehave(self) -> None:

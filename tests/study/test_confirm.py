@@ -13,13 +13,13 @@ from study.course import phases_of
 from trainables.run_directory import EpochRow, RunDirectory
 
 
-def complete(study, value: float, nll: float | None = None, temperature: float = 1.0):
+def complete(study, *values: float, nll: float | None = None, temperature: float = 1.0):
     """A completed search trial with a last epoch."""
     trial = study.store.begin("search", {"temperature": temperature, "lambda_cls": 1.0}, study.config.space(), {})
     if nll is not None:
         run = RunDirectory(study.directory / "trials" / str(trial.number))
         run.append_epoch(EpochRow(1, 1, {"validation/nll": nll}, 0.1, 0.0))
-    study.store.tell(trial, TrialState.COMPLETE, value, 1, None)
+    study.store.tell(trial, TrialState.COMPLETE, values, 1, None)
     return trial
 
 
@@ -30,11 +30,11 @@ def numbers(study) -> list[int]:
 def test_ranking_by_objective_then_nll_then_number(new_study) -> None:
     study = new_study()
     for value, nll in [(0.3, 0.1), (0.2, 0.9), (0.2, 0.5), (0.2, 0.9), (0.2, None), (0.4, 0.0), (0.0, 0.7)]:
-        complete(study, value, nll)
+        complete(study, value, nll=nll)
     failed = study.store.begin("search", {}, {}, {})
     study.store.tell(failed, TrialState.FAIL, None, 1, "NaN")
     pruned = study.store.begin("search", {}, {}, {})
-    study.store.tell(pruned, TrialState.PRUNED, 0.01, 1, None)
+    study.store.tell(pruned, TrialState.PRUNED, [0.01], 1, None)
     study.store.begin("search", {}, {}, {})
     assert numbers(study) == [6, 2, 1, 3, 4, 0, 5]
 
@@ -44,6 +44,17 @@ def test_ranking_of_an_objective_that_is_maximized(new_study) -> None:
     for value in (0.3, 0.9, 0.5):
         complete(study, value)
     assert numbers(study) == [1, 2, 0]
+
+
+def test_of_two_objectives_the_front_comes_first_its_best_in_the_first_objective_before_what_covers_most(
+    new_study,
+) -> None:
+    study = new_study(search__objectives=["validation/top1_error", "validation/recall_at_1"])
+    for error, recall in [(0.30, 0.9), (0.11, 0.3), (0.10, 0.4), (0.31, 0.8), (0.15, 0.85)]:
+        complete(study, error, recall)
+    assert numbers(study) == [2, 4, 0, 1, 3]
+    assert confirm.finalists(study.config, study.store, study.directory)[0].value == 0.10
+    assert phases_of(study)[-1].objectives == ("test/top1_error", "test/recall_at_1")
 
 
 def test_finalists_are_the_best_with_their_configurations(new_study) -> None:
@@ -73,7 +84,7 @@ def test_every_arm_meets_every_seed_on_the_full_training_set(new_study) -> None:
         assert assignment.config.method == expected.method
         assert assignment.config.training == expected.training
         assert trial.state == TrialState.COMPLETE
-    assert phase.objective == "test/top1_error"
+    assert phase.objectives == ("test/top1_error",)
 
 
 def test_the_ledger_has_a_line_per_confirmation_run_and_no_other_run_has_access(new_study) -> None:

@@ -258,3 +258,19 @@ def test_the_result_is_that_of_the_study_without_faults(new_study, done_director
         mine = RunDirectory(study.directory / "trials" / number).epochs()
         other = RunDirectory(path.parent).epochs()
         assert [row.metrics for row in mine] == [row.metrics for row in other]
+
+
+@pytest.mark.parametrize("sampler", ["gp", "tpe", "nsgaii", "random", "qmc"])
+def test_a_search_for_two_objectives(new_study, sampler: str) -> None:
+    objectives = ["validation/top1_error", "validation/nll"]
+    study = new_study(
+        search__objectives=objectives,
+        search__sampler={"name": sampler},
+        search__space={"temperature": {"low": 1, "high": 8, "log": True}, "lambda_cls": {"low": 0.5, "high": 4}},
+        search__trials=12,
+    )
+    Executor(study).run()
+    assert verify_study(study.directory)["search"]["COMPLETE"] == 12
+    assert all(trial.values[1] == pytest.approx(3 * trial.values[0]) for trial in study.store.trials("search"))
+    confirmed = study.store.trials("confirm")
+    assert [len(trial.values) for trial in confirmed] == 4 * [2]

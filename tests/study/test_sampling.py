@@ -9,6 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
+from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from search_spaces import space as spaces
@@ -42,7 +43,7 @@ class Search:
     ) -> None:
         self.path, self.space, self.sampler, self.seed, self.concurrency = path, space, sampler, seed, concurrency
         self.planned = planned
-        self.store = Store(path, "s", minimizes=True)
+        self.store = Store(path, "s", directions=[StudyDirection.MINIMIZE])
 
     def suggest(self):
         trials = self.store.trials("search")
@@ -54,7 +55,7 @@ class Search:
 
     def end_oldest(self) -> None:
         trial = self.store.running("search")[0]
-        self.store.tell(trial, TrialState.COMPLETE, error(trial.params), 1, None)
+        self.store.tell(trial, TrialState.COMPLETE, [error(trial.params)], 1, None)
 
     def run(self, trials: int):
         for _ in range(trials):
@@ -150,7 +151,7 @@ def test_controls_and_confirmations_leave_the_relative_space_whole(tmp_path: Pat
     search = Search(tmp_path / "db", RANGE, "tpe")
     for phase in ("controls", "confirm"):
         trial = search.store.begin(phase, {}, {}, {"arm": "search/0", "seed": 1})
-        search.store.tell(trial, TrialState.COMPLETE, 0.5, 1, None)
+        search.store.tell(trial, TrialState.COMPLETE, [0.5], 1, None)
     search.run(STARTUP_TRIALS)
     study = optuna.create_study()
     study.add_trials(search.store.trials("search"))
@@ -166,7 +167,7 @@ def test_controls_and_confirmations_leave_the_relative_space_whole(tmp_path: Pat
 def test_failed_and_pruned_points_are_not_tried_again(tmp_path: Path, sampler: str, state: TrialState) -> None:
     search = Search(tmp_path / "db", GRID, sampler, concurrency=1)
     for _ in range(3):
-        search.store.tell(search.start(), state, None if state == TrialState.FAIL else 0.3, 1, None)
+        search.store.tell(search.start(), state, None if state == TrialState.FAIL else [0.3], 1, None)
     search.run(20)
     assert len({spaces.key(point) for point in search.points()}) == len(search.points()) == 8
 

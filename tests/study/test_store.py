@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from search_spaces.space import distribution
@@ -18,7 +19,7 @@ POINT = {"temperature": 4.0, "kind": "b"}
 
 @pytest.fixture
 def store(tmp_path: Path):
-    opened = Store(tmp_path / "optuna.db", "toy", minimizes=True)
+    opened = Store(tmp_path / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE])
     yield opened
     opened.close()
 
@@ -28,11 +29,11 @@ def test_begin_and_tell_survive_reopening(store: Store, tmp_path: Path) -> None:
     second = store.begin("search", {"temperature": 1.0, "kind": "a"}, SPACE, {})
     third = store.begin("search", POINT, SPACE, {})
     store.set_attribute(second, "attempt", 2)
-    store.tell(first, TrialState.COMPLETE, 0.25, 4, None)
+    store.tell(first, TrialState.COMPLETE, [0.25], 4, None)
     store.tell(third, TrialState.FAIL, None, 1, "train/loss is NaN")
     store.close()
 
-    again = Store(tmp_path / "optuna.db", "toy", minimizes=True)
+    again = Store(tmp_path / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE])
     trials = again.trials("search")
     assert [trial.number for trial in trials] == [0, 1, 2]
     assert [trial.state.name for trial in trials] == ["COMPLETE", "RUNNING", "FAIL"]
@@ -49,14 +50,14 @@ def test_begin_and_tell_survive_reopening(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_pruned_trial_keeps_its_last_value(store: Store) -> None:
-    store.tell(store.begin("search", POINT, SPACE, {}), TrialState.PRUNED, 0.5, 2, None)
+    store.tell(store.begin("search", POINT, SPACE, {}), TrialState.PRUNED, [0.5], 2, None)
     assert (store.trials("search")[0].state, store.trials("search")[0].value) == (TrialState.PRUNED, 0.5)
     assert store.running("search") == []
 
 
 def test_a_final_state_is_final(store: Store) -> None:
     trial = store.begin("search", POINT, SPACE, {})
-    store.tell(trial, TrialState.COMPLETE, 0.5, 1, None)
+    store.tell(trial, TrialState.COMPLETE, [0.5], 1, None)
     with pytest.raises(Exception, match=r"is not updatable|finished|COMPLETE"):
         store.tell(trial, TrialState.FAIL, None, 1, None)
     assert store.trials("search")[0].state == TrialState.COMPLETE
@@ -76,16 +77,16 @@ def test_attributes_of_the_study(store: Store, tmp_path: Path) -> None:
     assert store.attribute("trials") is None
     store.set_study_attribute("trials", 12)
     store.set_study_attribute("trials", 16)
-    again = Store(tmp_path / "optuna.db", "toy", minimizes=True)
+    again = Store(tmp_path / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE])
     assert again.attribute("trials") == 16
     again.close()
 
 
 def test_another_reader_sees_what_was_told(store: Store, tmp_path: Path) -> None:
-    reader = Store(tmp_path / "optuna.db", "toy", minimizes=True)
+    reader = Store(tmp_path / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE])
     trial = store.begin("search", POINT, SPACE, {})
     assert [found.state.name for found in reader.trials("search")] == ["RUNNING"]
-    store.tell(trial, TrialState.COMPLETE, 0.5, 1, None)
+    store.tell(trial, TrialState.COMPLETE, [0.5], 1, None)
     assert [found.value for found in reader.trials("search")] == [0.5]
     reader.close()
 
@@ -93,7 +94,7 @@ def test_another_reader_sees_what_was_told(store: Store, tmp_path: Path) -> None
 @pytest.mark.parametrize("folder", ["what?x=1", "50%20off", "a b", "a#b", "ä@b:c"])
 def test_whatever_the_folder_is_called(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
-    Store(tmp_path / folder / "optuna.db", "toy", minimizes=True).close()
+    Store(tmp_path / folder / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE]).close()
     assert (tmp_path / folder / "optuna.db").stat().st_size > 0
     assert [path.name for path in tmp_path.iterdir()] == [folder]
 
@@ -101,7 +102,7 @@ def test_whatever_the_folder_is_called(tmp_path: Path, folder: str) -> None:
 def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "LOCK_SECONDS", 0.3)
     path = tmp_path / "optuna.db"
-    store = Store(path, "toy", minimizes=True)
+    store = Store(path, "toy", directions=[StudyDirection.MINIMIZE])
     trial = store.begin("search", POINT, SPACE, {})
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("begin exclusive")
@@ -121,4 +122,4 @@ def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(ServiceError, match=r"optuna.db: file is not a database"):
-        Store(path, "toy", minimizes=True)
+        Store(path, "toy", directions=[StudyDirection.MINIMIZE])

@@ -136,7 +136,7 @@ def hostile_directory(new_study, done_directory: Path) -> Path:
     for value, state in ((HOSTILE, TrialState.COMPLETE), (10_000 * "x", TrialState.FAIL)):
         trial = study.store.begin("search", {"temperature": value}, of, {})
         error = None if state == TrialState.COMPLETE else HOSTILE + 10_000 * "y"
-        study.store.tell(trial, state, 0.5 if error is None else None, 4, error)
+        study.store.tell(trial, state, [0.5] if error is None else None, 4, error)
     bad = study.directory.parent / "x\x1b[31m\n\u202e"
     bad.mkdir()
     (bad / "study.yaml").write_bytes(f"name: {json.dumps(HOSTILE)}".encode())
