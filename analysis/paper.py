@@ -75,6 +75,40 @@ def rows() -> tuple[Row, ...]:
     return tuple(dict.fromkeys(Row(*key[:3]) for key in _values()))
 
 
+class Place(NamedTuple):
+    """Where the paper prints a value.
+
+    Attributes:
+        table: Its number, 1 to 6.
+        dataset: Name of the data set.
+        model: Name of the model.
+        method: Name of the method, or ``cs_kd_e`` for CS-KD with lambda_e > 0.
+        metric: Name without the split, as in ``published``.
+    """
+
+    table: int
+    dataset: str
+    model: str
+    method: str
+    metric: str
+
+
+@cache
+def places() -> tuple[Place, ...]:
+    """Every cell of the paper's tables, in the order in which it prints them.
+
+    Example:
+        >>> len(places()), places()[0].table
+        (231, 1)
+    """
+    names = {printed: name for name, all_printed in _PRINTED_AS.items() for printed in all_printed}
+    return tuple(
+        Place(int(row["table"]), row["dataset"], row["model"], row["method"], names.get(row["metric"], row["metric"]))
+        for row in _lines()
+        if row["table"].isdigit() and not row["metric"].startswith("relative_")  # those follow from the others
+    )
+
+
 def method_label(method: Mapping[str, Any]) -> str:
     """Label of a method in tables: CS-KD with the consistency term is the paper's CS-KD-E (section 3.4).
 
@@ -143,11 +177,15 @@ def _spelled(value: Any) -> str:
 def _values() -> dict[tuple[str, str, str, str], Published]:
     """All printed values; where one is printed several times, the first, which stands in a table with its spread."""
     values: dict[tuple[str, str, str, str], Published] = {}
-    with (files("analysis") / "paper_results.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            key = (row["dataset"], row["model"], row["method"], row["metric"])
-            values.setdefault(key, _published(row))
+    for row in _lines():
+        values.setdefault((row["dataset"], row["model"], row["method"], row["metric"]), _published(row))
     return values
+
+
+@cache
+def _lines() -> tuple[dict[str, str], ...]:
+    with (files("analysis") / "paper_results.csv").open(encoding="utf-8") as file:
+        return tuple(csv.DictReader(file))
 
 
 def _published(row: Mapping[str, str]) -> Published:

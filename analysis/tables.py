@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 
 Cell = str | int | float | None
 
+
+class Strong(str):
+    """Text of a cell that stands out: bold, or with a star where there is no bold."""
+
+    __slots__ = ()
+
+
 _GAP = 2
 _FIRST_COLUMN = 24
-_NUMERIC = re.compile(r"[<−+-]?\d[\d.e+−±to -]*")  # also "0.1 ± 0.2" and "−1 to +2"
+_NUMERIC = re.compile(r"[<−+-]?\d[\d.e+−±to ()%*=≠†-]*")  # also "0.1 ± 0.2", "−1 to +2" and "22.0 (−11 %) ="
 _COMMAND_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -35,12 +42,14 @@ class Table:
         columns: Heads of the columns.
         rows: A cell for each column; None is an empty one.
         notes: Sentences below.
+        heads: Leading columns that say what a row is of.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    heads: int = 1
 
 
 def escape(text: str) -> str:
@@ -64,17 +73,20 @@ def numeric_columns(table: Table) -> list[bool]:
 
 
 def to_text(table: Table, width: int = 80) -> str:
-    """Aligned plain text; columns that do not fit beside the others go on below, with the first column repeated."""
+    """Aligned plain text; columns that do not fit beside the others go on below, with the head columns repeated."""
     heads = [escape(column) for column in table.columns]
-    body = [[shown(cell) for cell in row] for row in table.rows]
+    body = [[shown(cell) + ("*" if isinstance(cell, Strong) else "") for cell in row] for row in table.rows]
     widths = [
-        min(max(_width(line[i]) for line in [heads, *body]), _FIRST_COLUMN if i == 0 else width - _FIRST_COLUMN - _GAP)
+        min(
+            max(_width(line[i]) for line in [heads, *body]),
+            _FIRST_COLUMN if i < table.heads else width - _FIRST_COLUMN - _GAP,
+        )
         for i in range(len(heads))
     ]
     right = numeric_columns(table)
     blocks = [
         "\n".join(_line(line, block, widths, right) for line in [heads, ["─" * size for size in widths], *body])
-        for block in _blocks(widths, width)
+        for block in _blocks(widths, width, table.heads)
     ]
     title, *notes = (_wrapped(text, width) for text in (table.title, *table.notes))
     return "\n\n".join([title, *blocks, *(["\n".join(notes)] if notes else [])]) + "\n"
@@ -83,7 +95,7 @@ def to_text(table: Table, width: int = 80) -> str:
 def to_markdown(table: Table) -> str:
     """A GitHub-flavoured Markdown table below its title in bold, notes as a list."""
     lines = [[_markdown(column) for column in table.columns], ["---"] * len(table.columns)]
-    lines += [[_markdown(shown(cell)) for cell in row] for row in table.rows]
+    lines += [[_markdown_cell(cell) for cell in row] for row in table.rows]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     notes = "".join(f"* {_markdown(note)}\n" for note in table.notes)
     return f"**{_markdown(table.title)}**\n\n{body}\n" + (f"\n{notes}" if notes else "")
@@ -120,6 +132,11 @@ def _csv(cell: Cell) -> Cell:
     return ("'" if cell.startswith(_COMMAND_STARTS) else "") + escape(cell)
 
 
+def _markdown_cell(cell: Cell) -> str:
+    text = _markdown(shown(cell))
+    return f"**{text}**" if isinstance(cell, Strong) else text
+
+
 def _markdown(text: str) -> str:
     return re.sub(r"([\\|<>*`\[\]])", r"\\\1", escape(text))
 
@@ -129,13 +146,14 @@ def _width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _blocks(widths: Sequence[int], width: int) -> Iterator[list[int]]:
-    """Column numbers that fit beside each other, each block led by the first column."""
-    block = [0]
-    for column in range(1, len(widths)):
-        if sum(widths[i] + _GAP for i in [*block, column]) - _GAP > width:
+def _blocks(widths: Sequence[int], width: int, heads: int) -> Iterator[list[int]]:
+    """Column numbers that fit beside each other, each block led by the head columns."""
+    leading = list(range(heads))
+    block = leading.copy()
+    for column in range(heads, len(widths)):
+        if len(block) > heads and sum(widths[i] + _GAP for i in [*block, column]) - _GAP > width:
             yield block
-            block = [0]
+            block = leading.copy()
         block.append(column)
     yield block
 
