@@ -30,6 +30,11 @@ _MARKS = {"agrees": "=", "differs": "≠", "not comparable": "†", "not tested"
 _METRIC = "test/top1_error"  # every value in these tables is printed as percent with two decimals
 
 
+def by_name(tables: Iterable[PaperTable]) -> dict[str, Table]:
+    """The tables laid out, by the name of their files, such as ``paper_table_1``."""
+    return {f"paper_table_{table.number}": layout(table) for table in tables}
+
+
 def layout(table: PaperTable) -> Table:
     """A table with the paper's rows and columns; a cell that no study fills stays empty."""
     datasets = list(dict.fromkeys(cell.place.dataset for cell in table.cells))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analysis.records import Results
 
 _MOST_STEPS = 10
+_NEAR_AN_END = 0.02
 _WIDEST_WITH_TICKS = 1000.0
 _LOWEST_POWER_OF_TWO = 0.1  # below, they have many digits
 
@@ -73,6 +74,20 @@ class Parameter:
         low, high = self._seen(self.low), self._seen(self.high)
         x = low + np.asarray(unit, dtype=np.float64) * (high - low)
         return np.asarray(np.exp(x) if self.log else x, dtype=np.float64)
+
+    def covers(self, value: float) -> bool:
+        """Whether a value is well inside: no end of a range, nor within 2 % of one that is continuous.
+
+        Choices always are: a study that lists them asks for these values and no others.
+
+        Example:
+            >>> temperature = Parameter("temperature", (), 1.0, 16.0, log=True)
+            >>> temperature.covers(4.0), temperature.covers(15.9)
+            (True, False)
+        """
+        place = float(self.unit([value])[0])
+        margin = 0.0 if self.step else _NEAR_AN_END
+        return bool(self.choices) or margin < place < 1 - margin
 
     def ticks(self) -> list[float] | None:
         """Labels of an axis: choices, few steps, powers of two (1, 2 and 5 for small values); None where it may choose.

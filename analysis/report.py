@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from analysis import appendix, best_config, export, figures, rendering, summary, tables
+from analysis import (
+    appendix,
+    best_config,
+    caveats,
+    export,
+    figures,
+    page,
+    paper_layout,
+    paper_tables,
+    summary,
+    table_files,
+    tables,
+)
 from analysis.records import ResultsError
-from analysis.wording import shortened
 from trainables.durable import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
-
-    from jinja2 import Environment
 
     from analysis.figures import Figure
     from analysis.records import Results
-
-PAGE = "index.html"
-_TEMPLATE = "report.html"
-_FEW_ROWS = 40
-_LONGEST_TEXT = 2000
+    from analysis.tables import Table
 
 
 def write(results: Results, directory: Path) -> Path:
-    """Writes the page and each figure as SVG and PNG.
+    """Writes the page, each figure as SVG and PNG, and the tables as CSV, Markdown and LaTeX.
 
     Args:
         results: What a study left.
@@ -41,39 +43,45 @@ def write(results: Results, directory: Path) -> Path:
         OSError: The disk is full or the directory not writable.
     """
     drawn = figures.draw_all(results)
-    for figure in drawn:
-        write_atomic(directory / f"{figure.name}.svg", figure.rendered.svg)
-        write_atomic(directory / f"{figure.name}.png", figure.rendered.png)
-    write_atomic(directory / PAGE, page(results, drawn).encode())
-    return directory / PAGE
+    page.write_figures(drawn, directory)
+    write_paper_tables([results], directory)
+    write_atomic(directory / page.NAME, html(results, drawn).encode())
+    return directory / page.NAME
 
 
-def page(results: Results, drawn: tuple[Figure, ...]) -> str:
-    """The whole page; the same results give the same bytes.
+def write_paper_tables(studies: Sequence[Results], directory: Path) -> dict[str, Table]:
+    """Writes the paper's tables that the studies have a row of, and all their cells as ``paper_tables.csv``.
 
-    Text from outside is escaped by the template, control characters before that. Scripts run only if their digest
-    stands in the page's policy, so that text could not become a script even if it got through.
+    Returns:
+        The tables by name, such as ``paper_table_1``.
     """
-    scripts = (_library(), _starter())
-    return (
-        _environment()
-        .get_template(_TEMPLATE)
-        .render(
-            name=results.study["name"],
-            scripts=scripts if drawn else (),
-            policy=_policy(scripts),
-            figures=[_embedded(figure) for figure in drawn],
-            studied=summary.studied(results),
-            found=summary.found(results),
-            protocol=summary.protocol(results),
-            few_rows=_FEW_ROWS,
-            trials=appendix.trials_table(results),
-            ledger=appendix.ledger_table(results),
-            launches=appendix.launches_table(results),
-            versions=appendix.versions_table(results),
-            digests=appendix.digests_table(results),
-            **_best(results),
-        )
+    found = paper_tables.collect(studies)
+    named = paper_layout.by_name(found)
+    for name, table in named.items():
+        table_files.write(table, directory, name)
+    if found:
+        content = table_files.content(paper_layout.sheet(found), "csv")
+        write_atomic(directory / "paper_tables.csv", content.encode())
+    return named
+
+
+def html(results: Results, drawn: tuple[Figure, ...]) -> str:
+    """The whole page; the same results give the same bytes."""
+    return page.render(
+        "report.html",
+        drawn,
+        name=results.study["name"],
+        studied=summary.studied(results),
+        found=summary.found(results),
+        caveats=caveats.caveats(results),
+        protocol=summary.protocol(results),
+        paper=paper_layout.by_name(paper_tables.collect([results])),
+        trials=appendix.trials_table(results),
+        ledger=appendix.ledger_table(results),
+        launches=appendix.launches_table(results),
+        versions=appendix.versions_table(results),
+        digests=appendix.digests_table(results),
+        **_best(results),
     )
 
 
@@ -87,70 +95,3 @@ def _best(results: Results) -> dict[str, Any]:
     notes = tuple(note for note in table.notes if note not in said)
     winner = export.export(best_config.winner_config(results), "yaml", export.header(best)) if best.confirmed else None
     return {"best": table, "notes": notes, "winner": winner}
-
-
-def _embedded(figure: Figure) -> dict[str, str]:
-    from markupsafe import Markup
-
-    image = base64.b64encode(figure.rendered.svg).decode()
-    return {
-        "name": figure.name,
-        "title": figure.title,
-        "caption": figure.caption,
-        "image": Markup(f"data:image/svg+xml;base64,{image}"),  # noqa: S704 - letters and digits
-        "spec": Markup(script_safe(figure.rendered.spec)),  # noqa: S704 - nothing that HTML knows is left in it
-    }
-
-
-def script_safe(value: Any) -> str:
-    r"""JSON that cannot end the script element in which it stands, nor begin anything else.
-
-    Example:
-        >>> script_safe({"a": "</script>"})
-        '{"a":"\\u003c/script\\u003e"}'
-    """
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # ASCII, so that line separators are escaped, too
-    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-
-
-def _policy(scripts: tuple[str, ...]) -> str:
-    """Content security policy: nothing from anywhere but this page, and no script but these."""
-    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    kinds = f"script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
-    return f"default-src 'none'; {kinds}; base-uri 'none'; form-action 'none'"
-
-
-@cache
-def _library() -> str:
-    """Vega's scripts as an element's content: nothing in it may end the element."""
-    bundle = rendering.javascript().replace("\r", "")
-    return bundle.replace("</script", r"<\/script").replace("<!--", r"<\!--")
-
-
-def _starter() -> str:
-    from importlib.resources import files
-
-    return (files("analysis") / "templates" / "report.js").read_text(encoding="utf-8")
-
-
-def _harmless(value: Any) -> Any:
-    """What an expression prints: without control characters, which HTML's escaping leaves, and not without an end."""
-    return value if hasattr(value, "__html__") else shortened(tables.shown(value), _LONGEST_TEXT)
-
-
-@cache
-def _environment() -> Environment:
-    """Jinja as the page needs it: unknown names are errors, and all that is printed is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    options: dict[str, Any] = {
-        "trim_blocks": True,
-        "lstrip_blocks": True,
-        "undefined": StrictUndefined,
-        "finalize": _harmless,
-    }
-    environment = Environment(loader=PackageLoader("analysis"), autoescape=True, **options)
-    environment.filters["cell"] = lambda cell: shortened(tables.shown(cell))
-    environment.filters["numeric_columns"] = tables.numeric_columns
-    return environment

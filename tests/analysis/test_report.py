@@ -1,3 +1,4 @@
+import base64
 import json
 import re
 from html.parser import HTMLParser
@@ -8,9 +9,17 @@ import pytest
 
 from analysis import report
 from analysis.best_config import collect
-from analysis.tables import best_config_table, shown
+from analysis.tables import best_config_table, shown, to_csv
 
-SECTIONS = ["Summary", "Best configuration", "Figures", "Protocol and ledger", "Trials", "Provenance"]
+SECTIONS = [
+    "Summary",
+    "Best configuration",
+    "Beside the paper",
+    "Figures",
+    "Protocol and ledger",
+    "Trials",
+    "Provenance",
+]
 VOID = {"meta", "link", "img", "br", "input"}
 
 
@@ -46,7 +55,7 @@ class Page(HTMLParser):
             self.scripts[-1] += data
         elif self.open and self.open[-1] != "style":
             self.text += data
-            if self.open[-1] in ("td", "th"):
+            if self.open[-1] in ("td", "th", "strong"):
                 self.rows[-1][-1] += data
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
@@ -76,6 +85,8 @@ def test_each_figure_is_interactive_with_a_static_image_and_files_beside(written
     assert names == ["landscape", "slices", "learning_curves", "arms", "reliability"]
     assert {path.name for path in written.parent.iterdir()} == {
         "index.html",
+        "paper_tables.csv",
+        *(f"paper_table_{number}.{kind}" for number in (1, 2, 3) for kind in ("csv", "md", "tex")),
         *(f"{name}.{kind}" for name in names for kind in ("svg", "png")),
     }
     for image in page.of("img"):
@@ -92,6 +103,30 @@ def test_the_tables_numbers_are_the_best_config_tables(load: Any, content: dict[
     assert page.rows[1:6] == [[shown(cell) for cell in row] for row in table.rows]
     for note in table.notes:
         assert page.text.count(note) == 1
+
+
+def test_tables_can_be_downloaded_from_the_page_alone(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
+    results = load(content)
+    page = Page(report.write(results, tmp_path / "report").read_text(encoding="utf-8"))
+    links = {link["download"]: link["href"] for link in page.of("a") if "download" in link}
+    sheet = base64.b64decode(links["best_config.csv"].partition("base64,")[2]).decode()
+    assert sheet == to_csv(best_config_table(collect(results)))
+    beside = (tmp_path / "report" / "paper_table_1.tex").read_bytes()
+    assert base64.b64decode(links["paper_table_1.tex"].partition("base64,")[2]) == beside
+    assert {"ledger.csv", "trials.csv"} & links.keys() == {"trials.csv"}
+
+
+def test_the_papers_tables_stand_beside_ours(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
+    page = Page(report.write(load(content), tmp_path / "report").read_text(encoding="utf-8"))
+    row = next(row for row in page.rows if row[:2] == ["ResNet-18", "CS-KD"])
+    assert row[3] == "21.99 ± 0.13 (−11.0 %)"
+    assert page.of("strong")
+
+
+def test_a_winner_at_the_edge_is_told(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
+    content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = 15.9
+    page = Page(report.write(load(content), tmp_path / "report").read_text(encoding="utf-8"))
+    assert "The winner lies at the edge of the space (T = 15.9)" in page.text
 
 
 def test_tables_are_accessible(written: Path) -> None:
@@ -129,7 +164,7 @@ def test_the_same_results_give_the_same_bytes(
 def test_hostile_text_stays_text(load: Any, hostile: dict[str, Any], with_predictions: Any, tmp_path: Path) -> None:
     written = report.write(load(hostile), tmp_path / "report")
     text = written.read_text(encoding="utf-8")
-    page, harmless = Page(text), Page(report.page(load(hostile), ()))
+    page, harmless = Page(text), Page(report.html(load(hostile), ()))
     assert page.open == []
     assert [tag for tag, _ in page.elements].count("script") == 5 + 2
     assert {tag for tag, _ in page.elements} == {tag for tag, _ in harmless.elements} | {
@@ -140,7 +175,7 @@ def test_hostile_text_stays_text(load: Any, hostile: dict[str, Any], with_predic
     }
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert "{{7*7}}" in page.text
-    assert "49 " not in page.text
+    assert "49 {%" not in page.text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u2028\u202e]", text.replace("\n", ""))
     assert "x" * 2_100 not in text
     for script in page.scripts[:5]:
