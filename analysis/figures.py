@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from analysis import plots, rendering
 from analysis.drawing import styled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analysis.records import Results
     from analysis.rendering import Rendered
 
@@ -34,6 +36,14 @@ class Plot(Protocol):
 
     def draw(self, data: Any) -> Any:
         """An Altair chart of the numbers."""
+
+
+@runtime_checkable
+class PlotOfMany(Plot, Protocol):
+    """A plot that can also show several studies together."""
+
+    def compare(self, studies: Sequence[Results]) -> Any:
+        """As ``collect``, of all studies; None where there is nothing to show."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,13 @@ def available() -> dict[str, Plot]:
 def draw_all(results: Results) -> tuple[Figure, ...]:
     """All figures that a study has the numbers for."""
     gathered = [(name, plot, plot.collect(results)) for name, plot in available().items()]
+    return tuple(_figure(name, plot, data) for name, plot, data in gathered if data is not None)
+
+
+def draw_compared(studies: Sequence[Results]) -> tuple[Figure, ...]:
+    """The figures that show several studies together: those whose module has ``compare``."""
+    plots_of_many = [(name, plot) for name, plot in available().items() if isinstance(plot, PlotOfMany)]
+    gathered = [(name, plot, plot.compare(studies)) for name, plot in plots_of_many]
     return tuple(_figure(name, plot, data) for name, plot, data in gathered if data is not None)
 
 

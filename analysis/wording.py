@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.statistics import MeanStd, PairedDifference, difference_p
+from analysis.statistics import Interval, MeanStd, PairedDifference, difference_p
 from trainables.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -83,6 +83,29 @@ def signed(value: float | None, metric: str) -> str | None:
         return None
     scale, digits = scale_of(metric)
     return f"{round(scale * value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+
+
+def interval_words(interval: Interval | None, metric: str, *, signs: bool = False) -> str | None:
+    """Both ends of an interval.
+
+    Example:
+        >>> interval_words(Interval(-0.021, 0.004), "test/top1_error", signs=True)
+        '−2.10 to +0.40'
+    """
+    if interval is None:
+        return None
+    low, high = (signed(end, metric) if signs else spread(end, None, metric) for end in interval)
+    return f"{low} to {high}"
+
+
+def number(value: object) -> str:
+    """A setting as text, floats with four significant digits.
+
+    Example:
+        >>> number(0.123456), number("a")
+        ('0.1235', 'a')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def scale_of(metric: str) -> tuple[float, int]:

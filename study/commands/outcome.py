@@ -57,17 +57,26 @@ def report(directories: Directories) -> None:
         say(str(results.report(directory)))
 
 
-@app.command(rich_help_panel=PANEL, epilog="Example: cskd compare runs/digits runs/digits-wide")
-def compare(directories: Directories, as_json: AsJson = False) -> None:
-    """Compare the winners of studies with the first one's, and show what differs."""
-    from analysis import comparison, records
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd compare runs/digits runs/digits-wide --out runs/comparison")
+def compare(
+    directories: Directories,
+    as_json: AsJson = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for a page with tables and figures of all.")] = None,
+) -> None:
+    """Compare the winners of studies with the first one's, show what differs, and fill the paper's tables."""
+    from analysis import comparison, comparison_report, paper_layout, paper_tables, records
     from study.errors import UsageError
 
     if not 2 <= len(directories) <= len(comparison.LETTERS):
         raise UsageError(f"compare: give 2 to {len(comparison.LETTERS)} study directories, not {len(directories)}")
-    found = comparison.compare([records.read(directory / "results") for directory in directories])
+    studies = [records.read(directory / "results") for directory in directories]
+    found = comparison.compare(studies)
     if as_json:
         show_json(asdict(found))
         return
     show(comparison.settings_table(found))
     show(comparison.winners_table(found))
+    for table in paper_layout.by_name(paper_tables.collect(studies)).values():
+        show(table)
+    if out:
+        say(str(comparison_report.write(studies, out.absolute())))

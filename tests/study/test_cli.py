@@ -183,6 +183,9 @@ def test_report_and_comparison(cskd, done_directory: Path, tmp_path: Path) -> No
     assert "A: toy, B: toy" in out
     assert "The study files do not differ." in out
     assert "what tells the training data apart was not recorded" in out  # the toy's executor reads none
+    page = cskd("compare", first, second, "--out", tmp_path / "both")[1].splitlines()[-1]
+    assert page == str(tmp_path / "both" / "index.html")
+    assert Path(page).stat().st_size > 1000
     found = json.loads(cskd("compare", first, second, "--json")[1])
     assert [side["label"] for side in found["sides"]] == ["A", "B"]
     code, out, err = cskd("compare", first)
