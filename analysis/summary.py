@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from analysis.parameters import Parameter
     from analysis.records import Results
 
+PHASES = {"search": "The search", "confirm": "The confirmation"}
+
 
 def studied(results: Results) -> tuple[str, ...]:
     """Sentences on data, model, method, space, trials, seeds and time."""
@@ -76,6 +78,8 @@ def _studied(results: Results) -> Iterator[str]:
     scheduler = search.get("scheduler", {"name": "none"})["name"]
     if scheduler != "none":
         yield f"The scheduler {scheduler} stopped trials early that fell behind; they count as pruned."
+    for phase, ended in study.get("cut_short", {}).items():
+        yield f"{PHASES[phase]} was cut short after {ended['runs']} runs: {ended['reason']}."
     yield f"Controls beside the search: {counted(results, 'controls')}. {_confirmation(results)}"
     seconds = sum(float(frame["device_seconds"].sum()) for frame in (results.trials, results.confirmations))
     yield f"All runs together trained for {_duration(seconds)}."

@@ -1,14 +1,17 @@
-"""Estimates a smooth, noisy function of two parameters from trials: a Gaussian process on the unit square."""
+"""Estimates a smooth, noisy function of a few parameters from trials: a Gaussian process on the unit cube."""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_MOST_FITTED = 150
 
 
 class Estimate(NamedTuple):
@@ -25,17 +28,72 @@ class Estimate(NamedTuple):
     noise: float
 
 
-def estimate(points: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64]) -> Estimate:
-    r"""Posterior of a Gaussian process with Matérn 5/2 kernel, one length scale a dimension, and white noise.
+@dataclass(frozen=True)
+class Surface:
+    r"""A Gaussian process with Matérn 5/2 kernel, one length scale a dimension, and white noise, fitted to trials.
 
-    .. math:: y_i = f(x_i) + \epsilon_i, \qquad k(x, x') = s^2 \, M_{5/2}(x, x'; \ell_1, \ell_2)
+    .. math:: y_i = f(x_i) + \epsilon_i, \qquad k(x, x') = s^2 \, M_{5/2}(x, x'; \ell_1, \ell_2, \ldots)
 
-    The hyperparameters are those of the largest marginal likelihood, from three starts with a fixed seed.
+    Attributes:
+        process: The fitted process; None where all values are equal.
+        mean: Of the trials' values.
+        noise: Standard deviation of a trial's value around the function.
+    """
+
+    process: Any
+    mean: float
+    noise: float
+
+    def at(self, points: NDArray[np.float64]) -> Estimate:
+        """The function at points of the unit cube ``[m, dimensions]``."""
+        if self.process is None:
+            return Estimate(np.full(len(points), self.mean), np.zeros(len(points)), 0.0)
+        mean, std = self.process.predict(points, return_std=True)
+        return Estimate(mean, np.sqrt(np.maximum(std**2 - self.noise**2, 0.0)), self.noise)
+
+    def average(self, points: NDArray[np.float64]) -> tuple[float, float]:
+        """Mean of the function over points ``[m, dimensions]``, with the standard deviation of that estimate."""
+        if self.process is None:
+            return self.mean, 0.0
+        mean, covariance = self.process.predict(points, return_cov=True)
+        variance = covariance.mean() - self.noise**2 / len(points)  # the noise stands on the diagonal
+        return float(mean.mean()), float(max(variance, 0.0)) ** 0.5
+
+
+def fit(points: NDArray[np.float64], values: NDArray[np.float64]) -> Surface:
+    """Fits a surface: hyperparameters of the largest marginal likelihood, from three starts with a fixed seed.
+
+    Beyond 150 trials the hyperparameters come from 150 of them, evenly chosen, and the function from all.
 
     Args:
-        points: Trials in the unit square ``[n, 2]``, n >= 2.
+        points: Trials in the unit cube ``[n, dimensions]``, n >= 2.
         values: Their values ``[n]``, in any unit.
-        at: Where to estimate ``[m, 2]``.
+    """
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    if np.ptp(values) == 0:  # nothing to learn, and nothing to scale by
+        return Surface(None, float(values[0]), 0.0)
+    kept = np.unique(np.linspace(0, len(values) - 1, _MOST_FITTED).astype(int))
+    process = GaussianProcessRegressor(
+        _kernel(points.shape[1]), normalize_y=True, n_restarts_optimizer=2, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a hyperparameter at its bound: few trials often leave it there
+        process.fit(points[kept], values[kept])
+        if len(kept) < len(values):
+            process = GaussianProcessRegressor(process.kernel_, normalize_y=True, optimizer=None)
+            process.fit(points, values)
+    noise_variance = process.kernel_.k2.noise_level * float(np.var(values))
+    return Surface(process, float(np.mean(values)), noise_variance**0.5)
+
+
+def estimate(points: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64]) -> Estimate:
+    """Fits a surface to trials and reads it.
+
+    Args:
+        points: Trials in the unit cube ``[n, dimensions]``, n >= 2.
+        values: Their values ``[n]``, in any unit.
+        at: Where to estimate ``[m, dimensions]``.
 
     Returns:
         Means and deviations ``[m]`` in the unit of the values.
@@ -45,22 +103,11 @@ def estimate(points: NDArray[np.float64], values: NDArray[np.float64], at: NDArr
         >>> estimate(square, np.full(4, 0.25), square[:1]).mean
         array([0.25])
     """
-    from sklearn.gaussian_process import GaussianProcessRegressor
-
-    if np.ptp(values) == 0:  # nothing to learn, and nothing to scale by
-        return Estimate(np.full(len(at), values[0]), np.zeros(len(at)), 0.0)
-    process = GaussianProcessRegressor(_kernel(), normalize_y=True, n_restarts_optimizer=2, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a hyperparameter at its bound: few trials often leave it there
-        process.fit(points, values)
-    mean, std = process.predict(at, return_std=True)
-    noise_variance = process.kernel_.k2.noise_level * float(np.var(values))
-    posterior_variance = np.maximum(std**2 - noise_variance, 0.0)
-    return Estimate(mean, np.sqrt(posterior_variance), noise_variance**0.5)
+    return fit(points, values).at(at)
 
 
-def _kernel() -> object:
+def _kernel(dimensions: int) -> object:
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-    smooth = Matern(length_scale=[0.5, 0.5], length_scale_bounds=(0.1, 10.0), nu=2.5)
+    smooth = Matern(length_scale=[0.5] * dimensions, length_scale_bounds=(0.1, 10.0), nu=2.5)
     return ConstantKernel(1.0, (0.05, 20.0)) * smooth + WhiteKernel(0.1, (1e-4, 2.0))

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from study import config as study_config
 from study import directory as study_directory
-from study import lease, provenance, results
+from study import lease, limits, provenance, results
 from study.errors import HeldError, StudyDirectoryError, UsageError
 from study.runner import Ending, Until, run
 from study.store import PHASES
@@ -78,6 +78,7 @@ def resume(
     directory: Path,
     *,
     trials: int | None = None,
+    more_hours: float = 0.0,
     address: str | None = None,
     until: Until | None = None,
     allow_changed: bool = False,
@@ -90,6 +91,7 @@ def resume(
     Args:
         directory: The study directory.
         trials: Search trials in total from now on; None leaves the number.
+        more_hours: Added to the hours and the device hours of the study's budget.
         allow_changed: Go on although code or data are not those that the study began with.
         action: For the provenance.
         address: Of Ray; see ``study.environment.ray_connection``.
@@ -105,6 +107,7 @@ def resume(
         allowed = _allow_changes(study, allow_changed=allow_changed)
         if trials is not None:
             _extend(study, trials)
+        limits.ask_anew(study.store, more_hours)
         return run(
             study,
             console or Console(),

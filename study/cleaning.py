@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from study.directory import open_study, read_config
 from study.lease import lease
-from study.phases import FOLDERS
-from study.store import PHASES
+from study.store import FOLDERS, PHASES
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:

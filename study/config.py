@@ -76,6 +76,8 @@ class StudyConfig(Options):
         for name, of in self.space().items():
             self._check_parameter(name, of)
         self._check_scheduler()
+        if self.search.stop_rule != "none" and len(self.search.objectives) > 1:
+            raise ValueError("search.stop_rule: with two objectives there is no single gain to expect; take none")
         if self.search.sampler.name == "grid":
             self._check_grid()
         for number in range(len(self.controls)):

@@ -13,7 +13,9 @@ from optuna.trial import TrialState
 from analysis import pareto
 from study.assignment import Assignment
 from study.ledger import FILE_NAME, LedgeredAccess
-from study.phases import FOLDERS, Phase
+from study.limits import over
+from study.phases import Phase
+from study.store import FOLDERS
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -116,17 +118,21 @@ class ConfirmPhase(Phase):
         if self._waits():
             arms = self.config.confirm.finalists + len(self.config.controls)
             return arms * len(self.config.confirm.seeds)
-        return len({*self._started(), *self._wanted()})
+        ended = over(self.store, self.name)
+        return len({*self._started(), *self._wanted()}) if ended is None else ended.runs
+
+    def upcoming(self) -> int:
+        """The arms that still lack the next seed: differences are between arms of one seed."""
+        missing = self._missing()
+        return sum(seed == missing[0][1] for _, seed in missing)
 
     def start_next(self) -> FrozenTrial | None:
         """Adds the next pair of arm and seed."""
-        if self._waits():
+        missing = self._missing()
+        if not missing:
             return None
-        started = self._started()
-        missing = next((pair for pair in self._wanted() if pair not in started), None)
-        if missing is None:
-            return None
-        return self.store.begin(self.name, {}, {}, {"arm": missing[0], "seed": missing[1]})
+        arm, seed = missing[0]
+        return self.store.begin(self.name, {}, {}, {"arm": arm, "seed": seed})
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a pair of arm and seed, with access to the test set."""
@@ -149,6 +155,12 @@ class ConfirmPhase(Phase):
             self.store.running(phase.name) or len(self.store.trials(phase.name)) < phase.planned()
             for phase in self._preceding
         )
+
+    def _missing(self) -> list[tuple[str, int]]:
+        if self._waits() or over(self.store, self.name) is not None:
+            return []
+        started = self._started()
+        return [pair for pair in self._wanted() if pair not in started]
 
     def _started(self) -> set[tuple[str, int]]:
         return {(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in self.store.trials(self.name)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from optuna.trial import TrialState
 
+from study import limits
 from trainables.run_directory import Outcome, RunDirectory
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.assignment import Assignment
+    from study.limits import Limits
     from study.phases import Phase
     from study.store import Store
 
@@ -38,6 +40,9 @@ class Listener(Protocol):
     def retried(self, assignment: Assignment, error: str) -> None:
         """A run was lost and will be tried again."""
 
+    def cut_short(self, phase: str, reason: str) -> None:
+        """A phase has no more runs than it has now."""
+
 
 @dataclass(frozen=True)
 class _Item:
@@ -56,6 +61,7 @@ class Dispatcher:
         retries: How often a trial is tried again after a fault that is not its own.
         prunes: Whether a scheduler may stop search trials.
         stopping: Tells whether the user has asked to stop; running trials then stay open for a resume.
+        limits: What may cut a phase short.
         listener: Who watches.
     """
 
@@ -68,6 +74,7 @@ class Dispatcher:
         retries: int,
         prunes: bool,
         stopping: Callable[[], bool],
+        limits: Limits,
         listener: Listener,
     ) -> None:
         self._store = store
@@ -75,6 +82,7 @@ class Dispatcher:
         self._max_concurrent = max_concurrent
         self._retries = retries
         self._prunes = prunes
+        self._limits = limits
         self._listener = listener
         self._in_flight: dict[tuple[str, int], tuple[_Item, Assignment]] = {}
         self._waiting: deque[_Item] = deque()
@@ -113,6 +121,7 @@ class Dispatcher:
         assignment = self._current(phase, number, attempt)
         if assignment is not None:
             self._listener.epoch(assignment, epoch, metrics)
+            self._stopping()  # may find that the time is over
 
     def ended(self, phase: str, number: int, attempt: int, *, error: bool) -> None:
         """A run's process is done with it: settles the trial by its outcome, or tries it again.
@@ -145,10 +154,18 @@ class Dispatcher:
                 return None
             return self._waiting.popleft()
         for phase in self._phases:
-            trial = phase.start_next()
+            trial = None if self._is_cut_short(phase) else phase.start_next()
             if trial is not None:
                 return _Item(phase, trial)
         return None
+
+    def _is_cut_short(self, phase: Phase) -> bool:
+        runs = phase.upcoming()
+        reason = self._limits.reason(phase.name, runs) if runs else None
+        if reason is not None:
+            limits.cut_short(self._store, phase.name, len(self._store.trials(phase.name)), reason)
+            self._listener.cut_short(phase.name, reason)
+        return reason is not None
 
     def _lose(self, item: _Item, assignment: Assignment, why: str) -> None:
         lost = Outcome("failed", assignment.attempt, 0, error=why, error_kind="lost")
@@ -200,6 +217,7 @@ class Dispatcher:
         error: str | None,
     ) -> None:
         self._store.tell(item.trial, state, values, epoch, error)
+        self._limits.note()
         self._listener.settled(assignment, state.name, values[0] if values else None, error)
 
     def _current(self, phase: str, number: int, attempt: int) -> Assignment | None:

@@ -248,5 +248,9 @@ class StopSignals:
         if self.received is not None:
             raise KeyboardInterrupt  # asked twice: at once
         self.received = signal.Signals(number)
-        # Ray Tune's own request to end a run: it stops handing out work and asks the workers to clean up.
+        self.end_run()
+
+    @staticmethod
+    def end_run() -> None:
+        """Ray Tune's own request to end a run: it stops handing out work and asks the workers to clean up."""
         os.kill(os.getpid(), signal.SIGUSR1)

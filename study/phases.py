@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from optuna.study import StudyDirection
 
 from study.assignment import Assignment
+from study.limits import over
 from study.sampling import suggest
+from study.store import FOLDERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from study import store
     from study.config import StudyConfig
     from study.store import Store
-
-FOLDERS = {"search": "trials", "controls": "controls", "confirm": "confirm"}
 
 
 class Phase(ABC):
@@ -41,6 +41,10 @@ class Phase(ABC):
     @abstractmethod
     def planned(self) -> int:
         """Trials that the phase will have."""
+
+    @abstractmethod
+    def upcoming(self) -> int:
+        """Runs that begin next and belong together; 0 when none can begin."""
 
     @abstractmethod
     def start_next(self) -> FrozenTrial | None:
@@ -69,11 +73,13 @@ class ControlPhase(Phase):
         """One trial for each control of the study."""
         return len(self.config.controls)
 
+    def upcoming(self) -> int:
+        """The next control."""
+        return int(len(self.store.trials(self.name)) < self.planned())
+
     def start_next(self) -> FrozenTrial | None:
         """Adds the next control."""
-        if len(self.store.trials(self.name)) >= self.planned():
-            return None
-        return self.store.begin(self.name, {}, {}, {})
+        return self.store.begin(self.name, {}, {}, {}) if self.upcoming() else None
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a control."""
@@ -98,13 +104,18 @@ class SearchPhase(Phase):
         self._trials = config.planned_trials(trials)
 
     def planned(self) -> int:
-        """Wanted trials, or cells where there are fewer."""
-        return self._trials
+        """Wanted trials, or cells where there are fewer, or where the search was cut short."""
+        ended = over(self.store, self.name)
+        return self._trials if ended is None else ended.runs
+
+    def upcoming(self) -> int:
+        """The next trial."""
+        return int(len(self.store.trials(self.name)) < self.planned())
 
     def start_next(self) -> FrozenTrial | None:
         """Asks the sampler for a point and adds it."""
         trials = self.store.trials(self.name)
-        if len(trials) >= self._trials:
+        if not self.upcoming():
             return None
         sampler = self.config.search.sampler
         point = suggest(

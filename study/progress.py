@@ -122,6 +122,11 @@ class Progress:
             f"{assignment.phase} {assignment.number}: attempt {assignment.attempt} ended, tried again{_reason(error)}"
         )
 
+    def cut_short(self, phase: str, reason: str) -> None:
+        """A phase has no more runs than it has now."""
+        self._planned = {phase.name: phase.planned() for phase in self._phases}
+        self._line(f"{phase} ends: {reason}")
+
     def note(self, text: str) -> None:
         """Writes a line of its own."""
         self._console.print(harmless(text), highlight=False, markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import best_config, export, records, tables
 from analysis import report as page
 from search_spaces import space as spaces
-from study import confirm, ledger, provenance, tracking_record
+from study import confirm, ledger, limits, provenance, tracking_record
 from study.course import phases_of
 from trainables.durable import digest_of, write_atomic
 from trainables.parts import flat
@@ -140,6 +140,9 @@ def _description(study: Study) -> dict[str, Any]:
         "finalists": [arm.label for arm in best],
         "baseline": baseline,
         "extended": _extended_after_reading(study),
+        "cut_short": {
+            name: ended._asdict() for name in ("search", "confirm") if (ended := limits.over(store, name)) is not None
+        },
         "arms": {
             arm.label: {
                 "role": "finalist" if arm.phase == "search" else "control",

@@ -12,6 +12,7 @@ from study import course, provenance, results
 from study.dispatcher import Dispatcher
 from study.environment import Cluster, StopSignals, ray_connection
 from study.errors import ServiceError, UsageError
+from study.limits import Limits
 from study.progress import Progress
 from study.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
 
@@ -37,12 +38,14 @@ class Ending:
         complete: Search trials that completed.
         failed: Trials of any phase that failed.
         until: Where it was to stop.
+        out_of_hours: Whether the budget's hours ended it with runs unfinished.
     """
 
     interrupted: signal.Signals | None
     complete: int
     failed: int
     until: Until
+    out_of_hours: bool
 
 
 @dataclass(frozen=True)
@@ -101,19 +104,37 @@ def run(
     """
     phases = course.phases_of(study)[: 2 if until == "search" else 3]
     study.store.set_study_attribute("until", until)
+    limits = Limits(study.config, study.store, study.directory)
     with StopSignals() as signals, _tracker(study, console) as tracker:
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
-        if _has_work(study, phases):
+        stopping = _Stopping(signals, limits)
+        if _has_work(study, phases) and not stopping():
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
                 signals.listen()
                 share = share_of(study.config, cluster)
                 tracker.start()
                 progress.note(f"{study.config.name}: {share.concurrent} trials at once on {cluster}")
-                dispatcher = _dispatcher(study, phases, share, signals, progress)
+                dispatcher = _dispatcher(study, phases, share, stopping, limits, progress)
                 dispatcher.recover()
                 _fit(study, dispatcher, share, signals, trainable)
         _conclude(study, tracker, signals)
+        limits.note()
     return _ending(study, phases, signals, until)
+
+
+class _Stopping:
+    """Whether running trials are to stop, to be gone on with later: by a signal, or because the hours are over."""
+
+    def __init__(self, signals: StopSignals, limits: Limits) -> None:
+        self._signals = signals
+        self._limits = limits
+        self._told = False
+
+    def __call__(self) -> bool:
+        if self._signals.received is None and self._limits.expired() and not self._told:
+            self._told = True
+            self._signals.end_run()
+        return self._told or self._signals.received is not None
 
 
 def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
@@ -143,7 +164,7 @@ def _has_work(study: Study, phases: list[Phase]) -> bool:
 
 
 def _dispatcher(
-    study: Study, phases: list[Phase], share: Share, signals: StopSignals, progress: Progress
+    study: Study, phases: list[Phase], share: Share, stopping: _Stopping, limits: Limits, progress: Progress
 ) -> Dispatcher:
     return Dispatcher(
         study.store,
@@ -151,7 +172,8 @@ def _dispatcher(
         max_concurrent=share.concurrent,
         retries=study.config.resources.retries,
         prunes=study.config.search.scheduler.name != "none",
-        stopping=lambda: signals.received is not None,
+        stopping=stopping,
+        limits=limits,
         listener=progress,
     )
 
@@ -198,4 +220,5 @@ def _fit(
 def _ending(study: Study, phases: list[Phase], signals: StopSignals, until: Until) -> Ending:
     states = {phase.name: [trial.state.name for trial in study.store.trials(phase.name)] for phase in phases}
     failed = sum(names.count("FAIL") for names in states.values())
-    return Ending(signals.received, states["search"].count("COMPLETE"), failed, until)
+    unfinished = signals.received is None and any("RUNNING" in names for names in states.values())
+    return Ending(signals.received, states["search"].count("COMPLETE"), failed, until, unfinished)

@@ -51,6 +51,20 @@ class Scheduler(Options):
     reduction: int = Field(default=2, ge=2)
 
 
+class Budget(Options):
+    """What a study may cost. It ends in time, with what it has.
+
+    Attributes:
+        hours: Wall time of its drivers; the time between a kill and the resume does not count.
+        device_hours: Training time of all runs together; a run on half a GPU counts by half.
+        reserve_for_confirmation: Share that the search leaves over.
+    """
+
+    hours: float | None = Field(default=None, gt=0)
+    device_hours: float | None = Field(default=None, gt=0)
+    reserve_for_confirmation: float = Field(default=0.3, ge=0, lt=1)
+
+
 class Search(Options):
     """How the space is searched.
 
@@ -59,6 +73,9 @@ class Search(Options):
             the study looks for the front that no trial beats in both.
         space: Parameter to its words (``low high log step`` or ``choices``); None takes the method's default.
         trials: How many; on a discrete space at most the number of its cells.
+        budget: What the study may cost; with none the number of trials decides.
+        stop_rule: ``expected_improvement`` ends the search when what another trial would gain is small beside the noise
+            of training, as its own trials show it.
         vary_seed: Each trial has its own training seed, from (sampler seed, number).
     """
 
@@ -69,6 +86,8 @@ class Search(Options):
     sampler: Sampler = Sampler()
     scheduler: Scheduler = Scheduler()
     trials: int = Field(default=40, ge=1)
+    budget: Budget = Budget()
+    stop_rule: Literal["none", "expected_improvement"] = "none"
     vary_seed: bool = True
 
     @model_validator(mode="after")

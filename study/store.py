@@ -24,6 +24,7 @@ from study.errors import ServiceError
 
 Phase = Literal["controls", "search", "confirm"]
 PHASES: tuple[Phase, ...] = ("controls", "search", "confirm")
+FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "confirm": "confirm"}
 LOCK_SECONDS = 60
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

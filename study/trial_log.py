@@ -11,7 +11,7 @@ from analysis.wording import shortened
 from search_spaces.symbols import symbol
 from study.directory import open_study
 from study.errors import UsageError
-from study.phases import FOLDERS
+from study.store import FOLDERS
 from trainables.run_directory import RunDirectory
 
 LONGEST_ERROR = 2000

@@ -36,7 +36,7 @@ def preset_names(incomplete: str) -> list[str]:
 
 def trials(ctx: typer.Context, incomplete: str) -> list[str]:
     """Trials of the study whose directory was given, such as ``search/7``."""
-    from study.phases import FOLDERS
+    from study.store import FOLDERS
 
     directory = ctx.params.get("directory")
     if directory is None:

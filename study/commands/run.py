@@ -44,13 +44,14 @@ def launch(
 def resume(
     directory: Directory,
     trials: Annotated[int | None, typer.Option(min=1, help="Search trials in total from now on.")] = None,
+    more_hours: Annotated[float, typer.Option(min=0, help="Added to the budget's hours and device hours.")] = 0.0,
     address: Address = None,
     allow_changed: Changed = False,
 ) -> None:
     """Go on with a study where it stopped, or extend one that has ended."""
     from study import api
 
-    ending = api.resume(directory, trials=trials, address=address, allow_changed=allow_changed)
+    ending = api.resume(directory, trials=trials, more_hours=more_hours, address=address, allow_changed=allow_changed)
     _finish(directory, ending)
 
 
@@ -93,6 +94,8 @@ def _finish(directory: Path, ending: Ending) -> None:
     if ending.interrupted is not None:
         say(f"stopped; go on with: cskd resume {directory}")
         raise typer.Exit(128 + ending.interrupted)
+    if ending.out_of_hours:
+        say(f"the budget's hours are over; go on with: cskd resume {directory} --more-hours H")
     if not ending.complete:
         from study.trial_log import first_error
 

@@ -11,7 +11,9 @@ def said(sentences: tuple[str, ...]) -> str:
 
 def test_what_was_studied(load: Any, content: dict[str, Any]) -> None:
     content["study"]["config"]["search"] = {"sampler": {"name": "gp", "seed": 3}, "scheduler": {"name": "asha"}}
+    content["study"]["cut_short"] = {"search": {"runs": 8, "reason": "the budget of 2 h is spent"}}
     text = said(summary.studied(load(content)))
+    assert "The search was cut short after 8 runs: the budget of 2 h is spent." in text
     assert "T (temperature) from 0.5 to 16 (logarithmic) and λ_cls (lambda_cls) from 0.1 to 8 (logarithmic)" in text
     assert "of cs_kd for preact_resnet18 (width 64, input_size 32) on cifar100" in text
     assert "Search trials: 7 completed, 1 pruned; each of at most 200 epochs with batches of 128" in text

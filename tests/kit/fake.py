@@ -8,6 +8,7 @@ from toy import ToyRun
 from study.assignment import Assignment
 from study.course import phases_of
 from study.dispatcher import Dispatcher
+from study.limits import Limits
 from study.results import write_results
 from trainables.run_directory import Outcome
 from trainables.tune import failure
@@ -43,6 +44,9 @@ class Watcher:
 
     def retried(self, assignment, error) -> None:
         self._note("retried", assignment, error)
+
+    def cut_short(self, phase, reason) -> None:
+        self.events.append(("cut_short", phase, reason))
 
     def of(self, kind: str) -> list[tuple]:
         return [event[1:] for event in self.events if event[0] == kind]
@@ -85,6 +89,7 @@ class Executor:
             retries=retries,
             prunes=prunes,
             stopping=lambda: self.stopping,
+            limits=Limits(study.config, study.store, study.directory),
             listener=self.watcher,
         )
         self._study = study

@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis import records
 from study.course import phases_of
 from study.directory import open_study
-from study.phases import FOLDERS
+from study.store import FOLDERS
 from study.tracked_runs import EVERY_EPOCH
 from trainables.run_directory import RunDirectory
 
