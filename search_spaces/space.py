@@ -88,6 +88,21 @@ def ends(of: BaseDistribution) -> list[Any]:
     return [of.low, of.high]
 
 
+def contains(of: BaseDistribution, value: Any) -> bool:
+    """Whether a value is one of a distribution's.
+
+    Example:
+        >>> stepped = distribution({"low": 1, "high": 4, "step": 1})
+        >>> contains(stepped, 3), contains(stepped, 2.5), contains(stepped, "3"), contains(stepped, 5)
+        (True, False, False, False)
+    """
+    listed = values(of)
+    if listed is not None:
+        return key({"": value}) in {key({"": each}) for each in listed}
+    assert isinstance(of, FloatDistribution)  # noqa: S101
+    return isinstance(value, int | float) and not isinstance(value, bool) and of.low <= value <= of.high
+
+
 def cell_count(space: Space) -> int | None:
     """Number of points of a discrete space; None when it is continuous."""
     sizes = [_size(of) for of in space.values()]

@@ -75,6 +75,8 @@ class StudyConfig(Options):
     def _parts_fit(self) -> StudyConfig:
         for name, of in self.space().items():
             self._check_parameter(name, of)
+        for number, point in enumerate(self.search.first):
+            self._check_first(f"search.first.{number}", point)
         self._check_scheduler()
         if self.search.stop_rule != "none" and len(self.search.objectives) > 1:
             raise ValueError("search.stop_rule: with two objectives there is no single gain to expect; take none")
@@ -192,6 +194,14 @@ class StudyConfig(Options):
             )
         if self.objective == "validation/recall_at_1":
             raise ValueError("search.scheduler: recall_at_1 is measured at the last epoch only; take scheduler none")
+
+    def _check_first(self, key: str, point: Mapping[str, Any]) -> None:
+        space = self.space()
+        if set(point) != set(space):
+            raise ValueError(f"{key}: a point has the parameters {', '.join(space)}, not {', '.join(point) or 'none'}")
+        for name, of in space.items():
+            if not spaces.contains(of, point[name]):
+                raise ValueError(f"{key}.{name}: {point[name]!r} is not in {spaces.words(of)}")
 
     def _check_grid(self) -> None:
         count = spaces.cell_count(self.space())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optuna.study import StudyDirection
 
@@ -117,16 +117,21 @@ class SearchPhase(Phase):
         trials = self.store.trials(self.name)
         if not self.upcoming():
             return None
-        sampler = self.config.search.sampler
-        point = suggest(
+        point = self._point(trials)
+        return None if point is None else self.store.begin(self.name, point, self._space, {})
+
+    def _point(self, trials: list[FrozenTrial]) -> dict[str, Any] | None:
+        search = self.config.search
+        if len(trials) < len(search.first):
+            return dict(search.first[len(trials)])
+        return suggest(
             self._space,
             trials,
-            sampler=sampler.name,
-            seed=sampler.seed,
+            sampler=search.sampler.name,
+            seed=search.sampler.seed,
             minimizes=[direction == StudyDirection.MINIMIZE for direction in self.config.directions],
             planned=self._trials,
         )
-        return None if point is None else self.store.begin(self.name, point, self._space, {})
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a suggested point."""

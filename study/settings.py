@@ -73,6 +73,8 @@ class Search(Options):
             the study looks for the front that no trial beats in both.
         space: Parameter to its words (``low high log step`` or ``choices``); None takes the method's default.
         trials: How many; on a discrete space at most the number of its cells.
+        first: Points that are tried before the sampler is asked; ``cskd launch --warm-start DIR`` enters the best of
+            other studies.
         budget: What the study may cost; with none the number of trials decides.
         stop_rule: ``expected_improvement`` ends the search when what another trial would gain is small beside the noise
             of training, as its own trials show it.
@@ -83,6 +85,7 @@ class Search(Options):
         default=("validation/top1_error",), min_length=1, max_length=2
     )
     space: dict[str, dict[str, Any]] | None = None
+    first: tuple[dict[str, Any], ...] = ()
     sampler: Sampler = Sampler()
     scheduler: Scheduler = Scheduler()
     trials: int = Field(default=40, ge=1)

@@ -27,12 +27,19 @@ def launch(
     settings: Settings = None,
     address: Address = None,
     until: Annotated[Literal["search", "confirm"], typer.Option(help="Where to stop.")] = "confirm",
+    warm_start: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Begin with the best points of a study; may be repeated."),
+    ] = None,
 ) -> None:
     """Run a study: search, confirm with fresh seeds, read the test set once."""
     from study import config, environment, study_file
+    from study.warm_start import warm_started
 
     # Before anything is made, and before what runs a study is loaded: a mistake is told at once.
     found = config.load(study, study_file.parse_settings(settings or []))
+    if warm_start:
+        found = warm_started(found, warm_start)
     environment.ray_address(address)
     from study import api
 

@@ -79,6 +79,22 @@ MISTAKES = [
     (edited(resources={"max_concurrent": -1}), "resources.max_concurrent: "),
     (edited(resources={"retries": -1}), "resources.retries: "),
     (edited(resources="all"), "resources: "),
+    (edited(search__first=[{"temperature": 1}]), "search.first.0: a point has the parameters temperature, lambda_cls"),
+    (edited(search__first=[{"temperature": 4, "lambda_cls": 7}]), "search.first.0.lambda_cls: 7 is not in {'low': 1"),
+    (edited(search__objectives=2 * ["validation/nll"]), "search: objectives hold a metric twice"),
+    (
+        edited(
+            search__objectives=["validation/nll", "validation/ece"],
+            search__scheduler={"name": "asha"},
+            search__sampler={"name": "tpe"},
+        ),
+        "search.scheduler: with two objectives no trial is plainly behind",
+    ),
+    (
+        edited(search__objectives=["validation/nll", "validation/ece"], search__stop_rule="expected_improvement"),
+        "search.stop_rule: with two objectives there is no single gain",
+    ),
+    (edited(search__budget={"hours": 0}), "search.budget.hours: input should be greater than 0"),
     (edited(search__scheduler={"name": "asha", "grace": 1.5}), "search.scheduler.grace: input should be less than 1"),
     (edited(search__scheduler={"name": "asha", "reduction": 1}), "search.scheduler.reduction: "),
     (edited(search__objectives=["validation/top1"]), "'validation/top1' is not an objective; there are: validation/"),
