@@ -6,26 +6,98 @@ import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from rich.console import Console
 
+from analysis.best_config import winner_config
+from analysis.records import read as read_results
 from study import config as study_config
 from study import directory as study_directory
-from study import lease, limits, provenance, results
-from study.errors import HeldError, StudyDirectoryError, UsageError
+from study import lease, limits, results, status
+from study.comparability import allow_changes, check_data
+from study.errors import HeldError, UsageError
 from study.runner import Ending, Until, run
 from study.store import PHASES
 from study.tracker import open_mirror
 from trainables.errors import CskdError
-from trainables.splits import data_digest, split_training
 
 if TYPE_CHECKING:
     from analysis import records
-    from study.directory import Study
     from trainables.tune import StudyTrainable
 
 Synced = Literal["rebuilt", "kept by the driver", "not tracked"]
+
+
+class Study:
+    """A study in a script or a notebook.
+
+    What a command of ``cskd`` says in one line and an exit code is an exception here: a ``CskdError`` of
+    ``study.errors``.
+
+    Args:
+        config: What it is.
+        directory: Where it is; None before its launch.
+
+    Example:
+        >>> study = Study.preset("digits", {"search.trials": 8})
+        >>> study.config.method.part_name()
+        'cs_kd'
+    """
+
+    def __init__(self, config: study_config.StudyConfig, directory: Path | None = None) -> None:
+        self.config = config
+        self._directory = directory
+
+    @classmethod
+    def from_file(cls, path: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
+        """A study that a file describes; ``overrides`` are ``key.path`` to value."""
+        return cls(study_config.load(path, overrides))
+
+    @classmethod
+    def preset(cls, name: str, overrides: Mapping[str, Any] | None = None) -> Study:
+        """A study that comes with the package; ``cskd presets`` lists them."""
+        return cls(study_config.load(name, overrides))
+
+    @classmethod
+    def open(cls, directory: str | Path) -> Study:
+        """A study that was launched before."""
+        folder = Path(directory).expanduser().absolute()
+        return cls(study_directory.read_config(folder), folder)
+
+    @property
+    def directory(self) -> Path:
+        """Where the study is.
+
+        Raises:
+            UsageError: It has not been launched.
+        """
+        if self._directory is None:
+            raise UsageError(f"{self.config.name} has not been launched: it has no directory yet")
+        return self._directory
+
+    def launch(self, storage: str | Path = "runs", **options: Any) -> Ending:
+        """Runs the study below a folder, to its end; ``options`` are those of ``launch``."""
+        self._directory = Path(storage).expanduser().absolute() / self.config.name
+        _, ending = launch(self.config, Path(storage), **options)
+        return ending
+
+    def resume(self, **options: Any) -> Ending:
+        """Goes on where it stopped, or extends it; ``options`` are those of ``resume``."""
+        return resume(self.directory, **options)
+
+    def status(self) -> dict[str, Any]:
+        """Counts by phase and state, and the best trial so far; while it runs, too."""
+        with study_directory.open_study(self.directory) as opened:
+            return status.describe(opened)
+
+    def results(self) -> records.Results:
+        """Data frames ``trials``, ``epochs`` and ``confirmations``, and ``study`` with all settings and digests."""
+        return read_results(self.directory / "results")
+
+    def best_config(self) -> dict[str, Any]:
+        """The winner's configuration and numbers, as ``cskd export --format json`` prints them."""
+        return winner_config(self.results())
 
 
 def launch(
@@ -36,6 +108,7 @@ def launch(
     address: str | None = None,
     until: Until = "confirm",
     console: Console | None = None,
+    events: TextIO | None = None,
     trainable: type[StudyTrainable] | None = None,
 ) -> tuple[Path, Ending]:
     """Creates a study and runs it to its end.
@@ -47,6 +120,7 @@ def launch(
         address: Of Ray; see ``study.environment.ray_connection``.
         until: ``search`` leaves the confirmation, and so the test set, for later.
         console: Where progress is shown; standard output by default.
+        events: Where what happens is written as JSON lines; see ``study.events``.
         trainable: Ray's side of a trial, for tests.
 
     Returns:
@@ -65,7 +139,13 @@ def launch(
             study.store.set_study_attribute(key, value)
         try:
             ending = run(
-                study, console or Console(), action="launch", address=address, until=until, trainable=trainable
+                study,
+                console or Console(),
+                action="launch",
+                address=address,
+                until=until,
+                events=events,
+                trainable=trainable,
             )
         except CskdError:
             if not any(study.store.trials(phase) for phase in PHASES):
@@ -84,6 +164,7 @@ def resume(
     allow_changed: bool = False,
     action: str = "resume",
     console: Console | None = None,
+    events: TextIO | None = None,
     trainable: type[StudyTrainable] | None = None,
 ) -> Ending:
     """Goes on with a study where it stopped, or extends one that has ended.
@@ -97,6 +178,7 @@ def resume(
         address: Of Ray; see ``study.environment.ray_connection``.
         until: ``search`` leaves the confirmation, and so the test set, for later; None keeps what launch was told.
         console: Where progress is shown; standard output by default.
+        events: Where what happens is written as JSON lines; see ``study.events``.
         trainable: Ray's side of a trial, for tests.
 
     Raises:
@@ -104,7 +186,7 @@ def resume(
     """
     study_directory.read_config(directory)
     with lease.lease(directory), study_directory.open_study(directory) as study:
-        allowed = _allow_changes(study, allow_changed=allow_changed)
+        allowed = allow_changes(study, allow_changed=allow_changed)
         if trials is not None:
             _extend(study, trials)
         limits.ask_anew(study.store, more_hours)
@@ -115,6 +197,7 @@ def resume(
             address=address,
             until=until or study.store.attribute("until") or "confirm",
             allowed=allowed,
+            events=events,
             trainable=trainable,
         )
 
@@ -139,7 +222,7 @@ def sync(directory: Path) -> tuple[records.Results, Synced]:
         return _rebuild(study), "rebuilt"
 
 
-def _rebuild(study: Study) -> records.Results:
+def _rebuild(study: study_directory.Study) -> records.Results:
     try:
         mirror = open_mirror(study)
         mirror.verify(live=False)
@@ -151,50 +234,8 @@ def _rebuild(study: Study) -> records.Results:
     return written
 
 
-def _extend(study: Study, trials: int) -> None:
+def _extend(study: study_directory.Study, trials: int) -> None:
     existing = len(study.store.trials("search"))
     if trials < existing:
         raise UsageError(f"--trials {trials}: the study has {existing} search trials already; give the new total")
     study.store.set_study_attribute("trials", trials)
-
-
-def check_data(config: study_config.StudyConfig) -> dict[str, str]:
-    """Reads the training part and checks that model and split fit it.
-
-    Returns:
-        Digests of the data and of the validation split.
-
-    Raises:
-        DataError: The data is missing, damaged or unfit for class pairs.
-        ConfigError: The model takes images of another size.
-        CheckpointError: A trained teacher is missing, damaged, or of other classes.
-    """
-    images = config.dataset.training_images()
-    size = config.dataset.image_size(images)
-    config.model.check_images(*size)
-    for method in (config.method, *(config.control_config(number).method for number in range(len(config.controls)))):
-        if method.pretrained() is not None:
-            from trainables.pretrained import check_teacher
-
-            check_teacher(method, images.classes, size)
-    split = split_training(images, config.dataset.validation)
-    return {"split_digest": split.digest, "data_digest": data_digest(images)}
-
-
-def _allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
-    changed = []
-    launch_note = next(iter(provenance.notes(study.directory)), None)
-    if launch_note is not None and launch_note["digests"]["code"] != provenance.code_digest():
-        changed.append("code")
-    for key, now in check_data(study.config).items():
-        began = study.store.attribute(key)
-        if began is None:  # killed before it was noted
-            study.store.set_study_attribute(key, now)
-        elif began != now:
-            changed.append("data" if key == "data_digest" else "validation split")
-    if changed and not allow_changed:
-        raise StudyDirectoryError(
-            f"{study.directory}: {' and '.join(changed)} changed since the study began, so its trials would not be "
-            "comparable; go back to what it began with, or give --allow-changed"
-        )
-    return changed

@@ -194,6 +194,17 @@ class StudyConfig(Options):
             )
         if self.objective == "validation/recall_at_1":
             raise ValueError("search.scheduler: recall_at_1 is measured at the last epoch only; take scheduler none")
+        self._check_grace()
+
+    def _check_grace(self) -> None:
+        scheduler, training = self.search.scheduler, self.training
+        rungs = scheduler.rungs(training)
+        early = bool(rungs) and bool(training.milestones) and rungs[0] <= training.epochs_before_decay()
+        if early and not scheduler.before_decay:
+            raise ValueError(
+                f"search.scheduler.grace: {scheduler.grace:g} ends before the learning rate first falls, at "
+                f"{training.milestones[0]:g} of the epochs, where ranks mislead; leave it out, or say before_decay: true"
+            )
 
     def _check_first(self, key: str, point: Mapping[str, Any]) -> None:
         space = self.space()

@@ -192,10 +192,11 @@ def warnings(config: StudyConfig) -> list[str]:
     found = []
     if len(config.confirm.seeds) < 2:
         found.append("one confirmation seed shows no difference; give confirm.seeds at least two")
-    if search.scheduler.name != "none" and milestones and search.scheduler.grace < milestones[0]:
+    rungs = search.scheduler.rungs(config.training)
+    if rungs and milestones and rungs[0] <= config.training.epochs_before_decay():
         found.append(
-            f"the scheduler stops trials at {search.scheduler.grace:g} of the epochs, before the learning rate falls "
-            f"at {milestones[0]:g}: ranks mislead there; raise search.scheduler.grace"
+            f"the scheduler stops trials after epoch {rungs[0]}, before the learning rate falls at {milestones[0]:g} of "
+            "the epochs: ranks mislead there; leave search.scheduler.grace out"
         )
     if search.sampler.name == "gp" and trials > LARGEST_FOR_GP:
         found.append(f"gp is slow beyond {LARGEST_FOR_GP} trials; take the sampler tpe")

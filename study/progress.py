@@ -184,9 +184,9 @@ class Progress:
     def _time_left(self) -> str:
         rate = self._pace.rate()
         if rate is None:
-            return "?" if self._planned and any(map(self._open_trials, self._planned)) else _clock(0)
+            return "?" if self._planned and any(map(self._open_trials, self._planned)) else clock(0)
         epochs = sum(self._epochs_left(name) for name in self._planned)
-        return _clock(max(epochs - sum(list(self._running.values())), 0) / rate)
+        return clock(max(epochs - sum(list(self._running.values())), 0) / rate)
 
     def _epochs_left(self, phase: str) -> float:
         if not self._open_trials(phase):
@@ -231,7 +231,13 @@ def _reason(error: str | None) -> str:
     return f": {error}" if error else ""
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time left for people.
+
+    Example:
+        >>> clock(75), clock(3675)
+        ('1:15', '1:01:15')
+    """
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -6,12 +6,13 @@ import math
 import signal
 import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
 
-from study import course, provenance, results
+from study import course, provenance, pruning, results
 from study.dispatcher import Dispatcher
 from study.environment import Cluster, StopSignals, ray_connection
 from study.errors import ServiceError, UsageError
+from study.events import Events, Listeners
 from study.limits import Limits
 from study.progress import Progress
 from study.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from study.config import StudyConfig
     from study.directory import Study
+    from study.dispatcher import Listener
     from study.phases import Phase
     from trainables.tune import StudyTrainable
 
@@ -85,6 +87,7 @@ def run(
     address: str | None = None,
     until: Until = "confirm",
     allowed: Sequence[str] = (),
+    events: TextIO | None = None,
     trainable: type[StudyTrainable] | None = None,
 ) -> Ending:
     """Carries out what the study still needs, then writes its result files.
@@ -96,6 +99,7 @@ def run(
         address: Of Ray.
         until: ``search`` stops before the confirmation, so that the test set stays closed.
         allowed: Changes that the user let pass, for the provenance.
+        events: Where what happens is written as JSON lines.
         trainable: Ray's side of a trial; tests put one without training here.
 
     Raises:
@@ -114,7 +118,7 @@ def run(
                 share = share_of(study.config, cluster)
                 tracker.start()
                 progress.note(f"{study.config.name}: {share.concurrent} trials at once on {cluster}")
-                dispatcher = _dispatcher(study, phases, share, stopping, limits, progress)
+                dispatcher = _dispatcher(study, phases, share, stopping, limits, _listener(progress, events))
                 dispatcher.recover()
                 _fit(study, dispatcher, share, signals, trainable)
         _conclude(study, tracker, signals)
@@ -163,8 +167,12 @@ def _has_work(study: Study, phases: list[Phase]) -> bool:
     )
 
 
+def _listener(progress: Progress, events: TextIO | None) -> Listener:
+    return progress if events is None else Listeners([progress, Events(events)])
+
+
 def _dispatcher(
-    study: Study, phases: list[Phase], share: Share, stopping: _Stopping, limits: Limits, progress: Progress
+    study: Study, phases: list[Phase], share: Share, stopping: _Stopping, limits: Limits, listener: Listener
 ) -> Dispatcher:
     return Dispatcher(
         study.store,
@@ -174,7 +182,7 @@ def _dispatcher(
         prunes=study.config.search.scheduler.name != "none",
         stopping=stopping,
         limits=limits,
-        listener=progress,
+        listener=listener,
     )
 
 
@@ -184,17 +192,18 @@ def _fit(
     from ray import tune
     from ray.exceptions import RayError
 
-    from study import scheduler
+    from study.scheduler import StudyScheduler
     from study.searcher import StudySearcher
     from trainables.tune import StudyTrainable
 
-    searcher = StudySearcher(dispatcher)
+    pruner = pruning.pruner_of(study.config, study.store, study.directory)
+    searcher = StudySearcher(dispatcher, pruner)
     with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
         tuner = tune.Tuner(
             tune.with_resources(trainable or StudyTrainable, {"cpu": share.cpus, "gpu": share.gpus}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=scheduler.build(study.config),
+                scheduler=StudyScheduler(searcher),
                 num_samples=-1,
                 reuse_actors=True,
             ),

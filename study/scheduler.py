@@ -1,58 +1,30 @@
-"""Early stopping of search trials; controls and confirmations are never stopped."""
+"""Early stopping as Ray Tune sees it: a scheduler that asks the searcher, which knows the study's trials."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
-
-from trainables.tune import METRICS_PREFIX
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 if TYPE_CHECKING:
-    from study.config import StudyConfig
+    from study.searcher import StudySearcher
 
 
-class SearchOnlyHalving(AsyncHyperBandScheduler):  # type: ignore[misc]
-    """Asynchronous successive halving in its stopping form, for search trials only."""
+class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Stops the search trials that the study's pruner ends; others run as they come.
 
-    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Enters a search trial into the rungs."""
-        if _is_search(trial):
-            super().on_trial_add(tune_controller, trial)
+    It has no state of its own, for Ray's schedulers forget theirs when a study is resumed.
+
+    Args:
+        searcher: Of the same study.
+    """
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        super().__init__()
+        self._searcher = searcher
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Stops a search trial that is not among the best at its rung."""
-        if not _is_search(trial):
-            return str(TrialScheduler.CONTINUE)
-        return str(super().on_trial_result(tune_controller, trial, result))
-
-    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Records the last value of a search trial."""
-        if _is_search(trial):
-            super().on_trial_complete(tune_controller, trial, result)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """Forgets a search trial."""
-        if _is_search(trial):
-            super().on_trial_remove(tune_controller, trial)
-
-
-def build(config: StudyConfig) -> TrialScheduler:
-    """The scheduler that a study asks for."""
-    scheduler = config.search.scheduler
-    if scheduler.name == "none":
-        return FIFOScheduler()
-    epochs = config.training.epochs
-    return SearchOnlyHalving(
-        time_attr="epoch",
-        metric=f"{METRICS_PREFIX}{config.objective}",
-        mode="min" if config.minimizes else "max",
-        max_t=epochs,
-        grace_period=min(epochs, max(1, math.ceil(scheduler.grace * epochs))),
-        reduction_factor=scheduler.reduction,
-    )
-
-
-def _is_search(trial: Any) -> bool:
-    return bool(trial.config.get("phase") == "search")
+        """Says whether a run goes on after an epoch."""
+        del tune_controller
+        stops = self._searcher.stops(trial.trial_id, result)
+        return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)

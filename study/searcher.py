@@ -14,6 +14,7 @@ from trainables.tune import METRICS_PREFIX
 
 if TYPE_CHECKING:
     from study.dispatcher import Dispatcher
+    from study.pruning import Pruner
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
@@ -24,12 +25,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     Args:
         dispatcher: Decides what runs.
+        pruner: Decides which search trials end early; None where no scheduler does.
     """
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, pruner: Pruner | None = None) -> None:
         super().__init__()
         self.error: Exception | None = None
         self._dispatcher: Dispatcher | None = dispatcher
+        self._pruner = pruner
         self._runs: dict[str, tuple[str, int, int]] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -47,9 +50,16 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Passes an epoch on."""
         assert self._dispatcher is not None  # noqa: S101
-        metrics = {key.removeprefix(METRICS_PREFIX): x for key, x in result.items() if key.startswith(METRICS_PREFIX)}
         with self._kept_from_ray():
-            self._dispatcher.report(*self._runs[trial_id], result["epoch"], metrics)
+            self._dispatcher.report(*self._runs[trial_id], result["epoch"], _metrics_of(result))
+
+    def stops(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether a run ends with this epoch, which Ray reports here before ``on_trial_result``."""
+        phase, number, _ = self._runs[trial_id]
+        if self._pruner is not None and phase == "search":
+            with self._kept_from_ray():
+                return self._pruner.stops(number, result["epoch"], _metrics_of(result))
+        return False
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Passes the end of a run on; what became of it is in its directory."""
@@ -78,5 +88,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Nothing: a study resumes from its own directory."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """State without the dispatcher, which holds the database."""
-        return {"_dispatcher": None, "_runs": {}, "error": None}
+        """State without the dispatcher and the pruner, which hold the database."""
+        return {"_dispatcher": None, "_pruner": None, "_runs": {}, "error": None}
+
+
+def _metrics_of(result: dict[str, Any]) -> dict[str, float]:
+    return {key.removeprefix(METRICS_PREFIX): x for key, x in result.items() if key.startswith(METRICS_PREFIX)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import math
+from itertools import count, takewhile
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -11,6 +13,11 @@ from study.errors import without_password
 from trainables.interfaces import Options
 from trainables.metrics import METRICS
 
+if TYPE_CHECKING:
+    from trainables.config import Training
+
+SETTLING = 0.05  # share of the epochs in which ranks settle after the learning rate has fallen
+MEDIAN_INTERVAL = 0.1  # share of the epochs between two looks of the median rule
 TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
@@ -40,15 +47,47 @@ class Scheduler(Options):
     """Who stops trials early.
 
     Attributes:
-        name: ``none``, or ``asha``, asynchronous successive halving in its stopping form.
-        grace: Fraction of the epochs before a trial may be stopped; after the first decay of the learning rate, because
-            earlier ranks mislead.
-        reduction: At each rung, one in ``reduction`` goes on.
+        name: ``none``; ``asha``, asynchronous successive halving in its stopping form; or ``median``, which stops what
+            is worse than half of the others.
+        grace: Fraction of the epochs before a trial may be stopped. None: until just after the learning rate's first
+            decay, for earlier ranks mislead.
+        reduction: Of ``asha``: at each rung one in ``reduction`` goes on; the next rung is ``reduction`` times later.
+        min_trials: Trials that have been at a rung before any is stopped there.
+        before_decay: Allows a grace that ends before the learning rate's first decay.
     """
 
-    name: Literal["none", "asha"] = "none"
-    grace: float = Field(default=0.55, gt=0, lt=1)
+    name: Literal["none", "asha", "median"] = "none"
+    grace: float | None = Field(default=None, gt=0, lt=1)
     reduction: int = Field(default=2, ge=2)
+    min_trials: int = Field(default=5, ge=1)
+    before_decay: bool = False
+
+    def rungs(self, training: Training) -> tuple[int, ...]:
+        """Epochs, counted from 1 and before the last, after which trials are judged.
+
+        Example:
+            >>> from trainables.config import Training
+            >>> Scheduler(name="asha").rungs(Training(epochs=200))
+            (110,)
+            >>> Scheduler(name="asha", grace=0.1, before_decay=True).rungs(Training(epochs=200))
+            (20, 40, 80, 160)
+            >>> Scheduler(name="median").rungs(Training(epochs=200))
+            (110, 130, 150, 170, 190)
+        """
+        epochs = training.epochs
+        first = self._first_rung(training)
+        if self.name == "none":
+            return ()
+        if self.name == "median":
+            return tuple(range(first, epochs, max(1, round(MEDIAN_INTERVAL * epochs))))
+        return tuple(takewhile(lambda rung: rung < epochs, (first * self.reduction**power for power in count())))
+
+    def _first_rung(self, training: Training) -> int:
+        epochs = training.epochs
+        if self.grace is not None:
+            return max(1, math.ceil(round(self.grace * epochs, 6)))
+        settled = math.ceil(round(SETTLING * epochs, 6))
+        return (training.epochs_before_decay() if training.milestones else epochs // 2) + settled
 
 
 class Budget(Options):

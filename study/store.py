@@ -113,6 +113,11 @@ class Store:
                 self._storage.set_trial_intermediate_value(trial._trial_id, epoch, values[0])
             self._storage.set_trial_state_values(trial._trial_id, state, values)
 
+    def report(self, trial: FrozenTrial, epoch: int, value: float) -> None:
+        """Keeps the objective of a running trial at a step, as Optuna's intermediate value."""
+        with self._translated():
+            self._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
+
     def attribute(self, key: str) -> Any:
         """An attribute of the study; None when it was never set."""
         with self._translated():

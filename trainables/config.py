@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
@@ -66,7 +67,7 @@ class Training(Options):
         checkpoint_seconds: Least training time between two checkpoints; 0 means one each epoch.
     """
 
-    epochs: int = Field(default=200, ge=1)
+    epochs: int = Field(default=200, ge=1, le=1_000_000)
     batch_size: int = Field(default=128, ge=1)
     lr: float = Field(default=0.1, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
@@ -97,6 +98,17 @@ class Training(Options):
         position = epoch - 1 if self.reference_off_by_one else epoch
         decays = sum(position >= round(fraction * self.epochs, 6) for fraction in self.milestones)
         return self.lr * 0.1**decays
+
+    def epochs_before_decay(self) -> int:
+        """Epochs with the initial learning rate.
+
+        Example:
+            >>> Training(epochs=200).epochs_before_decay(), Training(epochs=9, milestones=()).epochs_before_decay()
+            (100, 9)
+        """
+        if not self.milestones:
+            return self.epochs
+        return min(self.epochs, math.ceil(round(self.milestones[0] * self.epochs, 6)) + self.reference_off_by_one)
 
 
 class TrainConfig(Options):

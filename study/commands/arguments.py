@@ -38,4 +38,21 @@ Address = Annotated[
     typer.Option(help="Ray: local, or host:port of a cluster.", envvar="RAY_ADDRESS", show_default="local"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Events = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Append what happens as JSON lines; - is standard output.",
+        show_default=False,
+        allow_dash=True,
+    ),
+]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        help="Run this when the driver ends; it reads the study's status as JSON.",
+        show_default=False,
+    ),
+]
 Changed = Annotated[bool, typer.Option("--allow-changed", help="Go on although code or data have changed.")]

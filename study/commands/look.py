@@ -29,6 +29,29 @@ def status(directory: Directory, as_json: AsJson = False) -> None:
         show(study_status.table(found))
 
 
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd watch runs/digits")
+def watch(
+    directory: Directory,
+    seconds: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks.")] = 2.0,
+) -> None:
+    """Follow a study until its driver ends: what runs, what is best, importance, rate, cost, time left."""
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+
+    from study import watching
+    from study.directory import open_study
+
+    with open_study(directory) as study, Live(console=Console(), auto_refresh=False) as live:
+        while True:
+            found = watching.describe(study)
+            live.update(watching.page(found), refresh=True)
+            if found["state"] != "running":
+                return
+            time.sleep(seconds)
+
+
 @app.command("list", rich_help_panel=PANEL, epilog="Example: cskd list --storage runs")
 def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     """List the studies of a storage folder."""

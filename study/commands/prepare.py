@@ -113,9 +113,9 @@ def doctor(storage: Storage = None, address: Address = None, as_json: AsJson = F
 
 
 def _digests(config: StudyConfig) -> dict[str, Any]:
-    from study import api
+    from study import comparability
 
-    return dict(api.check_data(config))
+    return dict(comparability.check_data(config))
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO, TypedDict
 
 import typer
 from rich.console import Console
 
-from study.commands.arguments import Address, Changed, Directory, Settings, Storage, StudySource
+from study.commands.arguments import Address, Changed, Directory, Events, Notify, Settings, Storage, StudySource
 from study.commands.output import say
-from study.errors import NothingSucceededError
+from study.errors import CannotCreateError, NothingSucceededError
 
 if TYPE_CHECKING:
     from study.runner import Ending
@@ -31,6 +34,8 @@ def launch(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Begin with the best points of a study; may be repeated."),
     ] = None,
+    events: Events = None,
+    notify: Notify = None,
 ) -> None:
     """Run a study: search, confirm with fresh seeds, read the test set once."""
     from study import config, environment, study_file
@@ -43,7 +48,9 @@ def launch(
     environment.ray_address(address)
     from study import api
 
-    directory, ending = api.launch(found, environment.storage_folder(storage), address=address, until=until)
+    folder = environment.storage_folder(storage)
+    with _outputs(folder / found.name, events, notify) as outputs:
+        directory, ending = api.launch(found, folder, address=address, until=until, **outputs)
     _finish(directory, ending)
 
 
@@ -54,20 +61,34 @@ def resume(
     more_hours: Annotated[float, typer.Option(min=0, help="Added to the budget's hours and device hours.")] = 0.0,
     address: Address = None,
     allow_changed: Changed = False,
+    events: Events = None,
+    notify: Notify = None,
 ) -> None:
     """Go on with a study where it stopped, or extend one that has ended."""
     from study import api
 
-    ending = api.resume(directory, trials=trials, more_hours=more_hours, address=address, allow_changed=allow_changed)
+    with _outputs(directory, events, notify) as outputs:
+        ending = api.resume(
+            directory, trials=trials, more_hours=more_hours, address=address, allow_changed=allow_changed, **outputs
+        )
     _finish(directory, ending)
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd confirm runs/digits")
-def confirm(directory: Directory, address: Address = None, allow_changed: Changed = False) -> None:
+def confirm(
+    directory: Directory,
+    address: Address = None,
+    allow_changed: Changed = False,
+    events: Events = None,
+    notify: Notify = None,
+) -> None:
     """Confirm finalists and controls of a study that was searched with --until search."""
     from study import api
 
-    ending = api.resume(directory, address=address, until="confirm", allow_changed=allow_changed, action="confirm")
+    with _outputs(directory, events, notify) as outputs:
+        ending = api.resume(
+            directory, address=address, until="confirm", allow_changed=allow_changed, action="confirm", **outputs
+        )
     _finish(directory, ending)
 
 
@@ -95,6 +116,32 @@ def train(
     say(f"{outcome.state} after {outcome.epoch} epochs: {out}{': ' + outcome.error if outcome.error else ''}")
     if outcome.state != "finished":
         raise typer.Exit(1)
+
+
+class _Outputs(TypedDict):
+    console: Console
+    events: TextIO | None
+
+
+@contextlib.contextmanager
+def _outputs(directory: Path, events: Path | None, notify: str | None) -> Iterator[_Outputs]:
+    """Where a driver writes; events on standard output send all else to standard error."""
+    from study import notification
+
+    to_standard_output = events == Path("-")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(notification.notified(notification.parse(notify), directory, say))
+        out = None
+        if events is not None:
+            out = sys.stdout if to_standard_output else stack.enter_context(_appended(events))
+        yield {"console": Console(stderr=to_standard_output), "events": out}
+
+
+def _appended(path: Path) -> TextIO:
+    try:
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise CannotCreateError(f"--events {path}: {error.strerror}") from error
 
 
 def _finish(directory: Path, ending: Ending) -> None:

@@ -9,8 +9,9 @@ from study.assignment import Assignment
 from study.course import phases_of
 from study.dispatcher import Dispatcher
 from study.limits import Limits
+from study.pruning import pruner_of
 from study.results import write_results
-from trainables.run_directory import Outcome
+from trainables.run_directory import EpochRow, Outcome
 from trainables.tune import failure
 
 ERRORS = {
@@ -82,12 +83,13 @@ class Executor:
     ) -> None:
         self.watcher = listener or Watcher()
         self.stopping = False
+        self._pruner = pruner_of(study.config, study.store, study.directory)
         self.dispatcher = Dispatcher(
             study.store,
             phases_of(study)[: 2 if until == "search" else 3],
             max_concurrent=slots,
             retries=retries,
-            prunes=prunes,
+            prunes=prunes or self._pruner is not None,
             stopping=lambda: self.stopping,
             limits=Limits(study.config, study.store, study.directory),
             listener=self.watcher,
@@ -129,9 +131,16 @@ class Executor:
             self.dispatcher.report(
                 assignment.phase, assignment.number, assignment.attempt, reported.epoch, reported.metrics
             )
+            if self._is_stopped(assignment, reported):
+                self._ended(assignment, error=False)
+                return True
             return False
         self._ended(assignment, error=False)
         return True
+
+    def _is_stopped(self, assignment: Assignment, row: EpochRow) -> bool:
+        search = self._pruner is not None and assignment.phase == "search"
+        return search and self._pruner.stops(assignment.number, row.epoch, row.metrics)
 
     def _ended(self, assignment, *, error: bool) -> None:
         self.dispatcher.ended(assignment.phase, assignment.number, assignment.attempt, error=error)

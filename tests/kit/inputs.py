@@ -75,7 +75,7 @@ def made(content: str = STUDY, changed: str | None = None) -> Callable[[Path], N
     """Makes the study directory ``runs/toy``, of code or data that have changed since."""
 
     def make(folder: Path) -> None:
-        from study import api, directory, provenance
+        from study import comparability, directory, provenance
         from study import config as study_config
         from study.study_file import parse
 
@@ -88,7 +88,7 @@ def made(content: str = STUDY, changed: str | None = None) -> Callable[[Path], N
             notes = (place / "provenance.jsonl").read_text()
             (place / "provenance.jsonl").write_text(notes.replace(provenance.code_digest(), "0123456789abcdef"))
         with directory.open_study(place) as study:
-            for key, value in api.check_data(config).items():
+            for key, value in comparability.check_data(config).items():
                 study.store.set_study_attribute(key, "0123456789abcdef" if changed in key else value)
 
     return make

@@ -53,3 +53,16 @@ def test_a_study_of_one_search_stays_one_until_it_is_confirmed(tmp_path: Path, m
     assert not (directory / "test_ledger.jsonl").exists()
     api.resume(directory, until="confirm", action="confirm", **options)
     assert len((directory / "test_ledger.jsonl").read_text().splitlines()) == 4
+
+
+def test_a_study_in_a_notebook(done_directory: Path, tmp_path: Path) -> None:
+    study = api.Study.open(done_directory)
+    assert study.status()["state"] == "done"
+    assert len(study.results().trials) == 9
+    assert study.best_config()["method"]["name"] == "cs_kd"
+    assert api.Study.preset("digits", {"search.trials": 3}).config.search.trials == 3
+    fresh = api.Study.from_file(toy.write_study(tmp_path))
+    with pytest.raises(UsageError, match="toy has not been launched"):
+        fresh.results()
+    with pytest.raises(DataError, match="89 training images"):
+        api.Study.from_file(toy.write_study(tmp_path), {"dataset.validation.per_class": 500}).launch(tmp_path)

@@ -8,7 +8,7 @@ from fake import Executor
 from training import patterns, small_config
 
 from analysis import records
-from study import api, study_file, teachers
+from study import comparability, study_file, teachers
 from study import config as study_config
 from study import directory as study_directory
 from study.errors import StudyFileError
@@ -96,17 +96,17 @@ def test_a_study_file_s_teachers_are_entered_once(finished, tmp_path):
     again = study_directory.read_config(directory)
     assert again.resolved() == config.resolved()
     with pytest.raises(CheckpointError, match=r"no teacher at .*: there is no such file"):
-        api.check_data(again)
+        comparability.check_data(again)
 
 
 def test_a_study_begins_with_a_fitting_teacher(run, tmp_path):
     path = write(tmp_path / "my.yaml", content({"name": "kd", "teacher": {"checkpoint": str(run[1])}}))
     config = study_config.load(path)
     assert set(config.space()) == {"temperature", "lambda_kd"}
-    api.check_data(config)
+    comparability.check_data(config)
     other = config.model_copy(update={"dataset": small_config().dataset})
     with pytest.raises(CheckpointError, match="knows 4 classes, such as 'a', which are not the 4 of the data set"):
-        api.check_data(other)
+        comparability.check_data(other)
 
 
 def test_the_teacher_is_in_the_result_files(run, tmp_path):
@@ -182,4 +182,4 @@ def test_a_teacher_for_other_images_is_refused(run):
     larger = small_config(dataset=patterns(16)).dataset
     model = small_config(model={"name": "preact_resnet10", "width": 4, "input_size": 16}).model
     with pytest.raises(ConfigError, match="input_size is 8, but the images of the data set are 16x16"):
-        api.check_data(config.model_copy(update={"dataset": larger, "model": model}))
+        comparability.check_data(config.model_copy(update={"dataset": larger, "model": model}))

@@ -1,0 +1,90 @@
+"""What happens in a study as JSON lines, for scripts; and several watchers at once."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from study.assignment import Assignment
+    from study.dispatcher import Listener
+
+
+class Events:
+    """Writes a line for each event: ``time`` in seconds since 1970, ``event``, and what belongs to it.
+
+    ``started``, ``epoch`` (with ``epoch`` and ``metrics``), ``settled`` (``state``, ``value``, ``error``), ``retried``
+    (``error``) name ``phase``, ``trial`` and ``attempt``; ``cut_short`` names ``phase`` and ``reason``.
+
+    Args:
+        out: Where the lines go; each is flushed.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def started(self, assignment: Assignment) -> None:
+        """A run was handed out."""
+        self._of(assignment, "started", method=assignment.config.method.model_dump(mode="json"))
+
+    def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
+        """A run finished an epoch."""
+        self._of(assignment, "epoch", epoch=epoch, metrics=dict(metrics))
+
+    def settled(self, assignment: Assignment, state: str, value: float | None, error: str | None) -> None:
+        """A trial has its final state."""
+        self._of(assignment, "settled", state=state, value=value, error=error)
+
+    def retried(self, assignment: Assignment, error: str) -> None:
+        """A run was lost and will be tried again."""
+        self._of(assignment, "retried", error=error)
+
+    def cut_short(self, phase: str, reason: str) -> None:
+        """A phase has no more runs than it has now."""
+        self._write("cut_short", phase=phase, reason=reason)
+
+    def _of(self, assignment: Assignment, event: str, **details: Any) -> None:
+        self._write(event, phase=assignment.phase, trial=assignment.number, attempt=assignment.attempt, **details)
+
+    def _write(self, event: str, **details: Any) -> None:
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **details})
+        print(line, file=self._out, flush=True)
+
+
+class Listeners:
+    """Tells several watchers, one after the other.
+
+    Args:
+        all_of_them: In the order in which they are told.
+    """
+
+    def __init__(self, all_of_them: Sequence[Listener]) -> None:
+        self._all = all_of_them
+
+    def started(self, assignment: Assignment) -> None:
+        """A run was handed out."""
+        for each in self._all:
+            each.started(assignment)
+
+    def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
+        """A run finished an epoch."""
+        for each in self._all:
+            each.epoch(assignment, epoch, metrics)
+
+    def settled(self, assignment: Assignment, state: str, value: float | None, error: str | None) -> None:
+        """A trial has its final state."""
+        for each in self._all:
+            each.settled(assignment, state, value, error)
+
+    def retried(self, assignment: Assignment, error: str) -> None:
+        """A run was lost and will be tried again."""
+        for each in self._all:
+            each.retried(assignment, error)
+
+    def cut_short(self, phase: str, reason: str) -> None:
+        """A phase has no more runs than it has now."""
+        for each in self._all:
+            each.cut_short(phase, reason)

@@ -1,0 +1,118 @@
+"""Which search trials are stopped early: each is judged at its rungs by what all trials reached there.
+
+Knows no Ray. The values at the rungs are in the study's storage, as Optuna's intermediate values, and the rules are
+functions of them, so that a resumed study decides as the unbroken one. Optuna's own pruners fit less well: its median
+is that of completed trials only, which are the survivors of earlier stops, and its successive halving keeps notes of
+its own, in the order in which trials happened to report.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING
+
+from study.store import FOLDERS
+from trainables.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from study.config import StudyConfig
+    from study.settings import Scheduler
+    from study.store import Store
+
+
+def is_kept_by_halving(value: float, others: Sequence[float], scheduler: Scheduler) -> bool:
+    """Whether a trial is among the best ``1 / reduction`` at its rung, rounded up, itself counted.
+
+    Asynchronous successive halving in its stopping form: a trial that goes on is never paused to wait for others (Li et
+    al. 2020, "A system for massively parallel hyperparameter tuning", algorithm 2 without its promotions).
+    """
+    better = sum(other < value for other in others)
+    return better < math.ceil((len(others) + 1) / scheduler.reduction)
+
+
+def is_kept_by_median(value: float, others: Sequence[float], scheduler: Scheduler) -> bool:
+    """Whether a trial is no worse than the median of the others at its rung (Golovin et al. 2017, "Google Vizier")."""
+    del scheduler
+    return value <= median(others)
+
+
+RULES: Mapping[str, Callable[[float, Sequence[float], Scheduler], bool]] = {
+    "asha": is_kept_by_halving,
+    "median": is_kept_by_median,
+}
+
+
+def is_kept(value: float, others: Sequence[float], scheduler: Scheduler) -> bool:
+    """Whether a trial goes on beyond a rung.
+
+    Args:
+        value: Of the objective there; smaller is better.
+        others: Of the other trials that have been at this rung, whatever became of them.
+        scheduler: With one of ``RULES``.
+    """
+    return len(others) + 1 < scheduler.min_trials or RULES[scheduler.name](value, others, scheduler)
+
+
+def pruner_of(config: StudyConfig, store: Store, directory: Path) -> Pruner | None:
+    """What ends a study's search trials early; None where no scheduler does."""
+    return None if config.search.scheduler.name == "none" else Pruner(config, store, directory)
+
+
+class Pruner:
+    """Judges the search trials of a study.
+
+    Args:
+        config: The study, with a scheduler.
+        store: Its trials.
+        directory: The study directory.
+    """
+
+    def __init__(self, config: StudyConfig, store: Store, directory: Path) -> None:
+        self._scheduler = config.search.scheduler
+        self._rungs = self._scheduler.rungs(config.training)
+        self._objective = config.objective
+        self._sign = 1 if config.minimizes else -1
+        self._store = store
+        self._runs = directory / FOLDERS["search"]
+        self._judged: dict[int, int] = {}
+
+    def stops(self, number: int, epoch: int, metrics: Mapping[str, float]) -> bool:
+        """Whether a trial ends here, to be told PRUNED; each trial is judged once at a rung.
+
+        A trial that its driver left beyond a rung without a verdict is judged as soon as it reports again.
+
+        Args:
+            number: Of the search trial.
+            epoch: That it finished.
+            metrics: Of this epoch.
+        """
+        rung = max((rung for rung in self._rungs if rung <= epoch), default=0)
+        if rung <= self._judged.get(number, 0):
+            return False
+        self._judged[number] = rung
+        trials = self._store.trials("search")
+        if rung in trials[number].intermediate_values:  # before an earlier driver ended
+            return False
+        value = metrics.get(self._objective) if rung == epoch else self._recorded(number, rung)
+        return value is not None and self._verdict(trials, number, epoch, rung, value)
+
+    def _verdict(self, trials: Sequence[FrozenTrial], number: int, epoch: int, rung: int, value: float) -> bool:
+        others = [
+            self._sign * trial.intermediate_values[rung]
+            for trial in trials
+            if trial.number != number and rung in trial.intermediate_values
+        ]
+        kept = is_kept(self._sign * value, others, self._scheduler)
+        if kept or epoch > rung:  # else the value is written with the trial's end
+            self._store.report(trials[number], rung, value)
+        return not kept
+
+    def _recorded(self, number: int, rung: int) -> float | None:
+        rows = RunDirectory(self._runs / str(number)).epochs()
+        return next((row.metrics.get(self._objective) for row in rows if row.epoch == rung), None)
