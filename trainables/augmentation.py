@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.stores import Store
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -73,7 +75,7 @@ class Normalisation:
         return images.float().mul_(self._scale).add_(self._shift).permute(0, 3, 1, 2)
 
 
-class ImageStore:
+class ImageStore(Store):
     """Images of a split, resident on the device as uint8, with the two transforms of their data set.
 
     Args:

@@ -12,9 +12,10 @@ from trainables import metrics
 from trainables.neighbours import search_for
 from trainables.predictions import Predictions
 from trainables.residency import fetched, free_bytes
+from trainables.stores import Mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -72,17 +73,24 @@ def evaluate(network: Network, method: Method, split: StoredSplit) -> Evaluation
     labels = split.images.labels
     collected: dict[str, Tensor] = {}
     start = 0
-    size = batch_size(split.store.height, split.store.width, network.device)
-    for index in torch.split(torch.arange(len(labels), device=network.device), size):
-        outputs = network.student(split.store.plain(index))
+    for images in split.store.in_turn(_requests(split, network.device)):
+        outputs = network.student(images)
         further = method.readouts(outputs, network.classifier)
         for name, part in {"logits": outputs.logits, "features": outputs.features, **further}.items():
             if name not in collected:
                 collected[name] = torch.empty(len(labels), part.shape[1], device=network.device)
-            collected[name][start : start + len(index)] = part
-        start += len(index)
+            collected[name][start : start + len(images)] = part
+        start += len(images)
     arrays = fetched(collected)
     return Evaluation(Predictions(arrays.pop("logits"), arrays.pop("features"), labels), arrays, network.device)
+
+
+def _requests(split: StoredSplit, device: torch.device) -> Iterator[tuple[Mirrored, None]]:
+    count = len(split.images.labels)
+    every = Mirrored.of(torch.arange(count), device)
+    size = batch_size(split.store.height, split.store.width, device)
+    for start in range(0, count, size):
+        yield every.batch(start, start + size), None
 
 
 def batch_size(height: int, width: int, device: torch.device) -> int:

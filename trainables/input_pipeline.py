@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from trainables.interfaces import Batch, View
 from trainables.samplers import ClassPairSampler
+from trainables.stores import Mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from trainables.interfaces import Augmentation, LabelledImages, ResizedCrop
+    from trainables.stores import Draws, Store
 
 AUGMENTATION_STREAM = 1000
 
 
-class Draws(Protocol):
-    """Random draws of one view for an epoch, in anchor order."""
-
-    def batch(self, start: int, stop: int) -> Draws:
-        """The draws of anchors ``start`` to ``stop``."""
-
-
-class Store(Protocol):
-    """Images of a split with the two transforms of their data set; batches are float32, channels_last.
-
-    Attributes:
-        height: Of the images of a batch.
-        width: Likewise.
-    """
-
-    height: int
-    width: int
-
-    def draw(self, generator: np.random.Generator, index: NDArray[np.int64], augmentation: Any) -> Draws:
-        """An epoch's draws for the images at ``index`` ``[n]``; the same on every device."""
-
-    def plain(self, index: Tensor) -> Tensor:
-        """Test transform of the images at ``index`` ``[b]``."""
-
-    def augmented(self, index: Tensor, draws: Any) -> Tensor:
-        """Training transform of the images at ``index`` ``[b]`` under ``draws``."""
-
-
 @dataclass(frozen=True)
 class EpochPlan:
-    """All random choices of an epoch, on the device: for each view the images' indices, and its draws."""
+    """All random choices of an epoch: for each view the images' indices and its draws; labels on the device."""
 
-    indices: dict[str, Tensor]
+    indices: dict[str, Mirrored]
     draws: dict[str, Draws]
     labels: Tensor
 
@@ -107,7 +81,8 @@ class InputPipeline:
     def plan(self, epoch: int) -> EpochPlan:
         """Draws the epoch: order, partners, crops and flips, from (seed, epoch) alone."""
         chosen = self._sampler.epoch(epoch, {view.source for view in self._views})
-        indices = {view.name: torch.from_numpy(chosen[view.source]).to(self._device) for view in self._views}
+        sources = {name: Mirrored.of(torch.from_numpy(index), self._device) for name, index in chosen.items()}
+        indices = {view.name: sources[view.source] for view in self._views}
         draws = {
             view.name: self._store.draw(self._generator(epoch, number), chosen[view.source], self._augmentation)
             for number, view in enumerate(self._views)
@@ -118,15 +93,16 @@ class InputPipeline:
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of a zero-based epoch."""
         plan = self.plan(epoch)
-        for start, stop in self.bounds():
-            views = {view.name: self._images(view, plan, start, stop) for view in self._views}
-            yield Batch(views, plan.labels[start:stop])
+        with closing(self._store.in_turn(self._requests(plan))) as images:
+            for start, stop in self.bounds():
+                yield Batch({view.name: next(images) for view in self._views}, plan.labels[start:stop])
 
-    def _images(self, view: View, plan: EpochPlan, start: int, stop: int) -> Tensor:
-        index = plan.indices[view.name][start:stop]
-        if not view.augmented:
-            return self._store.plain(index)
-        return self._store.augmented(index, plan.draws[view.name].batch(start, stop))
+    def _requests(self, plan: EpochPlan) -> Iterator[tuple[Mirrored, Draws | None]]:
+        """Each batch's views, in their order."""
+        for start, stop in self.bounds():
+            for view in self._views:
+                draws = plan.draws[view.name].batch(start, stop) if view.augmented else None
+                yield plan.indices[view.name].batch(start, stop), draws
 
     def _generator(self, epoch: int, number: int) -> np.random.Generator:
         # Each view draws from a stream of its own, so that the same image as anchor and as partner is cropped twice.

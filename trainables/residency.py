@@ -1,7 +1,8 @@
-"""What fits on a device, and the way back from it."""
+"""What fits on a device, and the way there and back."""
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,15 @@ def free_bytes(device: torch.device) -> int:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
+def landing(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Fresh memory of the host for what goes to a device or comes from it; such copies need not wait for a GPU.
+
+    For a GPU it is page-locked up to ``PINNED_LIMIT``. Torch gives it out again when the last copy has ended.
+    """
+    nbytes = math.prod(shape) * dtype.itemsize
+    return torch.empty(shape, dtype=dtype, pin_memory=device.type == "cuda" and nbytes <= PINNED_LIMIT)
+
+
 def fetched(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
     """Tensors as arrays; where they lie on a GPU, copies of them after one wait."""
     places = {name: _to_host(tensor) for name, tensor in tensors.items()}
@@ -34,6 +44,6 @@ def fetched(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
 
 
 def _to_host(tensor: Tensor) -> Tensor:
-    if tensor.device.type != "cuda" or tensor.nbytes > PINNED_LIMIT:
-        return tensor.cpu()
-    return torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(tensor, non_blocking=True)
+    if tensor.device.type != "cuda":
+        return tensor
+    return landing(tuple(tensor.shape), tensor.dtype, tensor.device).copy_(tensor, non_blocking=True)

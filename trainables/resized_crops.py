@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import tee
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,14 +15,21 @@ from torch import Tensor
 
 from trainables.augmentation import Normalisation
 from trainables.images import CHANNELS, RaggedImages
+from trainables.prefetch import prefetched
 from trainables.resampling import resize_box, resize_boxes
+from trainables.residency import landing
+from trainables.stores import Mirrored, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
     from numpy.typing import NDArray
 
     from trainables.interfaces import ResizedCrop
 
 ATTEMPTS = 10
+TILE = 32  # pixels; batches of few different shapes take the same memory again
+AHEAD = 8  # batches of one view; with anchor and partner four steps
 
 
 @dataclass(frozen=True)
@@ -28,16 +39,20 @@ class BoxDraws:
     Attributes:
         boxes: Top, left, height and width in pixels ``[n, 4]``.
         flip: ``[n]``.
-        extent: Largest height and width of a box of the epoch.
     """
 
-    boxes: Tensor
-    flip: Tensor
-    extent: tuple[int, int]
+    boxes: Mirrored
+    flip: Mirrored
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Height and width that hold each box, in whole tiles; the host knows them without asking the device."""
+        height, width = (math.ceil(side / TILE) * TILE for side in self.boxes.host[:, 2:].amax(dim=0).tolist())
+        return height, width
 
     def batch(self, start: int, stop: int) -> BoxDraws:
         """The draws of anchors ``start`` to ``stop``."""
-        return BoxDraws(self.boxes[start:stop], self.flip[start:stop], self.extent)
+        return BoxDraws(self.boxes.batch(start, stop), self.flip.batch(start, stop))
 
 
 def draw_boxes(
@@ -102,12 +117,12 @@ def centre_box(height: int, width: int, size: int, resize: int) -> tuple[tuple[i
     return resized, (round((resized[0] - size) / 2), round((resized[1] - size) / 2))
 
 
-class RaggedStore:
+class RaggedStore(Store):
     """Images of a split with the two transforms of their data set.
 
     On a CPU the pixels stay where they are, in mapped files that all processes of a machine share. For another device
-    they are copied there once if they fit their ``memory_limit``; otherwise crops are made on the CPU and copied batch
-    by batch. Results of the test transform are kept as uint8 on the device if they fit.
+    they are copied there once if they fit their ``memory_limit``; otherwise crops are made on the CPU, by threads that
+    work ahead. Results of the test transform are kept as uint8 on the device if they fit.
 
     Args:
         images: The split.
@@ -115,6 +130,10 @@ class RaggedStore:
         mean: Per channel, of images scaled to [0, 1].
         std: Likewise.
         device: Where the batches are made.
+
+    Attributes:
+        ahead: Batches of one view that are cut on the CPU before they are asked for; 0 where no thread does so: all is
+            on the device, or the device is a CPU, whose cores have a trial each.
     """
 
     def __init__(
@@ -136,51 +155,88 @@ class RaggedStore:
         self._centres: Tensor | None = None
         self._resident: tuple[Tensor, Tensor, Tensor] | None = None
         self._may_reside = device.type != "cpu" and images.nbytes <= images.memory_limit
+        self.ahead = 0 if device.type == "cpu" or (self._may_reside and self._keeps_centres) else AHEAD
 
     def draw(self, generator: np.random.Generator, index: NDArray[np.int64], augmentation: ResizedCrop) -> BoxDraws:
         """An epoch's draws for the images at ``index`` ``[n]``: flips first, then boxes, drawn by NumPy."""
         flip = generator.random(len(index)) < augmentation.flip
         boxes = draw_boxes(generator, self._images.sizes[index], augmentation)
-        extent = (int(boxes[:, 2].max()), int(boxes[:, 3].max()))
-        return BoxDraws(torch.from_numpy(boxes).to(self._device), torch.from_numpy(flip).to(self._device), extent)
+        on_both = (Mirrored.of(torch.from_numpy(drawn), self._device) for drawn in (boxes, flip))
+        return BoxDraws(*on_both)
 
     def plain(self, index: Tensor) -> Tensor:
         """Test transform: float32 ``[b, 3, size, size]``, channels_last, of the images at ``index`` ``[b]``."""
         if not self._keeps_centres:
-            return self._normalised(self._cut_centres(index.cpu()).to(self._device))
+            return self._sent(self._cut_centres(self._space(len(index)), index.cpu()))
         if self._centres is None:
-            self._centres = self._cut_centres(torch.arange(len(self._images))).to(self._device)
+            every = torch.arange(len(self._images))
+            space = torch.empty(len(every), self._size, self._size, CHANNELS, dtype=torch.uint8)
+            self._centres = self._cut_centres(space, every).to(self._device)
         return self._normalised(self._centres[index])
 
     def augmented(self, index: Tensor, draws: BoxDraws) -> Tensor:
         """Training transform of the images at ``index`` ``[b]`` under ``draws``; shape and format as ``plain``."""
         if not self._may_reside:
-            return self._normalised(self._cut_on_cpu(index.cpu(), draws).to(self._device))
+            return self._sent(self._cut(self._reused(len(index)), index.cpu(), draws))
         if self._resident is None:
             self._resident = self._copied()
         pixels, first, width = self._resident
-        crops = resize_boxes(pixels, first[index], width[index], draws.boxes, self._size, draws.extent)
-        return self._normalised(torch.where(draws.flip[:, None, None, None], crops.flip(2), crops))
+        boxes, flip = draws.boxes.device, draws.flip.device
+        crops = resize_boxes(pixels, first[index], width[index], boxes, self._size, draws.extent)
+        return self._normalised(torch.where(flip[:, None, None, None], crops.flip(2), crops))
 
-    def _cut_on_cpu(self, index: Tensor, draws: BoxDraws) -> Tensor:
-        """Grey levels of the crops, in a buffer that the next call overwrites: fresh memory costs as much as a crop."""
-        if len(index) > len(self._buffer):
-            self._buffer = torch.empty(len(index), self._size, self._size, CHANNELS, dtype=torch.uint8)
-        crops = self._buffer[: len(index)]
-        rows = zip(crops, index.tolist(), draws.boxes.tolist(), draws.flip.tolist(), strict=True)
+    def in_turn(self, requests: Iterable[tuple[Mirrored, BoxDraws | None]]) -> Generator[Tensor, None, None]:
+        """Batches in the order of the requests; what the CPU has to cut of them is cut ahead, if ``ahead`` says so."""
+        if not self.ahead:
+            yield from super().in_turn(requests)
+            return
+        wanted, cut = tee(requests)
+        with closing(prefetched((self._work(*each) for each in cut), self.ahead, torch.get_num_threads())) as crops:
+            for request, crop in zip(wanted, crops, strict=True):
+                if crop is None:
+                    yield from super().in_turn([request])
+                else:
+                    yield self._sent(crop)
+
+    def _work(self, index: Mirrored, draws: BoxDraws | None) -> Callable[[], Tensor | None]:
+        """What the CPU has to do for a batch, for any thread; it makes None of what the device makes."""
+        if self._keeps_centres if draws is None else self._may_reside:
+            return lambda: None
+        space = self._space(len(index.host))
+        if draws is None:
+            return partial(self._cut_centres, space, index.host)
+        return partial(self._cut, space, index.host, draws)
+
+    def _space(self, count: int) -> Tensor:
+        return landing((count, self._size, self._size, CHANNELS), torch.uint8, self._device)
+
+    def _reused(self, count: int) -> Tensor:
+        """Space that the next call gives out again: on a CPU fresh memory costs as much as a crop."""
+        if self._device.type != "cpu":
+            return self._space(count)
+        if count > len(self._buffer):
+            self._buffer = self._space(count)
+        return self._buffer[:count]
+
+    def _sent(self, crops: Tensor) -> Tensor:
+        return self._normalised(crops.to(self._device, non_blocking=True))
+
+    def _cut(self, crops: Tensor, index: Tensor, draws: BoxDraws) -> Tensor:
+        """Fills ``crops`` with grey levels under the training transform."""
+        rows = zip(crops, index.tolist(), draws.boxes.host.tolist(), draws.flip.host.tolist(), strict=True)
         for place, image, box, flip in rows:
             crop = resize_box(self._image(image), tuple(box), (self._size, self._size))
             place.copy_(crop.flip(1) if flip else crop)
         return crops
 
-    def _cut_centres(self, index: Tensor) -> Tensor:
+    def _cut_centres(self, crops: Tensor, index: Tensor) -> Tensor:
+        """Fills ``crops`` with grey levels under the test transform."""
         size = self._size
-        crops = torch.empty(len(index), size, size, CHANNELS, dtype=torch.uint8)
-        for number, image in enumerate(index.tolist()):
+        for place, image in zip(crops, index.tolist(), strict=True):
             height, width = self._images.sizes[image].tolist()
             resized, (top, left) = centre_box(height, width, size, self._resize)
             whole = resize_box(self._image(image), (0, 0, height, width), resized)
-            crops[number] = whole[top : top + size, left : left + size]
+            place.copy_(whole[top : top + size, left : left + size])
         return crops
 
     def _image(self, index: int) -> Tensor:

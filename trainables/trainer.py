@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from trainables.input_pipeline import InputPipeline
 from trainables.mixing import draw_mixing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from trainables.config import TrainConfig
     from trainables.evaluation import Evaluation
@@ -73,8 +74,9 @@ class Trainer:
         start = time.monotonic()
         step = self._workbench.step
         step.begin_epoch(self.config.training.learning_rate(self.epoch))
-        for batch in self._batches():
-            self._workbench.train(batch)
+        with closing(self._batches()) as batches:  # a step that fails leaves no thread behind
+            for batch in batches:
+                self._workbench.train(batch)
         self.epoch += 1
         averages = step.averages(self._pipeline.anchors)
         self._compile_if_it_pays(time.monotonic() - start)
@@ -84,7 +86,7 @@ class Trainer:
         """Leaves network and step to the next run of this process; this trainer is not used again."""
         workbench.give_back(self._workbench)
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Generator[Batch, None, None]:
         """The epoch's batches, with their mixing where the method declares it."""
         alpha = self.config.method.mixing_alpha()
         if alpha is None:

@@ -15,8 +15,8 @@ from trainables.resized_crops import RaggedStore
 from trainables.splits import split_training
 
 if TYPE_CHECKING:
-    from trainables.input_pipeline import Store
     from trainables.interfaces import Dataset
+    from trainables.stores import Store
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 import io
 import tarfile
+import threading
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from PIL import Image
 from trainables.images import RaggedImages, join
 from trainables.input_pipeline import InputPipeline
 from trainables.interfaces import LabelledImages, ResizedCrop, View
+from trainables.prefetch import THREAD_NAME
 from trainables.resized_crops import BoxDraws, RaggedStore, centre_box, draw_boxes
+from trainables.stores import Mirrored
 
 CPU = torch.device("cpu")
 ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -61,10 +65,10 @@ def test_training_crops_of_photographs_agree_with_torchvision(birds, size):
     found = [levels(each.augmented(torch.from_numpy(index), draws)) for each in (store, resident)]
     beyond = np.zeros(2)
     for row, image in enumerate(index):
-        top, left, height, width = draws.boxes[row].tolist()
+        top, left, height, width = draws.boxes.host[row].tolist()
         cut = Image.fromarray(birds[image][top : top + height, left : left + width])
         expected = np.asarray(cut.resize((size, size), Image.Resampling.BILINEAR)).astype(int)
-        expected = expected[:, ::-1] if draws.flip[row] else expected
+        expected = expected[:, ::-1] if draws.flip.host[row] else expected
         difference = [np.abs(each[row] - expected) for each in found]
         assert difference[0].max() <= 2
         assert difference[1].max() <= 1
@@ -116,19 +120,29 @@ def test_draws_do_not_depend_on_torch_or_the_device():
     first = store.draw(np.random.default_rng(5), np.arange(20), SPEC)
     torch.manual_seed(1)
     again = store.draw(np.random.default_rng(5), np.arange(20), SPEC)
-    assert torch.equal(first.boxes, again.boxes)
-    assert torch.equal(first.flip, again.flip)
+    assert torch.equal(first.boxes.host, again.boxes.host)
+    assert torch.equal(first.flip.host, again.flip.host)
+    assert 0 < first.flip.host.sum() < 20
     part = first.batch(3, 7)
-    assert torch.equal(part.boxes, first.boxes[3:7])
-    assert part.extent == first.extent
-    assert 0 < first.flip.sum() < 20
+    for each in ("host", "device"):
+        assert torch.equal(getattr(part.boxes, each), first.boxes.host[3:7])
+        assert torch.equal(getattr(part.flip, each), first.flip.host[3:7])
+
+
+@pytest.mark.parametrize(("largest", "extent"), [((31, 32), (32, 32)), ((33, 1), (64, 32))])
+def test_a_batch_is_as_large_as_its_own_boxes_in_whole_tiles(largest, extent):
+    boxes = torch.tensor([[0, 0, 500, 400], [3, 4, *largest], [0, 0, 1, 1]])
+    draws = BoxDraws(Mirrored.of(boxes, CPU), Mirrored.of(torch.zeros(3, dtype=torch.bool), CPU))
+    assert draws.extent == (512, 416)
+    assert draws.batch(1, 3).extent == extent
 
 
 def test_batches_are_normalised_and_channels_last():
     images = noise([(8, 8), (8, 8)])
     mean, std = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
     store = RaggedStore(ragged(images), ResizedCrop(size=8, resize=8), mean, std, CPU)
-    whole = BoxDraws(torch.tensor([[0, 0, 8, 8]] * 2), torch.tensor([False, True]), (8, 8))
+    boxes, flip = torch.tensor([[0, 0, 8, 8]] * 2), torch.tensor([False, True])
+    whole = BoxDraws(Mirrored.of(boxes, CPU), Mirrored.of(flip, CPU))
     for found, mirrored in ((store.plain(torch.arange(2)), False), (store.augmented(torch.arange(2), whole), True)):
         shown = [images[0], images[1][:, ::-1] if mirrored else images[1]]
         expected = torch.from_numpy((np.stack(shown) / 255 - mean) / std).permute(0, 3, 1, 2)
@@ -152,17 +166,60 @@ def test_images_of_several_buffers():
     assert joined.digest() != joined.take(np.array([1, 0])).digest()
 
 
+VIEWS = (View("anchor"), View("partner", "partner"), View("plain", augmented=False))
+
+
+def pipeline(memory_limit=1 << 30, ahead=0, views=VIEWS):
+    """Three classes of four images of different sizes, in batches of 5, 5 and 2."""
+    images = replace(ragged(noise([(70 + n, 90 - n) for n in range(12)])), memory_limit=memory_limit)
+    data = LabelledImages(images, np.arange(12) % 3, ("a", "b", "c"))
+    store = RaggedStore(images, SPEC, ZERO, ONE, CPU)
+    store.ahead = ahead
+    return InputPipeline(data, store, SPEC, views, 5, 7, CPU)
+
+
+def assert_same_batches(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        assert list(one.views) == [view.name for view in VIEWS]
+        assert torch.equal(one.labels, other.labels)
+        assert all(torch.equal(one.views[name], other.views[name]) for name in one.views)
+
+
 def test_an_epoch_of_crops_can_be_drawn_without_the_earlier_ones():
-    images, labels = noise([(70 + n, 90 - n) for n in range(12)]), np.arange(12) % 3
-    data = LabelledImages(ragged(images), labels, ("a", "b", "c"))
-    views = (View("anchor"), View("partner", "partner"), View("plain", augmented=False))
-
-    def pipeline():
-        return InputPipeline(data, RaggedStore(data.images, SPEC, ZERO, ONE, CPU), SPEC, views, 5, 7, CPU)
-
     used = pipeline()
     list(used.batches(0))
-    for fresh, again in zip(pipeline().batches(1), used.batches(1), strict=True):
-        assert all(torch.equal(fresh.views[view.name], again.views[view.name]) for view in views)
-        assert not torch.equal(fresh.views["anchor"], fresh.views["partner"])
-        assert fresh.views["plain"].shape == (len(fresh.labels), 3, 64, 64)
+    again = list(used.batches(1))
+    assert_same_batches(pipeline().batches(1), again)
+    for batch in again:
+        assert not torch.equal(batch.views["anchor"], batch.views["partner"])
+        assert batch.views["plain"].shape == (len(batch.labels), 3, 64, 64)
+
+
+@pytest.mark.parametrize("memory_limit", [0, 1 << 30], ids=["no centres", "centres kept"])
+@pytest.mark.parametrize("ahead", [1, 8, 100])
+def test_batches_that_are_cut_ahead_are_the_batches(ahead, memory_limit):
+    assert_same_batches(pipeline(memory_limit, ahead).batches(3), list(pipeline().batches(3)))
+    assert running() == 0
+
+
+def test_an_epoch_that_is_left_in_the_middle_leaves_no_thread():
+    batches = pipeline(0, ahead=2).batches(0)
+    next(batches)
+    assert running() == 1
+    del batches
+    assert running() == 0
+
+
+def test_an_image_that_cannot_be_cut_is_told_in_its_turn():
+    made = pipeline(0, ahead=100, views=VIEWS[:1])
+    last = made.plan(0).indices["anchor"].host[-1]
+    made._store._images.sizes[last] = (1 << 20, 1 << 20)  # as if a file had been cut off
+    batches = made.batches(0)
+    list(islice(batches, 2))
+    with pytest.raises(RuntimeError, match="invalid for input of size"):
+        next(batches)
+    assert running() == 0
+
+
+def running() -> int:
+    return sum(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate())
