@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -83,12 +84,28 @@ def usable_cores() -> int:
     return int(cpu_count())
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """What the connected Ray cluster has."""
+class Node(NamedTuple):
+    """What one machine of a Ray cluster has to give."""
 
     cpus: float
     gpus: float
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the connected Ray cluster has, node by node."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def cpus(self) -> float:
+        """Of all nodes."""
+        return sum(node.cpus for node in self.nodes)
+
+    @property
+    def gpus(self) -> float:
+        """Of all nodes."""
+        return sum(node.gpus for node in self.nodes)
 
     def __str__(self) -> str:
         return f"{self.cpus:g} CPUs, {self.gpus:g} GPUs"
@@ -183,8 +200,8 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
             reason = str(error).splitlines()[0]
             raise ServiceError(f"Ray at {address} cannot be reached: {reason}") from error
         try:
-            total = ray.cluster_resources()
-            yield Cluster(total.get("CPU", 0.0), total.get("GPU", 0.0))
+            alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            yield Cluster(tuple(Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in alive))
         finally:
             ray.shutdown()
 

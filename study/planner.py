@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import paper
 from study import preview
-from study.environment import LOCAL, Cluster, ray_connection, usable_cores
-from study.runner import share_of
+from study.allocation import share_of
+from study.environment import LOCAL, Cluster, Node, ray_connection, usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from study.allocation import Share
     from study.config import StudyConfig
-    from study.runner import Share
     from trainables.config import TrainConfig
     from trainables.probe import Rate
 
@@ -93,7 +93,7 @@ def share_here(config: StudyConfig) -> Share:
     """What a trial of a local study would get."""
     import torch
 
-    return share_of(config, Cluster(float(usable_cores()), float(torch.cuda.device_count())))
+    return share_of(config, Cluster((Node(usable_cores(), torch.cuda.device_count()),)))
 
 
 def device_seconds(config: StudyConfig, rates: Mapping[str, Rate]) -> dict[str, float]:

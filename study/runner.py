@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from study import course, provenance, pruning, results
+from study.allocation import share_of
 from study.dispatcher import Dispatcher
-from study.environment import Cluster, StopSignals, ray_connection
-from study.errors import ServiceError, UsageError
+from study.environment import StopSignals, ray_connection
+from study.errors import ServiceError
 from study.events import Events, Listeners
 from study.limits import Limits
 from study.progress import Progress
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from study.config import StudyConfig
+    from study.allocation import Share
     from study.directory import Study
     from study.dispatcher import Listener
     from study.phases import Phase
@@ -48,35 +49,6 @@ class Ending:
     failed: int
     until: Until
     out_of_hours: bool
-
-
-@dataclass(frozen=True)
-class Share:
-    """What each trial gets, and how many run at once."""
-
-    cpus: float
-    gpus: float
-    concurrent: int
-
-
-def share_of(config: StudyConfig, cluster: Cluster) -> Share:
-    """Fits the study to the cluster: one thread a trial on CPUs, one GPU a trial where there are GPUs.
-
-    Raises:
-        UsageError: A trial asks for more than the cluster has.
-    """
-    wanted = config.resources
-    on_gpu = cluster.gpus > 0 and config.training.device != "cpu"
-    gpus = wanted.gpus_per_trial if wanted.gpus_per_trial is not None else float(on_gpu)
-    if gpus > cluster.gpus:
-        raise UsageError(f"resources.gpus_per_trial is {gpus:g}, but the cluster has {cluster.gpus:g} GPUs")
-    by_gpu = int(cluster.gpus / gpus) if gpus else None
-    cpus = wanted.cpus_per_trial or (max(1.0, cluster.cpus // by_gpu) if by_gpu else float(config.training.threads))
-    if cpus > cluster.cpus:
-        asked = f"a trial asks for {cpus:g} CPUs, but the cluster has {cluster.cpus:g}"
-        raise UsageError(f"{asked}; lower training.threads or resources.cpus_per_trial")
-    fits = int(cluster.cpus / cpus) if by_gpu is None else min(by_gpu, int(cluster.cpus / cpus))
-    return Share(cpus, gpus, min(fits, wanted.max_concurrent or fits))
 
 
 def run(

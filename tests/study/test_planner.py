@@ -9,8 +9,8 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from study import planner
+from study.allocation import Share
 from study.config import build, load
-from study.runner import Share
 from study.template import STARTING_POINT
 from trainables.probe import Rate
 
