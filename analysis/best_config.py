@@ -33,6 +33,7 @@ class Arm:
         method: Label of the method.
         hyperparameters: Options of the method, and searched options of the training as ``training.<name>``.
         search_value: Validation value in the search; chosen for being good, therefore optimistic.
+        posterior_mean: What all search trials together say of that value, where this chose the finalists.
         seeds: Fresh training seeds with a test value.
         test: Mean over those seeds.
         interval: 95 % t interval of that mean; None for a single seed.
@@ -51,6 +52,7 @@ class Arm:
     method: str
     hyperparameters: Mapping[str, Any]
     search_value: float | None
+    posterior_mean: float | None = None
     seeds: tuple[int, ...] = ()
     test: MeanStd | None = None
     interval: Interval | None = None
@@ -206,6 +208,7 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
         method=label,
         hyperparameters=_hyperparameters(config, results.study["distributions"]),
         search_value=search_value,
+        posterior_mean=entry.get("posterior_mean"),
         seeds=tuple(values),
         test=test,
         interval=t_interval(list(values.values())) if values else None,

@@ -18,6 +18,7 @@ from analysis.wording import (
     signed,
     spread,
     verdict,
+    with_unit,
 )
 from search_spaces.symbols import symbol
 
@@ -147,11 +148,6 @@ def _difference(best: BestConfig, winner: Arm) -> str:
         low, high = signed(interval.low, best.metric), signed(interval.high, best.metric)
         words += f" (95 % interval {low} to {high}, p = {probability(p)}, {n} pairs of seeds)".replace("= <", "< ")
     return f"{words}."
-
-
-def with_unit(value: str | None, metric: str) -> str:
-    """A printed value with the unit of its metric."""
-    return f"{value} {'%' if scale_of(metric)[0] == 100 else 'nats'}"
 
 
 def _points(value: float, metric: str) -> str:

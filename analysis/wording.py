@@ -72,6 +72,11 @@ def spread(mean: float | None, std: float | None, metric: str) -> str | None:
     return f"{scale * mean:.{digits}f}" + ("" if std is None else f" ± {scale * std:.{digits}f}")
 
 
+def with_unit(value: str | None, metric: str) -> str:
+    """A printed value with the unit of its metric."""
+    return f"{value} {'%' if scale_of(metric)[0] == 100 else 'nats'}"
+
+
 def signed(value: float | None, metric: str) -> str | None:
     """A difference with its sign and a true minus; rounded as in ``spread``.
 
@@ -189,7 +194,11 @@ def selection(best: BestConfig) -> str:
             f"The search was extended after the test set had been opened: the winner, {name}, was still chosen by "
             "validation values only, but by people who knew earlier test values."
         )
-    return f"The winner, {name}, was chosen on validation before the test set was opened."
+    by = ""
+    if (mean := best.arms[0].posterior_mean) is not None:
+        shown = with_unit(spread(mean, None, best.objective), best.objective)
+        by = f", by what a Gaussian process over all trials believes of it ({shown}),"
+    return f"The winner, {name}, was chosen on validation{by} before the test set was opened."
 
 
 def _better_on_test(best: BestConfig) -> Iterator[str]:

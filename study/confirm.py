@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from analysis import pareto
 from study.assignment import Assignment
+from study.choice import deserving
 from study.ledger import FILE_NAME, LedgeredAccess
 from study.limits import over
 from study.phases import Phase
-from study.store import FOLDERS
-from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,12 +34,14 @@ class Arm:
         trial: Its number there.
         config: Its run, with the search's seed and split.
         value: The objective that it reached there, on validation data.
+        posterior_mean: What all search trials together say of that value, where this decided; else None.
     """
 
     phase: store.Phase
     trial: int
     config: TrainConfig
     value: float
+    posterior_mean: float | None = None
 
     @property
     def label(self) -> str:
@@ -52,36 +49,12 @@ class Arm:
         return f"{self.phase}/{self.trial}"
 
 
-def ranked(config: StudyConfig, store: Store, directory: Path) -> list[FrozenTrial]:
-    """Completed search trials, best first: by the objective, then by validation NLL, then by number.
-
-    Only validation data decides; the tie-break matters, for on small splits several trials reach the same error. Of two
-    objectives the first ranks, but trials of the front come before all others, in the order of ``pareto.by_coverage``.
-    """
-    sign = 1 if config.minimizes else -1
-
-    def order(trial: FrozenTrial) -> tuple[float, float, int]:
-        rows = RunDirectory(directory / FOLDERS["search"] / str(trial.number)).epochs()
-        nll = rows[-1].metrics.get("validation/nll", math.inf) if rows else math.inf
-        return sign * trial.values[0], nll, trial.number
-
-    complete = sorted((trial for trial in store.trials("search") if trial.state == TrialState.COMPLETE), key=order)
-    return complete if len(config.directions) == 1 else _front_first(config, complete)
-
-
-def _front_first(config: StudyConfig, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    if not trials:
-        return []
-    signs = [1 if direction == StudyDirection.MINIMIZE else -1 for direction in config.directions]
-    front = pareto.by_coverage(np.array([trial.values for trial in trials]) * signs)
-    return [*(trials[index] for index in front), *(t for index, t in enumerate(trials) if index not in front)]
-
-
 def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
-    """The best search trials; the first is the winner, chosen before the test set is opened."""
-    best = ranked(config, store, directory)[: config.confirm.finalists]
+    """The search trials that deserve it most; the first is the winner, chosen before the test set is opened."""
+    best = deserving(config, store, directory)[: config.confirm.finalists]
     return [
-        Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.values[0]) for trial in best
+        Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.values[0], mean)
+        for trial, mean in best
     ]
 
 

@@ -150,6 +150,7 @@ def _description(study: Study) -> dict[str, Any]:
                 "trial": arm.trial,
                 "config": arm.config.model_dump(mode="json"),
                 "search_value": arm.value,
+                "posterior_mean": arm.posterior_mean,
             }
             for arm in arms
         },

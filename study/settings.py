@@ -144,12 +144,15 @@ class Confirm(Options):
 
     Attributes:
         finalists: How many of the best trials.
+        choose_by: ``posterior_mean`` asks what a Gaussian process over all trials believes of each, once there are 16;
+            ``rank`` takes the best values as they are, of which the best is mostly lucky.
         seeds: Training seeds, the same for every arm, so that differences are paired.
         train_on: ``full`` adds the validation split to the training data; ``train`` leaves it out.
         test_each_epoch: Also fill the optimistic best-on-test column of published tables; ledgered.
     """
 
     finalists: int = Field(default=3, ge=1)
+    choose_by: Literal["posterior_mean", "rank"] = "posterior_mean"
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(default=(1, 2, 3), min_length=1)
     train_on: Literal["train", "full"] = "full"
     test_each_epoch: bool = False

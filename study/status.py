@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.tables import Cell, Table
 from search_spaces.symbols import symbol
 from study import course, lease
-from study.confirm import ranked
+from study.choice import ranked
 from study.store import rank_value
 
 if TYPE_CHECKING:

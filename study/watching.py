@@ -15,7 +15,7 @@ from rich.text import Text
 
 from search_spaces.symbols import symbol
 from study import course, lease
-from study.confirm import ranked
+from study.choice import ranked
 from study.errors import harmless
 from study.progress import clock
 from study.spending import Spending

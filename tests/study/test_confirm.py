@@ -7,7 +7,7 @@ from fake import Executor
 from optuna.trial import TrialState
 from oracle import verify_study
 
-from study import confirm, directory, ledger
+from study import choice, confirm, directory, ledger
 from study.confirm import ConfirmPhase
 from study.course import phases_of
 from trainables.run_directory import EpochRow, RunDirectory
@@ -24,7 +24,7 @@ def complete(study, *values: float, nll: float | None = None, temperature: float
 
 
 def numbers(study) -> list[int]:
-    return [trial.number for trial in confirm.ranked(study.config, study.store, study.directory)]
+    return [trial.number for trial in choice.ranked(study.config, study.store, study.directory)]
 
 
 def test_ranking_by_objective_then_nll_then_number(new_study) -> None:

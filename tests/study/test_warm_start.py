@@ -7,7 +7,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from search_spaces.space import distribution
-from study import confirm, results
+from study import choice, results
 from study.errors import UsageError
 from study.warm_start import points, warm_started
 
@@ -15,7 +15,7 @@ GRID = {"temperature": distribution({"choices": [1, 4]}), "lambda_cls": distribu
 
 
 def best_of(study) -> list[dict]:
-    return [trial.params for trial in confirm.ranked(study.config, study.store, study.directory)]
+    return [trial.params for trial in choice.ranked(study.config, study.store, study.directory)]
 
 
 @pytest.fixture
