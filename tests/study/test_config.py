@@ -97,6 +97,10 @@ MISTAKES = [
     (edited(search__budget={"hours": 0}), "search.budget.hours: input should be greater than 0"),
     (edited(search__scheduler={"name": "asha", "grace": 1.5}), "search.scheduler.grace: input should be less than 1"),
     (edited(search__scheduler={"name": "asha", "reduction": 1}), "search.scheduler.reduction: "),
+    (
+        edited(search__scheduler={"name": "median", "grace": 0.5}, search__sampler={"name": "tpe"}),
+        "search.scheduler.grace: 0.5 ends before the learning rate first falls, at 0.5 of the epochs",
+    ),
     (edited(search__objectives=["validation/top1"]), "'validation/top1' is not an objective; there are: validation/"),
     (edited(search__objectives=["test/top1_error"]), "'test/top1_error' is not an objective"),
     (edited(search__objectives=[]), "search.objectives: "),

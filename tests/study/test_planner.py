@@ -90,7 +90,12 @@ def test_the_spread_is_that_of_the_papers_row_or_its_median():
     [
         ({"confirm": {"seeds": [1]}}, "one confirmation seed"),
         (
-            {"search": {"sampler": {"name": "tpe"}, "scheduler": {"name": "asha", "grace": 0.3}}},
+            {
+                "search": {
+                    "sampler": {"name": "tpe"},
+                    "scheduler": {"name": "asha", "grace": 0.3, "before_decay": True},
+                }
+            },
             "before the learning rate falls",
         ),
         ({"search": {"trials": 101, "sampler": {"name": "gp"}}}, "gp is slow"),

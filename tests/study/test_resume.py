@@ -16,6 +16,7 @@ from mlflow_server import Server
 from oracle import finished_runs, verify_study, verify_tracking
 from toy import write_study
 
+from analysis import records
 from study.directory import open_study
 from trainables.run_directory import RunDirectory
 
@@ -130,20 +131,38 @@ def test_faults_of_workers(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_scheduler_prunes_search_trials_only(tmp_path: Path) -> None:
-    options = ("search.scheduler.name=asha", "search.scheduler.grace=0.25", "training.epochs=8")
-    process = launch(tmp_path, *(word for option in options for word in ("--set", option)))
+def test_a_scheduler_prunes_search_trials_only_and_decides_on_after_a_kill(tmp_path: Path) -> None:
+    options = (
+        *("search.scheduler.name=asha", "search.scheduler.min_trials=3", "search.sampler.name=tpe"),
+        *("training.epochs=8", "search.space.temperature={low: 0.5, high: 16, log: true}", "search.trials=12"),
+    )
+    process = launch(tmp_path, *(word for option in options for word in ("--set", option)), seconds=0.1)
+    while "PRUNED" not in read_log(tmp_path):
+        assert process.poll() is None, read_log(tmp_path)
+        time.sleep(0.1)
+    kill(process, signal.SIGKILL)
+    assert process.wait(60) == -signal.SIGKILL
+    process = start(tmp_path, "resume", str(tmp_path / "toy"))
     assert process.wait(200) == 0, read_log(tmp_path)
-    verify_tracking(tmp_path / "toy")
+    verify_study(tmp_path / "toy")
+    in_mlflow = verify_tracking(tmp_path / "toy")
+    shown = records.read(tmp_path / "toy" / "results").trials.set_index(["phase", "trial"])
     with open_study(tmp_path / "toy") as study:
+        rungs = study.config.search.scheduler.rungs(study.config.training)
         trials = study.store.trials("search")
         pruned = [trial for trial in trials if trial.state.name == "PRUNED"]
-        assert pruned
-        assert any(trial.state.name == "COMPLETE" for trial in trials)
+        assert len(pruned) >= 2
+        assert in_mlflow["KILLED"] == len(pruned)
         for trial in pruned:
             rows = RunDirectory(tmp_path / f"toy/trials/{trial.number}").epochs()
-            assert 2 <= len(rows) < 8
-            assert trial.value == rows[-1].metrics["validation/top1_error"]
+            assert trial.last_step == len(rows)
+            assert trial.last_step in rungs
+            assert trial.value == trial.intermediate_values[len(rows)] == rows[-1].metrics["validation/top1_error"]
+            assert shown.loc[("search", trial.number), "state"] == "PRUNED"
+            assert shown.loc[("search", trial.number), "validation/top1_error"] == trial.value
+        for rung in rungs:  # a rung forgets nobody, whichever driver saw it there
+            seen = [trial.number for trial in trials if rung in trial.intermediate_values]
+            assert len(seen) == len(trials)
         others = [*study.store.trials("controls"), *study.store.trials("confirm")]
         assert {trial.state.name for trial in others} == {"COMPLETE"}
 
