@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def sync_directory(directory: Path) -> None:
@@ -18,24 +19,35 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that takes the place of ``path`` when the block ends; a reader sees the old or the whole new one.
+
+    Raises:
+        OSError: The disk is full or the directory not writable. Then, and when the block raises, the old file is intact
+            and nothing else is left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Replaces ``path`` by ``content``; a reader sees the old file or the whole new one.
 
     Raises:
         OSError: The disk is full or the directory not writable; the old file is then intact.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
+    with replacing(path) as file:
+        file.write(content)
 
 
 def append_json_line(path: Path, record: dict[str, Any]) -> None:

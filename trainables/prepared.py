@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -22,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainables.dataset_interface import Counts, LabelledImages
-from trainables.durable import digest_of, sha256_of, sync_directory, write_atomic
+from trainables.durable import digest_of, replacing, sha256_of, write_atomic
 from trainables.errors import DataError
 from trainables.images import CHANNELS, MEMORY_LIMIT, RaggedImages
 
@@ -126,17 +125,8 @@ def arrow_writer(path: Path, marks: dict[bytes, str]) -> Iterator[pa.RecordBatch
     Raises:
         OSError: The disk is full or the folder not writable; nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            with pa.ipc.new_file(file, COLUMNS.with_metadata(marks)) as writer:
-                yield writer
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_directory(path.parent)
+    with replacing(path) as file, pa.ipc.new_file(file, COLUMNS.with_metadata(marks)) as writer:
+        yield writer
 
 
 class PreparedFile:

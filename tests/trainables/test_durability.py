@@ -36,13 +36,13 @@ class Kills:
     def wrap(self, module, name: str) -> None:
         write = getattr(module, name)
 
-        def counted(path, content):
+        def counted(path, content, *rest):
             if threading.current_thread() is not threading.main_thread():
                 time.sleep(DISK_SECONDS)
             with self._lock:
                 if next(self._count) == self._at:
                     os.kill(os.getpid(), signal.SIGKILL)
-                write(path, content)
+                write(path, content, *rest)
 
         setattr(module, name, counted)
 
@@ -68,8 +68,9 @@ def train(directory: Path, number: int, kills: Kills) -> None:
     from trainables import checkpoint, predictions, run_directory
     from trainables.run import Run
 
-    for module in (run_directory, checkpoint, predictions):
+    for module in (run_directory, checkpoint):
         kills.wrap(module, "write_atomic")
+    kills.wrap(predictions, "write")
     kills.wrap(run_directory, "append_json_line")
     config = small_config(epochs=EPOCHS)
     run = Run(config, directory, attempt=number, test_access=Ledger(directory), keep_checkpoint=True)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from trainables.durable import append_json_line, digest_of, read_json_lines, sha256_of, write_atomic
+from trainables.durable import append_json_line, digest_of, read_json_lines, replacing, sha256_of, write_atomic
 
 
 def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path):
@@ -16,6 +16,20 @@ def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path):
     for content in (b"first", b"second"):
         write_atomic(path, content)
         assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_takes_the_old_ones_place_when_its_block_has_ended(tmp_path):
+    path = tmp_path / "new" / "file"
+    write_atomic(path, b"old")
+    with replacing(path) as file:
+        file.write(b"ne")
+        assert path.read_bytes() == b"old"
+        file.write(b"w")
+    assert path.read_bytes() == b"new"
+    with pytest.raises(TypeError), replacing(path) as file:
+        print("half", file=file)  # as text
+    assert path.read_bytes() == b"new"
     assert list(path.parent.iterdir()) == [path]
 
 
