@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import string
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.tables import escape
 from analysis.wording import STATES, metric_words, scale_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import altair as alt
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from analysis.parameters import Parameter
 
@@ -22,10 +25,26 @@ WIDTH = 620
 HEIGHT = 360
 FONT = "Liberation Sans, Helvetica Neue, Arial, sans-serif"
 WINNER, BASELINE, OTHER, INK, PAPER = "#D55E00", "#0072B2", "#9AA0A8", "#1F2328", "#FFFFFF"  # Okabe and Ito's, greys
+METHOD_COLOURS = {
+    "cross_entropy": BASELINE,
+    "adacos": "#009E73",
+    "virtual_softmax": "#CC79A7",
+    "max_entropy": "#B58900",
+    "label_smoothing": "#56B4E9",
+    "ddgsd": "#7B3294",
+    "byot": "#8C510A",
+    "mixup": "#4D4D4D",
+    "kd": "#1B7837",
+    "cs_kd": WINNER,
+    "cs_kd_e": "#E69F00",
+    "mixup_cs_kd": "#A50F15",
+    "kd_cs_kd": "#DE77AE",
+}
 STATE_SHAPES = {"completed": "circle", "pruned": "triangle-down", "failed": "cross", "running": "square"}
 
 _LONGEST_LABEL = 60
 _SIGNIFICANT_DIGITS = 6
+_FEW_MARKS = 100
 
 
 def plain(text: object) -> str:
@@ -39,13 +58,43 @@ def plain(text: object) -> str:
     return shown if len(shown) <= _LONGEST_LABEL else shown[: _LONGEST_LABEL - 1] + "…"
 
 
+def method_colour(label: str) -> str:
+    """The colour of a method in every figure; grey for one that the paper does not have."""
+    return METHOD_COLOURS.get(label, OTHER)
+
+
+def study_labels(names: Sequence[str]) -> list[str]:
+    """Studies as legends name them: letters tell those of one name apart.
+
+    Example:
+        >>> study_labels(["digits", "digits"]), study_labels(["a", "b"])
+        (['A: digits', 'B: digits'], ['a', 'b'])
+    """
+    plain_names = [plain(name) for name in names]
+    if len(set(plain_names)) == len(plain_names):
+        return plain_names
+    return [f"{letter}: {name}" for letter, name in zip(string.ascii_uppercase, plain_names, strict=False)]
+
+
+def mark_size(marks: int, largest: float) -> float:
+    """Area of a mark, smaller where there are many.
+
+    Example:
+        >>> mark_size(50, 80), mark_size(1600, 80)
+        (80, 20.0)
+    """
+    return largest if marks <= _FEW_MARKS else max(largest * (_FEW_MARKS / marks) ** 0.5, 8.0)
+
+
 def inline(frame: pd.DataFrame) -> alt.InlineData:
     """The rows of a frame inside the figure's description: numbers rounded to six digits, NaN as null."""
     import altair as alt
+    from altair.utils.schemapi import debug_mode
 
-    rows = frame.astype(object).to_dict("records")
-    values = tuple({str(name): _value(value) for name, value in row.items()} for row in rows)
-    return alt.InlineData(values=values)  # a tuple: Altair copies lists, row by row, at every step of a chart
+    columns = {str(name): _column(frame[name]) for name in frame}
+    values = tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    with debug_mode(False):  # as rows are made here, validating each would only take time
+        return alt.InlineData(values=values)  # a tuple: Altair copies lists, row by row, at every step of a chart
 
 
 def percent(frame: pd.DataFrame, columns: list[str], metric: str) -> pd.DataFrame:
@@ -130,11 +179,33 @@ def styled(chart: Chart) -> Chart:
     )
 
 
+def _column(values: pd.Series) -> list[Any]:
+    """Values as JSON has them: floats rounded, what is not finite as None, texts safe and not too long."""
+    import numpy as np
+
+    kind = values.dtype.kind if isinstance(values.dtype, np.dtype) else "O"
+    if kind == "f":
+        return [value if math.isfinite(value) else None for value in _rounded(values.to_numpy()).tolist()]
+    if kind in "iub":
+        return list(values.tolist())
+    known: dict[Any, Any] = {}
+    return [known.setdefault((type(value), value), _value(value)) for value in values.tolist()]
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Six significant digits of each value, as the double nearest to that decimal."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        power = _SIGNIFICANT_DIGITS - 1 - np.floor(np.log10(np.abs(values)))
+        factor = 10.0 ** np.abs(power)
+        scaled = np.where(power > 0, np.round(values * factor) / factor, np.round(values / factor) * factor)
+    return np.where((values == 0) | ~np.isfinite(scaled), values, scaled)
+
+
 def _value(value: Any) -> Any:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
-    if isinstance(value, bool):
-        return value
     if isinstance(value, float):
         return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
     return value if isinstance(value, int) else plain(value)

@@ -59,6 +59,22 @@ def mean_std(values: Sequence[float]) -> MeanStd:
     return MeanStd(float(x.mean()), float(x.std(ddof=1)) if x.size > 1 else None, x.size)
 
 
+def pooled_std(groups: Sequence[Sequence[float]]) -> float | None:
+    r"""Standard deviation within groups; None where none has two values.
+
+    .. math:: s = \sqrt{\sum_g \sum_i (x_{gi} - \bar x_g)^2 / \sum_g (n_g - 1)}
+
+    Example:
+        >>> pooled_std([[1.0, 2.0], [5.0, 6.0], [9.0]])
+        0.7071067811865476
+    """
+    many = [_finite(group) for group in groups if len(group) > 1]
+    if not many:
+        return None
+    squares = sum(float(((x - x.mean()) ** 2).sum()) for x in many)
+    return float((squares / sum(x.size - 1 for x in many)) ** 0.5)
+
+
 def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
     r"""Student's t interval of the mean; None for a single value.
 

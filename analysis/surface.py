@@ -51,6 +51,10 @@ class Surface:
         mean, std = self.process.predict(points, return_std=True)
         return Estimate(mean, np.sqrt(np.maximum(std**2 - self.noise**2, 0.0)), self.noise)
 
+    def mean_at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The function's mean at points, without its deviation, which costs ten times as much."""
+        return np.full(len(points), self.mean) if self.process is None else np.asarray(self.process.predict(points))
+
     def average(self, points: NDArray[np.float64]) -> tuple[float, float]:
         """Mean of the function over points ``[m, dimensions]``, with the standard deviation of that estimate."""
         if self.process is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from analysis import best_config, drawing, frames, parameters
+from analysis.statistics import pooled_std
 from analysis.surface import estimate
 from analysis.wording import metric_words, scale_of, spread
 
@@ -26,6 +27,7 @@ POSITION = 10
 PREFERRED = ("temperature", "lambda_cls")
 CELLS = 32
 FEWEST_TRIALS = 8
+_COLOURED = 0.95  # share of the values that have a colour of their own; the worst share the last
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Landscape:
             None with fewer than eight completed trials.
         noise: Standard deviation of a trial around the estimate; None without a surface.
         others: Searched parameters that the map does not show.
+        seed_spread: Pooled standard deviation of the confirmed arms' test values over fresh seeds; None without.
     """
 
     metric: str
@@ -50,6 +53,7 @@ class Landscape:
     surface: pd.DataFrame | None
     noise: float | None
     others: tuple[str, ...]
+    seed_spread: float | None = None
 
 
 def collect(results: Results) -> Landscape | None:
@@ -64,7 +68,7 @@ def collect(results: Results) -> Landscape | None:
     points["winner"] = [best_config.winner_name(results) == f"search/{trial}" for trial in points["trial"]]
     surface, noise = _surface(points, x, y)
     others = tuple(p.label for p in searched if p not in (x, y))
-    return Landscape(frames.objective(results), x, y, points, surface, noise, others)
+    return Landscape(frames.objective(results), x, y, points, surface, noise, others, _seed_spread(results))
 
 
 def caption(data: Landscape) -> str:
@@ -79,8 +83,16 @@ def caption(data: Landscape) -> str:
     others = f" {', '.join(data.others)} varied too and count as noise." if data.others else ""
     return (
         f"{points} Colour: {metric_words(data.metric)}, estimated from the completed trials by a Gaussian process that "
-        f"takes a single trial to scatter by {noise}; points carry their own value.{others}"
+        f"takes a single trial to scatter by {noise}; points carry their own value, and the worst twentieth shares a "
+        f"colour.{others}{_seed_noise(data)}"
     )
+
+
+def _seed_noise(data: Landscape) -> str:
+    if data.seed_spread is None:
+        return ""
+    spread_words = spread(data.seed_spread, None, data.metric)
+    return f" Between fresh seeds, confirmed arms scatter by {spread_words} on the test set."
 
 
 def draw(data: Landscape) -> Chart:
@@ -91,6 +103,11 @@ def draw(data: Landscape) -> Chart:
     if data.surface is not None:
         layers.insert(0, _cells(data, data.surface))
     return alt.layer(*layers).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT)
+
+
+def _seed_spread(results: Results) -> float | None:
+    metric = frames.objective(results).replace("validation/", "test/", 1)
+    return pooled_std([list(values.values()) for values in frames.values_by_seed(results, metric).values()])
 
 
 def _preference(name: str) -> int:
@@ -117,7 +134,8 @@ def _colour(field: str, data: Landscape) -> dict[str, Any]:
     import altair as alt
 
     shown = drawing.metric_axis(field, data.metric)
-    scale = alt.Scale(scheme="viridis", reverse=frames.goal(data.metric) == "minimize", domain=_range(data))
+    reverse = frames.goal(data.metric) == "minimize"
+    scale = alt.Scale(scheme="viridis", reverse=reverse, domain=_range(data), clamp=True)
     return shown | {
         "scale": scale,
         "legend": alt.Legend(title=["objective,", drawing.unit_of(data.metric)], type="gradient"),
@@ -128,8 +146,9 @@ def _range(data: Landscape) -> list[float]:
     """Lowest and highest value that is coloured; a common domain gives surface and points the same colours."""
     done = data.points.loc[data.points["state"] == "COMPLETE", "value"].dropna().tolist()
     values = done + ([] if data.surface is None else data.surface["mean"].tolist())
-    scale = scale_of(data.metric)[0]
-    return [scale * min(values, default=0.0), scale * max(values, default=1.0)]
+    scale, shares = scale_of(data.metric)[0], np.array([0.0, _COLOURED])
+    ends = shares if frames.goal(data.metric) == "minimize" else 1 - shares[::-1]
+    return [float(scale * end) for end in np.quantile(values or [0.0, 1.0], ends)]
 
 
 def _axis(field: Literal["x", "y"], data: Landscape) -> dict[str, Any]:
@@ -170,12 +189,13 @@ def _points(data: Landscape) -> Chart:
         shape=drawing.state_shape(shown["state"]),
         tooltip=_tooltip(data),
     )
-    rim = base.mark_point(size=80, stroke=drawing.PAPER, strokeWidth=4, opacity=1, aria=False)
-    mark = base.mark_point(size=80, stroke=drawing.INK, strokeWidth=1.4, fill=drawing.PAPER, opacity=1)
+    size = drawing.mark_size(len(shown), 80)
+    rim = base.mark_point(size=size, stroke=drawing.PAPER, strokeWidth=4, opacity=1, aria=False)
+    mark = base.mark_point(size=size, stroke=drawing.INK, strokeWidth=1.4, fill=drawing.PAPER, opacity=1)
     if "completed" not in set(shown["state"]):
         return alt.layer(rim, mark)
     done = base.properties(data=drawing.inline(shown[shown["state"] == "completed"]))
-    coloured = done.mark_point(size=80, stroke=drawing.INK, strokeWidth=1.4, opacity=1)
+    coloured = done.mark_point(size=size, stroke=drawing.INK, strokeWidth=1.4, opacity=1)
     return alt.layer(rim, mark, coloured.encode(fill=alt.Fill(**_colour("value", data))))
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 TITLE = "Learning curves"
 POSITION = 30
 
-MOST_POINTS = 12_000
+MOST_POINTS = 6_000
+MOST_TRIALS = 200
 COLOURS = {"winner": drawing.WINNER, "baseline": drawing.BASELINE, "control": "#56B4E9", "search": drawing.OTHER}
 
 
@@ -31,11 +32,13 @@ class LearningCurves:
         curves: One row an epoch, by run and epoch: ``run, epoch, value, kind, state``; the kind is ``winner``,
             ``baseline``, ``control`` or ``search``.
         every: Of so many epochs one is kept, and the last.
+        runs: How many runs there are, of which at most about two hundred search trials are drawn.
     """
 
     metric: str
     curves: pd.DataFrame
     every: int
+    runs: int
 
     @property
     def log(self) -> bool:
@@ -50,6 +53,8 @@ def collect(results: Results) -> LearningCurves | None:
     found = found[found["phase"] != "confirm"]
     if found.empty:
         return None
+    runs = len(found.drop_duplicates(["phase", "trial"]))
+    found = _some(found, best_config.winner_name(results))
     every = -(-len(found) // MOST_POINTS)
     last = found.groupby(["phase", "trial"])["epoch"].transform("max")
     found = found[(found["epoch"] % every == 0) | (found["epoch"] == 1) | (found["epoch"] == last)]
@@ -58,7 +63,16 @@ def collect(results: Results) -> LearningCurves | None:
     curves = found.assign(run=run, kind=[_kind(name, winner, baseline) for name in run])
     states = {f"{row.phase}/{row.trial}": row.state for row in results.trials.itertuples()}
     curves["state"] = drawing.state_words(run.map(states).fillna("RUNNING"))
-    return LearningCurves(metric, curves[["run", "epoch", "value", "kind", "state"]].reset_index(drop=True), every)
+    columns = ["run", "epoch", "value", "kind", "state"]
+    return LearningCurves(metric, curves[columns].reset_index(drop=True), every, runs)
+
+
+def _some(found: pd.DataFrame, winner: str | None) -> pd.DataFrame:
+    """All controls, the winner, and of many search trials every so-manieth by number."""
+    search = found["phase"] == "search"
+    numbers = found.loc[search, "trial"].unique()
+    kept = numbers[:: -(-len(numbers) // MOST_TRIALS)] if len(numbers) else numbers
+    return found[~search | found["trial"].isin(kept) | ("search/" + found["trial"].astype(str) == winner)]
 
 
 def caption(data: LearningCurves) -> str:
@@ -67,6 +81,7 @@ def caption(data: LearningCurves) -> str:
     named = {kind: ", ".join(runs.loc[runs["kind"] == kind, "run"]) for kind in ("winner", "baseline")}
     front = "; ".join(f"{kind}: {names}" for kind, names in named.items() if names)
     thinned = f" One epoch of {data.every} is drawn." if data.every > 1 else ""
+    thinned += f" Of {data.runs} runs {len(runs)} are drawn." if data.runs > len(runs) else ""
     pruned = int((runs["state"] == "pruned").sum())
     early = f" Dashed: {number_of(pruned, 'pruned trial')}, ended early." if pruned else ""
     scale = " (logarithmic scale)" if data.log else ""

@@ -110,7 +110,7 @@ def _points(data: Slices, parameter: Parameter, y: alt.Y, pointed: list[alt.Para
             y=y,
             shape=drawing.state_shape(shown["state"], orient="top"),
             color=winner,
-            size=alt.condition(_any_of(pointed), alt.value(200), alt.value(55)),
+            size=alt.condition(_any_of(pointed), alt.value(200), alt.value(drawing.mark_size(len(shown), 55))),
             tooltip=_tooltip(data, parameter),
         )
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import records
+from analysis import records, report
 from trainables.predictions import Predictions, write
 
 EPOCHS = 20
@@ -229,12 +229,26 @@ def predictions(seed: int, images: int = 200, classes: int = 10) -> tuple[np.nda
 @pytest.fixture
 def with_predictions(tmp_path: Path, content: dict[str, Any]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Writes predictions for every confirmation run of the study; returns them by trial."""
+    return write_predictions(tmp_path, content)
+
+
+def write_predictions(folder: Path, content: dict[str, Any]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Predictions for every confirmation run, below a study directory."""
     made = {run["trial"]: predictions(run["trial"]) for run in content["confirmations"]}
     for trial, (logits, labels) in made.items():
-        path = tmp_path / "confirm" / str(trial) / "predictions.parquet"
+        path = folder / "confirm" / str(trial) / "predictions.parquet"
         path.parent.mkdir(parents=True)
         write(path, Predictions(logits, logits, labels), tuple("0123456789"))
     return made
+
+
+@pytest.fixture(scope="session")
+def finished_report(_content: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report page of the study with predictions; written once, so a test must not change it."""
+    folder = tmp_path_factory.mktemp("study")
+    write_predictions(folder, _content)
+    records.write(folder / "results", **_content)
+    return report.write(records.read(folder / "results"), folder / "report")
 
 
 @pytest.fixture
@@ -246,3 +260,46 @@ def load(tmp_path: Path) -> Any:
         return records.read(tmp_path / "results")
 
     return write_and_read
+
+
+def bowl(temperature: float, weight: float, consistency: float) -> float:
+    """An error with a ridge in T and λ_cls and a shallow valley in λ_E."""
+    ridge = np.log(weight * min(temperature, 4) / 4)
+    return 0.22 + 0.010 * ridge**2 + 0.001 * np.log(consistency) ** 2
+
+
+@pytest.fixture
+def truth() -> Any:
+    """The function from which the values of ``searched`` come."""
+    return bowl
+
+
+@pytest.fixture
+def searched(content: dict[str, Any]) -> dict[str, Any]:
+    """The study with forty trials over three parameters on ``bowl``; one more was pruned and one failed."""
+    random, template = np.random.default_rng(3), content["trials"][0]
+    trials, epochs = [], []
+    for number in range(42):
+        point = 2 ** random.uniform(-1, 4), 2 ** random.uniform(-3, 3), 2 ** random.uniform(-4, 2)
+        value = bowl(*point) + 0.0005 * random.normal()
+        names = ("params/temperature", "params/lambda_cls", "params/lambda_e")
+        metrics = {
+            "validation/top1_error": value,
+            "validation/nll": 4 * value,
+            "validation/ece": 0.05 + 0.01 / point[2],
+        }
+        trials.append(template | {"trial": number} | dict(zip(names, point, strict=True)) | metrics)
+        for epoch in range(1, EPOCHS + 1):
+            wobble = 0.03 * random.normal() if epoch <= EPOCHS // 2 else 0.0
+            losses = {"train/ce": 4.0 / epoch, "train/cls": 0.1 * number, "train/top1_error": 0.5}
+            key = {"study": "cifar100-cs_kd", "phase": "search", "trial": number, "epoch": epoch, "attempt": 1}
+            epochs.append(key | {"epoch_seconds": 0.5, "validation/top1_error": value + wobble} | losses)
+    trials[40]["state"] = "PRUNED"
+    trials[41] |= {"state": "FAIL", "validation/top1_error": None}
+    content["study"]["distributions"] = {
+        "temperature": {"low": 0.5, "high": 16.0, "log": True},
+        "lambda_cls": {"low": 0.125, "high": 8.0, "log": True},
+        "lambda_e": {"low": 0.0625, "high": 4.0, "log": True},
+    }
+    controls = [run for run in content["trials"] if run["phase"] == "controls"]
+    return content | {"trials": trials + controls, "epochs": epochs}

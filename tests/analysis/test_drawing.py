@@ -1,10 +1,15 @@
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis import drawing
+from analysis.drawing import inline
+from analysis.naming import METHODS
 
 
 def test_labels_are_one_harmless_line_of_bounded_length() -> None:
@@ -35,3 +40,37 @@ def test_the_legend_lists_states_that_occur(states: list[str], shown: bool) -> N
     channel = drawing.state_shape(states).to_dict()
     assert (channel["legend"] is not None) == shown
     assert set(channel["scale"]["domain"]) == set(states)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.floats(width=64), st.floats(0.001, 100)), min_size=1, max_size=20))
+def test_floats_keep_six_digits_and_only_finite_ones(values: list[float]) -> None:
+    found = [row["x"] for row in inline(pd.DataFrame({"x": np.array(values)})).to_dict()["values"]]
+    for value, shown in zip(values, found, strict=True):
+        if not math.isfinite(value):
+            assert shown is None
+        else:
+            assert shown == pytest.approx(float(f"{value:.6g}"), rel=1.1e-6, abs=1e-300)
+
+
+def test_equal_values_of_other_types_stay_apart() -> None:
+    frame = pd.DataFrame({"x": pd.Series([1, True, 1.0, "1", None], dtype=object)})
+    found = [row["x"] for row in inline(frame).to_dict()["values"]]
+    assert [(type(value), value) for value in found] == [
+        (int, 1),
+        (bool, True),
+        (float, 1.0),
+        (str, "1"),
+        (type(None), None),
+    ]
+
+
+def test_studies_of_one_name_get_letters() -> None:
+    assert drawing.study_labels(["a", "b", "a"]) == ["A: a", "B: b", "C: a"]
+    assert drawing.study_labels(["a", "b"]) == ["a", "b"]
+
+
+def test_methods_have_colours_of_their_own() -> None:
+    colours = [drawing.method_colour(label) for label in METHODS]
+    assert len(set(colours)) == len(colours)
+    assert drawing.method_colour("mine") == drawing.OTHER

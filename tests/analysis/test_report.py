@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
-from analysis import report
+from analysis import figures, records, report
 from analysis.best_config import collect
 from analysis.tables import best_config_table, shown, to_csv
 
+FIGURES = {
+    *("landscape", "slices", "parallel", "history", "distribution", "tradeoff", "learning_curves", "rank_correlation"),
+    *("loss_terms", "arms", "reliability"),
+}
 SECTIONS = [
     "Summary",
     "Best configuration",
@@ -63,9 +67,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def written(load: Any, content: dict[str, Any], with_predictions: Any, tmp_path: Path) -> Path:
+def written(finished_report: Path) -> Path:
     """The report of a confirmed study."""
-    return report.write(load(content), tmp_path / "report")
+    return finished_report
 
 
 def test_all_sections_stand_in_order_and_every_element_is_closed(written: Path) -> None:
@@ -82,7 +86,8 @@ def test_all_sections_stand_in_order_and_every_element_is_closed(written: Path) 
 def test_each_figure_is_interactive_with_a_static_image_and_files_beside(written: Path) -> None:
     page = Page(written.read_text(encoding="utf-8"))
     names = [attributes["data-figure"] for attributes in page.of("figure")]
-    assert names == ["landscape", "slices", "learning_curves", "arms", "reliability"]
+    assert names == [name for name in figures.available() if name in FIGURES]
+    assert set(names) == FIGURES
     assert {path.name for path in written.parent.iterdir()} == {
         "index.html",
         "paper_tables.csv",
@@ -92,12 +97,14 @@ def test_each_figure_is_interactive_with_a_static_image_and_files_beside(written
     for image in page.of("img"):
         assert image["src"].startswith("data:image/svg+xml;base64,")
         assert len(image["alt"]) > 40
-    assert all("layer" in spec or "concat" in spec or "mark" in spec for spec in map(json.loads, page.scripts[:5]))
+    assert all(
+        "layer" in spec or "concat" in spec or "mark" in spec for spec in map(json.loads, page.scripts[: len(FIGURES)])
+    )
 
 
-def test_the_tables_numbers_are_the_best_config_tables(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
+def test_the_tables_numbers_are_the_best_config_tables(load: Any, content: dict[str, Any]) -> None:
     results = load(content)
-    page = Page(report.write(results, tmp_path / "report").read_text(encoding="utf-8"))
+    page = Page(report.html(results, ()))
     table = best_config_table(collect(results))
     assert page.rows[0] == list(table.columns)
     assert page.rows[1:6] == [[shown(cell) for cell in row] for row in table.rows]
@@ -105,27 +112,27 @@ def test_the_tables_numbers_are_the_best_config_tables(load: Any, content: dict[
         assert page.text.count(note) == 1
 
 
-def test_tables_can_be_downloaded_from_the_page_alone(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
-    results = load(content)
-    page = Page(report.write(results, tmp_path / "report").read_text(encoding="utf-8"))
+def test_tables_can_be_downloaded_from_the_page_alone(written: Path) -> None:
+    results = records.read(written.parent.parent / "results")
+    page = Page(written.read_text(encoding="utf-8"))
     links = {link["download"]: link["href"] for link in page.of("a") if "download" in link}
     sheet = base64.b64decode(links["best_config.csv"].partition("base64,")[2]).decode()
     assert sheet == to_csv(best_config_table(collect(results)))
-    beside = (tmp_path / "report" / "paper_table_1.tex").read_bytes()
+    beside = (written.parent / "paper_table_1.tex").read_bytes()
     assert base64.b64decode(links["paper_table_1.tex"].partition("base64,")[2]) == beside
     assert {"ledger.csv", "trials.csv"} & links.keys() == {"trials.csv"}
 
 
-def test_the_papers_tables_stand_beside_ours(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
-    page = Page(report.write(load(content), tmp_path / "report").read_text(encoding="utf-8"))
+def test_the_papers_tables_stand_beside_ours(written: Path) -> None:
+    page = Page(written.read_text(encoding="utf-8"))
     row = next(row for row in page.rows if row[:2] == ["ResNet-18", "CS-KD"])
     assert row[3] == "21.99 ± 0.13 (−11.0 %)"
     assert page.of("strong")
 
 
-def test_a_winner_at_the_edge_is_told(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
+def test_a_winner_at_the_edge_is_told(load: Any, content: dict[str, Any]) -> None:
     content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = 15.9
-    page = Page(report.write(load(content), tmp_path / "report").read_text(encoding="utf-8"))
+    page = Page(report.html(load(content), ()))
     assert "The winner lies at the edge of the space (T = 15.9)" in page.text
 
 
@@ -148,16 +155,13 @@ def test_nothing_points_outside(written: Path) -> None:
     assert "@import" not in style
     assert "url(" not in style
     assert "default-src 'none'" in page.of("meta")[1]["content"]
-    assert not any("http" in spec for spec in page.scripts[:5])
+    assert not any("http" in spec for spec in page.scripts[: len(FIGURES)])
 
 
-def test_the_same_results_give_the_same_bytes(
-    load: Any, content: dict[str, Any], with_predictions: Any, tmp_path: Path
-) -> None:
-    results = load(content)
-    first, second = (report.write(results, tmp_path / name).parent for name in ("one", "two"))
-    assert {path.name: path.read_bytes() for path in first.iterdir()} == {
-        path.name: path.read_bytes() for path in second.iterdir()
+def test_the_same_results_give_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    again = report.write(records.read(written.parent.parent / "results"), tmp_path / "again").parent
+    assert {path.name: path.read_bytes() for path in written.parent.iterdir()} == {
+        path.name: path.read_bytes() for path in again.iterdir()
     }
 
 
@@ -166,7 +170,7 @@ def test_hostile_text_stays_text(load: Any, hostile: dict[str, Any], with_predic
     text = written.read_text(encoding="utf-8")
     page, harmless = Page(text), Page(report.html(load(hostile), ()))
     assert page.open == []
-    assert [tag for tag, _ in page.elements].count("script") == 5 + 2
+    assert [tag for tag, _ in page.elements].count("script") == len(page.of("figure")) + 2
     assert {tag for tag, _ in page.elements} == {tag for tag, _ in harmless.elements} | {
         "script",
         "figure",
@@ -178,13 +182,13 @@ def test_hostile_text_stays_text(load: Any, hostile: dict[str, Any], with_predic
     assert "49 {%" not in page.text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u2028\u202e]", text.replace("\n", ""))
     assert "x" * 2_100 not in text
-    for script in page.scripts[:5]:
+    for script in page.scripts[:-2]:
         assert "<" not in script
         json.loads(script)
 
 
-def test_an_unconfirmed_study(load: Any, unconfirmed: dict[str, Any], tmp_path: Path) -> None:
-    page = Page(report.write(load(unconfirmed), tmp_path / "report").read_text(encoding="utf-8"))
+def test_an_unconfirmed_study(load: Any, unconfirmed: dict[str, Any]) -> None:
+    page = Page(report.html(load(unconfirmed), ()))
     assert "best search trial is search/7" in page.text
     assert "Not confirmed yet" in page.text
     assert page.of("pre") == []

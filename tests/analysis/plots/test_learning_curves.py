@@ -55,6 +55,15 @@ def test_many_epochs_are_thinned_to_first_last_and_every_nth(
     assert "One epoch of 3" in learning_curves.caption(data)
 
 
+def test_of_very_many_trials_some_are_drawn_and_the_winner(
+    load: Any, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning_curves, "MOST_TRIALS", 3)
+    data = learning_curves.collect(load(content))
+    assert set(data.curves["run"]) == {"search/0", "search/3", "search/6", "search/7"}
+    assert "Of 8 runs 4 are drawn." in learning_curves.caption(data)
+
+
 @pytest.mark.parametrize(("value", "log"), [(0.25, True), (0.0, False)])
 def test_the_axis_is_logarithmic_unless_a_value_is_zero(
     load: Any, content: dict[str, Any], value: float, log: bool

@@ -1,0 +1,132 @@
+"""Contours of the estimated objective for each pair of parameters, averaged over all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis import drawing, frames, space_surface
+from analysis.isolines import isolines, levels
+from analysis.wording import metric_words, number_of, spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from analysis.drawing import Chart
+    from analysis.parameters import Parameter
+    from analysis.records import Results
+
+TITLE = "Contours of each pair"
+POSITION = 12
+
+CELLS = 20
+COLUMNS = 2
+MOST_PAIRS = 10
+
+
+@dataclass(frozen=True)
+class Contours:
+    """Numbers of the panels.
+
+    Attributes:
+        metric: The objective.
+        pairs: Parameter of the horizontal and of the vertical axis of each panel.
+        lines: One frame a pair: ``line, level, place, x, y``; the place counts the points of a line.
+        points: Completed trials by the names of their parameters, and ``value``.
+        levels: Values at which there may be a line.
+    """
+
+    metric: str
+    pairs: tuple[tuple[Parameter, Parameter], ...]
+    lines: tuple[pd.DataFrame, ...]
+    points: pd.DataFrame
+    levels: tuple[float, ...]
+
+
+def collect(results: Results) -> Contours | None:
+    """Lines for each pair of numeric parameters, of ten pairs at most; None where no surface can be estimated."""
+    found = space_surface.collect(results)
+    if found is None or len(found.axes) < 2:
+        return None
+    chosen = list(combinations(range(len(found.axes)), 2))[:MOST_PAIRS]
+    grids = [found.pair(x, y, CELLS) for x, y in chosen]
+    steps = levels(*_better_three_quarters(np.concatenate([grid.ravel() for grid in grids]), frames.objective(results)))
+    pairs = tuple((found.axes[x], found.axes[y]) for x, y in chosen)
+    lines = tuple(_lines(grid, steps, *pair) for grid, pair in zip(grids, pairs, strict=True))
+    points = frames.search_points(results, [parameter.name for parameter in found.axes])
+    done = points[points["state"] == "COMPLETE"].dropna().reset_index(drop=True)
+    return Contours(frames.objective(results), pairs, lines, done, tuple(steps))
+
+
+def caption(data: Contours) -> str:
+    """What the lines are."""
+    step = data.levels[1] - data.levels[0] if len(data.levels) > 1 else 0.0
+    apart = f"{spread(step, None, data.metric)} {'points' if drawing.unit_of(data.metric) == '%' else 'nats'}"
+    return (
+        f"Lines of equal {metric_words(data.metric)}, {apart} apart, estimated by a Gaussian process from "
+        f"{number_of(len(data.points), 'completed search trial')} and averaged over the parameters that a panel does "
+        "not show; none for the worse quarter of the space. Points: the trials. Lines along an axis mean that its "
+        "parameter does not matter there."
+    )
+
+
+def draw(data: Contours) -> Chart:
+    """A panel a pair."""
+    import altair as alt
+
+    panels = [_panel(data, index) for index in range(len(data.pairs))]
+    return alt.concat(*panels, columns=COLUMNS, spacing=28).resolve_scale(color="shared")
+
+
+def _better_three_quarters(values: NDArray[np.float64], metric: str) -> tuple[float, float]:
+    """Bounds of the values without their worse quarter, so that lines are dense where it matters."""
+    minimizes = frames.goal(metric) == "minimize"
+    low, high = np.quantile(values, [0, 0.75] if minimizes else [0.25, 1])
+    return float(low), float(high)
+
+
+def _lines(grid: Any, steps: list[float], x: Parameter, y: Parameter) -> pd.DataFrame:
+    import pandas as pd
+
+    centres = (np.arange(len(grid)) + 0.5) / len(grid)
+    found = [(line, level, points) for line, (level, points) in enumerate(isolines(centres, centres, grid, steps))]
+    parts = [
+        pd.DataFrame(
+            {
+                "line": line,
+                "level": level,
+                "place": range(len(points)),
+                "x": x.at(points[:, 0]),
+                "y": y.at(points[:, 1]),
+            }
+        )
+        for line, level, points in found
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["line", "level", "place", "x", "y"])
+
+
+def _panel(data: Contours, index: int) -> Chart:
+    import altair as alt
+
+    x, y = data.pairs[index]
+    horizontal, vertical = alt.X(**drawing.parameter_axis("x", x)), alt.Y(**drawing.parameter_axis("y", y))
+    dots = data.points.rename(columns={x.name: "x", y.name: "y"})[["x", "y"]].astype(float)
+    size = drawing.mark_size(len(dots), 24)
+    shown = alt.Chart(drawing.inline(dots)).mark_point(filled=True, size=size, opacity=0.5, color=drawing.OTHER)
+    lines = drawing.percent(data.lines[index], ["level"], data.metric)
+    curves = alt.Chart(drawing.inline(lines)).mark_line(strokeWidth=1.8)
+    scale = alt.Scale(scheme="viridis", reverse=frames.goal(data.metric) == "minimize")
+    drawn = curves.encode(
+        x=horizontal,
+        y=vertical,
+        detail="line:N",
+        order="place:Q",
+        color=alt.Color("level:Q", title=["objective,", drawing.unit_of(data.metric)], scale=scale),
+        tooltip=[alt.Tooltip("level:Q", title=drawing.metric_title(data.metric), format=".3~f")],
+    )
+    side = (drawing.WIDTH - 190) // COLUMNS if len(data.pairs) > 1 else drawing.HEIGHT
+    return alt.layer(shown.encode(x=horizontal, y=vertical), drawn).properties(width=side, height=side)

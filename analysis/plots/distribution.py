@@ -1,0 +1,110 @@
+"""Empirical distribution of the objective: which share of the search trials is at least as good as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis import drawing, frames
+from analysis.wording import capital, metric_words, number_of, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from analysis.drawing import Chart
+    from analysis.records import Results
+
+TITLE = "How good a random trial is"
+POSITION = 27
+
+_COLOURS = (drawing.WINNER, drawing.BASELINE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", drawing.INK, drawing.OTHER)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Numbers of the figure.
+
+    Attributes:
+        metric: The objective.
+        steps: One row a completed search trial, by study and from the best on: ``study, value, share``; the share of
+            the study's completed trials that are at least as good.
+        baselines: One row a study with a baseline in its controls: ``study, value``.
+    """
+
+    metric: str
+    steps: pd.DataFrame
+    baselines: pd.DataFrame
+
+
+def collect(results: Results) -> Distribution | None:
+    """The completed trials of one study; None with fewer than two."""
+    return compare([results])
+
+
+def compare(studies: Sequence[Results]) -> Distribution | None:
+    """The completed trials of studies that share the first one's objective; None with fewer than two trials."""
+    import pandas as pd
+
+    metric = frames.objective(studies[0])
+    kept = [results for results in studies if frames.objective(results) == metric]
+    labels = drawing.study_labels([results.study["name"] for results in kept])
+    steps = pd.concat([_steps(label, results) for label, results in zip(labels, kept, strict=True)], ignore_index=True)
+    if len(steps) < 2:
+        return None
+    values = [frames.control_value(results, results.study["baseline"]) for results in kept]
+    rows = [(label, value) for label, value in zip(labels, values, strict=True) if value is not None]
+    return Distribution(metric, steps, pd.DataFrame(rows, columns=["study", "value"]))
+
+
+def caption(data: Distribution) -> str:
+    """What the curves are, with medians."""
+    medians = data.steps.groupby("study", sort=False)["value"].median()
+    named = "; ".join(
+        f"{f'{study}: ' if len(medians) > 1 else ''}{spread(value, None, data.metric)} {drawing.unit_of(data.metric)}"
+        for study, value in medians.items()
+    )
+    dashed = " Dashed: the baseline, one run." if len(data.baselines) else ""
+    return (
+        f"Share of the {number_of(len(data.steps), 'completed search trial')} that are at least as good as a value of "
+        f"{metric_words(data.metric)}. A steep curve means that the parameters matter little. Median: {named}.{dashed}"
+    )
+
+
+def draw(data: Distribution) -> Chart:
+    """A step curve a study."""
+    import altair as alt
+
+    studies = list(dict.fromkeys(data.steps["study"]))
+    colours = [_COLOURS[place % len(_COLOURS)] for place in range(len(studies))]
+    legend = alt.Legend(title=None) if len(studies) > 1 else None
+    colour = alt.Color("study:N", scale=alt.Scale(domain=studies, range=colours), legend=legend)
+    x = alt.X(**drawing.metric_axis("value", data.metric))
+    shown = drawing.percent(data.steps, ["value"], data.metric).assign(share=100 * data.steps["share"])
+    y = alt.Y("share:Q", title=f"{capital('trials')} at least as good, %", scale=alt.Scale(domain=[0, 100]))
+    curve = alt.Chart(drawing.inline(shown)).mark_line(interpolate="step-after", strokeWidth=2)
+    layers = [curve.encode(x=x, y=y, color=colour, order="share:Q", tooltip=_tooltip(data))]
+    if len(data.baselines):
+        rules = alt.Chart(drawing.inline(drawing.percent(data.baselines, ["value"], data.metric)))
+        layers.append(rules.mark_rule(strokeDash=[5, 4], strokeWidth=1.4).encode(x=x, color=colour))
+    return alt.layer(*layers).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT * 2 // 3)
+
+
+def _steps(label: str, results: Results) -> pd.DataFrame:
+    values = frames.ranked_trials(results)[frames.objective(results)].to_numpy(float)
+    import pandas as pd
+
+    return pd.DataFrame({"study": label, "value": values, "share": np.arange(1, len(values) + 1) / max(len(values), 1)})
+
+
+def _tooltip(data: Distribution) -> list[object]:
+    import altair as alt
+
+    return [
+        alt.Tooltip("study:N", title="study"),
+        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+        alt.Tooltip("share:Q", title="trials at least as good, %", format=".1~f"),
+    ]

@@ -1,0 +1,84 @@
+"""The objective over the number of the trial, with the best so far: whether the search had come to rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis import drawing, frames
+from analysis.wording import metric_words, number_of, spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.drawing import Chart
+    from analysis.records import Results
+
+TITLE = "History of the search"
+POSITION = 26
+
+
+@dataclass(frozen=True)
+class History:
+    """Numbers of the figure.
+
+    Attributes:
+        metric: The objective.
+        points: One row a search trial with a value, by number: ``trial, state, value``.
+        best: One row a completed trial: ``trial, value``, the best value of the completed trials up to it.
+    """
+
+    metric: str
+    points: pd.DataFrame
+    best: pd.DataFrame
+
+
+def collect(results: Results) -> History | None:
+    """The search trials that have a value; None where there are none."""
+    points = frames.search_points(results, []).dropna(subset=["value"])
+    if points.empty:
+        return None
+    done, metric = points[points["state"] == "COMPLETE"], frames.objective(results)
+    so_far = done["value"].cummin() if frames.goal(metric) == "minimize" else done["value"].cummax()
+    best = done[["trial"]].assign(value=so_far).reset_index(drop=True)
+    return History(metric, points.reset_index(drop=True), best)
+
+
+def caption(data: History) -> str:
+    """What the marks are, and when the search last improved."""
+    words = f"The {metric_words(data.metric)} of each search trial by its number"
+    if data.best.empty:
+        return f"{words}; none has completed."
+    last = data.best.loc[data.best["value"] == data.best["value"].iloc[-1], "trial"].iloc[0]
+    after = int((data.best["trial"] > last).sum())
+    value = f"{spread(data.best['value'].iloc[-1], None, data.metric)} {drawing.unit_of(data.metric)}"
+    return (
+        f"{words}; the line is the best so far among completed trials. The best, {value}, was found by trial {last}; "
+        f"{number_of(after, 'completed trial')} after it brought nothing better."
+    )
+
+
+def draw(data: History) -> Chart:
+    """Points by state, and a step line."""
+    import altair as alt
+
+    x = alt.X("trial:Q", title="number of the trial", axis=alt.Axis(format="d", tickMinStep=1, grid=False))
+    y = alt.Y(**drawing.metric_axis("value", data.metric))
+    shown = drawing.percent(data.points, ["value"], data.metric).assign(state=drawing.state_words(data.points["state"]))
+    points = alt.Chart(drawing.inline(shown)).mark_point(
+        filled=True, size=drawing.mark_size(len(shown), 40), opacity=0.55, color=drawing.OTHER
+    )
+    marks = points.encode(x=x, y=y, shape=drawing.state_shape(shown["state"]), tooltip=_tooltip(data))
+    line = alt.Chart(drawing.inline(drawing.percent(data.best, ["value"], data.metric)))
+    steps = line.mark_line(interpolate="step-after", color=drawing.WINNER, strokeWidth=2).encode(x=x, y=y)
+    return alt.layer(marks, steps).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT * 2 // 3)
+
+
+def _tooltip(data: History) -> list[object]:
+    import altair as alt
+
+    return [
+        alt.Tooltip("trial:Q", title="search trial"),
+        alt.Tooltip("state:N", title="state"),
+        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+    ]

@@ -1,0 +1,100 @@
+"""What each parameter does by itself: the objective averaged over all others, with the interval of that average."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis import drawing, frames, space_surface
+from analysis.wording import metric_words, number_of, spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.drawing import Chart
+    from analysis.parameters import Parameter
+    from analysis.records import Results
+
+TITLE = "What each parameter does by itself"
+POSITION = 14
+
+CELLS = 41
+COLUMNS = 2
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """Numbers of the panels.
+
+    Attributes:
+        metric: The objective.
+        parameters: One panel each.
+        curves: One frame a parameter: ``value, mean, low, high``.
+        trials: How many completed trials they were estimated from.
+        noise: Standard deviation of a single trial around the surface.
+    """
+
+    metric: str
+    parameters: tuple[Parameter, ...]
+    curves: tuple[pd.DataFrame, ...]
+    trials: int
+    noise: float
+
+
+def collect(results: Results) -> Marginals | None:
+    """A curve for each numeric parameter; None where no surface can be estimated."""
+    found = space_surface.collect(results)
+    if found is None:
+        return None
+    curves = tuple(found.marginal(axis, CELLS) for axis in range(len(found.axes)))
+    return Marginals(frames.objective(results), found.axes, curves, found.trials, found.surface.noise)
+
+
+def caption(data: Marginals) -> str:
+    """What the curves are, with each parameter's best value and span."""
+    sign = 1 if frames.goal(data.metric) == "minimize" else -1
+    unit = drawing.unit_of(data.metric)
+    said = []
+    for parameter, curve in zip(data.parameters, data.curves, strict=True):
+        best = curve["value"].iloc[int((sign * curve["mean"]).argmin())]
+        span = spread(curve["mean"].max() - curve["mean"].min(), None, data.metric)
+        said.append(f"{parameter.label}: best near {best:.3g}, spans {span} {unit}")
+    noise = spread(data.noise, None, data.metric)
+    return (
+        f"Estimated {metric_words(data.metric)} over each parameter, averaged over the whole range of the others, with "
+        f"the 95 % interval of that average; a Gaussian process on {number_of(data.trials, 'completed trial')}, of "
+        f"which a single one scatters by {noise} {unit}. {'; '.join(said)}."
+    )
+
+
+def draw(data: Marginals) -> Chart:
+    """Panels in two columns with a common vertical axis."""
+    import altair as alt
+
+    panels = [_panel(data, index) for index in range(len(data.parameters))]
+    return alt.concat(*panels, columns=COLUMNS, spacing=28).resolve_scale(y="shared")
+
+
+def _panel(data: Marginals, index: int) -> Chart:
+    import altair as alt
+
+    parameter, curve = data.parameters[index], data.curves[index]
+    title = {} if index % COLUMNS == 0 else {"title": None}
+    x = alt.X(**drawing.parameter_axis("value", parameter))
+    low, mean = (alt.Y(**(drawing.metric_axis(name, data.metric) | title)) for name in ("low", "mean"))
+    base = alt.Chart(drawing.inline(drawing.percent(curve, ["mean", "low", "high"], data.metric)))
+    band = base.mark_area(opacity=0.2, color=drawing.BASELINE).encode(x=x, y=low, y2="high:Q")
+    line = base.mark_line(strokeWidth=2, color=drawing.BASELINE).encode(x=x, y=mean, tooltip=_tooltip(parameter))
+    width = (drawing.WIDTH - 110) // COLUMNS if len(data.parameters) > 1 else drawing.WIDTH - 80
+    return alt.layer(band, line).properties(width=width, height=drawing.HEIGHT // 2)
+
+
+def _tooltip(parameter: Parameter) -> list[object]:
+    import altair as alt
+
+    ends = [alt.Tooltip(f"{end}:Q", title=f"95 % interval, {end}", format=".3~f") for end in ("low", "high")]
+    return [
+        alt.Tooltip("value:Q", title=drawing.plain(parameter.label), format=".3~g"),
+        alt.Tooltip("mean:Q", title="average", format=".3~f"),
+        *ends,
+    ]

@@ -1,0 +1,100 @@
+"""The objective against λ_cls · min(T, 4), along which T and λ_cls can stand in for each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis import drawing, frames, parameters
+from analysis.wording import metric_words, number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from analysis.drawing import Chart
+    from analysis.records import Results
+
+TITLE = "The ridge of T and λ_cls"
+POSITION = 16
+
+SATURATION = 4.0
+FEWEST_TRIALS = 8
+_AXES = {"ridge": "λ_cls · min(T, 4)", "lambda_cls": "λ_cls", "temperature": "T"}
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Numbers of the figure.
+
+    Attributes:
+        metric: The objective.
+        points: One row a completed search trial: ``trial, temperature, lambda_cls, ridge, value``.
+        explained: For ``ridge``, ``lambda_cls`` and ``temperature``: share of the values' variance that a parabola in
+            the logarithm explains; in [0, 1].
+    """
+
+    metric: str
+    points: pd.DataFrame
+    explained: Mapping[str, float]
+
+
+def collect(results: Results) -> Ridge | None:
+    """The completed trials; None unless both parameters were searched and eight trials completed."""
+    spans = {parameter.name for parameter in parameters.searched(results) if parameter.spans and parameter.low > 0}
+    names = ["temperature", "lambda_cls"]
+    if not spans.issuperset(names):
+        return None
+    points = frames.search_points(results, names)
+    done = points[points["state"] == "COMPLETE"].dropna().reset_index(drop=True)
+    if len(done) < FEWEST_TRIALS:
+        return None
+    done = done.astype({"temperature": float, "lambda_cls": float})
+    done["ridge"] = done["lambda_cls"] * done["temperature"].clip(upper=SATURATION)
+    explained = {name: _explained(np.log(done[name].to_numpy()), done["value"].to_numpy(float)) for name in _AXES}
+    return Ridge(frames.objective(results), done.drop(columns="state"), explained)
+
+
+def caption(data: Ridge) -> str:
+    """What the axis means, and how much it explains."""
+    shares = ", ".join(f"{_AXES[name]} {100 * share:.0f} %" for name, share in data.explained.items())
+    return (
+        f"The {metric_words(data.metric)} of {number_of(len(data.points), 'completed search trial')} over λ_cls · "
+        "min(T, 4), to which the regulariser's gradient is about proportional: above T = 4 it hardly depends on T. "
+        f"Share of the variance that a parabola in the logarithm explains: {shares}."
+    )
+
+
+def draw(data: Ridge) -> Chart:
+    """One panel; the colour is the temperature."""
+    import altair as alt
+
+    shown = drawing.percent(data.points, ["value"], data.metric)
+    log = alt.Scale(type="log", nice=False, padding=10)
+    colour = alt.Scale(type="log", scheme="viridis")
+    axis = alt.Axis(format="~g", grid=False, labelOverlap=True)
+    points = alt.Chart(drawing.inline(shown)).mark_point(
+        filled=True, size=drawing.mark_size(len(shown), 70), opacity=0.85, stroke=drawing.PAPER, strokeWidth=0.5
+    )
+    return points.encode(
+        x=alt.X("ridge:Q", title=_AXES["ridge"], scale=log, axis=axis),
+        y=alt.Y(**drawing.metric_axis("value", data.metric)),
+        color=alt.Color("temperature:Q", title="T", scale=colour, legend=alt.Legend(format="~g")),
+        tooltip=[
+            alt.Tooltip("trial:Q", title="search trial"),
+            *(alt.Tooltip(f"{name}:Q", title=title, format=".3~g") for name, title in _AXES.items()),
+            alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+        ],
+    ).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT * 2 // 3)
+
+
+def _explained(x: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Coefficient of determination of a parabola; 0 where nothing varies."""
+    total = float(((values - values.mean()) ** 2).sum())
+    design = np.vander(x - x.mean(), 3)
+    residual = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    return max(0.0, 1 - float((residual**2).sum()) / total) if total else 0.0

@@ -1,0 +1,100 @@
+"""Two goals at once: the trials that none beats in both, of the two objectives or of error and calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis import best_config, drawing, frames
+from analysis.pareto import front
+from analysis.wording import metric_words, number_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.drawing import Chart
+    from analysis.records import Results
+
+TITLE = "Two goals at once"
+POSITION = 28
+
+FEWEST_TRIALS = 3
+_SECOND = ("validation/nll", "validation/ece", "validation/top1_error")
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Numbers of the figure.
+
+    Attributes:
+        metrics: Of the horizontal and of the vertical axis.
+        searched: Whether the search optimised both; otherwise the second was only measured.
+        points: One row a completed search trial: ``trial, first, second, front, winner``.
+    """
+
+    metrics: tuple[str, str]
+    searched: bool
+    points: pd.DataFrame
+
+
+def collect(results: Results) -> Tradeoff | None:
+    """The two objectives, or the objective and another metric; None with fewer than three trials that have both."""
+    import pandas as pd
+
+    objectives = list(results.study["objectives"])
+    first, trials = objectives[0], results.trials
+    others = [name for name in (*objectives[1:], *_SECOND) if name != first and name in trials]
+    if not others or first not in trials:
+        return None
+    metrics = (first, others[0])
+    done = trials[(trials["phase"] == "search") & (trials["state"] == "COMPLETE")].dropna(subset=list(metrics))
+    if len(done) < FEWEST_TRIALS:
+        return None
+    signs = np.array([1.0 if frames.goal(name) == "minimize" else -1.0 for name in metrics])
+    values = done[list(metrics)].to_numpy(float)
+    points = pd.DataFrame({"trial": done["trial"], "first": values[:, 0], "second": values[:, 1]})
+    points["front"] = front(values * signs)
+    points["winner"] = [best_config.winner_name(results) == f"search/{trial}" for trial in points["trial"]]
+    return Tradeoff(metrics, len(objectives) > 1, points.sort_values("first", kind="stable").reset_index(drop=True))
+
+
+def caption(data: Tradeoff) -> str:
+    """What the line is."""
+    on = data.points[data.points["front"]]
+    names = ", ".join(str(trial) for trial in on["trial"][:10]) + (", …" if len(on) > 10 else "")
+    both = "both searched for" if data.searched else "the second only measured, not searched for"
+    return (
+        f"The {metric_words(data.metrics[0])} and the {metric_words(data.metrics[1])} of "
+        f"{number_of(len(data.points), 'completed search trial')}, {both}. On the line stand the {len(on)} that no "
+        f"trial beats in both (trials {names}); the star is the winner."
+    )
+
+
+def draw(data: Tradeoff) -> Chart:
+    """All trials, and the front as a line of steps."""
+    import altair as alt
+
+    shown = drawing.percent(data.points, ["first"], data.metrics[0])
+    shown = drawing.percent(shown, ["second"], data.metrics[1])
+    x = alt.X(**drawing.metric_axis("first", data.metrics[0]))
+    y = alt.Y(**drawing.metric_axis("second", data.metrics[1]))
+    base = alt.Chart(drawing.inline(shown))
+    tooltip = [
+        alt.Tooltip("trial:Q", title="search trial"),
+        *(
+            alt.Tooltip(f"{name}:Q", title=drawing.metric_title(metric), format=".3~f")
+            for name, metric in zip(("first", "second"), data.metrics, strict=True)
+        ),
+    ]
+    on = base.transform_filter("datum.front")
+    line = on.mark_line(interpolate="step-after", color=drawing.WINNER, strokeWidth=1.6).encode(x=x, y=y)
+    colour = alt.condition("datum.front", alt.value(drawing.WINNER), alt.value(drawing.OTHER))
+    size = drawing.mark_size(len(shown), 45)
+    dots = base.mark_point(filled=True, opacity=0.8, size=size).encode(x=x, y=y, color=colour, tooltip=tooltip)
+    star = base.transform_filter("datum.winner").mark_text(
+        text="★", fontSize=24, fill=drawing.WINNER, stroke=drawing.PAPER, strokeWidth=1
+    )
+    layers = alt.layer(line, dots, star.encode(x=x, y=y))
+    return layers.properties(width=drawing.WIDTH - 80, height=drawing.HEIGHT * 2 // 3)

@@ -1,0 +1,33 @@
+"""Each pair once, lines at common levels and inside the space."""
+
+from analysis.plots import contours
+
+
+def test_every_pair_has_lines_inside_its_axes(load, searched) -> None:
+    data = contours.collect(load(searched))
+    assert [(x.name, y.name) for x, y in data.pairs] == [
+        ("temperature", "lambda_cls"),
+        ("temperature", "lambda_e"),
+        ("lambda_cls", "lambda_e"),
+    ]
+    for (x, y), lines in zip(data.pairs, data.lines, strict=True):
+        assert lines["x"].between(x.low, x.high).all()
+        assert lines["y"].between(y.low, y.high).all()
+        assert set(lines["level"]) <= set(data.levels)
+    assert len(data.points) == 40
+
+
+def test_lines_of_the_ridge_run_down_where_the_weight_rises(load, searched) -> None:
+    data = contours.collect(load(searched))
+    lines = data.lines[0]
+    below_four = lines[(lines["x"] < 3) & (lines["y"] < 1)]
+    slopes = [
+        group["x"].corr(group["y"], method="spearman") for _, group in below_four.groupby("line") if len(group) > 4
+    ]
+    assert slopes
+    assert max(slopes) < -0.9
+
+
+def test_nothing_to_show(load, content, searched) -> None:
+    searched["study"]["distributions"] = {"temperature": {"low": 0.5, "high": 16.0, "log": True}}
+    assert contours.collect(load(searched)) is None

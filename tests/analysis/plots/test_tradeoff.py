@@ -1,0 +1,35 @@
+"""The front of two objectives, or of the objective and a metric that was measured."""
+
+import pytest
+
+from analysis.plots import tradeoff
+
+
+@pytest.fixture
+def two(searched):
+    """Two objectives of which trials 0 to 2 are the front, in both directions of the second."""
+    for number, trial in enumerate(searched["trials"][:40]):
+        trial["validation/top1_error"] = (0.20, 0.21, 0.22)[number] if number < 3 else 0.3
+        trial["validation/ece"] = (0.09, 0.05, 0.02)[number] if number < 3 else 0.1
+        trial["validation/recall_at_1"] = 1 - trial["validation/ece"]
+    return searched
+
+
+@pytest.mark.parametrize("second", ["validation/ece", "validation/recall_at_1"])
+def test_the_front_of_two_objectives(load, two, second) -> None:
+    two["study"]["objectives"] = ["validation/top1_error", second]
+    data = tradeoff.collect(load(two))
+    assert (data.metrics, data.searched) == (("validation/top1_error", second), True)
+    assert data.points.loc[data.points["front"], "trial"].tolist() == [0, 1, 2]
+    assert "both searched for. On the line stand the 3" in tradeoff.caption(data)
+
+
+def test_a_second_metric_that_was_only_measured(load, searched) -> None:
+    data = tradeoff.collect(load(searched))
+    assert (data.metrics[1], data.searched) == ("validation/nll", False)
+    assert data.points["winner"].sum() == 1
+    assert "only measured" in tradeoff.caption(data)
+
+
+def test_nothing_to_show(load, searched) -> None:
+    assert tradeoff.collect(load(searched | {"trials": searched["trials"][:2]})) is None
