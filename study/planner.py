@@ -45,6 +45,7 @@ def plan(config: StudyConfig, rates: Mapping[str, Rate], share: Share) -> dict[s
         found["trials_per_device"] = max(1, int(MEMORY_SHARE * rate.device_bytes / max(rate.peak_bytes, 1)))
         found["device_hours"] = hours | {"total": sum(hours.values())}
         found["wall_hours"] = sum(hours.values()) / share.concurrent
+        found["warnings"] += too_dear(config, found)
     return found
 
 
@@ -205,6 +206,21 @@ def warnings(config: StudyConfig) -> list[str]:
     if not config.controls:
         found.append("there is no control to compare the winner with; add controls: [{method: cross_entropy}]")
     return found
+
+
+def too_dear(config: StudyConfig, found: Mapping[str, Any]) -> list[str]:
+    """Says where the budget does not reach for all runs of ``plan``."""
+    budget = config.search.budget
+    costs = {
+        "hours": (budget.hours, found["wall_hours"]),
+        "device_hours": (budget.device_hours, found["device_hours"]["total"]),
+    }
+    return [
+        f"search.budget.{name} is {limit:g}, the whole study needs about {needed:.2g}: the search will end before "
+        f"{found['trials']} trials"
+        for name, (limit, needed) in costs.items()
+        if limit is not None and needed > limit
+    ]
 
 
 def entries(found: Mapping[str, Any]) -> dict[str, str]:

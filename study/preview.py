@@ -33,6 +33,7 @@ def describe(config: StudyConfig) -> dict[str, Any]:
         "sampler": config.search.sampler.name,
         "scheduler": config.search.scheduler.name,
         "trials": trials,
+        "budget": config.search.budget.model_dump(mode="json"),
         "controls": [control.method.part_name() for control in controls],
         "finalists": finalists,
         "seeds": seeds,
@@ -55,12 +56,18 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
         f"{_count(found['epochs_a_run'], 'epoch')} a run",
         "searches": "; ".join(f"{name} {_range(words)}" for name, words in found["space"].items()),
         "for": f"{' and '.join(found['objectives'])} with {found['sampler']} in "
-        f"{_count(found['trials'], 'trial')}, {stops}",
+        f"{_count(found['trials'], 'trial')}, {stops}{_budget(found['budget'])}",
         "controls": f"{len(found['controls'])} ({controls})" if controls else "none",
         "confirms": f"{_count(found['finalists'], 'finalist')} and {_count(len(found['controls']), 'control')} with "
         f"{_count(found['seeds'], 'seed')}, trained on {trained_on}: {_count(found['confirmations'], 'run')}",
         "in all": f"{_count(found['runs'], 'run')}, {found['epochs']:,} epochs at most",
     }
+
+
+def _budget(budget: Mapping[str, Any]) -> str:
+    parts = [(budget["hours"], "h"), (budget["device_hours"], "device-hours")]
+    limits = " and ".join(f"{limit:g} {unit}" for limit, unit in parts if limit is not None)
+    return f"; at most {limits}, {budget['reserve_for_confirmation']:.0%} of it for the confirmation" if limits else ""
 
 
 def _range(words: Mapping[str, Any]) -> str:

@@ -62,6 +62,18 @@ def test_the_cost_of_each_phase():
     )
 
 
+def test_a_budget_that_does_not_reach_is_said():
+    config = study(search={"trials": 7, "budget": {"device_hours": 0.5, "hours": 5}})
+    found = planner.plan(config, rates_of(config), Share(1.0, 0.0, 1))
+    (warning,) = (text for text in found["warnings"] if "budget" in text)
+    needed = found["device_hours"]["total"]
+    assert 0.5 < needed == found["wall_hours"] < 5
+    assert warning == (
+        f"search.budget.device_hours is 0.5, the whole study needs about {needed:.2g}: the search will end before 7 trials"
+    )
+    assert "at most 5 h and 0.5 device-hours, 30% of it for the confirmation" in planner.entries(found)["for"]
+
+
 @pytest.mark.parametrize("pairs", [3, 5])
 def test_four_of_five_simulated_studies_show_the_smallest_difference(pairs):
     smallest = planner.smallest_difference(pairs, 2.0)
