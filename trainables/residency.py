@@ -31,8 +31,9 @@ def landing(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) ->
 
     For a GPU it is page-locked up to ``PINNED_LIMIT``. Torch gives it out again when the last copy has ended.
     """
-    nbytes = math.prod(shape) * dtype.itemsize
-    return torch.empty(shape, dtype=dtype, pin_memory=device.type == "cuda" and nbytes <= PINNED_LIMIT)
+    pinned = device.type == "cuda" and math.prod(shape) * dtype.itemsize <= PINNED_LIMIT
+    with torch.inference_mode(mode=False):  # a thread of its own, to which the mode does not extend, may fill it
+        return torch.empty(shape, dtype=dtype, pin_memory=pinned)
 
 
 def fetched(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:

@@ -5,11 +5,20 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 from pydantic import Field
 
+from trainables import registry
 from trainables.config import TrainConfig
+from trainables.device import choose_device
 from trainables.interfaces import Augmentation, Dataset, LabelledImages, LossTerms, Method, Model, View
+from trainables.trainer import Trainer
+from trainables.training_data import open_training_data
 
+CS_KD_E = {"name": "cs_kd", "temperature": 3.0, "lambda_cls": 2.0, "lambda_e": 0.7}
+WITHOUT_TEACHER = [
+    name for name in registry.available("methods") if registry.load("methods", name)().pretrained() is None
+]
 DIGITS = {"name": "digits", "validation": {"per_class": 8}, "subset": {"classes": 4, "train_per_class": 24}}
 
 
@@ -26,6 +35,17 @@ def small_config(method="cs_kd", *, model=None, dataset=DIGITS, train_on="train"
             "seed": seed,
         }
     )
+
+
+def trainer_of(config: TrainConfig) -> Trainer:
+    """A trainer with its data on its device."""
+    device = choose_device(config.training.device)
+    return Trainer(config, open_training_data(config.dataset, config.train_on, device), device)
+
+
+def weights(trainer: Trainer) -> list[torch.Tensor]:
+    """Parameters and buffers of its network."""
+    return list(trainer.model.state_dict().values())
 
 
 class Ledger:

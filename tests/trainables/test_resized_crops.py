@@ -7,38 +7,17 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from crops import AMPLE, ONE, SPEC, VIEWS, ZERO, assert_same_batches, crop_pipeline, levels, noise, ragged, snapshots
 from PIL import Image
+from training import small_config, trainer_of
 
-from trainables.images import RaggedImages, join
-from trainables.input_pipeline import InputPipeline
-from trainables.interfaces import LabelledImages, ResizedCrop, View
+from trainables.images import join
+from trainables.interfaces import ResizedCrop
 from trainables.prefetch import THREAD_NAME
 from trainables.resized_crops import BoxDraws, RaggedStore, centre_box, draw_boxes
 from trainables.stores import Mirrored
 
 CPU = torch.device("cpu")
-ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-SPEC = ResizedCrop(size=64, resize=73)
-
-
-def ragged(images):
-    """The images in one buffer with junk before and between them."""
-    flat, start = [np.zeros(7, np.uint8)], []
-    for image in images:
-        start.append(sum(map(len, flat)))
-        flat += [image.reshape(-1), np.full(5, 255, np.uint8)]
-    sizes = np.array([image.shape[:2] for image in images])
-    return RaggedImages((np.concatenate(flat),), ("digest",), np.zeros(len(images), np.int64), np.array(start), sizes)
-
-
-def noise(shapes):
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
-
-
-def levels(batch):
-    """Grey levels ``[b, height, width, 3]`` of a batch that was normalised by mean 0 and deviation 1."""
-    return (batch * 255).round().permute(0, 2, 3, 1).int().numpy()
 
 
 @pytest.fixture(scope="module")
@@ -166,44 +145,30 @@ def test_images_of_several_buffers():
     assert joined.digest() != joined.take(np.array([1, 0])).digest()
 
 
-VIEWS = (View("anchor"), View("partner", "partner"), View("plain", augmented=False))
-
-
-def pipeline(memory_limit=1 << 30, ahead=0, views=VIEWS):
-    """Three classes of four images of different sizes, in batches of 5, 5 and 2."""
-    images = replace(ragged(noise([(70 + n, 90 - n) for n in range(12)])), memory_limit=memory_limit)
-    data = LabelledImages(images, np.arange(12) % 3, ("a", "b", "c"))
-    store = RaggedStore(images, SPEC, ZERO, ONE, CPU)
-    store.ahead = ahead
-    return InputPipeline(data, store, SPEC, views, 5, 7, CPU)
-
-
-def assert_same_batches(found, expected):
-    for one, other in zip(found, expected, strict=True):
-        assert list(one.views) == [view.name for view in VIEWS]
-        assert torch.equal(one.labels, other.labels)
-        assert all(torch.equal(one.views[name], other.views[name]) for name in one.views)
-
-
 def test_an_epoch_of_crops_can_be_drawn_without_the_earlier_ones():
-    used = pipeline()
+    used = crop_pipeline(CPU)
     list(used.batches(0))
     again = list(used.batches(1))
-    assert_same_batches(pipeline().batches(1), again)
+    assert_same_batches(crop_pipeline(CPU).batches(1), again)
     for batch in again:
         assert not torch.equal(batch.views["anchor"], batch.views["partner"])
         assert batch.views["plain"].shape == (len(batch.labels), 3, 64, 64)
 
 
-@pytest.mark.parametrize("memory_limit", [0, 1 << 30], ids=["no centres", "centres kept"])
+@pytest.mark.parametrize("memory_limit", [0, AMPLE], ids=["no centres", "centres kept"])
 @pytest.mark.parametrize("ahead", [1, 8, 100])
 def test_batches_that_are_cut_ahead_are_the_batches(ahead, memory_limit):
-    assert_same_batches(pipeline(memory_limit, ahead).batches(3), list(pipeline().batches(3)))
+    made = crop_pipeline(CPU, memory_limit=memory_limit, ahead=ahead)
+    found, expected = list(made.batches(3)), crop_pipeline(CPU).batches(3)
+    for one, other in zip(found, expected, strict=True):
+        assert list(one.views) == [view.name for view in VIEWS]
+        assert torch.equal(one.labels, other.labels)
+        assert all(torch.equal(one.views[name], other.views[name]) for name in one.views)
     assert running() == 0
 
 
 def test_an_epoch_that_is_left_in_the_middle_leaves_no_thread():
-    batches = pipeline(0, ahead=2).batches(0)
+    batches = crop_pipeline(CPU, memory_limit=0, ahead=2).batches(0)
     next(batches)
     assert running() == 1
     del batches
@@ -211,13 +176,28 @@ def test_an_epoch_that_is_left_in_the_middle_leaves_no_thread():
 
 
 def test_an_image_that_cannot_be_cut_is_told_in_its_turn():
-    made = pipeline(0, ahead=100, views=VIEWS[:1])
+    made = crop_pipeline(CPU, memory_limit=0, ahead=100, views=VIEWS[:1])
     last = made.plan(0).indices["anchor"].host[-1]
     made._store._images.sizes[last] = (1 << 20, 1 << 20)  # as if a file had been cut off
     batches = made.batches(0)
     list(islice(batches, 2))
     with pytest.raises(RuntimeError, match="invalid for input of size"):
         next(batches)
+    assert running() == 0
+
+
+@pytest.mark.parametrize("memory_limit", [0, AMPLE])
+def test_a_trainer_that_cuts_ahead_trains_and_measures_as_one_that_does_not(memory_limit):
+    plain, cutting = (trainer_of(small_config(dataset=snapshots(memory_limit))) for _ in range(2))
+    data = cutting._data.train, cutting._data.validation
+
+    def both(made, ahead):
+        for part in data:  # both trainers share the data
+            part.store.ahead = ahead
+        losses = made.run_epoch()
+        return losses | made.evaluate(data[1], "validation", final=True)[0]
+
+    assert [both(cutting, 3) for _ in range(2)] == [both(plain, 0) for _ in range(2)]
     assert running() == 0
 
 

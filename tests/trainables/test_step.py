@@ -2,20 +2,14 @@
 
 import pytest
 import torch
-from training import small_config
+from training import CS_KD_E, WITHOUT_TEACHER, small_config, trainer_of, weights
 
-from trainables import registry
 from trainables.methods.cs_kd import CsKd
 from trainables.recording import WARM_UP, RecordedStep
 from trainables.step import numbers_of
 from trainables.trainer import Trainer, all_finite
-from trainables.training_data import open_training_data
 
 CPU = torch.device("cpu")
-CS_KD_E = {"name": "cs_kd", "temperature": 3.0, "lambda_cls": 2.0, "lambda_e": 0.7}
-WITHOUT_TEACHER = [
-    name for name in registry.available("methods") if registry.load("methods", name)().pretrained() is None
-]
 
 
 class Replays:
@@ -33,12 +27,7 @@ class Replays:
 
 
 def trainer(method="cs_kd", **changes) -> Trainer:
-    config = small_config(method, **changes)
-    return Trainer(config, open_training_data(config.dataset, config.train_on, CPU), CPU)
-
-
-def weights(made):
-    return list(made.model.state_dict().values())
+    return trainer_of(small_config(method, **changes))
 
 
 def assert_same(one, other):

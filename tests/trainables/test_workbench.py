@@ -2,12 +2,10 @@
 
 import pytest
 import torch
-from training import small_config
+from training import small_config, trainer_of
 
 from trainables import workbench
 from trainables.config import TrainConfig
-from trainables.trainer import Trainer
-from trainables.training_data import open_training_data
 from trainables.workbench import key_of, pays_to_compile
 
 CPU = torch.device("cpu")
@@ -18,10 +16,6 @@ def _nothing_kept():
     workbench._kept.clear()
     yield
     workbench._kept.clear()
-
-
-def trainer(config: TrainConfig) -> Trainer:
-    return Trainer(config, open_training_data(config.dataset, config.train_on, CPU), CPU)
 
 
 def key(config: TrainConfig) -> str:
@@ -59,7 +53,7 @@ def test_another_step_has_another_key(other):
 @pytest.mark.parametrize("ending", ["finished", "diverged"])
 def test_a_used_workbench_trains_as_a_new_one(monkeypatch, ending):
     monkeypatch.setattr(workbench.Workbench, "worth_keeping", True)
-    first = trainer(small_config(cs_kd(temperature=4.0), seed=1))
+    first = trainer_of(small_config(cs_kd(temperature=4.0), seed=1))
     first.run_epoch()
     if ending == "diverged":
         with torch.no_grad():
@@ -68,9 +62,9 @@ def test_a_used_workbench_trains_as_a_new_one(monkeypatch, ending):
         first.run_epoch()
     first.close()
     config = small_config(cs_kd(temperature=1.5, lambda_cls=3.0), seed=2)
-    again = trainer(config)
+    again = trainer_of(config)
     assert again._workbench is first._workbench
-    fresh = trainer(config)
+    fresh = trainer_of(config)
     assert fresh._workbench is not again._workbench
     assert [again.run_epoch() for _ in range(2)] == [fresh.run_epoch() for _ in range(2)]
     for one, other in zip(again.model.state_dict().values(), fresh.model.state_dict().values(), strict=True):
@@ -78,16 +72,16 @@ def test_a_used_workbench_trains_as_a_new_one(monkeypatch, ending):
 
 
 def test_a_plain_cpu_keeps_nothing_between_runs():
-    made = trainer(small_config(cs_kd()))
+    made = trainer_of(small_config(cs_kd()))
     made.close()
     assert workbench._kept == []
 
 
 def test_a_workbench_that_does_not_fit_is_dropped(monkeypatch):
     monkeypatch.setattr(workbench.Workbench, "worth_keeping", True)
-    first = trainer(small_config(cs_kd()))
+    first = trainer_of(small_config(cs_kd()))
     first.close()
-    trainer(small_config("cross_entropy"))
+    trainer_of(small_config("cross_entropy"))
     assert workbench._kept == []
 
 
