@@ -20,6 +20,8 @@ BENCHMARKS = (
     "durability",
     "tracking",
     "refusals",
+    "samplers",
+    "schedulers",
 )
 GPU_BENCHMARKS = ("gpu_step", "gpu_epoch", "gpu_waits", "gpu_packing")
 ALL = (*BENCHMARKS, *GPU_BENCHMARKS)
