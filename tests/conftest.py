@@ -29,6 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini("timeout", "seconds for a test, where pytest-timeout is installed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Likewise its marker."""
+    config.addinivalue_line("markers", "timeout(seconds): for a test that may take longer")
+
+
 @pytest.fixture(scope="session")
 def golden() -> dict[str, Any]:
     """Sections of the numeric acceptance cases."""

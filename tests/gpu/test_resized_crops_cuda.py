@@ -1,41 +1,65 @@
-"""Crops of images of different sizes are the same on a GPU, to a grey level."""
+"""Crops of images of different sizes are the same on a GPU: exactly where a CPU cuts them, else to a grey level."""
 
-from dataclasses import replace
+import threading
 
 import numpy as np
 import pytest
 import torch
+from crops import AMPLE, assert_same_batches, crop_pipeline, snapshots
+from training import small_config, trainer_of
 
-from trainables.images import RaggedImages
-from trainables.interfaces import ResizedCrop
-from trainables.resized_crops import RaggedStore
+from trainables.prefetch import THREAD_NAME
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-SPEC = ResizedCrop(size=64, resize=73)
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
-def images(count=40) -> RaggedImages:
-    rng = np.random.default_rng(0)
-    sizes = rng.integers(80, 200, (count, 2))
-    areas = 3 * sizes.prod(axis=1)
-    pixels = rng.integers(0, 256, areas.sum(), np.uint8)
-    return RaggedImages((pixels,), ("noise",), np.zeros(count, np.int64), np.cumsum(areas) - areas, sizes)
+@pytest.mark.parametrize(
+    ("memory_limit", "ahead", "most"),
+    [(AMPLE, 0, 2), (0, 0, 0), (0, 1, 0), (0, 8, 0)],
+    ids=["resident", "cut when asked for", "one ahead", "eight ahead"],
+)
+def test_a_gpu_makes_the_batches_of_a_cpu(memory_limit, ahead, most):
+    on_gpu = crop_pipeline(CUDA, memory_limit=memory_limit, ahead=ahead)
+    assert_same_batches(list(on_gpu.batches(3)), crop_pipeline(CPU).batches(3), most)
 
 
-def levels(store: RaggedStore, index: np.ndarray) -> list[np.ndarray]:
-    draws = store.draw(np.random.default_rng(1), index, SPEC)
-    place = torch.from_numpy(index).to(draws.flip.device)
-    return [(each * 255).round().cpu().numpy() for each in (store.augmented(place, draws), store.plain(place))]
+def test_batches_that_are_cut_ahead_equal_the_resident_ones():
+    ahead, resident = (crop_pipeline(CUDA, memory_limit=limit) for limit in (0, AMPLE))
+    assert (ahead._store.ahead, resident._store.ahead) == (8, 0)
+    assert_same_batches(list(ahead.batches(0)), list(resident.batches(0)), most=2)
 
 
-@pytest.mark.parametrize(("memory_limit", "most"), [(1 << 30, 2), (0, 0)])
-def test_a_gpu_makes_the_crops_of_a_cpu(memory_limit, most):
-    mean, std = (0.0,) * 3, (1.0,) * 3
-    index = np.random.default_rng(2).permutation(40)
-    stores = [
-        RaggedStore(replace(images(), memory_limit=memory_limit), SPEC, mean, std, torch.device(name))
-        for name in ("cpu", "cuda")
-    ]
-    on_cpu, on_gpu = (levels(store, index) for store in stores)
-    for expected, found in zip(on_cpu, on_gpu, strict=True):
-        assert np.abs(expected - found).max() <= most
+def test_pinned_memory_is_not_written_before_it_has_been_copied():
+    """The device is kept busy, so that copies wait long after their memory was let go."""
+    pipeline = crop_pipeline(CUDA, memory_limit=0)
+    busy = torch.randn(4096, 4096, device=CUDA)
+    found = []
+    for epoch in range(20):
+        for _ in range(20):
+            busy = (busy @ busy).clamp_(-1, 1)
+        found.extend(pipeline.batches(epoch))
+    torch.cuda.synchronize()
+    expected = (batch for epoch in range(20) for batch in crop_pipeline(CPU).batches(epoch))
+    assert_same_batches(found, expected)
+
+
+@pytest.mark.parametrize("cuda_graph", ["auto", "never"])
+def test_training_on_crops_that_are_cut_ahead_is_training(cuda_graph):
+    """The step is recorded while the thread cuts."""
+
+    def losses(device: str) -> list[float]:
+        training = {"device": device, "precision": "float32", "lr": 0.01, "compile": "never", "cuda_graph": cuda_graph}
+        made = trainer_of(small_config(dataset=snapshots(memory_limit=0), **training))
+        return [made.run_epoch()["train/loss"] for _ in range(3)]
+
+    assert losses("cuda") == pytest.approx(losses("cpu"), rel=1e-3)
+    assert not any(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate())
+
+
+def test_evaluation_of_crops_that_are_cut_ahead_is_evaluation():
+    values = []
+    for device in ("cpu", "cuda"):
+        made = trainer_of(small_config(dataset=snapshots(memory_limit=0), device=device, precision="float32"))
+        values.append(made.predict(made._data.validation).logits)
+    np.testing.assert_allclose(values[1], values[0], rtol=1e-3, atol=1e-4)

@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from features import KINDS, features_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,20 +21,11 @@ def on_device(points, queries):
     st.integers(0, 2**32),
     st.integers(2, 40),
     st.integers(1, 6),
-    st.sampled_from(["ties", "floats", "half collapsed", "collapsed", "far"]),
+    st.sampled_from(KINDS),
     st.sampled_from([3, 1024]),
 )
 def test_both_searches_lead_to_the_same_neighbours(seed, count, width, kind, block):
-    rng = np.random.default_rng(seed)
-    features = rng.integers(-2, 3, (count, width)).astype(np.float32)
-    if kind == "floats":
-        features += rng.normal(size=features.shape)
-    elif kind == "half collapsed":
-        features[: count // 2] = 0.1
-    elif kind == "collapsed":
-        features[:] = rng.normal()
-    elif kind == "far":
-        features = features * np.float32(1e-6) + np.float32(1e4)
+    features = features_of(kind, np.random.default_rng(seed), count, width)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "BLOCK", block)
         found = metrics.nearest_neighbours(features, on_device)

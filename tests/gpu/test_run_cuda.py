@@ -1,0 +1,34 @@
+"""A run on a GPU that is killed and resumed goes on as if nothing had happened."""
+
+import pytest
+import torch
+from training import CS_KD_E, DropoutNet, small_config, weights
+
+from trainables.run import Run
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+EPOCHS, KILLED = 5, 3
+DROPOUT = f"{DropoutNet.__module__}:DropoutNet"
+
+
+def advance(run: Run, epochs: int) -> list[dict[str, float]]:
+    """Metrics of so many epochs; whatever is being written is left to be whole."""
+    found = [run.advance().metrics for _ in range(epochs)]
+    run._writer.wait()
+    return found
+
+
+@pytest.mark.parametrize("cuda_graph", ["auto", "never"])
+@pytest.mark.parametrize(("method", "model"), [(CS_KD_E, None), ("mixup", None), ("cross_entropy", DROPOUT)])
+def test_a_resumed_run_equals_the_unbroken_one(tmp_path, method, model, cuda_graph):
+    training = {"device": "cuda", "precision": "float32", "compile": "never", "cuda_graph": cuda_graph, "lr": 0.01}
+    config = small_config(method, model=model, epochs=EPOCHS, **training)
+    unbroken = Run(config, tmp_path / "unbroken")
+    expected = advance(unbroken, EPOCHS)
+    advance(Run(config, tmp_path / "broken"), KILLED)  # dropped, as a kill drops it
+    resumed = Run(config, tmp_path / "broken", attempt=2)
+    assert resumed.epoch == KILLED
+    for found, wanted in zip(advance(resumed, EPOCHS - KILLED), expected[KILLED:], strict=True):
+        assert found == pytest.approx(wanted, rel=1e-4)
+    for one, other in zip(weights(resumed._trainer), weights(unbroken._trainer), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
