@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -39,6 +40,20 @@ MLFLOW_SETTINGS = {
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+
+
+SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN")
+SECRET_URLS = ("MLFLOW_TRACKING_URI", "CSKD_DATABASE_URL")
+SHORTEST_SECRET = 6  # shorter ones are met by chance
+
+
+def secrets() -> dict[str, str]:
+    """The secrets that this process knows, by the environment variable that holds them; passwords of URLs alone."""
+    found = {name: os.environ.get(name, "") for name in SECRETS}
+    for name in SECRET_URLS:
+        with contextlib.suppress(ValueError):  # not a URL
+            found[name] = urlsplit(os.environ.get(name, "")).password or ""
+    return {name: value for name, value in found.items() if len(value) >= SHORTEST_SECRET}
 
 
 def storage_folder(given: Path | None) -> Path:

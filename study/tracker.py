@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from study.directory import Study
     from study.mirror import Mirror
+    from study.tracking import TrackingService
 
 PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -49,10 +50,16 @@ def open_mirror(study: Study, heard: Callable[[], None] = lambda: None) -> Mirro
         ServiceError: It does not answer, or refuses.
     """
     from study.mirror import Mirror
+
+    return Mirror(study, connect(study, heard))
+
+
+def connect(study: Study, heard: Callable[[], None] = lambda: None) -> TrackingService:
+    """The MLflow that shows a study; arguments and errors as of ``open_mirror``."""
     from study.tracking import TrackingService
 
     artifacts = study.directory.parent / "mlartifacts"
-    return Mirror(study, TrackingService(tracked_at(study), artifacts, study.config.name, heard))
+    return TrackingService(tracked_at(study), artifacts, study.config.name, heard)
 
 
 def _load() -> None:

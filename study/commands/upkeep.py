@@ -25,6 +25,26 @@ def sync(directory: Directory) -> None:
     say(f"runs in MLflow: {runs}")
 
 
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd verify runs/digits")
+def verify(directory: Directory, as_json: AsJson = False) -> None:
+    """Compare database, runs, result files and MLflow with each other; exit code 1 where they disagree."""
+    from study import tracker, verification
+    from study.directory import open_study
+
+    with open_study(directory) as study:
+        connect = (lambda: tracker.connect(study)) if study.config.tracking.enabled else None
+        found = verification.verify(study, connect)
+    if as_json:
+        show_json(asdict(found))
+    else:
+        say(f"{directory}: compared {', '.join(f'{count} {name}' for name, count in found.checked.items())}")
+        for line in (*(f"{v.rule}: {v.subject}: {v.found}" for v in found.violations), *found.skipped):
+            say(line)
+        say(f"{len(found.violations)} violations")
+    if found.violations:
+        raise typer.Exit(1)
+
+
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd clean runs/digits --dry-run")
 def clean(
     directory: Directory,

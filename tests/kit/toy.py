@@ -7,11 +7,17 @@ import signal
 import time
 from pathlib import Path
 
-from trainables.durable import digest_of, write_atomic
+import numpy as np
+
+from trainables import predictions
+from trainables.durable import digest_of, sha256_of, write_atomic
 from trainables.generations import checksum_of, newest_epoch, path_of
 from trainables.run_directory import EpochRow, Outcome, RunDirectory
 from trainables.tune import StudyTrainable
 
+PREDICTIONS = predictions.Predictions(
+    np.eye(4, 2, dtype=np.float32), np.eye(4, 3, dtype=np.float32), np.zeros(4, dtype=np.int64)
+)
 SAVE_EVERY = int(os.environ.get("TOY_SAVE_EVERY", "1"))
 
 
@@ -67,7 +73,7 @@ class ToyRun:
     def _save(self) -> None:
         path = path_of(self.directory.checkpoints, self.epoch)
         write_atomic(path, b"toy")
-        write_atomic(checksum_of(path), b"toy")
+        write_atomic(checksum_of(path), sha256_of(b"toy").encode())
 
     def _metrics(self) -> dict[str, float]:
         config, access = self.assignment.config, self.assignment.access
@@ -79,6 +85,7 @@ class ToyRun:
             metrics |= {"validation/top1_error": error, "validation/nll": 3 * error}
         if access is not None and self.epoch == config.training.epochs:
             access.record("toy", 100)
+            predictions.write(self.directory.predictions, PREDICTIONS, ("a", "b"))
             metrics |= {"test/top1_error": error, "test/nll": 3 * error}
         return metrics
 
