@@ -37,8 +37,8 @@ class CroppedDataset(Dataset):
         crop: Height and width in pixels of what the network sees.
         stored_side: Shorter side of the images in the prepared file; images that are smaller stay as they are.
         memory_limit: Bytes (a number, or such as ``8GiB``) that copies of the images may take on a device; beyond it
-            they stay in the file, which is then verified once and not by every process, and crops are made on the CPU.
-            Decides about speed, not about results.
+            they stay in the file, which is then verified once and not by every process, and crops are made on the CPU,
+            for a GPU by ``training.threads`` threads that work ahead. Decides about speed, not about results.
     """
 
     mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
