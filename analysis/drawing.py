@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analysis.parameters import Parameter
+    from analysis.subjects import Subject
 
 Chart = Any  # Altair's methods build their return types at run time
 
@@ -40,6 +41,7 @@ METHOD_COLOURS = {
     "mixup_cs_kd": "#A50F15",
     "kd_cs_kd": "#DE77AE",
 }
+STUDY_COLOURS = (WINNER, BASELINE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK, OTHER)
 STATE_SHAPES = {"completed": "circle", "pruned": "triangle-down", "failed": "cross", "running": "square"}
 
 _LONGEST_LABEL = 60
@@ -61,6 +63,15 @@ def plain(text: object) -> str:
 def method_colour(label: str) -> str:
     """The colour of a method in every figure; grey for one that the paper does not have."""
     return METHOD_COLOURS.get(label, OTHER)
+
+
+def subject_colours(subjects: Sequence[Subject]) -> dict[str, str]:
+    """Colour of each subject by its label: its method's, and another where that is taken."""
+    colours: dict[str, str] = {}
+    for subject in subjects:
+        free = [colour for colour in (method_colour(subject.method), *STUDY_COLOURS) if colour not in colours.values()]
+        colours[plain(subject.label)] = free[0] if free else OTHER
+    return colours
 
 
 def study_labels(names: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from analysis.drawing import styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from analysis.records import Results
     from analysis.rendering import Rendered
@@ -72,15 +73,24 @@ def available() -> dict[str, Plot]:
 
 def draw_all(results: Results) -> tuple[Figure, ...]:
     """All figures that a study has the numbers for."""
-    gathered = [(name, plot, plot.collect(results)) for name, plot in available().items()]
+    with _one_thread():
+        gathered = [(name, plot, plot.collect(results)) for name, plot in available().items()]
     return tuple(_figure(name, plot, data) for name, plot, data in gathered if data is not None)
 
 
 def draw_compared(studies: Sequence[Results]) -> tuple[Figure, ...]:
     """The figures that show several studies together: those whose module has ``compare``."""
     plots_of_many = [(name, plot) for name, plot in available().items() if isinstance(plot, PlotOfMany)]
-    gathered = [(name, plot, plot.compare(studies)) for name, plot in plots_of_many]
+    with _one_thread():
+        gathered = [(name, plot, plot.compare(studies)) for name, plot in plots_of_many]
     return tuple(_figure(name, plot, data) for name, plot, data in gathered if data is not None)
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """The matrices here are small: threads would wait for each other, for minutes on a busy machine."""
+    from threadpoolctl import threadpool_limits
+
+    return cast("AbstractContextManager[Any]", threadpool_limits(limits=1))
 
 
 def _figure(name: str, plot: Plot, data: Any) -> Figure:

@@ -27,8 +27,10 @@ def levels(low: float, high: float) -> list[float]:
     rough = (high - low) / _ABOUT
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    first, last = math.floor(low / step) + 1, math.ceil(high / step) - 1
-    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
+    candidates = (
+        float(f"{number * step:.12g}") for number in range(math.floor(low / step), math.ceil(high / step) + 1)
+    )
+    return [level for level in candidates if low < level < high]
 
 
 def isolines(

@@ -54,9 +54,9 @@ class ResultsError(Exception):
     exit_code = 65
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
-    """What a study left.
+    """What a study left; two of them are equal only if they are the same.
 
     Attributes:
         trials: One row per search trial and control.
@@ -72,13 +72,21 @@ class Results:
     study: dict[str, Any]
     folder: Path
 
-    def predictions_of(self, trial: int) -> Predictions:
+    def predictions_of(self, trial: int, *, features: bool = True) -> Predictions:
         """Predictions on the test set that a confirmation run left.
+
+        Args:
+            trial: Number of the run.
+            features: Whether the features are wanted, too; they are most of the file.
 
         Raises:
             ResultsError: They are missing or damaged.
         """
-        return read_predictions(self.folder / "confirm" / str(trial) / "predictions.parquet")
+        return read_predictions(self.predictions_path(trial), features=features)
+
+    def predictions_path(self, trial: int) -> Path:
+        """Where a confirmation run leaves its predictions on the test set."""
+        return self.folder / "confirm" / str(trial) / "predictions.parquet"
 
 
 class Predictions(NamedTuple):
@@ -130,19 +138,23 @@ def read(directory: Path) -> Results:
     return Results(**tables, study=study, folder=directory.parent)
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: Path, *, features: bool = True) -> Predictions:
     """Reads the predictions that a confirmation run left.
 
+    Args:
+        path: The file.
+        features: Whether to read the features; without them the matrix has no columns.
+
     Raises:
-        ResultsError: The file is missing, damaged or lacks ``logits`` or ``features`` (fixed-size lists) or ``label``.
+        ResultsError: The file is missing, damaged, or lacks ``logits``, ``features`` (fixed-size lists) or ``label``.
     """
-    table = _parse(path)
+    table = _parse(path, None if features else ["label", "logits"])
     try:
-        logits, features = (_matrix(table[name]) for name in ("logits", "features"))
         labels = table["label"].to_numpy().astype(np.int64, casting="safe")
+        found = _matrix(table["features"]) if features else np.empty((len(labels), 0), np.float32)
+        return Predictions(_matrix(table["logits"]), found, labels)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(f"{path} does not hold predictions (logits, features, label): {error}") from error
-    return Predictions(logits, features, labels)
 
 
 def read_groups(path: Path) -> tuple[str, ...]:
@@ -151,8 +163,21 @@ def read_groups(path: Path) -> tuple[str, ...]:
     Raises:
         ResultsError: The file is missing or damaged.
     """
-    metadata = _parse(path).schema.metadata or {}
-    return tuple(json.loads(metadata.get(b"groups", b"[]")))
+    return _names(path, b"groups")
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Name of each class of the predictions at ``path``; empty where they were not written.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    return _names(path, b"classes")
+
+
+def _names(path: Path, key: bytes) -> tuple[str, ...]:
+    metadata = _parse(path, ["label"]).schema.metadata or {}
+    return tuple(json.loads(metadata.get(key, b"[]")))
 
 
 def _parquet(name: str, rows: list[dict[str, Any]]) -> bytes:
@@ -220,10 +245,10 @@ def _read_table(path: Path, name: str) -> pa.Table:
     return table
 
 
-def _parse(path: Path) -> pa.Table:
+def _parse(path: Path, columns: list[str] | None = None) -> pa.Table:
     content = _content(path)
     try:
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        table = pq.read_table(pa.BufferReader(content), columns=columns, page_checksum_verification=True)
         return table.select(table.column_names)  # decodes the names, which no checksum covers
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
         raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,6 +66,7 @@ class SpaceSurface:
         return np.asarray(qmc.Sobol(len(self.axes), seed=0).random(_SAMPLES))
 
 
+@lru_cache(maxsize=1)  # several figures of one report show it
 def collect(results: Results) -> SpaceSurface | None:
     """Fits a surface to the completed search trials; None without a numeric parameter or with fewer than eight trials.
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 TITLE = "How good a random trial is"
 POSITION = 27
 
-_COLOURS = (drawing.WINNER, drawing.BASELINE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", drawing.INK, drawing.OTHER)
-
 
 @dataclass(frozen=True)
 class Distribution:
@@ -79,7 +77,7 @@ def draw(data: Distribution) -> Chart:
     import altair as alt
 
     studies = list(dict.fromkeys(data.steps["study"]))
-    colours = [_COLOURS[place % len(_COLOURS)] for place in range(len(studies))]
+    colours = [drawing.STUDY_COLOURS[place % len(drawing.STUDY_COLOURS)] for place in range(len(studies))]
     legend = alt.Legend(title=None) if len(studies) > 1 else None
     colour = alt.Color("study:N", scale=alt.Scale(domain=studies, range=colours), legend=legend)
     x = alt.X(**drawing.metric_axis("value", data.metric))

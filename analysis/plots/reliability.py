@@ -1,4 +1,4 @@
-"""Reliability diagrams of winner and baseline on the test set (paper, figure 5): confidence against accuracy."""
+"""Reliability diagrams on the test set, one a method (paper, figure 5): confidence against accuracy, with counts."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import best_config, drawing
-from analysis.records import ResultsError
+from analysis import drawing, subjects
 from analysis.statistics import mean_std
 from analysis.wording import spread
-from trainables.metrics import BINS, calibration_bins, expected_calibration_error, log_softmax
+from trainables.metrics import BINS, calibration_bins, calibration_error, log_softmax
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import altair as alt
     import pandas as pd
 
     from analysis.drawing import Chart
-    from analysis.records import Predictions, Results
+    from analysis.records import Results
     from analysis.statistics import MeanStd
+    from analysis.subjects import Subject
+    from trainables.metrics import CalibrationBins
 
 TITLE = "Reliability"
 POSITION = 50
 
 SIDE = 210
+COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -32,39 +36,49 @@ class Reliability:
     """Numbers of the diagrams.
 
     Attributes:
-        bins: One row an arm and bin that holds predictions: ``arm, low, high, count, accuracy, confidence``, over the
-            predictions of all its runs together; fractions.
-        errors: For each arm the expected calibration error of its single runs.
+        bins: One row a method and bin that holds predictions: ``label, low, high, count, accuracy, confidence``, over
+            the predictions of all its runs together; fractions.
+        errors: For each method the expected calibration error of its single runs.
+        colours: For each method.
+        arms: For each method its study and arm.
         missing: Confirmation runs whose predictions cannot be read.
     """
 
     bins: pd.DataFrame
     errors: dict[str, MeanStd]
+    colours: dict[str, str]
+    arms: dict[str, str]
     missing: tuple[str, ...]
 
 
 def collect(results: Results) -> Reliability | None:
-    """Calibration of winner and baseline from their predictions; None where there are none."""
+    """Calibration of winner and controls from their predictions; None where there are none."""
+    return compare([results])
+
+
+def compare(studies: Sequence[Results]) -> Reliability | None:
+    """As ``collect``, of several studies."""
     import pandas as pd
 
-    arms = dict.fromkeys(arm for arm in (best_config.winner_name(results), results.study["baseline"]) if arm)
-    found, missing = {arm: _predictions(results, arm) for arm in arms}, []
-    for runs in found.values():
-        missing += [f"confirm/{trial}" for trial, predictions in runs.items() if predictions is None]
-    kept = {arm: [run for run in runs.values() if run is not None] for arm, runs in found.items()}
-    kept = {drawing.plain(arm): runs for arm, runs in kept.items() if runs}
-    if not kept:
+    found = subjects.collect(studies)
+    if found is None:
         return None
-    bins = pd.concat([_bins(arm, runs) for arm, runs in kept.items()], ignore_index=True)
-    errors = {
-        arm: mean_std([expected_calibration_error(r.logits, r.labels) for r in runs]) for arm, runs in kept.items()
-    }
-    return Reliability(bins, errors, tuple(missing))
+    parts = {drawing.plain(subject.label): _measured(subject) for subject in found.all}
+    return Reliability(
+        pd.concat([bins.assign(label=label) for label, (bins, _) in parts.items()], ignore_index=True),
+        {label: error for label, (_, error) in parts.items()},
+        drawing.subject_colours(found.all),
+        {drawing.plain(subject.label): drawing.plain(subject.arm) for subject in found.all},
+        found.missing,
+    )
 
 
 def caption(data: Reliability) -> str:
     """What the diagrams show, in words with the calibration errors."""
-    errors = "; ".join(f"{arm} {spread(e.mean, e.std, 'test/ece')} % (n={e.n})" for arm, e in data.errors.items())
+    errors = "; ".join(
+        f"{label} ({data.arms[label]}) {spread(error.mean, error.std, 'test/ece')} % (n={error.n})"
+        for label, error in data.errors.items()
+    )
     missing = f" Predictions that cannot be read: {', '.join(data.missing)}." if data.missing else ""
     return (
         f"Test accuracy over confidence in {BINS} bins of equal width, predictions of all seeds together; below, how "
@@ -74,53 +88,49 @@ def caption(data: Reliability) -> str:
 
 
 def draw(data: Reliability) -> Chart:
-    """A diagram an arm, side by side, with its counts below."""
+    """A diagram a method, with its counts below."""
     import altair as alt
 
     shown = data.bins.assign(
         **{name: 100 * data.bins[name] for name in ("low", "high", "accuracy", "confidence")},
-        share=100 * data.bins["count"] / data.bins.groupby("arm")["count"].transform("sum"),
+        share=100 * data.bins["count"] / data.bins.groupby("label")["count"].transform("sum"),
     )
-    colours = dict(zip(data.errors, (drawing.WINNER, drawing.BASELINE), strict=False))
-    above, below = zip(*(_panel(shown, arm, colour) for arm, colour in colours.items()), strict=True)
-    return alt.concat(*above, *below, columns=len(colours), spacing={"row": 8, "column": 36})
+    panels = [alt.vconcat(*_panel(shown, label, data.colours[label]), spacing=8) for label in data.errors]
+    return alt.concat(*panels, columns=COLUMNS, spacing={"row": 24, "column": 36})
 
 
-def _predictions(results: Results, arm: str) -> dict[int, Predictions | None]:
-    runs = results.confirmations
-    done = runs[(runs["arm"] == arm) & (runs["state"] == "COMPLETE")]
-    return {int(trial): _predictions_of(results, int(trial)) for trial in done["trial"]}
+def _measured(subject: Subject) -> tuple[pd.DataFrame, MeanStd]:
+    """Bins of all runs together, and the error of each; one run is in memory at a time."""
+    runs = [calibration_bins(np.exp(log_softmax(run.logits)), run.labels) for run in subject.read_all()]
+    return _together(runs), mean_std([calibration_error(bins) for bins in runs])
 
 
-def _predictions_of(results: Results, trial: int) -> Predictions | None:
-    try:
-        return results.predictions_of(trial)
-    except ResultsError:
-        return None
-
-
-def _bins(arm: str, runs: list[Predictions]) -> pd.DataFrame:
+def _together(runs: list[CalibrationBins]) -> pd.DataFrame:
     import pandas as pd
 
-    probabilities = np.exp(np.concatenate([log_softmax(run.logits) for run in runs]))
-    bins = calibration_bins(probabilities, np.concatenate([run.labels for run in runs]))
+    counts = np.array([bins.count for bins in runs])
+    total = counts.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        means = {
+            name: np.nansum(counts * [getattr(bins, name) for bins in runs], axis=0) / total
+            for name in ("accuracy", "confidence")
+        }
     edges = np.arange(BINS + 1) / BINS
-    columns = {"low": edges[:-1], "high": edges[1:], "count": bins.count}
-    frame = pd.DataFrame({"arm": arm, **columns, "accuracy": bins.accuracy, "confidence": bins.confidence})
+    frame = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": total, **means})
     return frame[frame["count"] > 0]
 
 
-def _panel(shown: pd.DataFrame, arm: str, colour: str) -> tuple[Chart, Chart]:
+def _panel(shown: pd.DataFrame, label: str, colour: str) -> tuple[Chart, Chart]:
     import altair as alt
 
-    data = drawing.inline(shown[shown["arm"] == arm])
+    data = drawing.inline(shown[shown["label"] == label])
     x = alt.X("low:Q", title=None, scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(labels=False, grid=False))
     y = alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(domain=[0, 100]))
     bars = alt.Chart(data).mark_rect(color=colour, fillOpacity=0.75, stroke=drawing.PAPER, strokeWidth=0.5)
     bars = bars.encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), tooltip=_tooltip())
     line = alt.InlineData(values=[{"low": 0, "accuracy": 0}, {"low": 100, "accuracy": 100}])
     diagonal = alt.Chart(line).mark_line(color=drawing.INK, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=y)
-    diagram = alt.layer(bars, diagonal).properties(title=arm, width=SIDE, height=SIDE)
+    diagram = alt.layer(bars, diagonal).properties(title=label, width=SIDE, height=SIDE)
     return diagram, _counts(data, colour)
 
 

@@ -219,10 +219,10 @@ def hostile(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def predictions(seed: int, images: int = 200, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Logits and labels of a network that is often right."""
+    """Logits of a network that is often right, and the labels of the one test set."""
     random = np.random.default_rng(seed)
-    labels = random.integers(0, classes, images)
-    logits = random.normal(size=(images, classes)) + 2.5 * np.eye(classes)[labels]
+    labels = np.random.default_rng(99).integers(0, classes, images)
+    logits = random.normal(size=(images, classes)) + 1.5 * np.eye(classes)[labels]
     return logits.astype(np.float32), labels
 
 
@@ -232,13 +232,21 @@ def with_predictions(tmp_path: Path, content: dict[str, Any]) -> dict[int, tuple
     return write_predictions(tmp_path, content)
 
 
-def write_predictions(folder: Path, content: dict[str, Any]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+@pytest.fixture
+def predictions_of() -> Any:
+    """Writes predictions below a study directory."""
+    return write_predictions
+
+
+def write_predictions(
+    folder: Path, content: dict[str, Any], groups: tuple[str, ...] = ()
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Predictions for every confirmation run, below a study directory."""
     made = {run["trial"]: predictions(run["trial"]) for run in content["confirmations"]}
     for trial, (logits, labels) in made.items():
         path = folder / "confirm" / str(trial) / "predictions.parquet"
         path.parent.mkdir(parents=True)
-        write(path, Predictions(logits, logits, labels), tuple("0123456789"))
+        write(path, Predictions(logits, logits, labels), tuple("0123456789"), groups)
     return made
 
 

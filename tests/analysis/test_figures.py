@@ -13,7 +13,7 @@ NAMES = sorted(path.stem for path in Path(plots.__path__[0]).glob("*.py") if pat
 
 def test_a_file_is_all_that_a_figure_needs() -> None:
     assert sorted(figures.available()) == NAMES
-    assert list(figures.available())[:2] == ["landscape", "slices"]
+    assert list(figures.available())[:2] == ["landscape", "contours"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -21,13 +21,24 @@ def test_each_has_a_mirrored_test(name: str) -> None:
     assert (Path(__file__).parent / "plots" / f"test_{name}.py").exists()
 
 
-def test_a_confirmed_study_has_them_all(load: Any, content: dict[str, Any], with_predictions: Any) -> None:
-    drawn = figures.draw_all(load(content))
+def test_a_confirmed_study_has_them_all(
+    load: Any, searched: dict[str, Any], predictions_of: Any, tmp_path: Path
+) -> None:
+    predictions_of(tmp_path, searched, ("bird",) * 5 + ("dog",) * 5)
+    drawn = figures.draw_all(load(searched))
     assert sorted(figure.name for figure in drawn) == NAMES
     for figure in drawn:
         assert ElementTree.fromstring(figure.rendered.svg).tag.endswith("svg")
         assert figure.caption.endswith(".")
         assert figure.title
+
+
+def test_several_studies_share_the_figures_of_predictions(
+    load: Any, content: dict[str, Any], with_predictions: Any
+) -> None:
+    results = load(content)
+    names = [figure.name for figure in figures.draw_compared([results, results])]
+    assert {"distribution", "reliability", "log_probabilities", "softmax_scores", "embedding"} == set(names)
 
 
 def test_a_study_without_trials_has_none(load: Any, unconfirmed: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from analysis.tables import best_config_table, shown, to_csv
 
 FIGURES = {
     *("landscape", "slices", "parallel", "history", "distribution", "tradeoff", "learning_curves", "rank_correlation"),
-    *("loss_terms", "arms", "reliability"),
+    *("loss_terms", "arms", "reliability", "log_probabilities", "softmax_scores", "embedding"),
 }
 SECTIONS = [
     "Summary",
@@ -97,9 +97,8 @@ def test_each_figure_is_interactive_with_a_static_image_and_files_beside(written
     for image in page.of("img"):
         assert image["src"].startswith("data:image/svg+xml;base64,")
         assert len(image["alt"]) > 40
-    assert all(
-        "layer" in spec or "concat" in spec or "mark" in spec for spec in map(json.loads, page.scripts[: len(FIGURES)])
-    )
+    for spec in map(json.loads, page.scripts[: len(FIGURES)]):
+        assert spec.keys() & {"layer", "concat", "hconcat", "vconcat", "mark"}
 
 
 def test_the_tables_numbers_are_the_best_config_tables(load: Any, content: dict[str, Any]) -> None:

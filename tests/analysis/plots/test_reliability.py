@@ -24,7 +24,7 @@ def test_bins_pool_the_predictions_of_all_seeds(load: Any, content: dict[str, An
     data = reliability.collect(load(content))
     trials = [run["trial"] for run in content["confirmations"] if run["arm"] == "search/7"]
     expected = by_hand(*(np.concatenate([with_predictions[trial][part] for trial in trials]) for part in (0, 1)))
-    found = data.bins[data.bins["arm"] == "search/7"]
+    found = data.bins[data.bins["label"] == "CS-KD"]
     assert [round(20 * low) for low in found["low"]] == list(expected)
     np.testing.assert_allclose(found[["count", "accuracy", "confidence"]].to_numpy(), list(expected.values()))
     assert found["count"].sum() == 3 * 200
@@ -32,11 +32,14 @@ def test_bins_pool_the_predictions_of_all_seeds(load: Any, content: dict[str, An
 
 def test_errors_are_means_over_single_seeds(load: Any, content: dict[str, Any], with_predictions: Any) -> None:
     data = reliability.collect(load(content))
-    assert list(data.errors) == ["search/7", "controls/0"]
+    assert list(data.errors) == ["Cross-entropy", "CS-KD", "CS-KD-E"]
     trials = [run["trial"] for run in content["confirmations"] if run["arm"] == "controls/0"]
     values = [expected_calibration_error(*with_predictions[trial]) for trial in trials]
-    assert data.errors["controls/0"].mean == pytest.approx(np.mean(values))
-    assert f"controls/0 {100 * np.mean(values):.2f} ± {100 * np.std(values, ddof=1):.2f} %" in reliability.caption(data)
+    assert data.errors["Cross-entropy"].mean == pytest.approx(np.mean(values))
+    assert (
+        f"Cross-entropy (cifar100-cs_kd, controls/0) {100 * np.mean(values):.2f} ± {100 * np.std(values, ddof=1):.2f} %"
+        in reliability.caption(data)
+    )
     render(styled(reliability.draw(data)))
 
 
@@ -47,9 +50,9 @@ def test_predictions_that_cannot_be_read_are_named(
     trial = next(run["trial"] for run in content["confirmations"] if run["arm"] == "search/7")
     damage(tmp_path / "confirm" / str(trial) / "predictions.parquet")
     data = reliability.collect(load(content))
-    assert data.missing == (f"confirm/{trial}",)
-    assert data.errors["search/7"].n == 2
-    assert f"cannot be read: confirm/{trial}" in reliability.caption(data)
+    assert data.missing == (f"cifar100-cs_kd, confirm/{trial}",)
+    assert data.errors["CS-KD"].n == 2
+    assert f"cannot be read: cifar100-cs_kd, confirm/{trial}" in reliability.caption(data)
 
 
 def test_without_predictions_there_is_no_figure(load: Any, content: dict[str, Any]) -> None:

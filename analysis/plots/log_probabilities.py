@@ -1,0 +1,137 @@
+"""Log-probabilities on the test images that all methods get wrong (paper, figure 2): predicted and true class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis import drawing, subjects
+from analysis.wording import number_of
+from trainables.metrics import log_softmax
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from analysis.drawing import Chart
+    from analysis.records import Results
+
+TITLE = "Log-probabilities where all are wrong"
+POSITION = 52
+
+BINS = 40
+QUANTITIES = {"predicted": "log-probability of the predicted class", "true": "log-probability of the true class"}
+_LOWEST_SHARE = 0.005
+
+
+@dataclass(frozen=True)
+class LogProbabilities:
+    """Numbers of the histograms.
+
+    Attributes:
+        bins: One row a method, quantity and bin: ``label, quantity, low, high, count, share``; bins are common to all
+            methods of a quantity, and the lowest holds what lies below, too.
+        medians: Of each method and quantity, in nats.
+        images: Test images that all get wrong.
+        total: Test images.
+        seed: Common training seed of the runs; None where there is none.
+        colours: For each method.
+    """
+
+    bins: pd.DataFrame
+    medians: dict[tuple[str, str], float]
+    images: int
+    total: int
+    seed: int | None
+    colours: dict[str, str]
+
+
+def collect(results: Results) -> LogProbabilities | None:
+    """Winner against controls; None with fewer than two methods or without common mistakes."""
+    return compare([results])
+
+
+def compare(studies: Sequence[Results]) -> LogProbabilities | None:
+    """As ``collect``, of several studies."""
+    found = subjects.collect(studies)
+    if found is None or len(found.all) < 2:
+        return None
+    runs = {drawing.plain(subject.label): found.read(subject) for subject in found.all}
+    labels = next(iter(runs.values())).labels
+    wrong = np.all([run.logits.argmax(axis=1) != labels for run in runs.values()], axis=0)
+    if not wrong.any():
+        return None
+    log_p = {label: log_softmax(run.logits[wrong]) for label, run in runs.items()}
+    values = {
+        "predicted": {label: each.max(axis=1) for label, each in log_p.items()},
+        "true": {label: np.take_along_axis(each, labels[wrong, None], axis=1)[:, 0] for label, each in log_p.items()},
+    }
+    medians = {(label, name): float(np.median(x)) for name, by in values.items() for label, x in by.items()}
+    bins = _bins(values)
+    return LogProbabilities(
+        bins, medians, int(wrong.sum()), len(labels), found.seed, drawing.subject_colours(found.all)
+    )
+
+
+def caption(data: LogProbabilities) -> str:
+    """What the histograms show, with medians."""
+    said = [
+        f"{QUANTITIES[name]}: "
+        + ", ".join(
+            f"{label} {data.medians[label, name]:.2f}" for label in data.colours if (label, name) in data.medians
+        )
+        for name in QUANTITIES
+    ]
+    seed = f" of training seed {data.seed}" if data.seed is not None else ""
+    return (
+        f"Natural log-probabilities, at temperature 1, on the {number_of(data.images, 'test image')} (of {data.total}) "
+        f"that all methods{seed} get wrong. Medians in nats, {'; '.join(said)}. Left of zero on the left means less "
+        "overconfident mistakes, closer to zero on the right a better idea of the true class."
+    )
+
+
+def draw(data: LogProbabilities) -> Chart:
+    """Outlines of the histograms, one panel a quantity."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(data.colours), range=list(data.colours.values()))
+    colour = alt.Color("label:N", title=None, scale=scale, legend=alt.Legend(orient="top", symbolType="stroke"))
+    panels = [_panel(data, name, title, colour) for name, title in QUANTITIES.items()]
+    return alt.hconcat(*panels, spacing=28).resolve_scale(color="shared")
+
+
+def _bins(values: dict[str, dict[str, NDArray[np.float64]]]) -> pd.DataFrame:
+    import pandas as pd
+
+    parts = []
+    for name, by_label in values.items():
+        together = np.concatenate(list(by_label.values()))
+        edges = np.linspace(np.floor(np.quantile(together, _LOWEST_SHARE)), 0.0, BINS + 1)
+        for label, x in by_label.items():
+            count = np.histogram(np.clip(x, edges[0], None), edges)[0]
+            columns = {"low": edges[:-1], "high": edges[1:], "count": count, "share": count / len(x)}
+            parts.append(pd.DataFrame({"label": label, "quantity": name, **columns}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _panel(data: LogProbabilities, name: str, title: str, colour: object) -> Chart:
+    import altair as alt
+
+    shown = data.bins[data.bins["quantity"] == name].assign(share=100 * data.bins["share"])
+    outline = alt.Chart(drawing.inline(shown)).mark_line(interpolate="step-after", strokeWidth=1.8)
+    return outline.encode(
+        x=alt.X("low:Q", title=f"{title}, nats", axis=alt.Axis(grid=False), scale=alt.Scale(nice=False)),
+        y=alt.Y("share:Q", title="share of the images, %" if name == "predicted" else None),
+        color=colour,
+        tooltip=[
+            "label:N",
+            alt.Tooltip("low:Q", title="from", format=".2~f"),
+            alt.Tooltip("high:Q", title="to", format=".2~f"),
+            alt.Tooltip("share:Q", title="share, %", format=".1~f"),
+            alt.Tooltip("count:Q", title="images"),
+        ],
+    ).properties(width=(drawing.WIDTH - 110) // 2, height=drawing.HEIGHT * 2 // 3)

@@ -1,0 +1,150 @@
+"""Five largest softmax scores on test images that all methods get wrong (paper, figure 1b)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis import drawing, subjects
+from analysis.wording import number_of
+from trainables.metrics import log_softmax
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from analysis.drawing import Chart
+    from analysis.records import Results
+
+TITLE = "Scores of images that all get wrong"
+POSITION = 54
+
+IMAGES = 4
+SCORES = 5
+_LONGEST_NAME = 18
+
+
+@dataclass(frozen=True)
+class SoftmaxScores:
+    """Numbers of the bars.
+
+    Attributes:
+        bars: One row an image, method and class: ``image, true_class, label, place, name, score, is_true``; places from
+            1, the largest score; fractions.
+        chosen_by: The method whose confidence chose the images.
+        images: Test images that all get wrong.
+        total: Test images.
+        seed: Common training seed of the runs; None where there is none.
+        colours: For each method.
+    """
+
+    bars: pd.DataFrame
+    chosen_by: str
+    images: int
+    total: int
+    seed: int | None
+    colours: dict[str, str]
+
+
+def collect(results: Results) -> SoftmaxScores | None:
+    """Winner beside controls; None with fewer than two methods or without common mistakes."""
+    return compare([results])
+
+
+def compare(studies: Sequence[Results]) -> SoftmaxScores | None:
+    """As ``collect``, of several studies."""
+    import pandas as pd
+
+    found = subjects.collect(studies)
+    if found is None or len(found.all) < 2:
+        return None
+    runs = {drawing.plain(subject.label): found.read(subject) for subject in found.all}
+    labels = next(iter(runs.values())).labels
+    wrong = np.flatnonzero(np.all([run.logits.argmax(axis=1) != labels for run in runs.values()], axis=0))
+    if not len(wrong):
+        return None
+    first = next(iter(runs))
+    chosen = _most_confident(wrong, log_softmax(runs[first].logits[wrong]).max(axis=1), labels)
+    names = found.all[0].classes(runs[first].logits.shape[1])
+    parts = [
+        _scores(image, label, run.logits[image], labels[image], names)
+        for image in chosen
+        for label, run in runs.items()
+    ]
+    colours = drawing.subject_colours(found.all)
+    bars = pd.concat(parts, ignore_index=True)
+    return SoftmaxScores(bars, first, len(wrong), len(labels), found.seed, colours)
+
+
+def caption(data: SoftmaxScores) -> str:
+    """What the bars are, which images were chosen and how the true class fares."""
+    shown = data.bars.drop_duplicates("image")
+    said = ", ".join(f"{row.image} ({row.true_class})" for row in shown.itertuples())
+    seed = f", training seed {data.seed}" if data.seed is not None else ""
+    return (
+        f"The {SCORES} largest softmax scores of each method{seed} on images that all get wrong: of these "
+        f"{number_of(data.images, 'image')} (of {data.total}) the ones, each of another class, on which "
+        f"{data.chosen_by} is most confident: test images {said}. Outlined: the true class, where it is among them."
+    )
+
+
+def draw(data: SoftmaxScores) -> Chart:
+    """A row of panels an image, a column a method."""
+    import altair as alt
+
+    rows = [
+        alt.hconcat(*(_panel(data, image, label) for label in data.colours), spacing=12)
+        for image in data.bars["image"].unique()
+    ]
+    return alt.vconcat(*rows, spacing=14)
+
+
+def _most_confident(wrong: NDArray[np.int64], confidence: NDArray[np.float64], labels: NDArray[np.int64]) -> list[int]:
+    """The images of largest confidence, at most one of each class."""
+    ordered = wrong[np.argsort(-confidence, kind="stable")]
+    first = {int(labels[image]): int(image) for image in ordered[::-1]}  # later ones, which are surer, replace
+    return sorted(first.values(), key=lambda image: list(ordered).index(image))[:IMAGES]
+
+
+def _scores(image: int, label: str, logits: NDArray[np.float32], true: int, names: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    scores = np.exp(log_softmax(logits[None]))[0]
+    top = np.argsort(-scores, kind="stable")[:SCORES]
+    return pd.DataFrame(
+        {
+            "image": image,
+            "true_class": drawing.plain(names[true]),
+            "label": label,
+            "place": range(1, len(top) + 1),
+            "name": [drawing.plain(names[each])[:_LONGEST_NAME] for each in top],
+            "score": scores[top],
+            "is_true": top == true,
+        }
+    )
+
+
+def _panel(data: SoftmaxScores, image: int, label: str) -> Chart:
+    import altair as alt
+
+    shown = data.bars[(data.bars["image"] == image) & (data.bars["label"] == label)]
+    shown = shown.assign(score=100 * shown["score"])
+    base = alt.Chart(drawing.inline(shown))
+    y = alt.Y(
+        "name:N", sort=alt.SortField("place"), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=110)
+    )
+    x = alt.X("score:Q", title=None, scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=3, format="d"))
+    bars = base.mark_bar(color=data.colours[label], cornerRadiusEnd=1.5).encode(
+        x=x,
+        y=y,
+        stroke=alt.condition("datum.is_true", alt.value(drawing.INK), alt.value(None)),
+        strokeWidth=alt.condition("datum.is_true", alt.value(2), alt.value(0)),
+        tooltip=["label:N", "name:N", alt.Tooltip("score:Q", title="score, %", format=".1~f"), "is_true:N"],
+    )
+    true = drawing.plain(shown["true_class"].iloc[0])[:_LONGEST_NAME]
+    width = max(90, (drawing.WIDTH - 120 * len(data.colours)) // len(data.colours))
+    return bars.properties(title=f"{label}, true: {true}", width=width, height=15 * SCORES)
