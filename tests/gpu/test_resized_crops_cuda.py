@@ -26,7 +26,8 @@ def test_a_gpu_makes_the_batches_of_a_cpu(memory_limit, ahead, most):
 
 def test_batches_that_are_cut_ahead_equal_the_resident_ones():
     ahead, resident = (crop_pipeline(CUDA, memory_limit=limit) for limit in (0, AMPLE))
-    assert (ahead._store.ahead, resident._store.ahead) == (8, 0)
+    assert ahead._store.ahead > 0
+    assert resident._store.ahead == 0
     assert_same_batches(list(ahead.batches(0)), list(resident.batches(0)), most=2)
 
 
