@@ -2,21 +2,24 @@
 
 Knows no Ray. The values at the rungs are in the study's storage, as Optuna's intermediate values, and the rules are
 functions of them, so that a resumed study decides as the unbroken one. Optuna's own pruners fit less well: its median
-is that of completed trials only, which are the survivors of earlier stops, and its successive halving keeps notes of
-its own, in the order in which trials happened to report.
+is that of completed trials only, which are the survivors of earlier stops and so ever harder to reach, and its
+successive halving keeps notes of its own, in the order in which trials happened to report.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from optuna.trial import TrialState
 
 from study.store import FOLDERS
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -24,6 +27,18 @@ if TYPE_CHECKING:
     from study.config import StudyConfig
     from study.settings import Scheduler
     from study.store import Store
+
+
+class Rule(NamedTuple):
+    """How trials are judged at a rung.
+
+    Attributes:
+        keeps: Whether a trial with a value goes on beside the others' values, of which smaller is better.
+        counts_stopped: Whether trials that were stopped at an earlier rung count, by the value that they had there.
+    """
+
+    keeps: Callable[[float, Sequence[float], Scheduler], bool]
+    counts_stopped: bool
 
 
 def is_kept_by_halving(value: float, others: Sequence[float], scheduler: Scheduler) -> bool:
@@ -37,14 +52,17 @@ def is_kept_by_halving(value: float, others: Sequence[float], scheduler: Schedul
 
 
 def is_kept_by_median(value: float, others: Sequence[float], scheduler: Scheduler) -> bool:
-    """Whether a trial is no worse than the median of the others at its rung (Golovin et al. 2017, "Google Vizier")."""
+    """Whether a trial is no worse than the median of the others (Golovin et al. 2017, "Google Vizier", section 3.2).
+
+    Trials that were stopped count, so that half of all goes on however often they are judged.
+    """
     del scheduler
     return value <= median(others)
 
 
-RULES: Mapping[str, Callable[[float, Sequence[float], Scheduler], bool]] = {
-    "asha": is_kept_by_halving,
-    "median": is_kept_by_median,
+RULES: Mapping[str, Rule] = {
+    "asha": Rule(is_kept_by_halving, counts_stopped=False),
+    "median": Rule(is_kept_by_median, counts_stopped=True),
 }
 
 
@@ -53,10 +71,10 @@ def is_kept(value: float, others: Sequence[float], scheduler: Scheduler) -> bool
 
     Args:
         value: Of the objective there; smaller is better.
-        others: Of the other trials that have been at this rung, whatever became of them.
+        others: Of the other trials that count there.
         scheduler: With one of ``RULES``.
     """
-    return len(others) + 1 < scheduler.min_trials or RULES[scheduler.name](value, others, scheduler)
+    return len(others) + 1 < scheduler.min_trials or RULES[scheduler.name].keeps(value, others, scheduler)
 
 
 def pruner_of(config: StudyConfig, store: Store, directory: Path) -> Pruner | None:
@@ -103,15 +121,17 @@ class Pruner:
         return value is not None and self._verdict(trials, number, epoch, rung, value)
 
     def _verdict(self, trials: Sequence[FrozenTrial], number: int, epoch: int, rung: int, value: float) -> bool:
-        others = [
-            self._sign * trial.intermediate_values[rung]
-            for trial in trials
-            if trial.number != number and rung in trial.intermediate_values
-        ]
-        kept = is_kept(self._sign * value, others, self._scheduler)
+        others = [self._value_of(trial, rung) for trial in trials if trial.number != number]
+        known = [self._sign * other for other in others if other is not None]
+        kept = is_kept(self._sign * value, known, self._scheduler)
         if kept or epoch > rung:  # else the value is written with the trial's end
             self._store.report(trials[number], rung, value)
         return not kept
+
+    def _value_of(self, trial: FrozenTrial, rung: int) -> float | None:
+        """What a trial counts with at a rung; None where it does not count."""
+        stopped = trial.state == TrialState.PRUNED and RULES[self._scheduler.name].counts_stopped
+        return trial.intermediate_values.get(rung, trial.value if stopped else None)
 
     def _recorded(self, number: int, rung: int) -> float | None:
         rows = RunDirectory(self._runs / str(number)).epochs()

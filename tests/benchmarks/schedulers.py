@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from study.pruning import is_kept
+from study.pruning import RULES, is_kept
 from study.settings import Scheduler
 from tests.benchmarks.measuring import Finding
 from tests.benchmarks.samplers import CHOICES, CONCURRENT, METRIC, Choice, Ours
@@ -98,7 +98,10 @@ class Replay:
         if epoch not in self._at_rung:
             return False
         kept = is_kept(value, self._at_rung[epoch], self._scheduler)
-        self._at_rung[epoch].append(value)
+        counts_on = not kept and RULES[self._scheduler.name].counts_stopped
+        for rung in self._rungs:
+            if rung == epoch or (rung > epoch and counts_on):
+                self._at_rung[rung].append(value)
         if not kept:
             self._sampler.tell(number, value, stopped_after=epoch)
         return not kept

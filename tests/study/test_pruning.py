@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from fake import DriverKilledError, Executor
+from optuna.trial import TrialState
 from oracle import verify_study
 from toy import ToyRun
 
@@ -146,6 +147,21 @@ def test_a_trial_left_beyond_a_rung_without_a_verdict_is_judged_when_it_reports_
     trial = study.store.trials("search")[worst.number]
     assert trial.intermediate_values == {5: values[worst.number][4]}
     assert not Pruner(study.config, study.store, study.directory).stops(better[-1].number, 6, {OBJECTIVE: 0.99})
+
+
+@pytest.mark.parametrize(("name", "stops"), [("asha", True), ("median", False)])
+def test_the_median_counts_those_that_were_stopped_earlier(new_study, name, stops) -> None:
+    scheduler = {"name": name, "min_trials": 2, "grace": 0.25, "before_decay": True}  # 2 and 4 are among the rungs
+    study = pruned_study(new_study, controls=[], search__scheduler=scheduler)
+    executor = Executor(study, slots=8)
+    for _ in range(4):
+        executor.dispatcher.next()
+    trials = study.store.trials("search")
+    for trial in trials[:2]:
+        study.store.tell(trial, TrialState.PRUNED, [0.5], 2, None)
+    study.store.report(trials[2], 4, 0.2)
+    pruner = Pruner(study.config, study.store, study.directory)
+    assert pruner.stops(3, 4, {OBJECTIVE: 0.25}) == stops  # behind the one that came so far, ahead of two of three
 
 
 def test_larger_is_better_where_the_objective_says_so(new_study, monkeypatch) -> None:
