@@ -203,7 +203,7 @@ class StudyConfig(Options):
         if early and not scheduler.before_decay:
             raise ValueError(
                 f"search.scheduler.grace: {scheduler.grace:g} ends before the learning rate first falls, at "
-                f"{training.milestones[0]:g} of the epochs, where ranks mislead; leave it out, or say before_decay: true"
+                f"{training.milestones[0]:g} of the epochs, where ranks mislead; leave it out or say before_decay: true"
             )
 
     def _check_first(self, key: str, point: Mapping[str, Any]) -> None:

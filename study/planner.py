@@ -196,8 +196,8 @@ def warnings(config: StudyConfig) -> list[str]:
     rungs = search.scheduler.rungs(config.training)
     if rungs and milestones and rungs[0] <= config.training.epochs_before_decay():
         found.append(
-            f"the scheduler stops trials after epoch {rungs[0]}, before the learning rate falls at {milestones[0]:g} of "
-            "the epochs: ranks mislead there; leave search.scheduler.grace out"
+            f"the scheduler stops trials after epoch {rungs[0]}, before the learning rate falls, at {milestones[0]:g} "
+            "of the epochs: ranks mislead there; leave search.scheduler.grace out"
         )
     if search.sampler.name == "gp" and trials > LARGEST_FOR_GP:
         found.append(f"gp is slow beyond {LARGEST_FOR_GP} trials; take the sampler tpe")
