@@ -1,4 +1,4 @@
-"""A configuration as text to paste into a training script: YAML, JSON or command-line flags."""
+"""A configuration as text to paste into a training script: YAML, JSON, Hydra or command-line flags."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from analysis import released
 from analysis.tables import escape
 from analysis.wording import spread
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from analysis.best_config import BestConfig
 
-FORMATS = ("yaml", "json", "args")
+FORMATS = ("yaml", "json", "hydra", "args", "released")
 
 
 def export(config: Mapping[str, Any], fmt: str, header: Sequence[str] = ()) -> str:
@@ -22,7 +23,8 @@ def export(config: Mapping[str, Any], fmt: str, header: Sequence[str] = ()) -> s
 
     Args:
         config: The configuration as a mapping that JSON can say.
-        fmt: ``yaml``, with the header as comments; ``json``; ``args``, one line of shell-quoted flags.
+        fmt: ``yaml``, with the header as comments; ``json``; ``hydra``, the same YAML as a global package of Hydra's;
+            ``args``, one line of shell-quoted flags; ``released``, those of the paper's released code.
         header: Lines about where the configuration comes from; formats without comments leave them out.
 
     Returns:
@@ -30,6 +32,7 @@ def export(config: Mapping[str, Any], fmt: str, header: Sequence[str] = ()) -> s
 
     Raises:
         ValueError: The format is unknown.
+        ResultsError: The released code has no flag for something.
 
     Example:
         >>> config = {"method": {"name": "cs_kd", "temperature": 4.0}, "training": {"epochs": 200}, "seed": 1}
@@ -41,6 +44,10 @@ def export(config: Mapping[str, Any], fmt: str, header: Sequence[str] = ()) -> s
         return _yaml(plain, header)
     if fmt == "json":
         return json.dumps(plain, indent=2) + "\n"
+    if fmt == "hydra":  # its first line puts the keys at the root of whatever includes the file
+        return "# @package _global_\n" + _yaml(plain, header)
+    if fmt == "released":
+        return shlex.join(released.flags(plain)) + "\n"
     if fmt == "args":
         return shlex.join(_flags(plain)) + "\n"
     raise ValueError(f"no format is called {fmt!r}; there are: {', '.join(FORMATS)}")

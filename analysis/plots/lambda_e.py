@@ -87,7 +87,7 @@ def _panel(data: Sweep, metric: str) -> Chart:
     shown = data.points[["run", "lambda_e", "kind"]].assign(value=data.points[metric].astype(float))
     shown = drawing.percent(shown.dropna(subset=["value"]), ["value"], metric)
     colour = alt.Scale(domain=["search", "control"], range=[drawing.method_colour("cs_kd_e"), drawing.BASELINE])
-    legend = alt.Legend(orient="top", title=None) if metric == data.metrics[0] else None
+    legend = alt.Legend(orient="top", title=None)
     points = alt.Chart(drawing.inline(shown)).mark_point(
         filled=True, opacity=0.85, size=drawing.mark_size(len(shown), 50)
     )

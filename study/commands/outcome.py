@@ -31,17 +31,25 @@ def best(directory: Directory, as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd export runs/digits --format args")
 def export(
     directory: Directory,
-    fmt: Annotated[Literal["yaml", "json", "args"], typer.Option("--format", help="Format.")] = "yaml",
+    fmt: Annotated[
+        Literal["yaml", "json", "hydra", "args", "released", "csv", "markdown", "latex"],
+        typer.Option(
+            "--format", help="Configuration (released: flags of the paper's code), or csv, markdown, latex: table."
+        ),
+    ] = "yaml",
     out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
 ) -> None:
-    """Print the best configuration, to paste into a training script."""
-    from analysis import best_config, records
+    """Print the best configuration, to paste into a training script, or the best-config table."""
+    from analysis import best_config, records, table_files, tables
     from analysis import export as exports
     from trainables.durable import write_atomic
 
     results = records.read(directory / "results")
-    header = exports.header(best_config.collect(results))
-    text = exports.export(best_config.winner_config(results), fmt, header)
+    best = best_config.collect(results)
+    if kind := {"csv": "csv", "markdown": "md", "latex": "tex"}.get(fmt):
+        text = table_files.content(tables.best_config_table(best), kind)
+    else:
+        text = exports.export(best_config.winner_config(results), fmt, exports.header(best))
     if out is None:
         write(text.rstrip("\n"))
     else:

@@ -1,5 +1,6 @@
 import argparse
 import json
+import re
 import shlex
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from analysis.best_config import collect, winner_config
 from analysis.export import export, header
+from analysis.records import ResultsError
 
 
 @pytest.fixture
@@ -79,5 +81,49 @@ def test_flags_without_a_value_are_left_out(winner: dict[str, Any]) -> None:
 
 
 def test_an_unknown_format_is_refused(winner: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="no format is called 'toml'; there are: yaml, json, args"):
+    with pytest.raises(ValueError, match="no format is called 'toml'; there are: yaml, json, hydra, args, released"):
         export(winner, "toml")
+
+
+def test_hydra_reads_the_same_configuration_at_the_root(winner: dict[str, Any]) -> None:
+    text = export(winner, "hydra", ["from a study"])
+    assert text.startswith("# @package _global_\n# from a study\n")
+    assert yaml.safe_load(text) == winner
+
+
+def test_flags_of_the_released_code_are_what_it_parses(winner: dict[str, Any]) -> None:
+    parser = argparse.ArgumentParser()  # as its train.py declares them
+    parser.add_argument("--lr", default=0.1, type=float)
+    parser.add_argument("--model", default="CIFAR_ResNet18", type=str)
+    parser.add_argument("--batch-size", default=128, type=int)
+    parser.add_argument("--epoch", default=200, type=int)
+    parser.add_argument("--decay", default=1e-4, type=float)
+    parser.add_argument("--dataset", default="cifar100", type=str)
+    parser.add_argument("--cls", "-cls", action="store_true")
+    parser.add_argument("--temp", default=4.0, type=float)
+    parser.add_argument("--lamda", default=1.0, type=float)
+    found = vars(parser.parse_args(shlex.split(export(winner, "released"))))
+    assert found == {
+        **{"lr": 0.1, "model": "CIFAR_ResNet18", "batch_size": 128, "epoch": 200, "decay": 1e-4},
+        **{"dataset": "cifar100", "cls": True, "temp": 4.1, "lamda": 0.9},
+    }
+    winner["method"] = {"name": "cross_entropy"}
+    assert not parser.parse_args(shlex.split(export(winner, "released"))).cls
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "named"),
+    [
+        ("method", {"lambda_e": 0.5}, "lambda_e 0.5"),
+        ("method", {"name": "byot"}, "the method byot"),
+        ("model", {"name": "resnet50"}, "the model resnet50"),
+        ("model", {"width": 16}, "width 16"),
+        ("dataset", {"name": "digits"}, "the data set digits"),
+        ("training", {"momentum": 0.8}, "momentum 0.8 instead of 0.9"),
+        ("training", {"milestones": [0.3]}, "milestones [0.3] instead of [0.5, 0.75]"),
+    ],
+)
+def test_what_the_released_code_cannot_say_is_named(winner: dict[str, Any], part: str, change: Any, named: str) -> None:
+    winner[part] |= change
+    with pytest.raises(ResultsError, match=re.escape(named)):
+        export(winner, "released")

@@ -168,6 +168,11 @@ def test_export_in_all_formats(cskd, done_directory: Path, tmp_path: Path) -> No
     assert flags[flags.index("--method") + 1] == "cs_kd"
     assert cskd("export", done_directory, "--out", tmp_path / "sub/mine.yaml")[1] == ""
     assert TrainConfig.model_validate(yaml.safe_load((tmp_path / "sub/mine.yaml").read_text())) == config
+    assert cskd("export", done_directory, "--format", "hydra")[1].startswith("# @package _global_")
+    assert cskd("export", done_directory, "--format", "latex")[1].startswith(r"\begin{table}")
+    assert cskd("export", done_directory, "--format", "csv")[1].startswith("arm,method,")
+    code, out, err = cskd("export", done_directory, "--format", "released")
+    assert (code, out, len(err.splitlines())) == (65, "", 1)
     assert cskd("export", done_directory, "--format", "xml")[0] == 64
 
 
