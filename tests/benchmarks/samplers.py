@@ -27,6 +27,7 @@ CHECKED = (8, 16, 32, 64)
 PROMISED = (16, 32)
 CONCURRENT = 4
 REPETITIONS = 100
+FIRST_REPETITION = 1000  # those below were used to try out what a sampler should do
 RESAMPLES = 4000
 DEFAULT = "gp"
 RAYS = "Ray's OptunaSearch"
@@ -197,15 +198,16 @@ def compare(repetitions: int) -> tuple[dict[tuple[str, str], NDArray[np.float64]
         By sampler and choice what its winners are worth ``[repetitions, checked]``, and by sampler its distinct points
         on the paper's grid.
     """
-    tasks = list(product(SAMPLERS, range(repetitions)))
+    seeds = range(FIRST_REPETITION, FIRST_REPETITION + repetitions)
+    tasks = list(product(SAMPLERS, seeds))
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         found = dict(zip(tasks, pool.map(_one, tasks, chunksize=4), strict=True))
     winners = {
-        (name, choice): np.array([found[name, repetition][0][place] for repetition in range(repetitions)])
+        (name, choice): np.array([found[name, seed][0][place] for seed in seeds])
         for name in SAMPLERS
         for place, choice in enumerate(CHOICES)
     }
-    return winners, {name: float(np.mean([found[name, n][1] for n in range(repetitions)])) for name in SAMPLERS}
+    return winners, {name: float(np.mean([found[name, seed][1] for seed in seeds])) for name in SAMPLERS}
 
 
 def measure(repetitions: int = REPETITIONS) -> Finding:
