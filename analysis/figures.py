@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from analysis import plots, rendering
 from analysis.drawing import styled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from analysis.records import Results
@@ -73,21 +74,33 @@ def available() -> dict[str, Plot]:
 
 def draw_all(results: Results) -> tuple[Figure, ...]:
     """All figures that a study has the numbers for."""
-    with _one_thread():
-        gathered = [(name, plot, plot.collect(results)) for name, plot in available().items()]
-    return tuple(_figure(name, plot, data) for name, plot, data in gathered if data is not None)
+    return _drawn((name, plot, partial(plot.collect, results)) for name, plot in available().items())
 
 
 def draw_compared(studies: Sequence[Results]) -> tuple[Figure, ...]:
     """The figures that show several studies together: those whose module has ``compare``."""
-    plots_of_many = [(name, plot) for name, plot in available().items() if isinstance(plot, PlotOfMany)]
+    of_many = [(name, plot) for name, plot in available().items() if isinstance(plot, PlotOfMany)]
+    return _drawn((name, plot, partial(plot.compare, studies)) for name, plot in of_many)
+
+
+def _drawn(plots: Iterable[tuple[str, Plot, Callable[[], Any]]]) -> tuple[Figure, ...]:
+    """Gathers the numbers of each plot and draws those that have some, one after the other."""
+    figures = []
     with _one_thread():
-        gathered = [(name, plot, plot.compare(studies)) for name, plot in plots_of_many]
-    return tuple(_figure(name, plot, data) for name, plot, data in gathered if data is not None)
+        for name, plot, gather in plots:
+            data = gather()
+            if data is not None:
+                rendering.begin_javascript()
+                figures.append(_figure(name, plot, data))
+    return tuple(figures)
 
 
 def _one_thread() -> AbstractContextManager[Any]:
-    """The matrices here are small: threads would wait for each other, for minutes on a busy machine."""
+    """The matrices here are small: threads would wait for each other, for minutes on a busy machine.
+
+    Only libraries that are loaded already can be limited, so those of SciPy and scikit-learn are loaded first.
+    """
+    import sklearn.manifold  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     return cast("AbstractContextManager[Any]", threadpool_limits(limits=1))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import altair as alt
 
 _PIXEL_RATIO = 2
+_BUNDLE = (
+    "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript_bundle(vl_version=sys.argv[1]).encode())"
+)
 _COUNTED = re.compile(r"(?<=[\"#])(?:gradient_|clip)\d+(?=[\")])")
 
 
@@ -39,8 +45,29 @@ def render(chart: alt.TopLevelMixin) -> Rendered:
     return Rendered(spec, svg.encode(), png)
 
 
+@cache
+def begin_javascript() -> subprocess.Popen[bytes] | None:
+    """Begins to make the page's script in a process of its own, which takes a second that drawing can use.
+
+    Returns:
+        The process, or None where none can be started; ``javascript`` waits for it.
+    """
+    command = [sys.executable, "-I", "-c", _BUNDLE, _version()]
+    try:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
+    except OSError:
+        return None
+
+
+@cache
 def javascript() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that sets ``window.vegaEmbed``."""
+    process = begin_javascript()
+    made, _ = process.communicate() if process else (b"", None)
+    return made.decode() if process and process.returncode == 0 else _bundled()
+
+
+def _bundled() -> str:
     import vl_convert
 
     return vl_convert.javascript_bundle(vl_version=_version())  # type: ignore[call-arg]  # its stub knows no default

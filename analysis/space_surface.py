@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.records import Results
 
 FEWEST_TRIALS = 8
-_SAMPLES, _FEW_SAMPLES = 64, 16
+_SAMPLES, _FEW_SAMPLES = 64, 8
 _Z = 1.96
 
 

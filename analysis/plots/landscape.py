@@ -25,7 +25,7 @@ TITLE = "Map of the search"
 POSITION = 10
 
 PREFERRED = ("temperature", "lambda_cls")
-CELLS = 32
+CELLS = 28
 FEWEST_TRIALS = 8
 _COLOURED = 0.95  # share of the values that have a colour of their own; the worst share the last
 

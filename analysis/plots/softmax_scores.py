@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TITLE = "Scores of images that all get wrong"
 POSITION = 54
 
-IMAGES = 4
+IMAGES = 3
 SCORES = 5
 _LONGEST_NAME = 18
 

@@ -21,6 +21,7 @@ def test_each_has_a_mirrored_test(name: str) -> None:
     assert (Path(__file__).parent / "plots" / f"test_{name}.py").exists()
 
 
+@pytest.mark.slow
 def test_a_confirmed_study_has_them_all(
     load: Any, searched: dict[str, Any], predictions_of: Any, tmp_path: Path
 ) -> None:

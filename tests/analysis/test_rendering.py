@@ -2,6 +2,7 @@ from xml.etree import ElementTree
 
 import altair as alt
 import pandas as pd
+import pytest
 
 from analysis import drawing, rendering
 
@@ -31,3 +32,9 @@ def test_text_in_a_title_stays_text() -> None:
 
 def test_the_script_sets_what_the_page_calls() -> None:
     assert "window.vegaEmbed" in rendering.javascript()
+
+
+def test_the_script_is_the_same_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = rendering.javascript()
+    monkeypatch.setattr(rendering, "begin_javascript", lambda: None)
+    assert rendering.javascript.__wrapped__() == made
