@@ -20,7 +20,7 @@ def pruned_study(new_study, scheduler="asha", **overrides):
     """A toy study of 8 epochs, whose first rung is epoch 5."""
     words = {"name": scheduler, "min_trials": 3}
     of_search = {"search__space": RANGES, "search__sampler": {"name": "tpe"}, "search__scheduler": words}
-    return new_study(**of_search | {"search__trials": 12, "training__epochs": 8, "confirm__seeds": [1]} | overrides)
+    return new_study(**of_search | {"search__trials": 9, "training__epochs": 8, "confirm__seeds": [1]} | overrides)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -102,7 +102,7 @@ def test_search_trials_that_fall_behind_are_pruned_at_a_rung_and_no_others(new_s
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_study_whose_driver_dies_decides_as_the_unbroken_one(new_study, name) -> None:
-    short = {"search__trials": 8, "controls": []}
+    short = {"search__trials": 7, "controls": []}
     unbroken = pruned_study(new_study, name, name="unbroken", **short)
     Executor(unbroken, slots=1, until="search").run()
     deaths = {(number, epoch) for number in (1, 4, 6) for epoch in (5, 6)}  # before the rung, and after its verdict
