@@ -13,6 +13,7 @@ from analysis import (
     page,
     paper_layout,
     paper_tables,
+    significance,
     summary,
     table_files,
     tables,
@@ -45,6 +46,8 @@ def write(results: Results, directory: Path) -> Path:
     drawn = figures.draw_all(results)
     page.write_figures(drawn, directory)
     write_paper_tables([results], directory)
+    if (against := _against(results)) is not None:
+        table_files.write(against, directory, "against_baseline")
     write_atomic(directory / page.NAME, html(results, drawn).encode())
     return directory / page.NAME
 
@@ -75,6 +78,7 @@ def html(results: Results, drawn: tuple[Figure, ...]) -> str:
         found=summary.found(results),
         caveats=caveats.caveats(results),
         protocol=summary.protocol(results),
+        against=_against(results),
         paper=paper_layout.by_name(paper_tables.collect([results])),
         trials=appendix.trials_table(results),
         ledger=appendix.ledger_table(results),
@@ -83,6 +87,11 @@ def html(results: Results, drawn: tuple[Figure, ...]) -> str:
         digests=appendix.digests_table(results),
         **_best(results),
     )
+
+
+def _against(results: Results) -> Table | None:
+    found = significance.collect(results)
+    return significance.table(found) if found else None
 
 
 def _best(results: Results) -> dict[str, Any]:
