@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis import best_config, export, records, tables
+from analysis import best_config, export, records, table_files, tables
 from analysis import report as page
 from search_spaces import space as spaces
 from study import confirm, ledger, limits, provenance, tracking_record
@@ -174,8 +174,7 @@ def _write_best(study: Study, results: records.Results) -> None:
     best = best_config.collect(results)
     table = tables.best_config_table(best)
     folder = study.directory / REPORT
-    write_atomic(folder / "best_config.md", tables.to_markdown(table).encode())
-    write_atomic(folder / "best_config.csv", tables.to_csv(table).encode())
+    table_files.write(table, folder, "best_config")
     winner = study.directory / BEST_CONFIG
     if best.confirmed:
         text = export.export(best_config.winner_config(results), "yaml", export.header(best))

@@ -47,7 +47,8 @@ def test_rebuilt_from_zero_they_are_the_same(study) -> None:
 def test_the_report_follows_from_a_copy_of_the_result_files(study, tmp_path: Path) -> None:
     project(study)
     copy = tmp_path / "laptop"
-    shutil.copytree(study.directory / "results", copy / "results")
+    for part in ("results", "confirm"):
+        shutil.copytree(study.directory / part, copy / part)
     assert report(copy) == copy / "report" / "index.html"
     drawn = {path.name: path.read_bytes() for path in (copy / "report").iterdir()}
     kept = {path.name: path.read_bytes() for path in (study.directory / "report").iterdir()}
