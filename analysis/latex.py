@@ -1,4 +1,4 @@
-r"""Tables as LaTeX: a ``table`` environment that compiles with ``booktabs`` and the fonts of any distribution.
+r"""Tables as LaTeX: a ``table`` environment that compiles with ``booktabs``, ``graphicx`` and any fonts.
 
 Text from outside can neither break the table nor run a command: all but plain ASCII is written by what stands for
 it here, and a character that nothing stands for as its code point.
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from analysis.tables import Cell, Table
 
-PREAMBLE = r"\usepackage{booktabs}"
+PREAMBLE = r"\usepackage{booktabs,graphicx}"
+_MOST_COLUMNS = 6  # more are scaled down to the width of the text
 
 _TEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -30,7 +31,7 @@ _SYMBOL = re.compile(r"(?<![\w\\])(λ|μ|η|ε|α|β)_(\w+)")
 
 
 def to_latex(table: Table, label: str = "") -> str:
-    r"""A table with caption, ``booktabs`` rules and the notes below; put ``\usepackage{booktabs}`` into the preamble.
+    r"""A table with caption, ``booktabs`` rules and the notes below; ``PREAMBLE`` belongs into the preamble.
 
     Args:
         table: What to write; numeric columns stand on the right.
@@ -56,9 +57,15 @@ def to_latex(table: Table, label: str = "") -> str:
     return "\n".join(
         [
             *(r"\begin{table}", r"\centering", rf"\caption{{{tex(table.title)}}}", *reference),
-            *(rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", _row(table.columns), r"\midrule"),
-            *_body(table),
-            *(r"\bottomrule", r"\end{tabular}", *_notes(table.notes), r"\end{table}", ""),
+            *_fitted(
+                [
+                    *(rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", _row(table.columns), r"\midrule"),
+                    *_body(table),
+                    *(r"\bottomrule", r"\end{tabular}"),
+                ],
+                len(table.columns),
+            ),
+            *(*_notes(table.notes), r"\end{table}", ""),
         ]
     )
 
@@ -80,6 +87,11 @@ def tex(text: str) -> str:
 
 def _letters(text: str) -> str:
     return "".join(_TEX.get(c, c if c.isascii() else rf"\texttt{{U+{ord(c):04X}}}") for c in text)
+
+
+def _fitted(tabular: list[str], columns: int) -> list[str]:
+    """A wide table in a box of the text's width."""
+    return tabular if columns <= _MOST_COLUMNS else [r"\resizebox{\linewidth}{!}{%", *tabular, "}"]
 
 
 def _body(table: Table) -> list[str]:
