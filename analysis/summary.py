@@ -68,13 +68,11 @@ def _studied(results: Results) -> Iterator[str]:
     space = " and ".join(_range(parameter) for parameter in parameters.searched(results)) or "nothing"
     model, data = _part(config["model"]), _part(config["dataset"])
     yield f"The study {study['name']} searched {space} of {config['method']['name']} for {model} on {data}."
-    metric = frames.objective(results)
-    goal = frames.goal(metric).removesuffix("e") + "ed"
     sampler = search.get("sampler", {})
     suggested = f", suggested by the sampler {sampler['name']} (seed {sampler['seed']})" if sampler else ""
     yield (
         f"Search trials: {counted(results, 'search')}; each of at most {training['epochs']} epochs with batches of "
-        f"{training['batch_size']}{suggested}. The objective, {metric_words(metric)}, is {goal}."
+        f"{training['batch_size']}{suggested}. {_objectives(study['objectives'])}"
     )
     scheduler = search.get("scheduler", {"name": "none"})["name"]
     if scheduler != "none":
@@ -84,6 +82,14 @@ def _studied(results: Results) -> Iterator[str]:
     yield f"Controls beside the search: {counted(results, 'controls')}. {_confirmation(results)}"
     seconds = sum(float(frame["device_seconds"].sum()) for frame in (results.trials, results.confirmations))
     yield f"All runs together trained for {_duration(seconds)}."
+
+
+def _objectives(metrics: list[str]) -> str:
+    goals = [frames.goal(metric).removesuffix("e") + "ed" for metric in metrics]
+    if len(metrics) == 1:
+        return f"The objective, {metric_words(metrics[0])}, is {goals[0]}."
+    said = " and ".join(f"{metric_words(metric)} ({goal})" for metric, goal in zip(metrics, goals, strict=True))
+    return f"There are two objectives, {said}; the first decides ranks, finalists come from the front of both."
 
 
 def _confirmation(results: Results) -> str:

@@ -26,6 +26,7 @@ POSITION = 10
 
 PREFERRED = ("temperature", "lambda_cls")
 CELLS = 28
+_MOST_RIMS = 300  # more marks are small, and a rim would cover its neighbours
 FEWEST_TRIALS = 8
 _COLOURED = 0.95  # share of the values that have a colour of their own; the worst share the last
 
@@ -190,13 +191,14 @@ def _points(data: Landscape) -> Chart:
         tooltip=_tooltip(data),
     )
     size = drawing.mark_size(len(shown), 80)
-    rim = base.mark_point(size=size, stroke=drawing.PAPER, strokeWidth=4, opacity=1, aria=False)
+    rims = [base.mark_point(size=size, stroke=drawing.PAPER, strokeWidth=4, opacity=1, aria=False)]
+    rims = rims if len(shown) <= _MOST_RIMS else []
     mark = base.mark_point(size=size, stroke=drawing.INK, strokeWidth=1.4, fill=drawing.PAPER, opacity=1)
     if "completed" not in set(shown["state"]):
-        return alt.layer(rim, mark)
+        return alt.layer(*rims, mark)
     done = base.properties(data=drawing.inline(shown[shown["state"] == "completed"]))
     coloured = done.mark_point(size=size, stroke=drawing.INK, strokeWidth=1.4, opacity=1)
-    return alt.layer(rim, mark, coloured.encode(fill=alt.Fill(**_colour("value", data))))
+    return alt.layer(*rims, mark, coloured.encode(fill=alt.Fill(**_colour("value", data))))
 
 
 def _winner(data: Landscape) -> Chart:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 TITLE = "Log-probabilities where all are wrong"
 POSITION = 52
 
-BINS = 40
+FEWEST_BINS, MOST_BINS = 8, 40
+IMAGES_PER_BIN = 5
 QUANTITIES = {"predicted": "log-probability of the predicted class", "true": "log-probability of the true class"}
 _LOWEST_SHARE = 0.005
 
@@ -110,7 +111,9 @@ def _bins(values: dict[str, dict[str, NDArray[np.float64]]]) -> pd.DataFrame:
     parts = []
     for name, by_label in values.items():
         together = np.concatenate(list(by_label.values()))
-        edges = np.linspace(np.floor(np.quantile(together, _LOWEST_SHARE)), 0.0, BINS + 1)
+        images = len(next(iter(by_label.values())))
+        bins = int(np.clip(images // IMAGES_PER_BIN, FEWEST_BINS, MOST_BINS))
+        edges = np.linspace(np.floor(np.quantile(together, _LOWEST_SHARE)), 0.0, bins + 1)
         for label, x in by_label.items():
             count = np.histogram(np.clip(x, edges[0], None), edges)[0]
             columns = {"low": edges[:-1], "high": edges[1:], "count": count, "share": count / len(x)}

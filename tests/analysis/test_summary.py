@@ -75,3 +75,9 @@ def test_readings_of_each_epoch_and_of_repeated_attempts_are_told_apart(load, co
     content["study"]["config"]["confirm"] = {"test_each_epoch": False}
     content["study"]["ledger"] = [{"trial": 0, "attempt": 1}, {"trial": 0, "attempt": 2}, {"trial": 1, "attempt": 1}]
     assert "by 2 of 15 confirmation runs; 1 repeated attempt of a run" in summary.protocol(load(content))[-1]
+
+
+def test_two_objectives_are_both_named(load: Any, content: dict[str, Any]) -> None:
+    content["study"]["objectives"] = ["validation/top1_error", "validation/recall_at_1"]
+    words = said(summary.studied(load(content)))
+    assert "two objectives, validation top-1 error (minimized) and validation recall@1 (maximized)" in words
