@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trainables.durable import digest_of, write_atomic
+from trainables.faultpoints import faultpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,6 +126,7 @@ def write(
     contents["study.json"] = json.dumps(plain | {"checksum": digest_of(plain)}, indent=2).encode()
     for name, content in contents.items():
         write_atomic(directory / name, content)
+        faultpoint("records: a result file written")
 
 
 def read(directory: Path) -> Results:

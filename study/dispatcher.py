@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from optuna.trial import TrialState
 
 from study import limits
+from trainables.faultpoints import faultpoint
 from trainables.run_directory import Outcome, RunDirectory
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Dispatcher:
         assignment = item.phase.assignment(item.trial)
         self._in_flight[(assignment.phase, assignment.number)] = (item, assignment)
         self._listener.started(assignment)
+        faultpoint("dispatcher: handed out")
         return assignment
 
     def report(self, phase: str, number: int, attempt: int, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -164,6 +166,7 @@ class Dispatcher:
         reason = self._limits.reason(phase.name, runs) if runs else None
         if reason is not None:
             limits.cut_short(self._store, phase.name, len(self._store.trials(phase.name)), reason)
+            faultpoint("limits: cut short")
             self._listener.cut_short(phase.name, reason)
         return reason is not None
 
@@ -188,6 +191,7 @@ class Dispatcher:
 
     def _next_attempt(self, item: _Item, *, alone: bool = False) -> _Item:
         self._store.set_attribute(item.trial, "attempt", item.trial.user_attrs["attempt"] + 1)
+        faultpoint("dispatcher: attempt counted")
         trial = self._store.trials(item.phase.name)[item.trial.number]
         return _Item(item.phase, trial, alone)
 

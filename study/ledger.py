@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.durable import append_json_line, read_json_lines
+from trainables.faultpoints import faultpoint
 
 FILE_NAME = "test_ledger.jsonl"
 
@@ -44,6 +45,7 @@ class LedgeredAccess:
         who.pop("ledger")
         reading = {"time": time.time(), "host": socket.gethostname(), "dataset": dataset, "images": images}
         append_json_line(self.ledger, reading | who)
+        faultpoint("ledger: reading noted")
 
 
 def readings(directory: Path) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from study.tracked_runs import STUDY_KEY
 from study.tracking import StoredRun
 from study.tracking_record import TrackingRecord
 from trainables.durable import digest_of, sha256_of
+from trainables.faultpoints import faultpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,6 +112,7 @@ class Mirror:
         parent = {} if parent_id is None else {PARENT: parent_id}
         if stored is None:
             stored = self._service.create(run, parent)
+            faultpoint("mirror: run made, empty")
         self._stored[run.key] = stored
         self._stored[run.key] = self._complete(stored, run, parent)
         return stored.run_id
@@ -127,6 +129,7 @@ class Mirror:
             begun = int(stored.tags.get(CURSOR, "0:").partition(":")[0]) if run.replaceable else 0
             params = {} if CURSOR in stored.tags else run.params
             self._service.write(stored.run_id, run.points[begun:], params, tags)
+            faultpoint("mirror: values written, state not")
         if changed and run.status != "RUNNING":
             self._service.set_status(stored.run_id, run.status, run.end)
         return StoredRun(stored.run_id, run.status, {**stored.tags, **tags})

@@ -10,6 +10,7 @@ from search_spaces import space as spaces
 from study import confirm, ledger, limits, provenance, tracking_record
 from study.course import phases_of
 from trainables.durable import digest_of, write_atomic
+from trainables.faultpoints import faultpoint
 from trainables.parts import flat
 from trainables.run_directory import RunDirectory
 
@@ -29,6 +30,7 @@ SEARCHED_TRAINING = "training."
 def project(study: Study) -> records.Results:
     """Writes what follows from a study's truth: ``results/``, ``report/``, and ``best_config.yaml`` once confirmed."""
     results = write_results(study)
+    faultpoint("results: written, no report")
     page.write(results, study.directory / REPORT)
     return results
 

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
 from study.errors import ServiceError
+from trainables.faultpoints import faultpoint
 
 Phase = Literal["controls", "search", "confirm"]
 PHASES: tuple[Phase, ...] = ("controls", "search", "confirm")
@@ -76,6 +77,7 @@ class Store:
         )
         with self._translated():
             trial_id = self._storage.create_new_trial(self._studies[phase], template_trial=running)
+            faultpoint("store: trial begun")
             return self._storage.get_trial(trial_id)
 
     def trials(self, phase: Phase) -> list[FrozenTrial]:
@@ -111,7 +113,9 @@ class Store:
                 self._storage.set_trial_user_attr(trial._trial_id, "error", error)
             if values is not None and len(values) == 1:
                 self._storage.set_trial_intermediate_value(trial._trial_id, epoch, values[0])
+            faultpoint("store: told the value, not the state")
             self._storage.set_trial_state_values(trial._trial_id, state, values)
+            faultpoint("store: told the state")
 
     def report(self, trial: FrozenTrial, epoch: int, value: float) -> None:
         """Keeps the objective of a running trial at a step, as Optuna's intermediate value."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trainables.durable import sha256_of, write_atomic
 from trainables.errors import CheckpointError
+from trainables.faultpoints import faultpoint
 from trainables.generations import checksum_of, generations, path_of
 
 GENERATIONS = 2
@@ -27,6 +28,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     content = buffer.getvalue()
     checksum_of(path).unlink(missing_ok=True)
     write_atomic(path, content)
+    faultpoint("checkpoint: written, without its checksum")
     write_atomic(checksum_of(path), sha256_of(content).encode())
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from trainables.faultpoints import faultpoint
+
 
 def sync_directory(directory: Path) -> None:
     """Makes renames and new names in ``directory`` survive a power cut."""
@@ -34,7 +36,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        faultpoint("durable: written, not renamed")
         temporary.replace(path)
+        faultpoint("durable: renamed, directory not synced")
     finally:
         temporary.unlink(missing_ok=True)
     sync_directory(path.parent)
@@ -67,6 +71,7 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
             line = b"\n" + line
         if os.write(descriptor, line) < len(line):  # what a full disk says first
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        faultpoint("durable: line appended, not synced")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -12,6 +12,7 @@ from trainables import checkpoint, predictions
 from trainables.checkpoint import CheckpointWriter
 from trainables.device import choose_device
 from trainables.errors import CskdError
+from trainables.faultpoints import faultpoint
 from trainables.run_directory import EpochRow, Outcome, RunDirectory
 from trainables.trainer import Trainer, all_finite
 from trainables.training_data import open_training_data, store_plain
@@ -111,6 +112,7 @@ class Run:
         if due:
             self._writer.wait()
         self._directory.append_epoch(row)
+        faultpoint("run: epoch noted, no checkpoint")
         self._between_epochs = True
         if last:
             return self._finish(values)
@@ -166,7 +168,9 @@ class Run:
             self.close()
         self._writer.wait()
         outcome = Outcome("finished", self._attempt, self._trainer.epoch, values)
+        faultpoint("run: finished, no outcome")
         self._directory.write_outcome(outcome)
+        faultpoint("run: outcome written, checkpoints there")
         if not self._keep_checkpoint:
             self._directory.delete_checkpoints()
         self._trainer.close()
