@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis import drawing, frames, space_surface
 from analysis.isolines import isolines, levels
-from analysis.wording import metric_words, number_of, spread
+from analysis.wording import metric_words, number_of, scale_of, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,8 @@ def collect(results: Results) -> Contours | None:
     steps = levels(*_better_three_quarters(np.concatenate([grid.ravel() for grid in grids]), frames.objective(results)))
     pairs = tuple((found.axes[x], found.axes[y]) for x, y in chosen)
     lines = tuple(_lines(grid, steps, *pair) for grid, pair in zip(grids, pairs, strict=True))
+    if all(each.empty for each in lines):
+        return None
     points = frames.search_points(results, [parameter.name for parameter in found.axes])
     done = points[points["state"] == "COMPLETE"].dropna().reset_index(drop=True)
     return Contours(frames.objective(results), pairs, lines, done, tuple(steps))
@@ -117,9 +119,12 @@ def _panel(data: Contours, index: int) -> Chart:
     dots = data.points.rename(columns={x.name: "x", y.name: "y"})[["x", "y"]].astype(float)
     size = drawing.mark_size(len(dots), 24)
     shown = alt.Chart(drawing.inline(dots)).mark_point(filled=True, size=size, opacity=0.5, color=drawing.OTHER)
+    if data.lines[index].empty:  # the average hardly changes
+        return shown.encode(x=horizontal, y=vertical).properties(**_size(data))
     lines = drawing.percent(data.lines[index], ["level"], data.metric)
     curves = alt.Chart(drawing.inline(lines)).mark_line(strokeWidth=1.8)
-    scale = alt.Scale(scheme="viridis", reverse=frames.goal(data.metric) == "minimize")
+    ends = [scale_of(data.metric)[0] * level for level in (data.levels[0], data.levels[-1])]
+    scale = alt.Scale(scheme="viridis", reverse=frames.goal(data.metric) == "minimize", domain=ends)
     drawn = curves.encode(
         x=horizontal,
         y=vertical,
@@ -128,5 +133,9 @@ def _panel(data: Contours, index: int) -> Chart:
         color=alt.Color("level:Q", title=["objective,", drawing.unit_of(data.metric)], scale=scale),
         tooltip=[alt.Tooltip("level:Q", title=drawing.metric_title(data.metric), format=".3~f")],
     )
+    return alt.layer(shown.encode(x=horizontal, y=vertical), drawn).properties(**_size(data))
+
+
+def _size(data: Contours) -> dict[str, int]:
     side = (drawing.WIDTH - 190) // COLUMNS if len(data.pairs) > 1 else drawing.HEIGHT
-    return alt.layer(shown.encode(x=horizontal, y=vertical), drawn).properties(width=side, height=side)
+    return {"width": side, "height": side}

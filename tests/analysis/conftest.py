@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from analysis import records, report
+from analysis.plots import embedding
 from trainables.predictions import Predictions, write
 
 EPOCHS = 20
@@ -248,6 +250,14 @@ def write_predictions(
         path.parent.mkdir(parents=True)
         write(path, Predictions(logits, logits, labels), tuple("0123456789"), groups)
     return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_maps() -> Iterator[None]:
+    """As few steps of t-SNE as scikit-learn takes: what a map looks like is not tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedding, "STEPS", 250)
+        yield
 
 
 @pytest.fixture(scope="session")

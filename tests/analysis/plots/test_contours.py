@@ -1,6 +1,10 @@
 """Each pair once, lines at common levels and inside the space."""
 
+from dataclasses import replace
+
+from analysis.drawing import styled
 from analysis.plots import contours
+from analysis.rendering import render
 
 
 def test_every_pair_has_lines_inside_its_axes(load, searched) -> None:
@@ -26,6 +30,19 @@ def test_lines_of_the_ridge_run_down_where_the_weight_rises(load, searched) -> N
     ]
     assert slopes
     assert max(slopes) < -0.9
+
+
+def test_a_pair_without_lines_shows_its_points(load, searched) -> None:
+    data = contours.collect(load(searched))
+    some = replace(data, lines=(data.lines[0], data.lines[1].iloc[:0], data.lines[2]))
+    assert render(styled(contours.draw(some))).png
+    spec = contours.draw(some).to_dict()
+    assert [("layer" in panel) for panel in spec["concat"]] == [True, False, True]
+
+
+def test_a_flat_surface_has_no_lines_and_no_figure(load, searched) -> None:
+    searched["trials"] = [trial | {"validation/top1_error": 0.25} for trial in searched["trials"]]
+    assert contours.collect(load(searched)) is None
 
 
 def test_nothing_to_show(load, content, searched) -> None:

@@ -1,17 +1,9 @@
 """Maps of the same images for every method, the same at every run."""
 
-import pytest
-
 from analysis.plots import embedding
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Fewer steps of t-SNE; scikit-learn takes no less than 250."""
-    monkeypatch.setattr(embedding, "STEPS", 250)
-
-
-def test_every_method_shows_the_same_images(load, content, with_predictions, quick) -> None:
+def test_every_method_shows_the_same_images(load, content, with_predictions) -> None:
     content["confirmations"] = [run for run in content["confirmations"] if run["arm"] != "controls/1"]
     for run in content["confirmations"]:
         run["test/recall_at_1"] = 0.7
@@ -24,7 +16,7 @@ def test_every_method_shows_the_same_images(load, content, with_predictions, qui
     assert embedding.collect(load(content)).points.equals(data.points)
 
 
-def test_classes_and_images_are_limited(load, content, with_predictions, quick, monkeypatch) -> None:
+def test_classes_and_images_are_limited(load, content, with_predictions, monkeypatch) -> None:
     content["confirmations"] = [run for run in content["confirmations"] if run["arm"] == "search/7"]
     monkeypatch.setattr(embedding, "CLASSES", 6)
     monkeypatch.setattr(embedding, "IMAGES", 100)
