@@ -22,6 +22,7 @@ BENCHMARKS = (
     "refusals",
     "samplers",
     "schedulers",
+    "curse",
 )
 GPU_BENCHMARKS = ("gpu_step", "gpu_epoch", "gpu_waits", "gpu_packing")
 ALL = (*BENCHMARKS, *GPU_BENCHMARKS)
