@@ -26,8 +26,8 @@ def study_of(number: int, folder: Path, *, studies: int = STUDIES) -> dict[str, 
         studies: How many there are; no two share a confirmation seed.
 
     Returns:
-        Errors in [0, 1] on the validation split: the best of all trials (``luckiest``), and of the winner what the search
-        said (``search``) and the mean over fresh seeds (``fresh``).
+        Errors in [0, 1] on the validation split: the best of all trials (``luckiest``), and of the winner what the
+        search said (``search``) and the mean over fresh seeds (``fresh``).
     """
     from rich.console import Console
 
