@@ -35,9 +35,15 @@ def by_name(tables: Iterable[PaperTable]) -> dict[str, Table]:
     return {f"paper_table_{table.number}": layout(table) for table in tables}
 
 
-def layout(table: PaperTable) -> Table:
-    """A table with the paper's rows and columns; a cell that no study fills stays empty."""
-    datasets = list(dict.fromkeys(cell.place.dataset for cell in table.cells))
+def layout(table: PaperTable, *, filled_only: bool = False) -> Table:
+    """A table with the paper's rows and columns; a cell that no study fills stays empty.
+
+    Args:
+        table: What to lay out.
+        filled_only: Whether to leave out data sets of which no study has a value, for a narrow terminal.
+    """
+    shown = [cell for cell in table.cells if cell.ours or not filled_only]
+    datasets = list(dict.fromkeys(cell.place.dataset for cell in shown))
     lines: dict[tuple[str, ...], dict[str, PaperCell]] = defaultdict(dict)
     for cell in table.cells:
         lines[_heads(cell)][cell.place.dataset] = cell
@@ -45,7 +51,7 @@ def layout(table: PaperTable) -> Table:
     title = f"The paper's Table {table.number}: {_TITLES[table.number]}"
     return Table(
         title,
-        (*(_HEADS[i] for i in telling), *_columns(datasets)),
+        (*(_HEADS[i] for i in telling), *_columns(table, datasets)),
         tuple((*(heads[i] for i in telling), *_row(line, datasets)) for heads, line in lines.items()),
         tuple(_notes(table.cells)),
         heads=len(telling),
@@ -71,8 +77,8 @@ def _telling(heads: Sequence[tuple[str, ...]]) -> list[int]:
     return [i for i in range(len(_HEADS)) if i == len(_HEADS) - 1 or len({line[i] for line in heads}) > 1]
 
 
-def _columns(datasets: Sequence[str]) -> list[str]:
-    if len(datasets) == 1:
+def _columns(table: PaperTable, datasets: Sequence[str]) -> list[str]:
+    if len({cell.place.dataset for cell in table.cells}) == 1:  # the title names it
         return ["ours", "paper"]
     return [title for name in datasets for title in (DATASETS[name], f"{DATASETS[name]}, paper")]
 
@@ -106,7 +112,7 @@ def _value(mean: float, std: float | None, reduction: float | None) -> str:
 def _notes(cells: Sequence[PaperCell]) -> Iterator[str]:
     ours = [cell for cell in cells if cell.ours]
     counts = " or ".join(str(n) for n in sorted({cell.ours.n for cell in ours if cell.ours}))
-    yield f"Ours: mean ± sample standard deviation over fresh seeds (n={counts}); bold or *: best of its column."
+    yield f"Ours: mean ± sample standard deviation over fresh seeds (n={counts}); bold or *: best of its block and column."
     agreements = {cell.agreement for cell in ours}
     if agreements & {"agrees", "differs"}:
         yield "= agrees with the paper's value, ≠ differs from it (Welch's t-test at 5 %)."

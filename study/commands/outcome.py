@@ -84,7 +84,7 @@ def compare(
         return
     show(comparison.settings_table(found))
     show(comparison.winners_table(found))
-    for table in paper_layout.by_name(paper_tables.collect(studies)).values():
-        show(table)
+    for table in paper_tables.collect(studies):
+        show(paper_layout.layout(table, filled_only=True))
     if out:
         say(str(comparison_report.write(studies, out.absolute())))

@@ -153,6 +153,12 @@ def test_layout_has_the_papers_rows_and_columns_and_leaves_missing_cells_empty(s
     assert all(row[i] is None for row in table.rows for i in range(4, 12, 2))
 
 
+def test_a_narrow_layout_has_only_data_sets_of_ours_but_all_rows(study) -> None:
+    table = paper_layout.layout(paper_tables.collect([study()])[0], filled_only=True)
+    assert table.columns == ("Model", "Method", "CIFAR-100", "CIFAR-100, paper")
+    assert len(table.rows) == 12
+
+
 def test_layout_of_tables_without_models_and_with_measures(study) -> None:
     def calibrated(content):
         for run in content["confirmations"]:
@@ -182,3 +188,18 @@ def test_the_sheet_has_a_row_a_cell_with_unrounded_values(study) -> None:
     line = dict(zip(sheet.columns, sheet.rows[25], strict=True))
     mine = cell(found, 1, "cs_kd")
     assert (line["method"], line["mean"], line["paper_mean"], line["p"]) == ("cs_kd", mine.ours.mean, 0.2199, mine.p)
+
+
+def test_imagenet_has_no_spread_and_so_no_test(study) -> None:
+    def imagenet(content):
+        for arm in content["study"]["arms"].values():
+            arm["config"]["dataset"]["name"], arm["config"]["model"]["name"] = "imagenet", "resnet50"
+            arm["config"]["training"] |= {"epochs": 90, "batch_size": 256}
+
+    (table,) = paper_tables.collect([study(imagenet)])
+    laid = paper_layout.layout(table)
+    assert (table.number, laid.columns) == (5, ("Model", "Method", "ours", "paper"))
+    mine = cell([table], 5, "cs_kd", "imagenet", model="resnet50")
+    assert (mine.obstacle, mine.agreement, mine.printed.std) == (None, "not tested", None)
+    assert laid.rows[1][:2] == ("ResNet-50", "CS-KD")
+    assert laid.rows[1][3] == "23.60"
