@@ -26,7 +26,7 @@ def levels(low: float, high: float) -> list[float]:
         return []
     rough = (high - low) / _ABOUT
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    step = min((factor * power for factor in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / rough)))
     candidates = (
         float(f"{number * step:.12g}") for number in range(math.floor(low / step), math.ceil(high / step) + 1)
     )

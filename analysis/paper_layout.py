@@ -112,7 +112,7 @@ def _value(mean: float, std: float | None, reduction: float | None) -> str:
 def _notes(cells: Sequence[PaperCell]) -> Iterator[str]:
     ours = [cell for cell in cells if cell.ours]
     counts = " or ".join(str(n) for n in sorted({cell.ours.n for cell in ours if cell.ours}))
-    yield f"Ours: mean ± sample standard deviation over fresh seeds (n={counts}); bold or *: best of its block and column."
+    yield f"Ours: mean ± sample standard deviation over fresh seeds (n={counts}); bold or *: best of block and column."
     agreements = {cell.agreement for cell in ours}
     if agreements & {"agrees", "differs"}:
         yield "= agrees with the paper's value, ≠ differs from it (Welch's t-test at 5 %)."
