@@ -46,6 +46,7 @@ def test_a_study_without_trials_has_none(load: Any, unconfirmed: dict[str, Any])
     assert figures.draw_all(load(unconfirmed | {"trials": [], "epochs": []})) == ()
 
 
+@pytest.mark.slow
 def test_hostile_names_are_drawn_as_text(load: Any, hostile: dict[str, Any], with_predictions: Any) -> None:
     for figure in figures.draw_all(load(hostile)):
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(figure.rendered.svg).iter()}

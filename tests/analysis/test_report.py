@@ -165,6 +165,7 @@ def test_the_same_results_give_the_same_bytes(written: Path, tmp_path: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_hostile_text_stays_text(load: Any, hostile: dict[str, Any], with_predictions: Any, tmp_path: Path) -> None:
     written = report.write(load(hostile), tmp_path / "report")
     text = written.read_text(encoding="utf-8")
