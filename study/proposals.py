@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,11 +61,10 @@ def random(question: Question) -> dict[str, Any]:
 def gp(question: Question) -> dict[str, Any]:
     """The point of the largest expected improvement under a Gaussian process, running trials being dreamt of.
 
-    The process sees normal scores of a single objective. It takes values for normally distributed, and those of a
-    training are not: a corner of the space that hardly learns would set the scale in which the good ones look alike.
+    It sees the values as they are: ranks in their place made the winner of 32 trials on the recorded surface worse by
+    0.3 points of error, for among good settings they take noise for differences.
     """
-    sampler = GPSampler(seed=_seed_of(question), n_startup_trials=1, deterministic_objective=False)
-    return _adaptive(question if len(question.minimizes) > 1 else _in_normal_scores(question), sampler)
+    return _adaptive(question, GPSampler(seed=_seed_of(question), n_startup_trials=1, deterministic_objective=False))
 
 
 def tpe(question: Question) -> dict[str, Any]:
@@ -126,23 +125,6 @@ def _adaptive(question: Question, sampler: BaseSampler) -> dict[str, Any]:
         study = optuna.create_study(directions=directions, sampler=sampler)
         study.add_trials(_without_failures(question))
         return dict(study.ask(question.space).params)
-
-
-def _in_normal_scores(question: Question) -> Question:
-    """The question with each completed value replaced by the normal quantile of its rank (Salinas et al. 2020)."""
-    from scipy.stats import norm, rankdata
-
-    complete = [trial for trial in question.trials if trial.state == TrialState.COMPLETE]
-    if not complete:
-        return question
-    scores = iter(norm.ppf((rankdata([trial.values[0] for trial in complete]) - 0.5) / len(complete)))
-    trials = [
-        create_trial(value=float(next(scores)), params=trial.params, distributions=trial.distributions)
-        if trial.state == TrialState.COMPLETE
-        else trial
-        for trial in question.trials
-    ]
-    return replace(question, trials=trials)
 
 
 def _without_failures(question: Question) -> list[FrozenTrial]:

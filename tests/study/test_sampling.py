@@ -202,21 +202,6 @@ def test_maximizing_turns_the_objective_around(sampler: str) -> None:
     assert mean_error(minimizes=True) < mean_error(minimizes=False)
 
 
-@pytest.mark.slow
-def test_the_gaussian_process_minds_ranks_not_units() -> None:
-    """One value out of all proportion, or the logarithm of all, changes nothing."""
-    points = [suggest(RANGE, [], sampler="random", seed=n, minimizes=[True], planned=MANY) for n in range(12)]
-    worst = max(range(12), key=lambda number: error(points[number]))
-
-    def suggested(value_of):
-        done = [numbered(number, point, value_of(number)) for number, point in enumerate(points)]
-        return suggest(RANGE, done, sampler="gp", seed=0, minimizes=[True], planned=MANY)
-
-    plain = suggested(lambda number: error(points[number]))
-    assert suggested(lambda number: 1e6 if number == worst else error(points[number])) == plain
-    assert suggested(lambda number: math.log(error(points[number]))) == plain
-
-
 def test_a_point_that_failed_is_not_tried_nearby() -> None:
     """It counts as bad as the worst that completed, though it looked good to the sampler."""
     best = {"temperature": 4.0, "lambda_cls": 1.0}
