@@ -26,6 +26,7 @@ class Assignment:
         directory: Where the run's files are.
         access: Opens the test set; only confirmations have one.
         test_each_epoch: Also measure the test set at each epoch.
+        patience_seconds: The longest that an epoch may take before its process is ended.
     """
 
     phase: Phase
@@ -35,3 +36,4 @@ class Assignment:
     directory: Path
     access: LedgeredAccess | None = None
     test_each_epoch: bool = False
+    patience_seconds: float | None = None

@@ -115,8 +115,7 @@ class ConfirmPhase(Phase):
         config = arm.config.model_copy(update={"seed": seed, "train_on": confirm.train_on})
         ledger = self.directory / FILE_NAME
         access = LedgeredAccess(ledger, self.config.name, trial.number, attempt, label, config.digest(), seed)
-        directory = self.run_directory(trial.number)
-        return Assignment(self.name, trial.number, attempt, config, directory, access, confirm.test_each_epoch)
+        return self._assignment(trial, config, access, test_each_epoch=confirm.test_each_epoch)
 
     @property
     def objectives(self) -> tuple[str, ...]:

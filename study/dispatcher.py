@@ -142,7 +142,7 @@ class Dispatcher:
         if outcome is not None and outcome.attempt == attempt:
             self._settle_or_retry(item, assignment, outcome)
         elif error:
-            self._lose(item, assignment, "the worker process was lost")
+            self._lose(item, assignment, _why_lost(assignment))
         elif self._stopping():
             pass  # left open for the resume
         elif self._prunes and phase == "search" and RunDirectory(assignment.directory).epochs():
@@ -234,3 +234,11 @@ class Dispatcher:
     @staticmethod
     def _outcome(assignment: Assignment) -> Outcome | None:
         return RunDirectory(assignment.directory).outcome()
+
+
+def _why_lost(assignment: Assignment) -> str:
+    report = RunDirectory(assignment.directory).hang_report(assignment.attempt)
+    if not report.exists() or not report.stat().st_size:
+        return "the worker process was lost"
+    limit = (assignment.patience_seconds or 0) / 3600
+    return f"no epoch within {limit:g} h, so its process was ended; {report} says where it stood"

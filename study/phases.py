@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from study import store
     from study.config import StudyConfig
+    from study.ledger import LedgeredAccess
     from study.store import Store
+    from trainables.config import TrainConfig
 
 
 class Phase(ABC):
@@ -59,6 +61,19 @@ class Phase(ABC):
         """The metrics that a trial's values are."""
         return self.config.search.objectives
 
+    def _assignment(
+        self,
+        trial: FrozenTrial,
+        config: TrainConfig,
+        access: LedgeredAccess | None = None,
+        *,
+        test_each_epoch: bool = False,
+    ) -> Assignment:
+        attempt, directory = trial.user_attrs["attempt"], self.run_directory(trial.number)
+        hours = self.config.resources.epoch_hours
+        patience = None if hours is None else 3600 * hours
+        return Assignment(self.name, trial.number, attempt, config, directory, access, test_each_epoch, patience)
+
     def run_directory(self, number: int) -> Path:
         """Where the files of a trial's run are."""
         return self.directory / FOLDERS[self.name] / str(number)
@@ -84,9 +99,7 @@ class ControlPhase(Phase):
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a control."""
         config = self.config.control_config(trial.number)
-        return Assignment(
-            self.name, trial.number, trial.user_attrs["attempt"], config, self.run_directory(trial.number)
-        )
+        return self._assignment(trial, config)
 
 
 class SearchPhase(Phase):
@@ -136,6 +149,4 @@ class SearchPhase(Phase):
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a suggested point."""
         config = self.config.search_config(trial.params, trial.number)
-        return Assignment(
-            self.name, trial.number, trial.user_attrs["attempt"], config, self.run_directory(trial.number)
-        )
+        return self._assignment(trial, config)

@@ -172,12 +172,15 @@ class Resources(Options):
         cpus_per_trial: Default: the threads of a trial; with a GPU an equal share of the cores.
         max_concurrent: Trials at once. Default: as many as fit.
         retries: How often a trial is tried again after its worker was lost.
+        epoch_hours: The longest that an epoch may take, evaluation included. A run that takes longer hangs: its process
+            and its children are ended, and it is tried again. None waits for ever.
     """
 
     gpus_per_trial: float | None = Field(default=None, ge=0)
     cpus_per_trial: float | None = Field(default=None, gt=0)
     max_concurrent: int | None = Field(default=None, ge=1)
     retries: int = Field(default=3, ge=0)
+    epoch_hours: float | None = Field(default=2.0, gt=0)
 
 
 def _valid_uri(uri: str) -> str:

@@ -65,6 +65,10 @@ class RunDirectory:
         self._metrics = path / "metrics.jsonl"
         self._outcome = path / "outcome.json"
 
+    def hang_report(self, attempt: int) -> Path:
+        """Where each thread of an attempt stood when its process was ended because it hung."""
+        return self.path / f"hang_{attempt}.txt"
+
     def begin_attempt(self, attempt: int, after_epoch: int) -> None:
         """Notes that ``attempt`` goes on after ``after_epoch``; lines of later epochs no longer count."""
         append_json_line(self._metrics, {"attempt": attempt, "after_epoch": after_epoch})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from ray.tune import Trainable
 
 from trainables.run_directory import Outcome, RunDirectory
+from trainables.watchdog import watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,10 @@ class Assignment(Protocol):
     @property
     def test_each_epoch(self) -> bool:
         """Whether the test set is measured at each epoch."""
+
+    @property
+    def patience_seconds(self) -> float | None:
+        """The longest that an epoch may take; a run that takes longer hangs, and its process is ended."""
 
 
 class Advancing(Protocol):
@@ -107,7 +112,10 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         """Trains one epoch."""
-        reported = self._guarded(self._advance)
+        assignment = self._assignment
+        report = RunDirectory(assignment.directory).hang_report(assignment.attempt)
+        with watched(report, assignment.patience_seconds):
+            reported = self._guarded(self._advance)
         ended = isinstance(reported, Outcome)
         if ended:
             self._run = None

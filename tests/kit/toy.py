@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -92,6 +93,10 @@ class ToyRun:
     def _misbehave(self) -> None:
         if self.fault.get("die") == self.epoch and self.assignment.attempt == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault.get("hang") == self.epoch and self.assignment.attempt == 1:
+            child = subprocess.Popen(["sleep", "3600"])
+            (self.directory.path / "child.pid").write_text(str(child.pid))
+            time.sleep(3600)
         if self.fault.get("raise") == self.epoch:
             raise RuntimeError("the toy was told to raise")
 

@@ -112,21 +112,26 @@ def kill_repeatedly(
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_faults_of_workers(tmp_path: Path) -> None:
-    """A dead worker is tried again from its checkpoint; NaN and an error of its own fail the trial; others go on."""
+    """A dead or hanging worker is tried again from its checkpoint; NaN and an error of its own fail the trial."""
     faults = {"search/1": {"die": 3}, "search/3": {"nan": 2}, "search/4": {"raise": 1}, "controls/0": {"die": 1}}
-    process = launch(tmp_path, faults=faults)
+    process = launch(tmp_path, "--set", "resources.epoch_hours=0.002", faults=faults | {"search/5": {"hang": 2}})
     assert process.wait(200) == 0, read_log(tmp_path)
     verify_study(tmp_path / "toy")
     assert verify_tracking(tmp_path / "toy")["FAILED"] == 2
     with open_study(tmp_path / "toy") as study:
         trials = study.store.trials("search")
-        assert [trials[n].state.name for n in (0, 1, 3, 4)] == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]
-        assert [trials[n].user_attrs["attempt"] for n in (0, 1, 3, 4)] == [1, 2, 1, 1]
+        assert [trials[n].state.name for n in (0, 1, 3, 4, 5)] == ["COMPLETE", "COMPLETE", "FAIL", "FAIL", "COMPLETE"]
+        assert [trials[n].user_attrs["attempt"] for n in (0, 1, 3, 4, 5)] == [1, 2, 1, 1, 2]
         assert trials[3].user_attrs["error"] == "train/loss is NaN"
         assert trials[4].user_attrs["error"] == "RuntimeError: the toy was told to raise"
         assert study.store.trials("controls")[0].user_attrs["attempt"] == 2
     rows = RunDirectory(tmp_path / "toy/trials/1").epochs()
     assert [row.attempt for row in rows] == [1, 1, 2, 2]  # died in epoch 3, went on after the second
+    hung = tmp_path / "toy/trials/5"
+    report = RunDirectory(hung).hang_report(1)
+    assert "_misbehave" in report.read_text()  # where it stood
+    assert f"no epoch within 0.002 h, so its process was ended; {report} says" in read_log(tmp_path)
+    assert not psutil.pid_exists(int((hung / "child.pid").read_text()))
 
 
 @pytest.mark.slow
