@@ -157,6 +157,7 @@ def believed(points: list[dict[str, Any]], values: NDArray[np.float64], space: s
 
 
 CHOICES: dict[str, Choice] = {"luckiest": luckiest, "believed": believed}
+CHOSEN_BY = "believed"  # as a study of ours chooses its winner; users of the rivals take the luckiest
 
 
 def distinct_points(name: str, repetition: int) -> int:
@@ -223,7 +224,8 @@ def measure(repetitions: int = REPETITIONS) -> Finding:
             low, high = interval(differences)
             pair = f"{count} trials, {DEFAULT} {choice} - {rival} luckiest"
             figures |= {f"{pair}, points": float(differences.mean()), f"{pair}, 95 % from": low, f"{pair}, to": high}
-            behind |= count in PROMISED and float(differences.mean()) > 0
+            behind |= (choice, count) in product([CHOSEN_BY], PROMISED) and float(differences.mean()) > 0
     figures |= {f"distinct of 8 on the paper's grid, {name}": count for name, count in distinct.items()}
     promised = " and ".join(map(str, PROMISED))
-    return Finding(f"{DEFAULT} never behind {' or '.join(RIVALS)} at {promised} trials", not behind, figures)
+    target = f"the winner of {DEFAULT} on the mean not behind that of {' or '.join(RIVALS)} at {promised} trials"
+    return Finding(target, not behind, figures)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from study.pruning import RULES, is_kept
 from study.settings import Scheduler
 from tests.benchmarks.measuring import Finding
-from tests.benchmarks.samplers import CHOICES, CONCURRENT, METRIC, Choice, Ours
+from tests.benchmarks.samplers import CHOICES, CHOSEN_BY, CONCURRENT, METRIC, Choice, Ours
 from tests.benchmarks.surface import BASE, Surface, read
 from trainables.config import Training
 
@@ -23,7 +23,6 @@ REPETITIONS = 200
 SAMPLERS = ("random", "tpe")  # those that learn from stopped trials, or need not
 EVERY_SECOND = slice(None, None, 2)  # the grid that a search stands for: every second value of each parameter
 GRID_CELLS = 64
-CHOSEN_BY = "believed"  # as the study chooses its winner
 TRAINING = Training.model_validate(BASE["training"])
 EARLY = {"grace": 0.25, "before_decay": True}
 SCHEDULERS = {
