@@ -54,7 +54,7 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
     return {
         "trains": f"{found['method']} on {found['dataset']} with {found['model']}, "
         f"{_count(found['epochs_a_run'], 'epoch')} a run",
-        "searches": "; ".join(f"{name} {_range(words)}" for name, words in found["space"].items()),
+        "searches": "; ".join(f"{name} {range_text(words)}" for name, words in found["space"].items()),
         "for": f"{' and '.join(found['objectives'])} with {found['sampler']} in "
         f"{_count(found['trials'], 'trial')}, {stops}{_budget(found['budget'])}",
         "controls": f"{len(found['controls'])} ({controls})" if controls else "none",
@@ -70,7 +70,13 @@ def _budget(budget: Mapping[str, Any]) -> str:
     return f"; at most {limits}, {budget['reserve_for_confirmation']:.0%} of it for the confirmation" if limits else ""
 
 
-def _range(words: Mapping[str, Any]) -> str:
+def range_text(words: Mapping[str, Any]) -> str:
+    """A parameter's words for people.
+
+    Example:
+        >>> range_text({"low": 0.5, "high": 16.0, "log": True}), range_text({"choices": [1, 4]})
+        ('0.5 to 16 (log)', 'in {1, 4}')
+    """
     if "choices" in words:
         return "in {" + ", ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in words["choices"]) + "}"
     step = f" in steps of {words['step']:g}" if "step" in words else ""

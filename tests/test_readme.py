@@ -1,11 +1,15 @@
 """What the README says of study files and commands is true of the code."""
 
+import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 
 import typer
 
-from study import config, study_file
+from search_spaces.space import default_space, words
+from search_spaces.symbols import symbol
+from study import config, preview, study_file
 from study.cli import app
 from trainables import registry
 
@@ -16,6 +20,17 @@ def test_the_study_file_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
     study = config.build(study_file.parse(block.encode(), "README.md"), "README.md")
     assert set(study.space()) == {"temperature", "lambda_cls", "training.lr"}
+
+
+def test_the_default_spaces_are_those_of_the_code() -> None:
+    rows = ["| method | default space | why |", "| --- | --- | --- |"]
+    for name in registry.available("methods"):
+        space = default_space(name, "", "")
+        if space is not None:
+            reason = inspect.getdoc(import_module(f"search_spaces.{name}").search_space).split("\n\n")[0]
+            ranges = ", ".join(f"{symbol(key).text} {preview.range_text(words(of))}" for key, of in space.items())
+            rows.append(f"| `{name}` | {ranges} | {' '.join(reason.split())} |")
+    assert "\n".join(rows) in README
 
 
 def test_every_command_and_every_part_is_named() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from study.commands import completion
-from study.commands.arguments import Address, AsJson, Settings, Storage, StudySource
+from study.commands.arguments import Address, AsJson, Directory, Settings, Storage, StudySource
 from study.commands.output import say, show_entries, show_finding, show_json, write
 
 if TYPE_CHECKING:
@@ -18,6 +18,23 @@ PANEL = "Prepare"
 UNAVAILABLE = 69
 
 app = typer.Typer()
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd narrow runs/digits --out next.yaml")
+def narrow(
+    directory: Directory,
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
+) -> None:
+    """Print the study that follows another: a space around its best points, which are tried first."""
+    from study import refinement, study_file
+    from trainables.durable import write_atomic
+
+    content = study_file.dump(refinement.refined(directory).resolved())
+    if out is None:
+        write(content.decode().rstrip("\n"))
+    else:
+        write_atomic(out.absolute(), content)
+        say(str(out))
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd init digits --out my_study.yaml")
