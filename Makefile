@@ -21,8 +21,9 @@ demo: setup
 	@rm -rf runs/demo
 	$(BIN)/cskd launch digits --storage runs/demo
 
+# Three at once on two cores: many tests wait for a process of their own.
 test: check
-	$(BIN)/python -m pytest -n 2 -m 'not long' --timeout 300
+	$(BIN)/python -m pytest -n 3 -m 'not long' --timeout 300
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -94,7 +94,7 @@ def open_study(directory: Path) -> Iterator[Study]:
     """
     directory = directory.expanduser().absolute()
     config = read_config(directory)
-    store = Store(directory / DATABASE, config.name, directions=config.directions)
+    store = Store(directory / DATABASE, config.name, directions=config.directions, metrics=config.search.objectives)
     try:
         yield Study(config, store, directory)
     finally:

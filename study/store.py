@@ -27,6 +27,7 @@ Phase = Literal["controls", "search", "confirm"]
 PHASES: tuple[Phase, ...] = ("controls", "search", "confirm")
 FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "confirm": "confirm"}
 LOCK_SECONDS = 60
+METRIC_NAMES = "study:metric_names"
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -38,12 +39,15 @@ class Store:
         path: The SQLite file; made when missing.
         name: The study's name.
         directions: Which way each objective is better.
+        metrics: Names of the objectives, for Optuna's own tools.
 
     Raises:
         ServiceError: The database stays locked or cannot be read.
     """
 
-    def __init__(self, path: Path, name: str, *, directions: Sequence[StudyDirection]) -> None:
+    def __init__(
+        self, path: Path, name: str, *, directions: Sequence[StudyDirection], metrics: Sequence[str] = ()
+    ) -> None:
         self._path = path
         url = URL.create("sqlite", database=str(path))  # quotes what a URL would read: ? and %
         with self._translated():
@@ -53,6 +57,7 @@ class Store:
             # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
             self._storage = optuna.storages.get_storage(self._database)
             self._studies = {phase: self._study_id(_study_name(name, phase), directions) for phase in PHASES}
+            self._name_metrics(metrics)
 
     def begin(
         self,
@@ -141,6 +146,13 @@ class Store:
         with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):  # another process may look at the same moment
             return self._storage.create_new_study(directions, name)
         return self._storage.get_study_id_from_name(name)
+
+    def _name_metrics(self, metrics: Sequence[str]) -> None:
+        """Lets Optuna's dashboard show what the objectives are; as ``optuna.study.Study.set_metric_names`` does."""
+        for phase, study_id in self._studies.items():
+            names = [name.replace("validation/", "test/", 1) if phase == "confirm" else name for name in metrics]
+            if names and METRIC_NAMES not in self._storage.get_study_system_attrs(study_id):
+                self._storage.set_study_system_attr(study_id, METRIC_NAMES, names)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

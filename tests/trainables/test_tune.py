@@ -20,6 +20,7 @@ def assignment(directory, config=None, *, attempt=1, access=None):
         attempt=attempt,
         access=access,
         test_each_epoch=False,
+        patience_seconds=600,
     )
 
 
