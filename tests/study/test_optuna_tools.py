@@ -60,7 +60,7 @@ def test_the_dashboard_shows_our_trials(done_directory: Path) -> None:
         (toy,) = [study for study in studies if study["study_name"] == "toy"]
         shown = _json(f"http://127.0.0.1:{port}/api/studies/{toy['study_id']}?after=0", seconds=30)
         assert len(shown["trials"]) == 8
-        assert shown["metric_names"] == ["validation/top1_error"]
+        assert shown["objective_names"] == ["validation/top1_error"]
         assert {trial["state"] for trial in shown["trials"]} == {"Complete"}
     finally:
         process.terminate()
