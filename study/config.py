@@ -16,16 +16,14 @@ from optuna.study import StudyDirection
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from search_spaces import space as spaces
-from study import paper_studies, study_file, teachers
+from study import mistakes, paper_studies, study_file, teachers
 from study.errors import StudyFileError
 from study.settings import Confirm, Resources, Search, Tracking
 from trainables.config import AnyDataset, AnyMethod, AnyModel, TrainConfig, Training
 from trainables.durable import digest_of
 from trainables.error_messages import one_line_per_mistake
-from trainables.interfaces import Method, Options
+from trainables.interfaces import Options
 from trainables.metrics import METRICS
-
-SEARCHED_TRAINING = ("lr", "weight_decay")
 
 
 def _valid_name(name: str) -> str:
@@ -73,18 +71,7 @@ class StudyConfig(Options):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> StudyConfig:
-        for name, of in self.space().items():
-            self._check_parameter(name, of)
-        for number, point in enumerate(self.search.first):
-            self._check_first(f"search.first.{number}", point)
-        self._check_scheduler()
-        if self.search.stop_rule != "none" and len(self.search.objectives) > 1:
-            raise ValueError("search.stop_rule: with two objectives there is no single gain to expect; take none")
-        if self.search.sampler.name == "grid":
-            self._check_grid()
-        for number in range(len(self.controls)):
-            self._check_control(number)
-        _check_teacher(self.method, "method")
+        mistakes.find(self)
         return self
 
     def space(self) -> spaces.Space:
@@ -168,73 +155,6 @@ class StudyConfig(Options):
             return 2**31 + self.search.sampler.seed
         entropy = [self.search.sampler.seed, number, *phase.encode()]
         return 2**31 + int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-    def _check_parameter(self, name: str, of: BaseDistribution) -> None:
-        section, _, option = name.rpartition(".")
-        known = type(self.method).model_fields
-        if (section != "training" or option not in SEARCHED_TRAINING) and name not in known:
-            raise ValueError(
-                f"search.space: {self.method.part_name()} has no parameter {name!r}; it has "
-                f"{', '.join(known) or 'none'}; training.lr and training.weight_decay may vary too"
-            )
-        for value in spaces.ends(of):
-            try:
-                self.search_config({name: value}, 0)
-            except ValidationError as error:
-                raise ValueError(f"search.space: {'; '.join(one_line_per_mistake(error))}") from error
-
-    def _check_scheduler(self) -> None:
-        if self.search.scheduler.name == "none":
-            return
-        if len(self.search.objectives) > 1:
-            raise ValueError("search.scheduler: with two objectives no trial is plainly behind; take scheduler none")
-        if self.search.sampler.name == "gp":
-            raise ValueError(
-                "search.scheduler: gp does not learn from stopped trials; take the sampler tpe, or scheduler none"
-            )
-        if self.objective == "validation/recall_at_1":
-            raise ValueError("search.scheduler: recall_at_1 is measured at the last epoch only; take scheduler none")
-        self._check_grace()
-
-    def _check_grace(self) -> None:
-        scheduler, training = self.search.scheduler, self.training
-        rungs = scheduler.rungs(training)
-        early = bool(rungs) and bool(training.milestones) and rungs[0] <= training.epochs_before_decay()
-        if early and not scheduler.before_decay:
-            raise ValueError(
-                f"search.scheduler.grace: {scheduler.grace:g} ends before the learning rate first falls, at "
-                f"{training.milestones[0]:g} of the epochs, where ranks mislead; leave it out or say before_decay: true"
-            )
-
-    def _check_first(self, key: str, point: Mapping[str, Any]) -> None:
-        space = self.space()
-        if set(point) != set(space):
-            raise ValueError(f"{key}: a point has the parameters {', '.join(space)}, not {', '.join(point) or 'none'}")
-        for name, of in space.items():
-            if not spaces.contains(of, point[name]):
-                raise ValueError(f"{key}.{name}: {point[name]!r} is not in {spaces.words(of)}")
-
-    def _check_grid(self) -> None:
-        count = spaces.cell_count(self.space())
-        if count is None:
-            raise ValueError("search.space: a grid needs choices or a step for each parameter")
-        if count > spaces.LARGEST_GRID:
-            raise ValueError(f"search.space: a grid of {count:,} points is too large (at most {spaces.LARGEST_GRID:,})")
-
-    def _check_control(self, number: int) -> None:
-        try:
-            _check_teacher(self.control_config(number).method, f"controls.{number}")
-        except ValidationError as error:
-            raise ValueError(f"controls.{number}: {'; '.join(one_line_per_mistake(error))}") from error
-
-
-def _check_teacher(method: Method, key: str) -> None:
-    teacher = method.pretrained()
-    if teacher is not None and teacher.checkpoint is None and teacher.study is None:
-        raise ValueError(
-            f"{key}.teacher: {method.part_name()} learns from a trained network; give checkpoint: FILE, or study: DIR "
-            "and seed: N"
-        )
 
 
 def _named(name: Any, options: Mapping[str, Any]) -> dict[str, Any]:
