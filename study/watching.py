@@ -58,7 +58,7 @@ def describe(study: Study) -> dict[str, Any]:
         "importance": importance(study),
         "epochs_a_minute": 60 * rate,
         "device_hours": Spending(study.config, study.store, study.directory).device_seconds() / 3600,
-        "seconds_left": epochs_left / rate if rate else None,
+        "seconds_left": epochs_left / rate if rate else None if epochs_left else 0.0,
     }
 
 
@@ -84,9 +84,8 @@ def importance(study: Study) -> dict[str, float]:
 
 def page(found: dict[str, Any]) -> Group:
     """``describe`` for people."""
-    return Group(
-        Text(f"{found['name']}: {found['state']}"), _phases(found), _runs(found), _best(found), Text(_summary(found))
-    )
+    tables = [_phases(found), *([_runs(found)] if found["running"] else []), *([_best(found)] if found["best"] else [])]
+    return Group(Text(f"{found['name']}: {found['state']}"), *tables, Text(_summary(found)))
 
 
 def _running(phase: Phase, trial: FrozenTrial) -> dict[str, Any]:

@@ -43,13 +43,13 @@ def watch(
     from study import watching
     from study.directory import open_study
 
-    with open_study(directory) as study, Live(console=Console(), auto_refresh=False) as live:
-        while True:
-            found = watching.describe(study)
-            live.update(watching.page(found), refresh=True)
-            if found["state"] != "running":
-                return
-            time.sleep(seconds)
+    console = Console()
+    with open_study(directory) as study:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            while (found := watching.describe(study))["state"] == "running":
+                live.update(watching.page(found), refresh=True)
+                time.sleep(seconds)
+        console.print(watching.page(found))
 
 
 @app.command("list", rich_help_panel=PANEL, epilog="Example: cskd list --storage runs")

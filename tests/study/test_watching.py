@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from fake import DriverKilledError, Executor
@@ -22,7 +23,7 @@ def test_a_finished_study(new_study) -> None:
     found = watching.describe(study)
     values = sorted(trial.values[0] for trial in study.store.trials("search"))
     assert [trial["value"] for trial in found["best"]] == values[:5]
-    assert (found["running"], found["state"]) == ([], "done")
+    assert (found["running"], found["state"], found["seconds_left"]) == ([], "done", 0.0)
     assert found["device_hours"] == pytest.approx((8 + 1 + 4) * 4 * 0.01 / 3600)
     assert sum(found["importance"].values()) == pytest.approx(1)
     text = shown(found)
@@ -54,3 +55,9 @@ def test_before_anything_has_run(new_study) -> None:
     found = watching.describe(new_study())
     assert (found["best"], found["running"], found["seconds_left"]) == ([], [], None)
     assert "? left" in shown(found)
+
+
+def test_from_the_command_line(cskd, done_directory: Path) -> None:
+    code, out, _ = cskd("watch", done_directory)
+    assert (code, out.splitlines()[0]) == (0, "toy: done")
+    assert out.endswith("0:00 left\n")
