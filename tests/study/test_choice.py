@@ -30,7 +30,7 @@ def order(study, function):
 
 def test_the_posterior_mean_finds_better_settings_than_luck(new_study) -> None:
     lucky, believed, optimism = [], [], []
-    for seed in range(8):
+    for seed in range(5):
         study = filled(new_study, 32, 0.05, seed=seed, name=f"s{seed}")
         best, mean = order(study, choice.deserving)[0]
         believed.append(truth(best.params))
