@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import TrialState
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from analysis.importance import ped_anova
 from search_spaces.symbols import symbol
 from study import course, lease
 from study.choice import ranked
@@ -65,21 +64,14 @@ def describe(study: Study) -> dict[str, Any]:
 def importance(study: Study) -> dict[str, float]:
     """Share of each parameter in what tells good trials from bad ones (PED-ANOVA, Watanabe et al. 2023)."""
     complete = [trial for trial in study.store.trials("search") if trial.state == TrialState.COMPLETE]
-    space = {name: of for name, of in study.config.space().items() if not of.single()}
-    if len(complete) < FEWEST_FOR_IMPORTANCE or not space:
+    if len(complete) < FEWEST_FOR_IMPORTANCE:
         return {}
-    sign = 1 if study.config.minimizes else -1
-    copy = optuna.create_study(directions=list(study.config.directions))
-    copy.add_trials(complete)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # it warns that small values are good ones, whatever is asked
-        found = optuna.importance.get_param_importances(
-            copy,
-            evaluator=PedAnovaImportanceEvaluator(),
-            params=list(space),
-            target=lambda trial: sign * trial.values[0],
-        )
-    return {name: float(share) for name, share in found.items()}
+    ranking = optuna.create_study(direction=study.config.directions[0])
+    ranking.add_trials(
+        optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=trial.values[0])
+        for trial in complete
+    )
+    return ped_anova(ranking)
 
 
 def page(found: dict[str, Any]) -> Group:
