@@ -189,6 +189,10 @@ def resume(
         allowed = allow_changes(study, allow_changed=allow_changed)
         if trials is not None:
             _extend(study, trials)
+        if more_hours and study.config.search.budget.hours is None and study.config.search.budget.device_hours is None:
+            raise UsageError(
+                f"--more-hours {more_hours:g}: the study has no budget in hours, so it never runs out of them"
+            )
         limits.ask_anew(study.store, more_hours)
         return run(
             study,

@@ -44,12 +44,14 @@ def describe(study: Study) -> dict[str, Any]:
     phases = course.phases_of(study)
     running = [_running(phase, trial) for phase in phases for trial in study.store.running(phase.name)]
     rate = _rate(study, phases)
-    left = sum(max(of["planned"] - sum(of[state] for state in course.STATES), 0) for of in counts.values())
+    until = study.store.attribute("until")
+    wanted = [of for name, of in counts.items() if name != "confirm" or until != "search"]
+    left = sum(max(of["planned"] - sum(of[state] for state in course.STATES), 0) for of in wanted)
     epochs_left = left * study.config.training.epochs + sum(run["epochs"] - run["epoch"] for run in running)
     best = ranked(study.config, study.store, study.directory)[:BEST]
     return {
         "name": study.config.name,
-        "state": course.state_of(counts, held=lease.is_held(study.directory), until=study.store.attribute("until")),
+        "state": course.state_of(counts, held=lease.is_held(study.directory), until=until),
         "objective": study.config.objective,
         "phases": counts,
         "running": running,

@@ -33,6 +33,8 @@ def test_a_refused_extension_changes_nothing(done_directory: Path) -> None:
         api.resume(done_directory, trials=100, console=QUIET)
     with pytest.raises(UsageError, match="has 8 search trials already"):
         api.resume(done_directory, trials=3, console=QUIET, allow_changed=True)
+    with pytest.raises(UsageError, match="--more-hours 2: the study has no budget in hours"):
+        api.resume(done_directory, more_hours=2.0, console=QUIET, allow_changed=True)
     with open_study(done_directory) as study:
         assert study.trials_wanted == 8
 

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from study import tracker
 from study.directory import open_study
+from study.lease import lease
 from study.results import write_results
 from study.verification import verify
 
@@ -110,6 +111,22 @@ def test_a_secret_in_a_file(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert broken(copy) == []
     (copy / "trials/1/note.txt").write_text("... canary-9137 ...")
     assert broken(copy) == ["secrets trials/1/note.txt"]
+
+
+def test_while_a_driver_works_what_it_is_writing_is_left_out(new_study) -> None:
+    study = new_study()
+
+    def fault(assignment, epoch):
+        return "driver" if (assignment.phase, assignment.number, epoch) == ("search", 3, 3) else None
+
+    with pytest.raises(DriverKilledError):
+        Executor(study, fault, slots=1).run()
+    half = next((study.directory / "trials/3/checkpoints").glob("*.pt"))
+    half.write_bytes(b"half of a checkpoint")
+    assert [violation.rule for violation in verify(study).violations] == ["checksums", "results"]
+    with lease(study.directory):
+        found = verify(study)
+    assert (found.violations, found.skipped) == ([], ["what a driver is still writing"])
 
 
 @pytest.mark.slow

@@ -57,6 +57,14 @@ def test_before_anything_has_run(new_study) -> None:
     assert "? left" in shown(found)
 
 
+def test_a_search_without_its_confirmation_has_nothing_left(new_study) -> None:
+    study = new_study()
+    study.store.set_study_attribute("until", "search")
+    Executor(study, until="search").run()
+    found = watching.describe(study)
+    assert (found["state"], found["seconds_left"]) == ("searched", 0.0)
+
+
 def test_from_the_command_line(cskd, done_directory: Path) -> None:
     code, out, _ = cskd("watch", done_directory)
     assert (code, out.splitlines()[0]) == (0, "toy: done")
