@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from study.assignment import Assignment
     from study.dispatcher import Listener
@@ -19,12 +19,16 @@ class Events:
     ``started``, ``epoch`` (with ``epoch`` and ``metrics``), ``settled`` (``state``, ``value``, ``error``), ``retried``
     (``error``) name ``phase``, ``trial`` and ``attempt``; ``cut_short`` names ``phase`` and ``reason``.
 
+    A reader that goes away, or a full disk, is said once and does not end the study.
+
     Args:
         out: Where the lines go; each is flushed.
+        say: Where it is said that they can go no more.
     """
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+    def __init__(self, out: TextIO, say: Callable[[str], None]) -> None:
+        self._out: TextIO | None = out
+        self._say = say
 
     def started(self, assignment: Assignment) -> None:
         """A run was handed out."""
@@ -50,8 +54,14 @@ class Events:
         self._write(event, phase=assignment.phase, trial=assignment.number, attempt=assignment.attempt, **details)
 
     def _write(self, event: str, **details: Any) -> None:
+        if self._out is None:
+            return
         line = json.dumps({"time": round(time.time(), 3), "event": event, **details})
-        print(line, file=self._out, flush=True)
+        try:
+            print(line, file=self._out, flush=True)
+        except OSError as error:
+            self._out = None
+            self._say(f"events are written no more: {error.strerror}; the study goes on")
 
 
 class Listeners:

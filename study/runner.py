@@ -140,7 +140,7 @@ def _has_work(study: Study, phases: list[Phase]) -> bool:
 
 
 def _listener(progress: Progress, events: TextIO | None) -> Listener:
-    return progress if events is None else Listeners([progress, Events(events)])
+    return progress if events is None else Listeners([progress, Events(events, progress.note)])
 
 
 def _dispatcher(

@@ -75,7 +75,9 @@ def _ranked(space: spaces.Space, directory: Path) -> Iterator[dict[str, Any]]:
     if trials.empty:
         raise UsageError(f"{directory}: no search trial has completed, so there is nothing to begin with")
     for _, row in trials.iterrows():
-        yield _inside(space, {name: row[f"params/{name}"] for name in space})
+        point = {name: row[f"params/{name}"] for name in space}
+        if all(_can_be(of, point[name]) for name, of in space.items()):
+            yield _inside(space, point)
 
 
 def _inside(space: spaces.Space, point: dict[str, Any]) -> dict[str, Any]:
@@ -84,8 +86,13 @@ def _inside(space: spaces.Space, point: dict[str, Any]) -> dict[str, Any]:
     return cell or clipped
 
 
+def _can_be(of: Any, value: Any) -> bool:
+    """Whether a value can be moved into a space: a number can, a choice that is not there would be another point."""
+    return not isinstance(of, CategoricalDistribution) or value in of.choices
+
+
 def _clipped(of: Any, value: Any) -> Any:
     if isinstance(of, CategoricalDistribution):
-        return value if value in of.choices else of.choices[0]
+        return value
     assert isinstance(of, FloatDistribution)  # noqa: S101 - the only other kind
     return min(max(float(value), of.low), of.high)

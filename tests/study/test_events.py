@@ -1,9 +1,12 @@
 """JSON lines of a study, as a script reads them."""
 
+import contextlib
 import io
 import json
+import os
 from collections import Counter
 
+import pytest
 from fake import Executor, Watcher
 
 from study.events import Events, Listeners
@@ -11,7 +14,7 @@ from study.events import Events, Listeners
 
 def lines(study, fault=None) -> list[dict]:
     out = io.StringIO()
-    listener = Listeners([Events(out), Watcher()])
+    listener = Listeners([Events(out, pytest.fail), Watcher()])
     Executor(study, listener=listener, **({"fault": fault} if fault else {})).run()
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
@@ -54,3 +57,14 @@ def test_what_goes_wrong_is_told(new_study) -> None:
 def test_a_budget_is_told(new_study) -> None:
     found = lines(new_study(search__budget={"device_hours": 0.2 / 3600, "reserve_for_confirmation": 0}))
     assert next(line["phase"] for line in found if line["event"] == "cut_short") == "search"
+
+
+def test_a_reader_that_goes_away_is_said_once_and_the_study_goes_on(new_study) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    said: list[str] = []
+    study = new_study(search__trials=2)
+    with contextlib.suppress(OSError), os.fdopen(write, "w") as out:  # closing flushes what nobody reads
+        Executor(study, listener=Listeners([Events(out, said.append), Watcher()])).run()
+    assert said == ["events are written no more: Broken pipe; the study goes on"]
+    assert [trial.state.name for trial in study.store.trials("search")] == 2 * ["COMPLETE"]

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from fake import Executor
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from search_spaces.space import distribution
@@ -57,6 +57,12 @@ def test_points_outside_of_a_narrower_space_are_moved_to_its_border(found) -> No
         assert all(narrow[name].low <= value <= narrow[name].high for name, value in point.items())
     stepped = {"temperature": FloatDistribution(1, 4), "lambda_cls": FloatDistribution(1, 4, step=1)}
     assert points(stepped, [found[0].directory], 1) == best_of(found[0])[:1]
+
+
+def test_a_point_whose_choice_is_not_there_is_left_out(found) -> None:
+    space = {"temperature": CategoricalDistribution([4.0, 9.0]), "lambda_cls": FloatDistribution(1, 4)}
+    expected = [point for point in best_of(found[0]) if point["temperature"] == 4]
+    assert points(space, [found[0].directory], 99) == expected
 
 
 def test_a_study_of_other_parameters_is_refused(found) -> None:
