@@ -80,7 +80,7 @@ def verify(study: Study, connect: Callable[[], TrackingService] | None = None) -
             found += _tracked(study, connect(), checked, held=held)
         except ServiceError as error:
             skipped.append(f"MLflow: {error}")
-    found += _secrets(study.directory)
+    found += _secrets(study.directory, skipped)
     return Verification(dict(checked), found, skipped)
 
 
@@ -224,13 +224,16 @@ def _tracked(study: Study, service: TrackingService, checked: Counter[str], *, h
             yield Violation("MLflow", run.key, "has other values there; `cskd sync` makes it anew")
 
 
-def _secrets(directory: Path) -> Iterator[Violation]:
+def _secrets(directory: Path, skipped: list[str]) -> Iterator[Violation]:
     """No file holds a secret that this process knows from its environment."""
     known = {name: value.encode() for name, value in secrets().items()}
     if not known:
         return
     for path in directory.rglob("*"):
-        if not path.is_file() or path.stat().st_size > LARGEST_SEARCHED_BYTES:
+        if not path.is_file():
+            continue
+        if path.stat().st_size > LARGEST_SEARCHED_BYTES:
+            skipped.append(f"{path.relative_to(directory)} is too large to be searched for secrets")
             continue
         content = path.read_bytes()
         for name, value in known.items():

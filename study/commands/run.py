@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypedDict
 
 import typer
 from rich.console import Console
@@ -65,13 +65,8 @@ def resume(
     notify: Notify = None,
 ) -> None:
     """Go on with a study where it stopped, or extend one that has ended."""
-    from study import api
-
-    with _outputs(directory, events, notify) as outputs:
-        ending = api.resume(
-            directory, trials=trials, more_hours=more_hours, address=address, allow_changed=allow_changed, **outputs
-        )
-    _finish(directory, ending)
+    options = {"trials": trials, "more_hours": more_hours, "address": address, "allow_changed": allow_changed}
+    _go_on(directory, events, notify, options)
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd confirm runs/digits")
@@ -83,13 +78,8 @@ def confirm(
     notify: Notify = None,
 ) -> None:
     """Confirm finalists and controls of a study that was searched with --until search."""
-    from study import api
-
-    with _outputs(directory, events, notify) as outputs:
-        ending = api.resume(
-            directory, address=address, until="confirm", allow_changed=allow_changed, action="confirm", **outputs
-        )
-    _finish(directory, ending)
+    options = {"until": "confirm", "action": "confirm", "address": address, "allow_changed": allow_changed}
+    _go_on(directory, events, notify, options)
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd stop runs/digits")
@@ -116,6 +106,15 @@ def train(
     say(f"{outcome.state} after {outcome.epoch} epochs: {out}{': ' + outcome.error if outcome.error else ''}")
     if outcome.state != "finished":
         raise typer.Exit(1)
+
+
+def _go_on(directory: Path, events: Path | None, notify: str | None, options: dict[str, Any]) -> None:
+    """Resumes a study with the options of ``study.api.resume``."""
+    from study import api
+
+    with _outputs(directory, events, notify) as outputs:
+        ending = api.resume(directory, **options, **outputs)
+    _finish(directory, ending)
 
 
 class _Outputs(TypedDict):

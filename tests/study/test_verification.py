@@ -10,7 +10,7 @@ from fake import DriverKilledError, Executor
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from study import tracker
+from study import tracker, verification
 from study.directory import open_study
 from study.lease import lease
 from study.results import write_results
@@ -111,6 +111,9 @@ def test_a_secret_in_a_file(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert broken(copy) == []
     (copy / "trials/1/note.txt").write_text("... canary-9137 ...")
     assert broken(copy) == ["secrets trials/1/note.txt"]
+    monkeypatch.setattr(verification, "LARGEST_SEARCHED_BYTES", 10)
+    with open_study(copy) as study:
+        assert "trials/1/note.txt is too large to be searched for secrets" in verify(study).skipped
 
 
 def test_while_a_driver_works_what_it_is_writing_is_left_out(new_study) -> None:
