@@ -46,6 +46,16 @@ def hypervolume(costs: Values, reference: Values) -> float:
     return area
 
 
+def covered(costs: Values) -> float:
+    """Hypervolume as a share of the box between the best and the worst value in each objective.
+
+    Example:
+        >>> covered(np.array([[0.0, 4.0], [1.0, 2.0], [2.0, 0.0], [2.0, 4.0]]))
+        0.25
+    """
+    return hypervolume(_scaled(costs), np.ones(2))
+
+
 def by_coverage(costs: Values) -> list[int]:
     """Points of the front in the order in which a reader should look at them.
 
@@ -58,8 +68,7 @@ def by_coverage(costs: Values) -> list[int]:
     Returns:
         Indices of points of the front.
     """
-    low, high = costs.min(axis=0), costs.max(axis=0)
-    scaled = (costs - low) / np.where(high > low, high - low, 1.0)
+    scaled = _scaled(costs)
     reference = np.full(costs.shape[1], 1.1)  # beyond the worst, so that the ends of the front count
     left = [int(index) for index in np.lexsort(costs.T[::-1]) if front(costs)[index]]
     chosen: list[int] = left[:1]
@@ -68,3 +77,10 @@ def by_coverage(costs: Values) -> list[int]:
         chosen.append(max(left, key=lambda index: hypervolume(scaled[[*chosen, index]], reference)))
         left.remove(chosen[-1])
     return chosen
+
+
+def _scaled(costs: Values) -> Values:
+    """Each objective from 0, the best of all points, to 1, the worst."""
+    low, high = costs.min(axis=0), costs.max(axis=0)
+    scaled: Values = (costs - low) / np.where(high > low, high - low, 1.0)
+    return scaled

@@ -66,11 +66,6 @@ class Rate:
         """An epoch, evaluation included."""
         return self.training_seconds + self.evaluation_seconds
 
-    @property
-    def images_per_second(self) -> float:
-        """Anchors a second of training; whatever else a method looks at is not counted."""
-        return self.anchors / self.training_seconds
-
 
 def probe(config: TrainConfig) -> Rate:
     """Measures a configuration on the device that it would choose, in a few seconds.

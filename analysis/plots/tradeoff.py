@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis import best_config, drawing, frames
-from analysis.pareto import front
+from analysis.pareto import covered, front
 from analysis.wording import metric_words, number_of
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ class Tradeoff:
     Attributes:
         metrics: Of the horizontal and of the vertical axis.
         searched: Whether the search optimised both; otherwise the second was only measured.
+        covered: Hypervolume of the front, as a share of the box between the best and the worst values.
         points: One row a completed search trial: ``trial, first, second, front, winner``.
     """
 
     metrics: tuple[str, str]
     searched: bool
+    covered: float
     points: pd.DataFrame
 
 
@@ -57,7 +59,8 @@ def collect(results: Results) -> Tradeoff | None:
     points = pd.DataFrame({"trial": done["trial"], "first": values[:, 0], "second": values[:, 1]})
     points["front"] = front(values * signs)
     points["winner"] = [best_config.winner_name(results) == f"search/{trial}" for trial in points["trial"]]
-    return Tradeoff(metrics, len(objectives) > 1, points.sort_values("first", kind="stable").reset_index(drop=True))
+    points = points.sort_values("first", kind="stable").reset_index(drop=True)
+    return Tradeoff(metrics, len(objectives) > 1, covered(values * signs), points)
 
 
 def caption(data: Tradeoff) -> str:
@@ -68,7 +71,8 @@ def caption(data: Tradeoff) -> str:
     return (
         f"The {metric_words(data.metrics[0])} and the {metric_words(data.metrics[1])} of "
         f"{number_of(len(data.points), 'completed search trial')}, {both}. On the line stand the {len(on)} that no "
-        f"trial beats in both (trials {names}); the star is the winner."
+        f"trial beats in both (trials {names}); the star is the winner. The line covers {data.covered:.0%} of the area "
+        "between the best and the worst values (hypervolume)."
     )
 
 

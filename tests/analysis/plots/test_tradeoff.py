@@ -22,6 +22,9 @@ def test_the_front_of_two_objectives(load, two, second) -> None:
     assert (data.metrics, data.searched) == (("validation/top1_error", second), True)
     assert data.points.loc[data.points["front"], "trial"].tolist() == [0, 1, 2]
     assert "both searched for. On the line stand the 3" in tradeoff.caption(data)
+    # Of the box from (0.20, 0.02) to (0.30, 0.10) by hand: steps at 0.20, 0.21 and 0.22.
+    assert data.covered == pytest.approx((0.01 * 0.01 + 0.01 * 0.05 + 0.08 * 0.08) / (0.10 * 0.08))
+    assert "covers 88% of the area" in tradeoff.caption(data)
 
 
 def test_a_second_metric_that_was_only_measured(load, searched) -> None:
