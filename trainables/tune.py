@@ -112,10 +112,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         """Trains one epoch."""
-        assignment = self._assignment
-        report = RunDirectory(assignment.directory).hang_report(assignment.attempt)
-        with watched(report, assignment.patience_seconds):
-            reported = self._guarded(self._advance)
+        reported = self._guarded(self._advance)
         ended = isinstance(reported, Outcome)
         if ended:
             self._run = None
@@ -154,9 +151,12 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         self._assignment = assignment
 
     def _advance(self) -> Outcome | EpochRow:
-        if self._run is None:
-            self._run = self._opened()
-        return self._run.advance()
+        assignment = self._assignment
+        report = RunDirectory(assignment.directory).hang_report(assignment.attempt)
+        with watched(report, assignment.patience_seconds):
+            if self._run is None:
+                self._run = self._opened()
+            return self._run.advance()
 
     def _opened(self) -> Advancing:
         directory = RunDirectory(self._assignment.directory)

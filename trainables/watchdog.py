@@ -32,4 +32,4 @@ def watched(report: Path, seconds: float | None) -> Iterator[None]:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
-            report.unlink()
+            report.unlink(missing_ok=True)  # the folder may be gone, which the block has told

@@ -1,5 +1,6 @@
 """A process that hangs is ended whatever it does; one that does not leaves nothing behind."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,12 @@ def test_a_block_that_ends_in_time_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyError), watched(tmp_path / "hang.txt", 60):
         raise KeyError
     assert not (tmp_path / "hang.txt").exists()
+
+
+def test_the_error_of_a_block_whose_folder_is_gone_is_its_own(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), watched(tmp_path / "run" / "hang.txt", 60):
+        shutil.rmtree(tmp_path / "run")
+        raise KeyError
 
 
 def test_without_patience_nothing_is_watched(tmp_path: Path) -> None:
