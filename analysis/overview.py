@@ -8,7 +8,7 @@ from analysis import best_config, caveats
 from analysis.naming import DATASETS, method_name, method_rank
 from analysis.records import ResultsError
 from analysis.tables import Table
-from analysis.wording import interval_words, metric_words, number, probability, signed, spread
+from analysis.wording import hours, interval_words, metric_words, number, probability, signed, spread
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _row(results: Results) -> tuple[Cell, ...] | None:
         *_tested(best, arm),
         signed(arm.optimism, best.metric),
         ", ".join(caveats.at_edges(results, arm)) or None,
-        round(_device_hours(results), 2),
+        hours(_device_hours(results)),
         best.study,
     )
 

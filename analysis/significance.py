@@ -11,7 +11,7 @@ from analysis import best_config, frames
 from analysis.records import ResultsError
 from analysis.statistics import Interval, PairedDifference, bootstrap_interval, holm, mcnemar_p, wilcoxon_p
 from analysis.tables import Table
-from analysis.wording import interval_words, probability, signed
+from analysis.wording import hours, interval_words, probability, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,7 +163,7 @@ def _row(arm: Against, metric: str) -> Iterator[Cell]:
     yield from (probability(p) for p in (difference.p, arm.corrected, arm.wilcoxon))
     yield interval_words(images.interval, metric, signs=True) if images else None
     yield probability(images.mcnemar) if images else None
-    yield round(arm.device_hours, 3)
+    yield hours(arm.device_hours)
 
 
 def _notes(found: Comparison) -> Iterator[str]:
@@ -176,6 +176,12 @@ def _notes(found: Comparison) -> Iterator[str]:
     if images:
         yield (
             f"Over the {images[0].images} test images, given the trained networks: interval by drawing the images anew "
-            "(mean over the seeds), and McNemar's exact test for the first seed. It leaves out that another training "
-            "run gives another network, so it is no substitute for seeds."
+            f"(mean over the {_seeds(images)} seeds whose predictions are there), and McNemar's exact test for the "
+            "first of them. It leaves out that another training run gives another network, so it is no substitute for "
+            "seeds."
         )
+
+
+def _seeds(images: list[OverImages]) -> str:
+    counts = sorted({each.seeds for each in images})
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

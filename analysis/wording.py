@@ -72,6 +72,16 @@ def spread(mean: float | None, std: float | None, metric: str) -> str | None:
     return f"{scale * mean:.{digits}f}" + ("" if std is None else f" ± {scale * std:.{digits}f}")
 
 
+def hours(time: float) -> float:
+    """A number of hours with two digits that say something, however small it is.
+
+    Example:
+        >>> hours(0.001234), hours(12.34)
+        (0.0012, 12.0)
+    """
+    return float(f"{time:.2g}")
+
+
 def with_unit(value: str | None, metric: str) -> str:
     """A printed value with the unit of its metric."""
     return f"{value} {'%' if scale_of(metric)[0] == 100 else 'nats'}"

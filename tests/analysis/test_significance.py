@@ -44,6 +44,18 @@ def test_over_images_from_predictions(load, content, with_predictions) -> None:
     assert arm.images.interval.low < arm.images.mean < arm.images.interval.high
 
 
+def test_predictions_that_are_lost_are_not_counted_as_seeds(load, content, with_predictions) -> None:
+    results = load(content)
+    assert "(mean over the 3 seeds whose predictions are there)" in " ".join(
+        significance.table(significance.collect(results)).notes
+    )
+    lost = next(run for run in content["confirmations"] if (run["arm"], run["seed"]) == ("search/7", 12))
+    (results.folder / "confirm" / str(lost["trial"]) / "predictions.parquet").write_bytes(b"damaged")
+    found = significance.collect(results)
+    assert found.arms[0].images.seeds == 2
+    assert "(mean over the 2 to 3 seeds whose predictions are there)" in " ".join(significance.table(found).notes)
+
+
 def test_the_table_says_the_numbers(load, content, with_predictions) -> None:
     table = significance.table(significance.collect(load(content)))
     assert len(table.rows) == 4
