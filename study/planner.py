@@ -125,18 +125,19 @@ def detectable(config: StudyConfig) -> dict[str, Any]:
     Both arms run the same seeds, and a two-sided t test at 5 % looks at their differences. How far seeds spread is
     taken from the paper where it prints the same row, else from the median of the spreads that it prints for the
     metric. Two arms are taken as independent, so a difference spreads by the square root of two more; pairing can only
-    help.
+    help. ``departure`` says in what the study departs from the paper's protocol: small data and short runs spread more.
     """
     metric = config.objective.partition("/")[2]
     row = paper.published(config.dataset.part_name(), config.model.part_name(), label_of(config), metric)
     spread, source = (row.std, f"the paper's table {row.table}") if row and row.std else (typical_spread(metric), None)
-    seeds = len(config.confirm.seeds)
+    seeds, trained_on = len(config.confirm.seeds), config.confirm.train_on
     smallest = None if spread is None else smallest_difference(seeds, math.sqrt(2) * spread)
     return {
         "difference": smallest,
         "seeds": seeds,
         "seed_spread": spread,
         "source": source or "the median of the paper's spreads",
+        "departure": paper.comparable(config.search_config({}, 0).model_dump(mode="json") | {"train_on": trained_on}),
     }
 
 
@@ -246,9 +247,10 @@ def _shown(found: Mapping[str, Any], objective: str) -> str:
     if found["difference"] is None:
         return "no difference: that takes two seeds, and a metric whose spread is known"
     unit, factor = ("nats", 1) if objective.endswith("/nll") else ("points", 100)
+    doubt = "; yours may spread more, for it departs from the paper's protocol" if found["departure"] else ""
     return (
         f"a difference of {factor * found['difference']:.2f} {unit} in four of five studies ({found['seeds']} seeds, "
-        f"paired t test at 5 %; seeds spread by {factor * found['seed_spread']:.2f}, {found['source']})"
+        f"paired t test at 5 %; seeds spread by {factor * found['seed_spread']:.2f}, {found['source']}{doubt})"
     )
 
 

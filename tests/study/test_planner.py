@@ -96,6 +96,17 @@ def test_the_spread_is_that_of_the_papers_row_or_its_median():
     other = planner.detectable(load("digits"))
     assert other["source"] == "the median of the paper's spreads"
     assert 0.0005 < other["seed_spread"] < 0.01
+    assert found["departure"] is None
+    assert other["departure"] == "the paper does not use digits"
+
+
+def test_the_spread_of_the_paper_is_doubted_where_a_study_departs_from_its_protocol():
+    smoke, paper = (
+        planner.plan(load(name), {}, Share(1.0, 0.0, 1))
+        for name in ("cifar100-smoke", "cifar100-preact_resnet18-cs_kd")
+    )
+    assert "yours may spread more" in planner.entries(smoke)["shows"]
+    assert "yours may spread more" not in planner.entries(paper)["shows"]
 
 
 @pytest.mark.parametrize(
