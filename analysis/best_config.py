@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis import frames
+from analysis import frames, parameters
 from analysis.paper import Published, comparable, method_label, published
 from analysis.records import Results, ResultsError
 from analysis.statistics import (
@@ -20,6 +20,10 @@ from analysis.statistics import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
+
+    from analysis.parameters import Edge
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Arm:
         best_test: Mean of the best test error over epochs, which only published tables use; None unless asked for.
         trained_on: ``full`` or ``train``, in the confirmation.
         failed: Confirmation runs that failed.
+        edges: Ends of the searched ranges at which it lies; a control's values were not searched.
+        device_hours: That its own runs took, in the search or the controls and in the confirmation.
         published: The paper's value for the same data set, model and method.
         not_comparable: Why that value must not be compared; None when it may.
     """
@@ -62,6 +68,8 @@ class Arm:
     best_test: MeanStd | None = None
     trained_on: str | None = None
     failed: int = 0
+    edges: tuple[Edge, ...] = ()
+    device_hours: float = 0.0
     published: Published | None = None
     not_comparable: str | None = None
 
@@ -80,6 +88,7 @@ class BestConfig:
         arms: Winner, further finalists by rank in the search, earlier finalists, controls.
         baseline: Name of the arm that the others are compared with.
         extended: Whether search trials were started after the first reading of the test set.
+        device_hours: That all runs of the study took.
     """
 
     study: str
@@ -91,6 +100,7 @@ class BestConfig:
     arms: tuple[Arm, ...]
     baseline: str | None
     extended: bool = False
+    device_hours: float = 0.0
 
     @property
     def confirmed(self) -> bool:
@@ -119,6 +129,7 @@ def collect(results: Results) -> BestConfig:
         arms,
         study["baseline"],
         study.get("extended", False),
+        _hours(results.trials) + _hours(results.confirmations),
     )
 
 
@@ -202,11 +213,12 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
     printed = published(config["dataset"]["name"], config["model"]["name"], label, quantity)
     best_test = list(runs.loc[runs["state"] == "COMPLETE", "best_test/top1_error"].dropna())
     test = mean_std(list(values.values())) if values else None
+    hyperparameters = _hyperparameters(config, results.study["distributions"])
     return Arm(
         name=name,
         role=entry["role"],
         method=label,
-        hyperparameters=_hyperparameters(config, results.study["distributions"]),
+        hyperparameters=hyperparameters,
         search_value=search_value,
         posterior_mean=entry.get("posterior_mean"),
         seeds=tuple(values),
@@ -217,9 +229,15 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
         best_test=mean_std(best_test) if best_test and quantity == "top1_error" else None,
         trained_on=trained_on,
         failed=int((runs["state"] == "FAIL").sum()),
+        edges=() if entry["role"] == "control" else parameters.edges(results, hyperparameters),
+        device_hours=_hours(frames.trial(results, name)) + _hours(runs),
         published=printed,
         not_comparable=comparable({**config, "train_on": trained_on or config["train_on"]}) if printed else None,
     )
+
+
+def _hours(runs: pd.DataFrame) -> float:
+    return float(runs["device_seconds"].sum()) / 3600
 
 
 def _hyperparameters(config: Mapping[str, Any], searched: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis import best_config, parameters
-from analysis.drawing import plain
+from analysis import best_config
 from analysis.records import ResultsError
-from analysis.wording import number_of
+from analysis.wording import edge_notes, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analysis.best_config import Arm
     from analysis.records import Results
 
 TRIALS_PER_DIMENSION = 8
@@ -29,27 +27,9 @@ def _of_winner(results: Results) -> Iterator[str]:
         best = best_config.collect(results)
     except ResultsError:
         return
-    edges = at_edges(results, best.arms[0])
-    if edges:
-        yield (
-            f"The winner lies at the edge of the space ({', '.join(edges)}): the best value may lie beyond; search a "
-            "wider range."
-        )
+    yield from edge_notes(best.arms[0])
     if best.baseline is None:
         yield "There is no cross-entropy control to compare the winner with; add controls: [{method: cross_entropy}]."
-
-
-def at_edges(results: Results, arm: Arm) -> tuple[str, ...]:
-    """Searched ranges at whose end a configuration lies, such as ``T = 16``; choices have no edges.
-
-    Within 2 % of a continuous range counts, for a sampler hardly ever meets an end exactly.
-    """
-    found = []
-    for parameter in parameters.searched(results):
-        value = arm.hyperparameters.get(parameter.name)
-        if parameter.spans and isinstance(value, int | float) and not parameter.covers(float(value)):
-            found.append(f"{plain(parameter.label)} = {value:.4g}")
-    return tuple(found)
 
 
 def _of_search(results: Results) -> Iterator[str]:

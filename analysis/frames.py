@@ -54,11 +54,16 @@ def search_points(results: Results, names: Sequence[str]) -> pd.DataFrame:
     return found.sort_values("trial").reset_index(drop=True)
 
 
+def trial(results: Results, name: str | None) -> pd.DataFrame:
+    """The row of ``trials`` that a name such as ``search/7`` means; no row where there is none."""
+    trials = results.trials
+    return trials[trials["phase"].str.cat(trials["trial"].astype(str), sep="/") == name]
+
+
 def control_value(results: Results, name: str | None) -> float | None:
     """The objective's value of a control such as ``controls/0``; None where it has none."""
-    metric, trials = objective(results), results.trials
-    named = trials["phase"].str.cat(trials["trial"].astype(str), sep="/") == name
-    values = trials.reindex(columns=[metric])[metric][named & (trials["state"] == "COMPLETE")].dropna()
+    metric, found = objective(results), trial(results, name)
+    values = found.reindex(columns=[metric])[metric][found["state"] == "COMPLETE"].dropna()
     return float(values.iloc[0]) if len(values) else None
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis import best_config, caveats
+from analysis import best_config
 from analysis.naming import DATASETS, method_name, method_rank
 from analysis.records import ResultsError
 from analysis.tables import Table
-from analysis.wording import hours, interval_words, metric_words, number, probability, signed, spread
+from analysis.wording import edges, hours, interval_words, metric_words, number, probability, signed, spread
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _row(results: Results) -> tuple[Cell, ...] | None:
         spread(arm.search_value, None, best.metric),
         *_tested(best, arm),
         signed(arm.optimism, best.metric),
-        ", ".join(caveats.at_edges(results, arm)) or None,
-        hours(_device_hours(results)),
+        edges(arm),
+        hours(best.device_hours),
         best.study,
     )
 
@@ -84,7 +84,3 @@ def _others(best: BestConfig, arm: Arm) -> Cell:
 
 def _data_name(name: Cell) -> Cell:
     return DATASETS.get(str(name), name)
-
-
-def _device_hours(results: Results) -> float:
-    return sum(float(frame["device_seconds"].sum()) for frame in (results.trials, results.confirmations)) / 3600

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 10
 _NEAR_AN_END = 0.02
+_BEYOND = 0.25  # of the old range, as `cskd narrow` goes on
 _WIDEST_WITH_TICKS = 1000.0
 _LOWEST_POWER_OF_TWO = 0.1  # below, they have many digits
+
+
+End = Literal["lower", "upper"]
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,41 @@ class Parameter:
         x = low + np.asarray(unit, dtype=np.float64) * (high - low)
         return np.asarray(np.exp(x) if self.log else x, dtype=np.float64)
 
-    def covers(self, value: float) -> bool:
-        """Whether a value is well inside: no end of a range, nor within 2 % of one that is continuous.
+    def end(self, value: float) -> End | None:
+        """Which end of its range a value lies at; of a continuous one, within 2 %: samplers seldom meet it.
 
-        Choices always are: a study that lists them asks for these values and no others.
+        Choices have no ends: a study that lists them asks for these values and no others. Nor has a range one where it
+        cannot go on, as below 0.
 
         Example:
             >>> temperature = Parameter("temperature", (), 1.0, 16.0, log=True)
-            >>> temperature.covers(4.0), temperature.covers(15.9)
-            (True, False)
+            >>> temperature.end(4.0), temperature.end(15.9)
+            (None, 'upper')
         """
         place = float(self.unit([value])[0])
         margin = 0.0 if self.step else _NEAR_AN_END
-        return bool(self.choices) or margin < place < 1 - margin
+        if self.choices or margin < place < 1 - margin:
+            return None
+        end: End = "lower" if place <= margin else "upper"
+        return None if self.further(end) == (self.low if end == "lower" else self.high) else end
+
+    def further(self, end: End) -> float:
+        """The bound of a range that goes on at an end by a quarter; one that begins at 0 or above stays so.
+
+        Example:
+            >>> Parameter("temperature", (), 1.0, 16.0, log=True).further("upper")
+            32.0
+            >>> Parameter("lambda_e", (), 0.0, 8.0, log=False).further("lower")
+            0.0
+        """
+        if self.step:
+            steps = math.ceil(_BEYOND * (self.high - self.low) / self.step)
+            free = math.floor(self.low / self.step) if self.low >= 0 else steps
+            bound = self.high + steps * self.step if end == "upper" else self.low - min(steps, free) * self.step
+        else:
+            bound = float(self.at([1 + _BEYOND if end == "upper" else -_BEYOND])[0])
+            bound = max(bound, 0.0) if self.low >= 0 else bound
+        return float(f"{bound:.4g}")
 
     def ticks(self) -> list[float] | None:
         """Labels of an axis: choices, few steps, powers of two (1, 2 and 5 for small values); None where it may choose.
@@ -114,6 +140,45 @@ class Parameter:
     def _seen(self, values: Any) -> Any:
         x = np.asarray(values, dtype=np.float64)
         return np.log(x) if self.log else x
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An end of a searched range at which a configuration lies.
+
+    Attributes:
+        parameter: The range.
+        end: Which one.
+    """
+
+    parameter: Parameter
+    end: End
+
+    @property
+    def wider(self) -> str:
+        """The range that goes on there, in the words of a study file.
+
+        Example:
+            >>> Edge(Parameter("temperature", (), 1.0, 16.0, log=True), "upper").wider
+            'temperature: {low: 1, high: 32, log: true}'
+        """
+        bounds = {"low": self.parameter.low, "high": self.parameter.high}
+        bounds["low" if self.end == "lower" else "high"] = self.parameter.further(self.end)
+        words = [f"{name}: {bound:g}" for name, bound in bounds.items()]
+        words += (
+            ["log: true"] if self.parameter.log else [f"step: {self.parameter.step:g}"] if self.parameter.step else []
+        )
+        return f"{self.parameter.name}: {{{', '.join(words)}}}"
+
+
+def edges(results: Results, hyperparameters: Mapping[str, Any]) -> tuple[Edge, ...]:
+    """The ends of searched ranges at which a configuration lies."""
+    found = []
+    for parameter in searched(results):
+        value = hyperparameters.get(parameter.name)
+        if parameter.spans and isinstance(value, int | float) and (end := parameter.end(float(value))):
+            found.append(Edge(parameter, end))
+    return tuple(found)
 
 
 def searched(results: Results) -> tuple[Parameter, ...]:

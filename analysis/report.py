@@ -100,7 +100,8 @@ def _best(results: Results) -> dict[str, Any]:
         best = best_config.collect(results)
     except ResultsError:
         return {"best": None, "notes": (), "winner": None}
-    table, said = tables.best_config_table(best), " ".join(summary.found(results) + summary.protocol(results))
+    table = tables.best_config_table(best)
+    said = " ".join((*summary.found(results), *summary.protocol(results), *caveats.caveats(results)))
     notes = tuple(note for note in table.notes if note not in said)
     winner = export.export(best_config.winner_config(results), "yaml", export.header(best)) if best.confirmed else None
     return {"best": table, "notes": notes, "winner": winner}

@@ -11,7 +11,7 @@ from analysis import best_config, frames
 from analysis.records import ResultsError
 from analysis.statistics import Interval, PairedDifference, bootstrap_interval, holm, mcnemar_p, wilcoxon_p
 from analysis.tables import Table
-from analysis.wording import hours, interval_words, probability, signed
+from analysis.wording import interval_words, probability, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,6 @@ class Against:
         corrected: Holm's correction of its p-value over all arms; None for a single pair.
         wilcoxon: P-value of the signed-rank test; None where all pairs are equal.
         images: Over the test images; None without predictions, or for another metric than the top-1 error.
-        device_hours: That its confirmation took.
     """
 
     arm: str
@@ -62,7 +61,6 @@ class Against:
     corrected: float | None
     wilcoxon: float | None
     images: OverImages | None
-    device_hours: float
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def table(found: Comparison) -> Table:
     """One row an arm."""
     columns = (
         *("arm", "method", "Δ", "95 % interval", "pairs", "p (t)", "p (Holm)", "p (Wilcoxon)"),
-        *("over images: 95 % interval", "p (McNemar)", "device h"),
+        *("over images: 95 % interval", "p (McNemar)"),
     )
     rows = tuple(tuple(_row(arm, found.metric)) for arm in found.arms)
     kept = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
@@ -121,10 +119,8 @@ def _against(
     assert arm.difference  # noqa: S101 - only such arms are compared
     common = [seed for seed in values[arm.name] if seed in values[baseline]]
     ours, theirs = ([values[name][seed] for seed in common] for name in (arm.name, baseline))
-    runs = results.confirmations[results.confirmations["arm"] == arm.name]
-    hours = float(runs["device_seconds"].sum()) / 3600
     images = _over_images(_wrong(results, arm.name), wrong) if wrong else None
-    return Against(arm.name, arm.method, arm.difference, corrected, wilcoxon_p(ours, theirs), images, hours)
+    return Against(arm.name, arm.method, arm.difference, corrected, wilcoxon_p(ours, theirs), images)
 
 
 def _p_values(arms: list[Arm]) -> Iterator[float]:
@@ -163,7 +159,6 @@ def _row(arm: Against, metric: str) -> Iterator[Cell]:
     yield from (probability(p) for p in (difference.p, arm.corrected, arm.wilcoxon))
     yield interval_words(images.interval, metric, signs=True) if images else None
     yield probability(images.mcnemar) if images else None
-    yield hours(arm.device_hours)
 
 
 def _notes(found: Comparison) -> Iterator[str]:

@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.wording import findings, probability, scale_of, signed, spread
+from analysis.wording import edges, findings, hours, probability, scale_of, signed, spread
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def best_config_table(best: BestConfig) -> Table:
     names = _telling_parameters(best)
     columns = (
         *("arm", "method", *(symbol(name).text for name in names), f"validation {unit}", f"test {unit}", "n"),
-        *("Δ to CE", "95 % interval", "p", "reduction %", "optimism", f"paper {unit}"),
+        *("Δ to CE", "95 % interval", "p", "reduction %", "optimism", f"paper {unit}", "at an edge", "device h"),
     )
     rows = tuple(_row(arm, names, best.metric) for arm in best.arms)
     kept = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
@@ -214,4 +214,6 @@ def _row(arm: Arm, names: list[str], metric: str) -> tuple[Cell, ...]:
         None if arm.error_reduction is None else f"{arm.error_reduction:.1f}".replace("-", "−"),
         signed(arm.optimism, metric),
         spread(printed.mean, printed.std, metric) if printed else None,
+        edges(arm),
+        hours(arm.device_hours),
     )

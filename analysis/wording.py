@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.statistics import Interval, MeanStd, PairedDifference, difference_p
+from search_spaces.symbols import symbol
 from trainables.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -143,6 +144,21 @@ def findings(best: BestConfig) -> tuple[str, ...]:
     return tuple(_notes(best))
 
 
+def edges(arm: Arm) -> str | None:
+    """The ends of searched ranges at which an arm lies, such as ``T (upper)``; None where it lies inside."""
+    return ", ".join(f"{symbol(edge.parameter.name).text} ({edge.end})" for edge in arm.edges) or None
+
+
+def edge_notes(arm: Arm) -> Iterator[str]:
+    """A sentence for each end at which an arm lies, with the range that goes on there."""
+    for edge in arm.edges:
+        shown = symbol(edge.parameter.name).text
+        yield (
+            f"{arm.name} lies at the {edge.end} end of what was searched of {shown}: better values may lie beyond; a "
+            f"study of {edge.wider} would tell."
+        )
+
+
 def _notes(best: BestConfig) -> Iterator[str]:
     if any(arm.test for arm in best.arms):
         yield from _confirmed_notes(best)
@@ -156,6 +172,7 @@ def _notes(best: BestConfig) -> Iterator[str]:
             "The teacher learned from all training images, those of this study's validation split among them: search "
             "values of its students are optimistic; the confirmation, on test data, is not touched by it."
         )
+    yield from edge_notes(best.arms[0])
     for arm in best.arms:
         if arm.failed:
             yield f"{arm.name}: {arm.failed} confirmation run(s) failed and are not in the mean."
@@ -165,6 +182,10 @@ def _notes(best: BestConfig) -> Iterator[str]:
     yield from dict.fromkeys(paper_note(arm, best.metric) for arm in best.arms if arm.published)
     if any(arm.published and not arm.not_comparable for arm in best.arms):
         yield "The paper does not say whether its values are of the last or the best epoch; its code prints the best."
+    yield (
+        "Device h: hours that the arm's own runs trained, in the search or the controls and in the confirmation; all "
+        f"runs of the study together: {hours(best.device_hours):g}."
+    )
 
 
 def _confirmed_notes(best: BestConfig) -> Iterator[str]:

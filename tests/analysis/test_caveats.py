@@ -1,30 +1,18 @@
 """What weakens a study is said, and nothing where there is nothing to say."""
 
-import pytest
-
-from analysis.best_config import collect
-from analysis.caveats import at_edges, caveats
+from analysis.caveats import caveats
 
 
 def test_a_sound_study_has_few(load, content) -> None:
     assert caveats(load(content)) == ("7 completed search trials are few for this space; 16 would be little.",)
 
 
-@pytest.mark.parametrize(
-    ("temperature", "edges"), [(4.0, ()), (16.0, ("T = 16",)), (15.8, ("T = 15.8",)), (0.5, ("T = 0.5",)), (14.0, ())]
-)
-def test_edges_of_a_range(load, content, temperature, edges) -> None:
-    content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = temperature
-    results = load(content)
-    assert at_edges(results, collect(results).arms[0]) == edges
-    assert any("edge of the space" in line for line in caveats(results)) == bool(edges)
-
-
-def test_choices_have_no_edges(load, content) -> None:
-    content["study"]["distributions"]["temperature"] = {"choices": [1, 4]}
-    content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = 4
-    results = load(content)
-    assert at_edges(results, collect(results).arms[0]) == ()
+def test_a_winner_at_an_edge_is_told_how_to_search_on(load, content) -> None:
+    content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = 15.8
+    assert caveats(load(content))[0] == (
+        "search/7 lies at the upper end of what was searched of T: better values may lie beyond; a study of "
+        "temperature: {low: 0.5, high: 38.05, log: true} would tell."
+    )
 
 
 def test_early_stopping_before_the_learning_rate_falls(load, content) -> None:

@@ -47,7 +47,7 @@ def test_an_edge_is_named(content, tmp_path) -> None:
     content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = 16.0
     records.write(tmp_path / "c", **content)
     table = overview_table([records.read(tmp_path / "c")])
-    assert dict(zip(table.columns, table.rows[0], strict=True))["at an edge"] == "T = 16"
+    assert dict(zip(table.columns, table.rows[0], strict=True))["at an edge"] == "T (upper)"
 
 
 def test_studies_without_a_completed_trial_have_no_row(content, tmp_path) -> None:

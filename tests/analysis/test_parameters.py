@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.parameters import Parameter, searched
+from analysis.parameters import Parameter, edges, searched
 
 TEMPERATURE = Parameter("temperature", (), 0.5, 16.0, log=True)
 
@@ -56,6 +56,34 @@ def test_ticks_of_choices_and_of_few_steps_are_their_values() -> None:
 )
 def test_labels_carry_units(name: str, label: str) -> None:
     assert Parameter(name, (), 1, 2, log=False).label == label
+
+
+@pytest.mark.parametrize(
+    ("temperature", "end"), [(4.0, None), (14.0, None), (15.8, "upper"), (16.0, "upper"), (0.5, "lower")]
+)
+def test_edges_are_the_ends_of_ranges(load: Any, content: dict[str, Any], temperature: float, end: str | None) -> None:
+    found = edges(load(content), {"temperature": temperature, "lambda_cls": 1.0, "lambda_e": 0.0})
+    assert [(edge.parameter.name, edge.end) for edge in found] == ([("temperature", end)] if end else [])
+
+
+def test_choices_and_nought_are_no_edges() -> None:
+    assert searched_one({"choices": [1, 4]}).end(4) is None
+    assert searched_one({"low": 0.0, "high": 8.0}).end(0.0) is None
+    assert searched_one({"low": 1.0, "high": 7.0, "step": 3.0}).end(1.0) is None  # the next step down is below 0
+
+
+@pytest.mark.parametrize(
+    ("words", "lower", "upper"),
+    [
+        ({"low": 0.5, "high": 16.0, "log": True}, 0.2102, 38.05),
+        ({"low": 2.0, "high": 6.0}, 1.0, 7.0),
+        ({"low": 0.5, "high": 6.0}, 0.0, 7.375),
+        ({"low": 2.0, "high": 8.0, "step": 1.0}, 0.0, 10.0),
+    ],
+)
+def test_a_range_goes_on_by_a_quarter(words: dict[str, Any], lower: float, upper: float) -> None:
+    parameter = searched_one(words)
+    assert (parameter.further("lower"), parameter.further("upper")) == (lower, upper)
 
 
 def searched_one(words: dict[str, Any]) -> Parameter:

@@ -72,13 +72,24 @@ def test_the_best_config_table(load: Any, content: dict[str, Any]) -> None:
     assert lines[11].startswith("arm         Δ to CE   95 % interval       p  reduction %  optimism       paper %")
     assert lines[13].split()[:5] == ["search/7", "−2.36", "−2.38", "to", "−2.33"]
     assert lines[13].endswith("9.6     −0.63  21.99 ± 0.13")
+    assert lines[19].split() == ["arm", "device", "h"]
+    assert lines[21].split() == ["search/7", "0.012"]  # 4 runs of 11 s
     plain = " ".join(text.split())
+    assert "all runs of the study together: 0.076." in plain
     assert "sample standard deviation over fresh seeds, n=3" in plain
     assert "The winner, search/7, was chosen on validation before the test set was opened." in plain
     assert "Better test mean: search/4, controls/1. The winner stays" in plain
     assert "search/7 against controls/0: distinguishable from zero (95 %, n=3)." in plain
     assert "search/7 differs from it (+0.33, Welch's t-test, p = 0.034)" in plain
     assert "not comparable" not in plain
+
+
+def test_arms_at_an_edge_are_marked(load: Any, content: dict[str, Any]) -> None:
+    for name in ("search/7", "controls/1"):  # a control's value was not searched
+        content["study"]["arms"][name]["config"]["method"]["temperature"] = 0.5
+    table = best_config_table(collect(load(content)))
+    assert [row[table.columns.index("at an edge")] for row in table.rows] == ["T (lower)", None, None, None, None]
+    assert any("temperature: {low: 0.2102, high: 16, log: true} would tell" in note for note in table.notes)
 
 
 def test_the_best_config_table_while_the_winner_is_not_confirmed(load: Any, extended: dict[str, Any]) -> None:
@@ -93,8 +104,8 @@ def test_the_best_config_table_while_the_winner_is_not_confirmed(load: Any, exte
 
 def test_the_best_config_table_before_confirmation(load: Any, unconfirmed: dict[str, Any]) -> None:
     table = best_config_table(collect(load(unconfirmed)))
-    assert table.columns == ("arm", "method", "T", "λ_cls", "validation %", "paper %")
-    assert table.rows == (("search/7", "cs_kd", 4.1, 0.9, "22.95", "21.99 ± 0.13"),)
+    assert table.columns == ("arm", "method", "T", "λ_cls", "validation %", "paper %", "device h")
+    assert table.rows == (("search/7", "cs_kd", 4.1, 0.9, "22.95", "21.99 ± 0.13", 0.0031),)  # 11 s
     assert table.notes[0].startswith("Not confirmed yet: the value of search/7 is a search value, optimistic")
 
 
