@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -149,7 +148,7 @@ def launch(
             )
         except CskdError:
             if not any(study.store.trials(phase) for phase in PHASES):
-                shutil.rmtree(directory)  # nothing half-made stands in the way of the corrected launch
+                study_directory.discard(study)
             raise
     return directory, ending
 

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, ValidationError, model_validator
 from search_spaces import space as spaces
 from study import mistakes, paper_studies, study_file, teachers
 from study.errors import StudyFileError
-from study.settings import Confirm, Resources, Search, Tracking
+from study.settings import Confirm, Database, Resources, Search, Tracking
 from trainables.config import AnyDataset, AnyMethod, AnyModel, TrainConfig, Training
 from trainables.durable import digest_of
 from trainables.error_messages import one_line_per_mistake
@@ -49,6 +49,7 @@ class StudyConfig(Options):
         confirm: Fresh seeds for the finalists and the controls; the test set is read here only.
         resources: What a trial may use; ``auto`` fits the machine.
         tracking: Where MLflow shows the runs.
+        database: Server that holds the trials; None keeps them in a file of the study directory.
     """
 
     name: Annotated[str, AfterValidator(_valid_name)]
@@ -61,6 +62,7 @@ class StudyConfig(Options):
     confirm: Confirm = Confirm()
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
+    database: Database | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import URL
+
 from study import config as study_config
-from study import study_file
+from study import database, study_file
 from study.config import StudyConfig
 from study.environment import make_directory
 from study.errors import StudyDirectoryError
 from study.lease import lease
-from study.store import Store
+from study.store import Store, owner_of
 from trainables.durable import write_atomic
 
 STUDY_FILE = "study.yaml"
-DATABASE = "optuna.db"
+IDENTITY_FILE = ".identity"
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,17 @@ def create(config: StudyConfig, storage: Path) -> Path:
     """Makes the directory of a new study and freezes its resolved study file there.
 
     Raises:
-        StudyDirectoryError: The directory holds this study already, or another one; the message shows the difference.
+        StudyDirectoryError: The directory, or its database, holds this study already, or another one of its name.
         CannotCreateError: It cannot be made.
+        ServiceError: Its database cannot be reached.
     """
     directory = refuse_existing(config, storage)
+    _refuse_database(config, directory)
     make_directory(directory)
     with lease(directory):
         refuse_existing(config, storage)  # two launches of one name at the same moment
+        if config.database is not None and not (directory / IDENTITY_FILE).exists():
+            write_atomic(directory / IDENTITY_FILE, uuid.uuid4().hex.encode())
         write_atomic(directory / STUDY_FILE, study_file.dump(config.resolved()))
     return directory
 
@@ -89,21 +96,52 @@ def open_study(directory: Path) -> Iterator[Study]:
     """Opens the study of a directory.
 
     Raises:
-        StudyDirectoryError: There is no study.
+        StudyDirectoryError: There is no study, or its database holds another one of its name.
         ServiceError: Its database cannot be read.
     """
     directory = directory.expanduser().absolute()
     config = read_config(directory)
-    store = Store(directory / DATABASE, config.name, directions=config.directions, metrics=config.search.objectives)
+    place = database.place_of(config.database, directory)
+    store = Store(place, config.name, directions=config.directions, metrics=config.search.objectives)
     try:
+        if config.database is not None and not store.claim(_identity(directory)):
+            raise StudyDirectoryError(_taken(config, place))
         yield Study(config, store, directory)
     finally:
         store.close()
 
 
+def discard(study: Study) -> None:
+    """Removes a study that has not begun, so that nothing half-made stands in the way of a corrected launch."""
+    study.store.delete()
+    shutil.rmtree(study.directory)
+
+
 def studies_in(storage: Path) -> list[Path]:
     """Study directories in a storage folder, by name."""
     return sorted(path.parent for path in storage.glob(f"*/{STUDY_FILE}"))
+
+
+def _refuse_database(config: StudyConfig, directory: Path) -> None:
+    """Looks at what is to hold the trials, before anything is made."""
+    place = database.place_of(config.database, directory)
+    if config.database is None:
+        database.refuse_network_file_system(directory)
+    elif (owner := owner_of(place, config.name)) is not None and owner != _identity(directory):
+        raise StudyDirectoryError(_taken(config, place))
+
+
+def _identity(directory: Path) -> str:
+    """What tells this directory's study from others in a database; empty before it is made."""
+    path = directory / IDENTITY_FILE
+    return path.read_text() if path.exists() else ""
+
+
+def _taken(config: StudyConfig, place: URL) -> str:
+    return (
+        f"name: the database {database.shown(place)} holds another study {config.name!r}, of another directory; give "
+        "yours another name"
+    )
 
 
 def _already_there(old: StudyConfig, new: StudyConfig, directory: Path) -> str:

@@ -43,16 +43,16 @@ MLFLOW_SETTINGS = {
 
 
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN")
-SECRET_URLS = ("MLFLOW_TRACKING_URI", "CSKD_DATABASE_URL")
 SHORTEST_SECRET = 6  # shorter ones are met by chance
+TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
 def secrets() -> dict[str, str]:
-    """The secrets that this process knows, by the environment variable that holds them; passwords of URLs alone."""
-    found = {name: os.environ.get(name, "") for name in SECRETS}
-    for name in SECRET_URLS:
+    """The secrets that this process knows, by the environment variable that holds them; of any URL its password."""
+    found = {}
+    for name, value in os.environ.items():
         with contextlib.suppress(ValueError):  # not a URL
-            found[name] = urlsplit(os.environ.get(name, "")).password or ""
+            found[name] = value if name in SECRETS else urlsplit(value).password or ""
     return {name: value for name, value in found.items() if len(value) >= SHORTEST_SECRET}
 
 
@@ -76,6 +76,34 @@ def tracking_uri(given: str | None, recorded: str | None, storage: Path) -> str:
     if HIDDEN in chosen:
         raise ServiceError(f"the study is tracked at {chosen}, with a user or password; set MLFLOW_TRACKING_URI again")
     return chosen
+
+
+def tracking_mistake(uri: str) -> str | None:
+    """Why MLflow takes no such URI; None where it does.
+
+    Example:
+        >>> tracking_mistake("localhost:5000")
+        'a URI begins with one of http:, https:, sqlite:, postgresql:, mysql:, mssql:'
+    """
+    try:
+        parts = urlsplit(uri)
+        known = parts.scheme.partition("+")[0] in TRACKING_SCHEMES
+        parts.port  # noqa: B018 - raises where it is no number
+    except ValueError as error:
+        return f"not a URI: {error}"
+    return None if known else f"a URI begins with one of {', '.join(f'{name}:' for name in TRACKING_SCHEMES)}"
+
+
+def refuse_tracking_uri() -> None:
+    """Looks at ``MLFLOW_TRACKING_URI`` before a study begins; a server that does not answer is no reason to refuse.
+
+    Raises:
+        UsageError: It is no URI of a server or database; it is not shown, for it may hold a password.
+    """
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    if given and (mistake := tracking_mistake(given)):
+        hidden = mistake if mistake.startswith("a URI") else "not a URI"
+        raise UsageError(f"MLFLOW_TRACKING_URI: {hidden}; correct or unset it")
 
 
 def make_directory(path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from study.environment import tracking_mistake
 from study.errors import without_password
 from trainables.interfaces import Options
 from trainables.metrics import METRICS
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 SETTLING = 0.05  # share of the epochs in which ranks settle after the learning rate has fallen
 MEDIAN_INTERVAL = 0.1  # share of the epochs between two looks of the median rule
-TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
 def _valid_objective(objective: str) -> str:
@@ -183,18 +182,32 @@ class Resources(Options):
     epoch_hours: float | None = Field(default=2.0, gt=0)
 
 
+class Database(Options):
+    """A database server that holds the trials: by reference, for its URL holds a password.
+
+    Attributes:
+        env: Environment variable with the URL, such as ``postgresql://user:password@host/database``. Several studies
+            may share the database.
+    """
+
+    env: Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]{0,99}$")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_reference(cls, value: Any) -> Any:
+        if not isinstance(value, dict):  # without showing it
+            raise ValueError("is {env: NAME}, an environment variable that holds the URL; never the URL itself")
+        return value
+
+
 def _valid_uri(uri: str) -> str:
     if without_password(uri) != uri:  # first, for the messages below show the URI
         raise ValueError(
             "holds a user or password; leave it out and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
             "or set the whole MLFLOW_TRACKING_URI in the environment"
         )
-    try:
-        scheme = urlsplit(uri).scheme
-    except ValueError as error:
-        raise ValueError(f"not a URI: {error}") from None
-    if scheme.partition("+")[0] not in TRACKING_SCHEMES:
-        raise ValueError(f"a URI begins with one of {', '.join(f'{name}:' for name in TRACKING_SCHEMES)}")
+    if mistake := tracking_mistake(uri):
+        raise ValueError(mistake)
     return uri
 
 

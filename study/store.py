@@ -20,13 +20,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
-from study.errors import ServiceError
+from study import database
+from study.errors import ServiceError, without_password
 from trainables.faultpoints import faultpoint
 
 Phase = Literal["controls", "search", "confirm"]
 PHASES: tuple[Phase, ...] = ("controls", "search", "confirm")
 FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "confirm": "confirm"}
-LOCK_SECONDS = 60
 METRIC_NAMES = "study:metric_names"
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -36,7 +36,7 @@ class Store:
     """Trials of one study, by phase and number.
 
     Args:
-        path: The SQLite file; made when missing.
+        place: The SQLite file, made when missing; or a database's URL.
         name: The study's name.
         directions: Which way each objective is better.
         metrics: Names of the objectives, for Optuna's own tools.
@@ -46,14 +46,11 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, name: str, *, directions: Sequence[StudyDirection], metrics: Sequence[str] = ()
+        self, place: Path | URL, name: str, *, directions: Sequence[StudyDirection], metrics: Sequence[str] = ()
     ) -> None:
-        self._path = path
-        url = URL.create("sqlite", database=str(path))  # quotes what a URL would read: ? and %
+        self._place = place if isinstance(place, URL) else database.file_url(place)
         with self._translated():
-            self._database = optuna.storages.RDBStorage(
-                url.render_as_string(), engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
-            )
+            self._database = _connected(self._place)
             # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
             self._storage = optuna.storages.get_storage(self._database)
             self._studies = {phase: self._study_id(_study_name(name, phase), directions) for phase in PHASES}
@@ -137,6 +134,18 @@ class Store:
         with self._translated():
             self._storage.set_study_user_attr(self._studies["search"], key, value)
 
+    def claim(self, owner: str) -> bool:
+        """Says whose the study is, once; whether it is ``owner``'s."""
+        if self.attribute("identity") is None:
+            self.set_study_attribute("identity", owner)
+        return bool(self.attribute("identity") == owner)
+
+    def delete(self) -> None:
+        """Takes the study with all its trials out of the database."""
+        with self._translated():
+            for study_id in self._studies.values():
+                self._storage.delete_study(study_id)
+
     def close(self) -> None:
         """Gives the database back."""
         self._storage.remove_session()
@@ -154,14 +163,43 @@ class Store:
             if names and METRIC_NAMES not in self._storage.get_study_system_attrs(study_id):
                 self._storage.set_study_system_attr(study_id, METRIC_NAMES, names)
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
+        return _translated(self._place)
+
+
+def owner_of(place: URL, name: str) -> str | None:
+    """Whose the study of a name is that a database holds; None where it holds none, or nobody's.
+
+    Raises:
+        ServiceError: The database cannot be reached or read.
+    """
+    with _translated(place):
+        found = _connected(place)
         try:
-            yield
-        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            cause = error.__cause__ or error
-            text = str(getattr(cause, "orig", None) or cause).splitlines()[0]
-            raise ServiceError(f"study database {self._path}: {text}") from error
+            attributes = found.get_study_user_attrs(found.get_study_id_from_name(name))
+        except KeyError:
+            return None
+        finally:
+            found.engine.dispose()
+    return attributes.get("identity")
+
+
+def _connected(place: URL) -> optuna.storages.RDBStorage:
+    url = place.render_as_string(hide_password=False)
+    found = optuna.storages.RDBStorage(url, engine_kwargs=database.engine_options(place))
+    if place.get_backend_name() != "sqlite":
+        database.outlast_outages(found.engine)
+    return found
+
+
+@contextlib.contextmanager
+def _translated(place: URL) -> Iterator[None]:
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        cause = error.__cause__ or error
+        text = without_password(str(getattr(cause, "orig", None) or cause).splitlines()[0])
+        raise ServiceError(f"study database {database.shown(place)}: {text}") from error
 
 
 def rank_value(trial: FrozenTrial) -> float | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from mlflow_server import free_port
 
-from study.directory import DATABASE
+from study.database import FILE_NAME as DATABASE
 
 BIN = Path(sys.executable).parent
 

@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from search_spaces.space import distribution
-from study import store as store_module
+from study import database
 from study.errors import ServiceError
 from study.store import PHASES, Store
 
@@ -100,7 +100,7 @@ def test_whatever_the_folder_is_called(tmp_path: Path, folder: str) -> None:
 
 
 def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.3)
     path = tmp_path / "optuna.db"
     store = Store(path, "toy", directions=[StudyDirection.MINIMIZE])
     trial = store.begin("search", POINT, SPACE, {})
