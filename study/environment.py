@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from study.errors import HIDDEN, CannotCreateError, ServiceError, UsageError
+from study.errors import CannotCreateError, ServiceError, UsageError
 
 LOCAL = "local"
 CONNECT_SECONDS = 3
@@ -33,18 +33,8 @@ RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a trial without a GPU must not change what its process sees
 }
 
-MLFLOW_SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; whoever waits tries again by itself
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-
-
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN")
 SHORTEST_SECRET = 6  # shorter ones are met by chance
-TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
 def secrets() -> dict[str, str]:
@@ -59,51 +49,6 @@ def secrets() -> dict[str, str]:
 def storage_folder(given: Path | None) -> Path:
     """The folder of study directories: the flag, else ``CSKD_STORAGE``, else ``runs`` in the working directory."""
     return (given or Path(os.environ.get("CSKD_STORAGE") or "runs")).expanduser().absolute()
-
-
-def tracking_uri(given: str | None, recorded: str | None, storage: Path) -> str:
-    """Where MLflow shows the runs of a study.
-
-    Args:
-        given: By the study file; the environment's ``MLFLOW_TRACKING_URI`` wins.
-        recorded: Where the study was tracked before, so that a resume goes on there.
-        storage: Folder of the study directory; without any of these, a database there is used, which needs no server.
-    """
-    from sqlalchemy.engine import URL
-
-    default = URL.create("sqlite", database=str(storage / "mlflow.db"))  # quotes what a URL would read: ? and %
-    chosen = os.environ.get("MLFLOW_TRACKING_URI") or given or recorded or default.render_as_string()
-    if HIDDEN in chosen:
-        raise ServiceError(f"the study is tracked at {chosen}, with a user or password; set MLFLOW_TRACKING_URI again")
-    return chosen
-
-
-def tracking_mistake(uri: str) -> str | None:
-    """Why MLflow takes no such URI; None where it does.
-
-    Example:
-        >>> tracking_mistake("localhost:5000")
-        'a URI begins with one of http:, https:, sqlite:, postgresql:, mysql:, mssql:'
-    """
-    try:
-        parts = urlsplit(uri)
-        known = parts.scheme.partition("+")[0] in TRACKING_SCHEMES
-        parts.port  # noqa: B018 - raises where it is no number
-    except ValueError as error:
-        return f"not a URI: {error}"
-    return None if known else f"a URI begins with one of {', '.join(f'{name}:' for name in TRACKING_SCHEMES)}"
-
-
-def refuse_tracking_uri() -> None:
-    """Looks at ``MLFLOW_TRACKING_URI`` before a study begins; a server that does not answer is no reason to refuse.
-
-    Raises:
-        UsageError: It is no URI of a server or database; it is not shown, for it may hold a password.
-    """
-    given = os.environ.get("MLFLOW_TRACKING_URI")
-    if given and (mistake := tracking_mistake(given)):
-        hidden = mistake if mistake.startswith("a URI") else "not a URI"
-        raise UsageError(f"MLFLOW_TRACKING_URI: {hidden}; correct or unset it")
 
 
 def make_directory(path: Path) -> None:

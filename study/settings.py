@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from study.environment import tracking_mistake
 from study.errors import without_password
+from study.tracking_address import mistake
 from trainables.interfaces import Options
 from trainables.metrics import METRICS
 
@@ -206,8 +206,8 @@ def _valid_uri(uri: str) -> str:
             "holds a user or password; leave it out and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
             "or set the whole MLFLOW_TRACKING_URI in the environment"
         )
-    if mistake := tracking_mistake(uri):
-        raise ValueError(mistake)
+    if why := mistake(uri):
+        raise ValueError(why)
     return uri
 
 

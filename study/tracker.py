@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from study import tracking_record
 from study.directory import open_study
-from study.environment import tracking_uri
+from study.tracking_address import tracking_uri
 from trainables.errors import CskdError
 
 if TYPE_CHECKING:

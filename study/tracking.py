@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.tables import escape
 from study import tracking_database
-from study.environment import MLFLOW_SETTINGS
 from study.errors import ServiceError, without_password
 from study.tracked_runs import Point, milliseconds
+from study.tracking_address import MLFLOW_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

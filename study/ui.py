@@ -19,8 +19,8 @@ from typing import IO
 
 from study import tracking_record
 from study.directory import studies_in
-from study.environment import MLFLOW_SETTINGS, tracking_uri
 from study.errors import ServiceError, UsageError, without_password
+from study.tracking_address import MLFLOW_SETTINGS, tracking_uri
 
 HOST = "127.0.0.1"
 PORTS = range(5000, 5100)

@@ -38,7 +38,7 @@ def launch(
     notify: Notify = None,
 ) -> None:
     """Run a study: search, confirm with fresh seeds, read the test set once."""
-    from study import config, environment, study_file
+    from study import config, environment, study_file, tracking_address
     from study.warm_start import warm_started
 
     # Before anything is made, and before what runs a study is loaded: a mistake is told at once.
@@ -46,6 +46,7 @@ def launch(
     if warm_start:
         found = warm_started(found, warm_start)
     environment.ray_address(address)
+    tracking_address.refuse_mistake()
     from study import api
 
     folder = environment.storage_folder(storage)
@@ -110,7 +111,9 @@ def train(
 
 def _go_on(directory: Path, events: Path | None, notify: str | None, options: dict[str, Any]) -> None:
     """Resumes a study with the options of ``study.api.resume``."""
-    from study import api
+    from study import api, tracking_address
+
+    tracking_address.refuse_mistake()
 
     with _outputs(directory, events, notify) as outputs:
         ending = api.resume(directory, **options, **outputs)

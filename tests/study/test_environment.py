@@ -116,14 +116,3 @@ def test_an_address_where_nobody_answers_is_told_at_once() -> None:
             pass
     assert time.monotonic() - start < 5  # Ray itself would go on asking for many minutes
     assert cluster_address("[::1]:6379") == ("::1", 6379)
-
-
-def test_a_store_whose_password_is_not_kept_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:canary@host")
-    assert environment.tracking_uri(None, None, tmp_path) == "https://me:canary@host"
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    with pytest.raises(ServiceError, match="set MLFLOW_TRACKING_URI again"):
-        environment.tracking_uri(None, "https://…@host", tmp_path)
-    assert environment.tracking_uri(None, "https://host", tmp_path) == "https://host"
-    assert environment.tracking_uri("https://file", "https://host", tmp_path) == "https://file"
-    assert environment.tracking_uri(None, None, tmp_path) == f"sqlite:///{tmp_path / 'mlflow.db'}"
