@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check long bench bench-gpu clean
+.PHONY: setup demo test check long faults bench bench-gpu clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,10 @@ check: setup
 # Minutes of kills and a real study; not part of the gate.
 long: setup
 	$(BIN)/python -m pytest -m long
+
+# Every fault of the acceptance list and every input to refuse; writes and prints the table, fails where a row does.
+faults: setup
+	$(BIN)/python -m pytest -n 2 -p tests.kit.fault_table --fault-table tests/faults.md -m 'fault or bad_input' --timeout 300
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks

@@ -134,6 +134,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         records.read(tmp_path / "nowhere")
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("name", FILES)
 def test_a_truncated_file_is_refused(load: Any, content: dict[str, Any], tmp_path: Path, name: str) -> None:
     load(content)
@@ -145,6 +146,7 @@ def test_a_truncated_file_is_refused(load: Any, content: dict[str, Any], tmp_pat
             records.read(tmp_path / "results")
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize("name", FILES)
 def test_a_flipped_bit_is_refused_or_harmless(load: Any, content: dict[str, Any], tmp_path: Path, name: str) -> None:
     """Bits that no value depends on (statistics, the writer's name) may differ; values, names and lengths may not."""
@@ -166,6 +168,7 @@ def test_a_flipped_bit_is_refused_or_harmless(load: Any, content: dict[str, Any]
     assert refused > len(positions) // 10
 
 
+@pytest.mark.fault(19)
 def test_a_flipped_bit_in_a_value_is_always_refused(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
     load(content)
     path = tmp_path / "results" / "epochs.parquet"

@@ -215,6 +215,7 @@ def test_launching_twice_says_resume(cskd, tmp_path: Path) -> None:
     assert "training.lr: 0.1 there, 0.2 here" in cskd("launch", "toy.yaml", "--set", "training.lr=0.2")[2]
 
 
+@pytest.mark.fault(26)
 def test_a_held_study_cannot_be_resumed(cskd, new_study) -> None:
     study = new_study(search__trials=2)
     with lease.lease(study.directory):
@@ -231,6 +232,7 @@ def test_resuming_with_fewer_trials_than_there_are(cskd, done_directory: Path, t
     assert "the study has 8 search trials already; give the new total" in err
 
 
+@pytest.mark.fault(20)
 def test_a_storage_that_cannot_be_made(cskd, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     code, _, err = cskd("launch", "digits", "--storage", tmp_path / "file")

@@ -88,6 +88,7 @@ def test_each_point_is_in_the_code_once() -> None:
     assert used == dict.fromkeys(POINTS, 1)
 
 
+@pytest.mark.fault(1)
 @pytest.mark.parametrize("name", OF_A_STUDY)
 def test_a_driver_killed_at_a_point_goes_on_as_if_nothing_had_been(
     toy, tmp_path: Path, unbroken: list[tuple], name: str
@@ -111,6 +112,7 @@ def test_a_driver_killed_at_a_point_goes_on_as_if_nothing_had_been(
         assert table(folder) == unbroken  # V10
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize("name", OF_A_STUDY[1:6:3])
 def test_killed_again_and_again_while_it_resumes(toy, tmp_path: Path, unbroken: list[tuple], name: str) -> None:
     folder = study_directory.create(config_of(toy), tmp_path)
@@ -121,6 +123,7 @@ def test_killed_again_and_again_while_it_resumes(toy, tmp_path: Path, unbroken: 
     assert table(folder) == unbroken
 
 
+@pytest.mark.fault(1)
 @pytest.mark.parametrize("hit", [1, 3])
 @pytest.mark.parametrize("name", OF_MLFLOW)
 def test_what_tells_mlflow_is_killed_at_a_point(new_study, local_tracking: str, name: str, hit: int) -> None:
@@ -137,6 +140,7 @@ def test_what_tells_mlflow_is_killed_at_a_point(new_study, local_tracking: str, 
     verify_tracking(folder)
 
 
+@pytest.mark.fault(1, 4)
 @pytest.mark.parametrize("name", OF_A_REAL_RUN)
 def test_a_worker_killed_at_a_point_ends_with_the_same_numbers(toy, tmp_path: Path, name: str) -> None:
     config = toy(training__epochs=3).search_config({"temperature": 4, "lambda_cls": 1}, 0)

@@ -49,6 +49,7 @@ def test_the_same_study_in_other_words_is_the_same(toy, tmp_path: Path) -> None:
         create(same, tmp_path)
 
 
+@pytest.mark.fault(20)
 def test_a_file_where_the_directory_should_be(toy, tmp_path: Path) -> None:
     (tmp_path / "toy").write_text("")
     with pytest.raises(CannotCreateError, match="toy: cannot be created or written: File exists") as caught:

@@ -39,6 +39,7 @@ def test_phases_in_order_and_confirmation_waits(new_study) -> None:
     assert verify_study(study.directory)["duplicates"] == 0
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("kind", ["lost", "io"])
 def test_faults_that_are_not_the_trials_own_are_tried_again_up_to_the_limit(new_study, kind) -> None:
     study = new_study(search__trials=3, confirm__seeds=[1])
@@ -63,6 +64,7 @@ def test_faults_that_are_not_the_trials_own_are_tried_again_up_to_the_limit(new_
     verify_study(study.directory)
 
 
+@pytest.mark.fault(22)
 def test_nan_and_wrong_options_fail_at_once(new_study) -> None:
     study = new_study(search__trials=3, confirm__seeds=[1])
 
@@ -78,6 +80,7 @@ def test_nan_and_wrong_options_fail_at_once(new_study) -> None:
     verify_study(study.directory)
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(("attempts", "expected"), [((1,), "COMPLETE"), ((1, 2), "FAIL")])
 def test_out_of_memory_is_tried_once_more_alone(new_study, attempts, expected) -> None:
     study = new_study(search__trials=4, confirm__seeds=[1])
@@ -97,6 +100,7 @@ def test_out_of_memory_is_tried_once_more_alone(new_study, attempts, expected) -
     verify_study(study.directory)
 
 
+@pytest.mark.fault(9)
 def test_late_news_of_an_earlier_attempt_are_ignored(new_study) -> None:
     study = new_study(search__trials=1, controls=[])
     executor = Executor(study)
@@ -190,6 +194,7 @@ def test_stopping_leaves_trials_open_for_the_resume(new_study) -> None:
     assert verify_study(study.directory)["attempts"] == 3 + 5 + 4  # handed out twice, and the others once
 
 
+@pytest.mark.fault(22)
 def test_a_run_without_the_objective_fails(new_study) -> None:
     study = new_study(search__trials=1, controls=[], search__objectives=["validation/ece"])
     Executor(study).run()

@@ -50,6 +50,7 @@ def file_in_place(path: Path) -> None:
     path.write_text("")
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("put", [broken_link, file_in_place])
 @pytest.mark.parametrize("below", ["", "below/it"])
 def test_what_is_no_directory_is_named(tmp_path: Path, put, below: str) -> None:

@@ -51,6 +51,7 @@ def test_held_and_given_back(tmp_path: Path) -> None:
     assert not is_held(tmp_path)
 
 
+@pytest.mark.fault(26)
 def test_the_second_driver_is_told_who_holds_it(tmp_path: Path, other_driver) -> None:
     with pytest.raises(HeldError) as caught, lease(tmp_path):
         pass
@@ -61,6 +62,7 @@ def test_the_second_driver_is_told_who_holds_it(tmp_path: Path, other_driver) ->
     assert is_held(tmp_path)
 
 
+@pytest.mark.fault(26)
 def test_the_lease_of_a_killed_driver_is_taken_over(tmp_path: Path, other_driver) -> None:
     other_driver.send_signal(signal.SIGKILL)
     other_driver.wait(10)

@@ -109,6 +109,7 @@ def kill_repeatedly(
     return verify_study(study) | verify_tracking(study) | {"kills": stopped}
 
 
+@pytest.mark.fault(4, 22, 25)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_faults_of_workers(tmp_path: Path) -> None:
@@ -134,6 +135,7 @@ def test_faults_of_workers(tmp_path: Path) -> None:
     assert not psutil.pid_exists(int((hung / "child.pid").read_text()))
 
 
+@pytest.mark.fault(1)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_scheduler_prunes_search_trials_only_and_decides_on_after_a_kill(tmp_path: Path) -> None:
@@ -172,6 +174,7 @@ def test_a_scheduler_prunes_search_trials_only_and_decides_on_after_a_kill(tmp_p
         assert {trial.state.name for trial in others} == {"COMPLETE"}
 
 
+@pytest.mark.fault(1)
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
@@ -181,6 +184,7 @@ def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
     assert counts["trials"] == 8 + 1 + 4
 
 
+@pytest.mark.fault(3)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -209,6 +213,7 @@ def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number
     assert verify_tracking(tmp_path / "toy")["FINISHED"] == 8 + 1 + 4
 
 
+@pytest.mark.fault(11)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_mlflow_is_killed_in_mid_study_and_back_after_five_seconds(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def test_whatever_the_folder_is_called(tmp_path: Path, folder: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [folder]
 
 
+@pytest.mark.fault(16)
 def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LOCK_SECONDS", 0.3)
     path = tmp_path / "optuna.db"

@@ -119,6 +119,7 @@ def test_without_tracking_nothing_is_made(new_study, tmp_path: Path, monkeypatch
     assert not (tmp_path / "mlflow.db").exists()
 
 
+@pytest.mark.fault(10)
 def test_mlflow_is_down_from_the_start(followed, own_server: Server) -> None:
     """Fault 10."""
     study, told = followed(own_server.uri, patience=2)
@@ -133,6 +134,7 @@ def test_mlflow_is_down_from_the_start(followed, own_server: Server) -> None:
     assert written.trials["mlflow_run_id"].notna().all()
 
 
+@pytest.mark.fault(11)
 @pytest.mark.slow
 def test_mlflow_is_killed_and_comes_back(followed, own_server: Server) -> None:
     """Fault 11, with the fake executor; the real driver's is in test_tracking_faults.py."""
@@ -154,6 +156,7 @@ def test_mlflow_is_killed_and_comes_back(followed, own_server: Server) -> None:
     assert verify_tracking(study.directory, store_of(own_server))["FINISHED"] == TRIALS
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize(
     "faults",
     [
@@ -181,6 +184,7 @@ def test_requests_are_refused_hang_or_are_carried_out_without_an_answer(
     assert verify_tracking(study.directory, store_of(mlflow_server))["FINISHED"] == TRIALS
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_faults_of_all_kinds_at_random(followed, mlflow_server: Server, proxy: Proxy, seed: int) -> None:
     proxy.faults.extend(random.Random(seed).choices(["ok", "503", "reset"], weights=[6, 1, 1], k=60))
@@ -190,6 +194,7 @@ def test_faults_of_all_kinds_at_random(followed, mlflow_server: Server, proxy: P
     assert verify_tracking(study.directory, store_of(mlflow_server))["FINISHED"] == TRIALS
 
 
+@pytest.mark.fault(13)
 def test_the_database_is_locked_for_three_seconds(followed, local_tracking: str, tmp_path: Path) -> None:
     """Fault 13."""
     locks: list[sqlite3.Connection] = []
@@ -204,6 +209,7 @@ def test_the_database_is_locked_for_three_seconds(followed, local_tracking: str,
     assert verify_tracking(study.directory)["FINISHED"] == TRIALS
 
 
+@pytest.mark.fault(13)
 @pytest.mark.slow
 def test_the_disk_of_mlflow_is_full(followed, own_server: Server) -> None:
     """Fault 13: the server may not write a byte more than it has, until it may again."""

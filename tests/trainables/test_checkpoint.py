@@ -62,6 +62,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.fault(18, 19)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(tmp_path, damage):
     newest, before = write_three(tmp_path)

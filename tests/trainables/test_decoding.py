@@ -43,6 +43,7 @@ def test_exif_rotation_is_not_applied(tmp_path):
     assert decode(tmp_path / "x.jpg", None).pixels.shape == (10, 20, 3)
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda _: b"junk", lambda _: b""])
 def test_an_unreadable_file_is_named_in_one_line(tmp_path, damage):
     (tmp_path / "x.jpg").write_bytes(damage(picture(size=(200, 200))))

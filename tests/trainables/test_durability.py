@@ -130,6 +130,7 @@ def check_run(directory: Path, unbroken: Path, attempts: int) -> int:
     return again
 
 
+@pytest.mark.fault(1, 4)
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_kill_before_any_durable_write_loses_an_epoch_at_most(tmp_path):

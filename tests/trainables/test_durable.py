@@ -33,6 +33,7 @@ def test_a_file_takes_the_old_ones_place_when_its_block_has_ended(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.fault(17)
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "file"
     write_atomic(path, b"old")
@@ -84,6 +85,7 @@ def test_a_missing_file_is_empty(tmp_path):
     assert list(read_json_lines(tmp_path / "absent")) == []
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("cut", range(1, 12))
 def test_a_line_that_a_kill_cut_off_is_closed_and_skipped(tmp_path, cut):
     path = tmp_path / "lines.jsonl"
@@ -101,6 +103,7 @@ def test_junk_is_skipped(tmp_path):
     assert list(read_json_lines(path)) == [{"epoch": 1}]
 
 
+@pytest.mark.fault(17)
 def test_a_full_disk_raises_instead_of_losing_a_line(tmp_path):
     path = tmp_path / "lines.jsonl"
     script = """

@@ -23,6 +23,7 @@ def test_without_a_directory_nothing_is_saved(tmp_path: Path) -> None:
     assert generations.newest_epoch(tmp_path / "absent", 5) == 0
 
 
+@pytest.mark.fault(21)
 def test_order_is_by_epoch_not_by_clock(tmp_path: Path) -> None:
     for epoch in (1_000, 9, 200):
         finished(tmp_path, epoch)

@@ -58,6 +58,7 @@ def test_a_second_call_does_nothing(dataset, archive):
     assert dataset.prepared_path().stat().st_mtime_ns == before.st_mtime_ns
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize("share", [0.3, 0.6])
 def test_one_flipped_bit_is_found_and_the_file_is_made_anew(dataset, archive, share):
     dataset.prepare([archive])
@@ -105,6 +106,7 @@ def test_a_cut_file_is_one_line_with_its_cure(dataset, archive, keep):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.fault(24)
 def test_training_data_that_is_damaged_is_never_read(dataset, archive):
     dataset.prepare([archive])
     path = dataset.prepared_path()
@@ -149,6 +151,7 @@ def test_wrong_counts_are_refused(dataset, archive, key):
     assert not wrong.prepared_path().exists()
 
 
+@pytest.mark.fault(24)
 def test_a_truncated_image_is_named_and_nothing_is_made(dataset, tmp_path):
     name = "CUB_200_2011/images/002.Bird_1/Bird_1.jpg"
     archive = tar_of(tmp_path / "x.tgz", birds(changes={name: picture(size=(90, 90))[:500]}), "w:gz")
@@ -232,6 +235,7 @@ def test_what_a_killed_writer_left_is_removed(dataset, archive, monkeypatch):
     assert left_in(dataset) == {path.name}
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize(("owner", "step"), [(prepared.pa.ipc, "new_file"), (os, "fsync")])
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch, owner, step):
     def full(*_):
@@ -243,6 +247,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch, owner, step):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(24)
 def test_a_damaged_chunk_is_decoded_again(dataset, archive, monkeypatch):
     monkeypatch.setattr(preparation, "_assemble", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):

@@ -92,6 +92,7 @@ def test_each_epoch_comes_once_from_the_newest_attempt_that_counts(steps):
         assert directory.epochs_trained() == trained + late
 
 
+@pytest.mark.fault(9)
 def test_a_late_outcome_is_refused(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.begin_attempt(2, 0)
@@ -119,6 +120,7 @@ def test_a_damaged_outcome_is_none(tmp_path, content):
     assert RunDirectory(tmp_path).outcome() is None
 
 
+@pytest.mark.fault(18)
 def test_an_outcome_cut_anywhere_is_none(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.write_outcome(Outcome("finished", 1, 4, {"validation/top1_error": 0.25}))

@@ -79,6 +79,7 @@ def test_the_clock_counts_training_time_since_the_last_checkpoint(tmp_path, monk
     assert saved == [[], [2], [2], [4, 2], [4, 2], [6, 4], [6, 4]]
 
 
+@pytest.mark.fault(18, 19)
 def test_a_damaged_checkpoint_costs_one_more_epoch(tmp_path):
     config = small_config()
     advance(Run(config, tmp_path), 3)

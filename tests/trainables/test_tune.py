@@ -39,6 +39,7 @@ def test_steps_report_the_run_until_it_is_done(tmp_path):
     trainable.stop()
 
 
+@pytest.mark.fault(22)
 def test_a_diverged_run_is_done_and_not_an_error(tmp_path):
     trainable = begin(assignment(tmp_path, small_config(f"{BrokenLoss.__module__}:BrokenLoss")))
     result = trainable.train()
@@ -87,6 +88,7 @@ def test_a_run_that_an_earlier_attempt_has_finished_is_taken_over(tmp_path):
     assert RunDirectory(tmp_path).outcome().attempt == 2
 
 
+@pytest.mark.fault(9)
 def test_a_worker_that_its_successor_has_overtaken_stops_and_leaves_no_trace(tmp_path):
     config = small_config(epochs=4, checkpoint_seconds=0)
     first = begin(assignment(tmp_path, config))
@@ -117,6 +119,7 @@ def test_a_wrong_configuration_is_written_before_it_is_raised(tmp_path):
     assert outcome.error.startswith("training.precision is float16")
 
 
+@pytest.mark.fault(17)
 def test_an_error_of_a_step_is_written_before_it_is_raised(tmp_path):
     class FullDisk(Ledger):
         def record(self, dataset, images):
@@ -136,6 +139,7 @@ def test_an_error_of_a_step_is_written_before_it_is_raised(tmp_path):
     assert RunDirectory(tmp_path).outcome().state == "finished"
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

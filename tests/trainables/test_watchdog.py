@@ -16,6 +16,7 @@ HANGS = {
 }
 
 
+@pytest.mark.fault(25)
 @pytest.mark.parametrize("what", HANGS)
 def test_a_process_that_hangs_is_ended_and_says_where_it_stood(tmp_path: Path, what: str) -> None:
     code = f"""
