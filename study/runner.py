@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from study import course, provenance, pruning, results
+from study import course, nodes, provenance, pruning, results
 from study.allocation import share_of
 from study.dispatcher import Dispatcher
-from study.environment import StopSignals, ray_connection
+from study.environment import LOCAL, StopSignals, ray_address, ray_connection
 from study.errors import ServiceError
 from study.events import Events, Listeners
 from study.limits import Limits
@@ -75,7 +75,7 @@ def run(
         trainable: Ray's side of a trial; tests put one without training here.
 
     Raises:
-        ServiceError: Ray cannot be reached, or was lost.
+        ServiceError: Ray cannot be reached, or was lost; or a node of the cluster is not fit for the study.
         UsageError: A trial asks for more than the cluster has.
     """
     phases = course.phases_of(study)[: 2 if until == "search" else 3]
@@ -89,6 +89,8 @@ def run(
                 signals.listen()
                 share = share_of(study.config, cluster)
                 tracker.start()
+                for line in _looked_at(study, address):
+                    progress.note(line)
                 progress.note(f"{study.config.name}: {share.concurrent} trials at once on {cluster}")
                 dispatcher = _dispatcher(study, phases, share, stopping, limits, _listener(progress, events))
                 dispatcher.recover()
@@ -96,6 +98,11 @@ def run(
         _conclude(study, tracker, signals)
         limits.note()
     return _ending(study, phases, signals, until)
+
+
+def _looked_at(study: Study, address: str | None) -> list[str]:
+    """What the nodes of a cluster differ in; a Ray of our own is this machine."""
+    return [] if ray_address(address) == LOCAL else nodes.examine(study.directory)
 
 
 class _Stopping:

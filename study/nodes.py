@@ -1,0 +1,145 @@
+"""What each node of a cluster shows before a trial starts: our code, its libraries, and the study's files."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study import provenance
+from study.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ANSWER_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a node says of itself.
+
+    Attributes:
+        host: Its name.
+        code: Digest of our code there.
+        versions: Of Python and the libraries.
+        reads: Whether it sees what the driver wrote into the study directory.
+        error: Why it could not write there; None when it did.
+    """
+
+    host: str
+    code: str
+    versions: Mapping[str, str]
+    reads: bool
+    error: str | None
+
+
+def examine(directory: Path, seconds: float = ANSWER_SECONDS) -> list[str]:
+    """Asks every node of the connected cluster, all at once.
+
+    Args:
+        directory: The study directory, which all nodes must share.
+        seconds: For all answers together.
+
+    Returns:
+        What differs without harm, a line each.
+
+    Raises:
+        ServiceError: A node does not answer, lacks our code or has other code, or does not share the directory.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    with _mark(directory) as mark:
+        ask = ray.remote(num_cpus=0, max_retries=0)(answer)
+        asked = {
+            ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(mark): address
+            for node, address in nodes.items()
+        }
+        ray.wait(list(asked), num_returns=len(asked), timeout=seconds)
+        found = {address: _answer_to(question, address) for question, address in asked.items()}
+        for address, said in found.items():
+            refuse_unfit(address, said, mark)
+    return [line for address, said in found.items() for line in skew(address, said.versions, provenance.versions())]
+
+
+def answer(mark: Path) -> Answer:
+    """Carried out on a node: looks for the driver's mark, and leaves one beside it."""
+    try:
+        mark.with_name(f"{mark.name}.{socket.gethostname()}").write_text("here")
+        error = None
+    except OSError as caught:
+        error = caught.strerror or str(caught)
+    return Answer(socket.gethostname(), provenance.code_digest(), provenance.versions(), mark.exists(), error)
+
+
+def refuse_unfit(address: str, said: Answer, mark: Path) -> None:
+    """Checks what a node says of itself.
+
+    Raises:
+        ServiceError: Trials cannot run there, or their results would be of other code.
+    """
+    directory = mark.parent
+    shared = (
+        f"node {address}: {directory} is not the study directory of the driver's machine; all nodes must share it (NFS)"
+    )
+    if said.error is not None and not said.reads:
+        raise ServiceError(f"{shared}: {said.error}")
+    if said.error is not None:
+        raise ServiceError(f"node {address}: {directory} cannot be written: {said.error}")
+    if not said.reads or not mark.with_name(f"{mark.name}.{said.host}").exists():
+        raise ServiceError(shared)
+    if said.code != provenance.code_digest():
+        raise ServiceError(
+            f"node {address}: has other code of cs-kd-study ({said.code}, here {provenance.code_digest()}); install "
+            "the same version on every node"
+        )
+
+
+def skew(address: str, there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+    """Libraries whose versions differ between a node and the driver.
+
+    Example:
+        >>> skew("10.0.0.2", {"torch": "2.12.0", "ray": "2.60.0"}, {"torch": "2.13.0", "ray": "2.60.0"})
+        ['node 10.0.0.2: torch 2.12.0, here 2.13.0; results may differ in the last digits']
+    """
+    differing = [
+        f"{name} {there.get(name, 'missing')}, here {version}"
+        for name, version in here.items()
+        if there.get(name) != version
+    ]
+    return [f"node {address}: {'; '.join(differing)}; results may differ in the last digits"] if differing else []
+
+
+def _answer_to(question: Any, address: str) -> Answer:
+    import ray
+    from ray.exceptions import GetTimeoutError, RayError
+
+    try:
+        said = ray.get(question, timeout=0)
+    except GetTimeoutError:
+        raise ServiceError(f"node {address}: does not answer; `ray status` on the head shows why") from None
+    except RayError as error:
+        if "ModuleNotFoundError" in str(error):
+            raise ServiceError(
+                f"node {address}: cs-kd-study is not installed there; install it on every node"
+            ) from error
+        raise ServiceError(f"node {address}: {str(error).strip().splitlines()[-1]}") from error
+    assert isinstance(said, Answer)  # noqa: S101 - for the type checker
+    return said
+
+
+@contextlib.contextmanager
+def _mark(directory: Path) -> Iterator[Path]:
+    """A file of the driver's; removed at the end with what the nodes left beside it."""
+    mark = directory / f".node-{secrets.token_hex(8)}"
+    mark.write_text("driver")
+    try:
+        yield mark
+    finally:
+        for left in directory.glob(f"{mark.name}*"):
+            left.unlink(missing_ok=True)
