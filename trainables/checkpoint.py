@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import threading
+import warnings
+import zipfile
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -45,11 +48,30 @@ def load(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"no finished checkpoint at {path}: {Path(error.filename).name} is missing") from error
     if sha256_of(content).encode() != expected:
         raise CheckpointError(f"{path} does not match its checksum; use an earlier checkpoint")
+    state = _data_in(content, path)
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} holds {type(state).__name__}, not the state of a run")
+    return state
+
+
+def _data_in(content: bytes, path: Path) -> Any:
+    """What a file of ``torch.save`` holds, where that is data alone; torch's older, bare pickles are refused."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise _more_than_data(path)
     try:
-        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of what is then refused
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except UnpicklingError as error:  # whose message says how to run the file's code
+        raise _more_than_data(path) from error
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read as tensors and numbers: {error}".splitlines()[0]) from error
-    return state
+
+
+def _more_than_data(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path} cannot be read as tensors and numbers: it holds something else, which could run code, so nothing of it "
+        "was loaded; take a checkpoint that cs-kd-study wrote"
+    )
 
 
 def load_newest(directory: Path, at_most: int | None = None) -> dict[str, Any] | None:

@@ -97,8 +97,13 @@ def _named(archive: Path) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise DataError(
-            f"{archive} cannot be unpacked ({error}); if it is damaged, delete it and fetch it again"
+            f"{archive} cannot be unpacked ({_first_line(error)}); if it is damaged, delete it and fetch it again"
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """Without what every kind of archive has to say of a file that is none."""
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(": ")
 
 
 def _unpack_zip(archive: zipfile.ZipFile, folder: Path, wanted: Callable[[str], bool], guard: _Guard) -> None:

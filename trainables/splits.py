@@ -63,7 +63,9 @@ def class_sizes(labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
-        raise DataError(f"image {wrong[0]} has the label {labels[wrong[0]]}, which is not in 0..{classes - 1}")
+        raise DataError(
+            f"image {wrong[0]} has the label {labels[wrong[0]]}, which is not in 0..{classes - 1}; correct the data set"
+        )
     return np.bincount(labels, minlength=classes)
 
 

@@ -76,9 +76,9 @@ def prepare(
 
     Does nothing where it is ready, replaces a damaged file, and goes on where it was stopped.
     """
+    dataset = _dataset(name, root, expect, settings or [])
     if root is not None:
         root.mkdir(parents=True, exist_ok=True)
-    dataset = _dataset(name, root, expect, settings or [])
     with _Told(name) as told:
         made = dataset.prepare(archive or [], told)
     what = "a part of the published data, " if made.part else ""

@@ -180,6 +180,7 @@ def test_a_flipped_bit_in_a_value_is_always_refused(load: Any, content: dict[str
         records.read(tmp_path / "results")
 
 
+@pytest.mark.bad_input(40)
 @pytest.mark.parametrize(
     ("version", "message"), [("2", "has schema 2, this version reads 1; update cs-kd-study"), ("x", "unknown schema")]
 )
@@ -205,6 +206,7 @@ def test_another_study_json_is_refused(load: Any, content: dict[str, Any], tmp_p
         records.read(tmp_path / "results")
 
 
+@pytest.mark.bad_input(40)
 def test_parquet_of_something_else_is_refused(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
     load(content)
     pq.write_table(pa.table({"a": [1]}), tmp_path / "results" / "trials.parquet")

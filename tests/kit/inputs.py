@@ -1,8 +1,8 @@
-"""Inputs 1 to 31, 33 to 35, 41 in part and 42 of the acceptance list: what is typed, and what must be said."""
+"""Inputs 1 to 31, 33 to 35 and 42 of the acceptance list: what is typed, and what must be said."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from toy import STUDY
@@ -25,6 +25,7 @@ class Case:
         words: Of ``cskd``, in the folder of the file.
         code: Exit code.
         prepare: Puts more into the folder.
+        environment: Variables that are set.
     """
 
     number: str
@@ -34,6 +35,7 @@ class Case:
     words: tuple[str, ...] = ("validate", NAME)
     code: int = 64
     prepare: Callable[[Path], None] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Makes the folder in which the command is typed."""
@@ -230,15 +232,6 @@ CASES = (
         ("resume", "runs/toy"),
         prepare=made(changed="data"),
     ),
-    *(
-        Case("41", f"address {address}", says, STUDY, ("launch", NAME, "--address", address))
-        for address, says in {
-            "host": "--address host: give local, or host:port",
-            "auto": "--address auto would join any cluster",
-            "ray://host:10001": "Ray Client cannot carry a study's driver",
-        }.items()
-    ),
-    Case("41", "nobody at the address", "cannot be reached", STUDY, ("launch", NAME, "--address", "127.0.0.1:1"), 69),
     Case("42", "hostile name", "input should be a valid string, not ['<script>", edited(name=[HOSTILE])),
     Case("42", "hostile key", "unknown key", edited(**{HOSTILE: 1})),
     Case("42", "hostile method", "no method is called", edited(method=HOSTILE)),

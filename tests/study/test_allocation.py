@@ -47,6 +47,7 @@ def test_share(toy, cluster: Cluster, overrides: dict, expected: Share) -> None:
     assert share_of(toy(**overrides), cluster) == expected
 
 
+@pytest.mark.bad_input(32)
 @pytest.mark.parametrize(
     ("cluster", "overrides", "message"),
     [

@@ -39,6 +39,7 @@ def test_a_refused_extension_changes_nothing(done_directory: Path) -> None:
         assert study.trials_wanted == 8
 
 
+@pytest.mark.bad_input(32)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_study_of_one_search_stays_one_until_it_is_confirmed(tmp_path: Path, monkeypatch) -> None:

@@ -69,6 +69,7 @@ def test_a_class_without_pairs_is_refused_by_name(labels, validation):
 
 
 @pytest.mark.parametrize("label", [-1, 2])
+@pytest.mark.bad_input(36)
 def test_a_label_out_of_range_is_refused(label):
     with pytest.raises(DataError, match=f"image 3 has the label {label}"):
         split_training(images_of([0, 0, 1, label, 1], classes=2), ValidationSplit(per_class=1))

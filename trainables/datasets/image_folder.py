@@ -77,7 +77,10 @@ class ImageFolder(Dataset):
             train, test = self._cut_test(list_classes(root))
         for name, paths in train.items():
             if len(paths) < 2:
-                raise DataError(f"class {name!r} in {root} has {len(paths)} training images; class pairs need two")
+                raise DataError(
+                    f"class {name!r} in {root} has {len(paths)} training images, and class pairs need two; add images "
+                    "or remove its folder"
+                )
         return test if part == "test" else train
 
     def _cut_test(self, files: Files) -> tuple[Files, Files]:

@@ -142,17 +142,21 @@ def test_an_unreadable_file_is_not_skipped(root):
         ImageFolder(root=root)._read("train")
 
 
+@pytest.mark.bad_input(36)
 def test_an_empty_class_is_named(root):
     (root / "empty").mkdir()
     with pytest.raises(DataError, match=r"'empty' in .* has no images"):
         ImageFolder(root=root)._read("train")
 
 
+@pytest.mark.bad_input(36)
 @pytest.mark.parametrize("images", [1, 2])
 def test_a_class_without_pairs_is_named(root, images):
     for number in range(images):
         write(root / "few" / f"{number}.png")
-    with pytest.raises(DataError, match=rf"'few' in .* has {images - 1} training images"):
+    with pytest.raises(
+        DataError, match=rf"'few' in .* has {images - 1} training images, and class pairs need two; add"
+    ):
         ImageFolder(root=root)._read("train")
 
 
