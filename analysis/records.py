@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.result_schema import REQUIRED, SCHEMA, TABLES, check_version, mistake
+from analysis.result_schema import ResultsError as ResultsError  # which readers of results catch
 from trainables.durable import digest_of, write_atomic
 from trainables.faultpoints import faultpoint
 
@@ -23,36 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-    from numpy.typing import NDArray
-
-SCHEMA = 1
-
-_KEYS = {"study": pa.string(), "phase": pa.string(), "trial": pa.int64()}
-_TRIALS = _KEYS | {
-    "state": pa.string(),
-    "dataset": pa.string(),
-    "model": pa.string(),
-    "method": pa.string(),
-    "seed": pa.int64(),
-    "epochs": pa.int64(),
-    "duration_seconds": pa.float64(),
-    "device_seconds": pa.float64(),
-    "attempts": pa.int64(),
-    "mlflow_run_id": pa.string(),
-    "error": pa.string(),
-}
-_TABLES: dict[str, dict[str, pa.DataType]] = {
-    "trials": _TRIALS,
-    "epochs": _KEYS | {"epoch": pa.int64(), "attempt": pa.int64(), "epoch_seconds": pa.float64()},
-    "confirmations": _TRIALS | {"arm": pa.string(), "trained_on": pa.string(), "best_test/top1_error": pa.float64()},
-}
-_REQUIRED = {"study", "phase", "trial", "epoch", "arm", "seed"}
-
-
-class ResultsError(Exception):
-    """Result files are missing, damaged, of another version, or do not hold what is asked for."""
-
-    exit_code = 65
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,30 +43,6 @@ class Results:
     confirmations: pd.DataFrame
     study: dict[str, Any]
     folder: Path
-
-    def predictions_of(self, trial: int, *, features: bool = True) -> Predictions:
-        """Predictions on the test set that a confirmation run left.
-
-        Args:
-            trial: Number of the run.
-            features: Whether the features are wanted, too; they are most of the file.
-
-        Raises:
-            ResultsError: They are missing or damaged.
-        """
-        return read_predictions(self.predictions_path(trial), features=features)
-
-    def predictions_path(self, trial: int) -> Path:
-        """Where a confirmation run leaves its predictions on the test set."""
-        return self.folder / "confirm" / str(trial) / "predictions.parquet"
-
-
-class Predictions(NamedTuple):
-    """Logits ``[n, classes]`` and features ``[n, width]`` in float32, labels ``[n]``, in the data set's order."""
-
-    logits: NDArray[np.float32]
-    features: NDArray[np.float32]
-    labels: NDArray[np.int64]
 
 
 def write(
@@ -121,7 +68,7 @@ def write(
         OSError: The disk is full or the directory not writable.
     """
     rows = {"trials": trials, "epochs": epochs, "confirmations": confirmations}
-    contents = {f"{name}.parquet": _parquet(name, rows[name]) for name in _TABLES}
+    contents = {f"{name}.parquet": _parquet(name, rows[name]) for name in TABLES}
     plain = json.loads(json.dumps(study | {"schema": SCHEMA}))
     contents["study.json"] = json.dumps(plain | {"checksum": digest_of(plain)}, indent=2).encode()
     for name, content in contents.items():
@@ -136,50 +83,22 @@ def read(directory: Path) -> Results:
         ResultsError: A file is missing, damaged, of a newer version or of something else; the message says what to do.
     """
     study = _read_study(directory / "study.json")
-    tables = {name: _read_table(directory / f"{name}.parquet", name).to_pandas() for name in _TABLES}
+    tables = {name: _read_table(directory / f"{name}.parquet", name).to_pandas() for name in TABLES}
     return Results(**tables, study=study, folder=directory.parent)
 
 
-def read_predictions(path: Path, *, features: bool = True) -> Predictions:
-    """Reads the predictions that a confirmation run left.
-
-    Args:
-        path: The file.
-        features: Whether to read the features; without them the matrix has no columns.
+def parse(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Reads a Parquet file, some columns of it or all, and checks what its checksums cover.
 
     Raises:
-        ResultsError: The file is missing, damaged, or lacks ``logits``, ``features`` (fixed-size lists) or ``label``.
+        ResultsError: The file is missing or damaged.
     """
-    table = _parse(path, None if features else ["label", "logits"])
+    content = _content(path)
     try:
-        labels = table["label"].to_numpy().astype(np.int64, casting="safe")
-        found = _matrix(table["features"]) if features else np.empty((len(labels), 0), np.float32)
-        return Predictions(_matrix(table["logits"]), found, labels)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ResultsError(f"{path} does not hold predictions (logits, features, label): {error}") from error
-
-
-def read_groups(path: Path) -> tuple[str, ...]:
-    """Group of each class of the predictions at ``path``; empty where the classes have no hierarchy.
-
-    Raises:
-        ResultsError: The file is missing or damaged.
-    """
-    return _names(path, b"groups")
-
-
-def read_classes(path: Path) -> tuple[str, ...]:
-    """Name of each class of the predictions at ``path``; empty where they were not written.
-
-    Raises:
-        ResultsError: The file is missing or damaged.
-    """
-    return _names(path, b"classes")
-
-
-def _names(path: Path, key: bytes) -> tuple[str, ...]:
-    metadata = _parse(path, ["label"]).schema.metadata or {}
-    return tuple(json.loads(metadata.get(key, b"[]")))
+        table = pq.read_table(pa.BufferReader(content), columns=columns, page_checksum_verification=True)
+        return table.select(table.column_names)  # decodes the names, which no checksum covers
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+        raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
 def _parquet(name: str, rows: list[dict[str, Any]]) -> bytes:
@@ -203,7 +122,7 @@ def _refuse_duplicates(name: str, unique: tuple[str, ...], rows: Iterable[Mappin
 
 
 def _schema(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Schema:
-    fixed = _TABLES[name]
+    fixed = TABLES[name]
     free: dict[str, list[Any]] = {}
     for row in rows:
         for column in row.keys() - fixed.keys():
@@ -212,7 +131,7 @@ def _schema(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Schema:
     if unknown:
         raise ValueError(f"{name}: unknown column {unknown[0]!r}")
     types = fixed | {column: _free_type(column, free[column]) for column in sorted(free)}
-    return pa.schema([pa.field(column, kind, nullable=column not in _REQUIRED) for column, kind in types.items()])
+    return pa.schema([pa.field(column, kind, nullable=column not in REQUIRED) for column, kind in types.items()])
 
 
 def _free_type(column: str, values: Iterable[Any]) -> pa.DataType:
@@ -237,23 +156,16 @@ def _shape_digest(table: pa.Table) -> str:
 
 
 def _read_table(path: Path, name: str) -> pa.Table:
-    table = _parse(path)
+    table = parse(path)
     marks = table.schema.metadata or {}
     if marks.get(b"cskd.table") != name.encode():
         raise ResultsError(f"{path} is not a result file of cs-kd-study ({name}); point to a study's results folder")
-    _check_version(path, marks.get(b"cskd.schema", b"").decode(errors="replace"))
+    check_version(path, marks.get(b"cskd.schema", b"").decode(errors="replace"))
     if marks.get(b"cskd.shape") != _shape_digest(table).encode():
         raise _damaged(path, "its columns or its length are not what was written")
+    if (strange := mistake(table, name)) is not None:
+        raise _damaged(path, strange)
     return table
-
-
-def _parse(path: Path, columns: list[str] | None = None) -> pa.Table:
-    content = _content(path)
-    try:
-        table = pq.read_table(pa.BufferReader(content), columns=columns, page_checksum_verification=True)
-        return table.select(table.column_names)  # decodes the names, which no checksum covers
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
-        raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
 def _read_study(path: Path) -> dict[str, Any]:
@@ -264,7 +176,7 @@ def _read_study(path: Path) -> dict[str, Any]:
         raise _damaged(path, str(error)) from error
     if not isinstance(study, dict) or "schema" not in study:
         raise ResultsError(f"{path} is not a result file of cs-kd-study; point to a study's results folder")
-    _check_version(path, str(study["schema"]))
+    check_version(path, str(study["schema"]))
     if study.pop("checksum", None) != digest_of(study):
         raise _damaged(path, "its checksum does not match")
     return study
@@ -277,20 +189,5 @@ def _content(path: Path) -> bytes:
         raise ResultsError(f"{path} does not exist; `cskd sync` on the study's folder writes its results") from None
 
 
-def _check_version(path: Path, version: str) -> None:
-    if version == str(SCHEMA):
-        return
-    if version.isdecimal() and int(version) > SCHEMA:
-        raise ResultsError(f"{path} has schema {version}, this version reads {SCHEMA}; update cs-kd-study")
-    raise ResultsError(f"{path} has the unknown schema {version!r}; rebuild it with `cskd sync` on the study's folder")
-
-
 def _damaged(path: Path, why: str) -> ResultsError:
     return ResultsError(f"{path} is damaged ({why}); rebuild it with `cskd sync` on the study's folder")
-
-
-def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    if column.null_count:
-        raise ValueError("a row is empty")
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(flat, dtype=np.float32).reshape(len(column), column.type.list_size)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import (
     appendix,
     best_config,
+    calibration,
     caveats,
     export,
     figures,
@@ -46,9 +47,9 @@ def write(results: Results, directory: Path) -> Path:
     drawn = figures.draw_all(results)
     page.write_figures(drawn, directory)
     write_paper_tables([results], directory)
-    if (against := _against(results)) is not None:
-        table_files.write(against, directory, "against_baseline")
-    write_atomic(directory / page.NAME, html(results, drawn).encode())
+    for name, table in (more := _more(results)).items():
+        table_files.write(table, directory, name)
+    write_atomic(directory / page.NAME, html(results, drawn, more).encode())
     return directory / page.NAME
 
 
@@ -68,8 +69,15 @@ def write_paper_tables(studies: Sequence[Results], directory: Path) -> dict[str,
     return named
 
 
-def html(results: Results, drawn: tuple[Figure, ...]) -> str:
-    """The whole page; the same results give the same bytes."""
+def html(results: Results, drawn: tuple[Figure, ...], more: dict[str, Table] | None = None) -> str:
+    """The whole page; the same results give the same bytes.
+
+    Args:
+        results: What a study left.
+        drawn: Its figures.
+        more: The tables of arms against the baseline and of calibration, by name, where they were made already.
+    """
+    more = _more(results) if more is None else more
     return page.render(
         "report.html",
         drawn,
@@ -78,7 +86,8 @@ def html(results: Results, drawn: tuple[Figure, ...]) -> str:
         found=summary.found(results),
         caveats=caveats.caveats(results),
         protocol=summary.protocol(results),
-        against=_against(results),
+        against=more.get("against_baseline"),
+        calibration=more.get("calibration"),
         paper=paper_layout.by_name(paper_tables.collect([results])),
         trials=appendix.trials_table(results),
         ledger=appendix.ledger_table(results),
@@ -89,9 +98,11 @@ def html(results: Results, drawn: tuple[Figure, ...]) -> str:
     )
 
 
-def _against(results: Results) -> Table | None:
-    found = significance.collect(results)
-    return significance.table(found) if found else None
+def _more(results: Results) -> dict[str, Table]:
+    """The tables beside that of the best configuration, by the names of their files; those with nothing to say not."""
+    against, calibrated = significance.collect(results), calibration.collect(results)
+    found = {"against_baseline": significance.table(against)} if against else {}
+    return found | ({"calibration": calibration.table(calibrated)} if calibrated else {})
 
 
 def _best(results: Results) -> dict[str, Any]:

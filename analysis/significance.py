@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import best_config, frames
+from analysis import best_config, frames, predictions
 from analysis.records import ResultsError
 from analysis.statistics import Interval, PairedDifference, bootstrap_interval, holm, mcnemar_p, wilcoxon_p
 from analysis.tables import Table
@@ -134,7 +134,7 @@ def _wrong(results: Results, arm: str) -> dict[int, NDArray[np.bool_]]:
     found = {}
     for seed, trial in zip(done["seed"], done["trial"], strict=True):
         try:
-            run = results.predictions_of(int(trial), features=False)
+            run = predictions.of_run(results, int(trial))
         except ResultsError:
             continue
         found[int(seed)] = run.logits.argmax(axis=1) != run.labels

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import best_config, records
+from analysis import best_config, predictions
 from analysis.naming import method_name, method_rank
 from analysis.paper import method_label
 from analysis.records import ResultsError
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.records import Predictions, Results
+    from analysis.predictions import Predictions
+    from analysis.records import Results
 
 BASELINE = "cross_entropy"
 
@@ -48,7 +49,7 @@ class Subject:
         Raises:
             ResultsError: They are damaged.
         """
-        return self.results.predictions_of(self.trials[seed], features=features)
+        return predictions.of_run(self.results, self.trials[seed], features=features)
 
     def read_all(self) -> Iterator[Predictions]:
         """Predictions of all runs, without features, one after the other."""
@@ -56,12 +57,12 @@ class Subject:
 
     def classes(self, count: int) -> tuple[str, ...]:
         """Names of the classes, or their numbers where no names were kept."""
-        names = records.read_classes(self.results.predictions_path(next(iter(self.trials.values()))))
+        names = predictions.classes(predictions.path_of(self.results, next(iter(self.trials.values()))))
         return names if len(names) == count else tuple(str(number) for number in range(count))
 
     def groups(self) -> tuple[str, ...]:
         """Group of each class; empty where there is no hierarchy."""
-        return records.read_groups(self.results.predictions_path(next(iter(self.trials.values()))))
+        return predictions.groups(predictions.path_of(self.results, next(iter(self.trials.values()))))
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _readable(subject: Subject, missing: list[str]) -> Subject:
     trials = {}
     for seed, trial in subject.trials.items():
         try:
-            subject.results.predictions_of(trial, features=False)
+            predictions.of_run(subject.results, trial)
             trials[seed] = trial
         except ResultsError:
             missing.append(f"{subject.results.study['name']}, confirm/{trial}")

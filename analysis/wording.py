@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from analysis.statistics import Interval, MeanStd, PairedDifference, difference_p
 from search_spaces.symbols import symbol
+from trainables.calibration import CALIBRATION
 from trainables.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.best_config import Arm, BestConfig
 
 
+_METRICS = METRICS | CALIBRATION
 STATES = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 _QUANTITIES = {
     "top1_error": "top-1 error",
@@ -126,7 +128,7 @@ def number(value: object) -> str:
 
 def scale_of(metric: str) -> tuple[float, int]:
     """Factor and decimals with which a metric is printed."""
-    return (100.0, 2) if METRICS[metric.rpartition("/")[2]].unit == "fraction" else (1.0, 4)
+    return (100.0, 2) if _METRICS[metric.rpartition("/")[2]].unit == "fraction" else (1.0, 4)
 
 
 def probability(p: float | None) -> str | None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import records
-from study import course, lease, ledger, tracked_runs
+from analysis import predictions, records
+from study import course, lease, ledger, provenance, tracked_runs
 from study.environment import secrets
 from study.errors import ServiceError
 from study.store import PHASES
-from trainables.durable import sha256_of
-from trainables.generations import checksum_of, generations
+from trainables.generations import generations
 from trainables.run_directory import RunDirectory
+from trainables.sealed import is_damaged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def verify(study: Study, connect: Callable[[], TrackingService] | None = None) -
     held = lease.is_held(study.directory)
     checked: Counter[str] = Counter()
     skipped = ["what a driver is still writing"] if held else []
-    found = [*_trials(study, checked), *_files(study, checked, held=held), *_ledger(study, checked)]
+    found = [*_trials(study, checked), *_files(study, checked, held=held), *_lines(study), *_ledger(study, checked)]
     if not held:
         found += _results(study, checked)
     if connect is not None:
@@ -119,21 +119,27 @@ def _complete(key: str, phase: Phase, trial: FrozenTrial, run: RunDirectory) -> 
 
 
 def _files(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
-    """Checkpoints match their checksums, predictions can be read."""
+    """Checkpoints and lines match their checksums, predictions can be read."""
     for key, phase, trial, run in _each(study):
         if held and not trial.state.is_finished():  # its worker replaces and deletes checkpoints
             continue
-        for path in generations(run.checkpoints):
-            checked["files"] += 1
-            sidecar = checksum_of(path)
-            if sidecar.exists() and sha256_of(path.read_bytes()) != sidecar.read_text().split()[0]:
-                yield Violation("checksums", f"{key}: {path.name}", "does not match its checksum")
+        checked["files"] += len(generations(run.checkpoints))
+        for name in run.damaged():
+            yield Violation("checksums", f"{key}: {name}", "does not match its checksum")
         if phase.name == "confirm" and trial.state.name == "COMPLETE":
             checked["files"] += 1
             try:
-                records.read_predictions(run.predictions)
+                predictions.read(run.predictions)
             except records.ResultsError as error:
                 yield Violation("checksums", key, str(error))
+
+
+def _lines(study: Study) -> Iterator[Violation]:
+    """No line of the study's own files has changed."""
+    for name in (ledger.FILE_NAME, provenance.FILE_NAME):
+        path = study.directory / name
+        if path.exists() and any(map(is_damaged, path.read_bytes().split(b"\n"))):
+            yield Violation("checksums", name, "a line does not match its checksum")
 
 
 def _ledger(study: Study, checked: Counter[str]) -> Iterator[Violation]:

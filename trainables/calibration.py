@@ -1,4 +1,4 @@
-"""Calibration beyond the paper's: equal-mass bins, the Brier score, temperature scaling; in float64 NumPy only."""
+"""Calibration beyond the paper's: equal-mass bins, the Brier score, temperature scaling; in float64 on the host."""
 
 from typing import NamedTuple
 
@@ -9,10 +9,10 @@ from trainables.metrics import (
     CalibrationBins,
     Floats,
     Metric,
+    calibration_bins,
     calibration_error,
-    expected_calibration_error,
     log_softmax,
-    negative_log_likelihood,
+    mean_loss,
 )
 
 COARSE_BINS = 15
@@ -52,9 +52,7 @@ def brier_score(logits: Floats, labels: NDArray[np.int64]) -> float:
         >>> brier_score(np.zeros((2, 2)), np.array([0, 1]))
         0.25
     """
-    residual = np.exp(log_softmax(logits))
-    residual[np.arange(len(labels)), labels] -= 1
-    return float((residual**2).sum(axis=1).mean() / 2)
+    return _brier(np.exp(log_softmax(logits)), labels)
 
 
 def equal_mass_bins(probabilities: Floats, labels: NDArray[np.int64], bins: int = COARSE_BINS) -> CalibrationBins:
@@ -84,55 +82,80 @@ def equal_mass_calibration_error(logits: Floats, labels: NDArray[np.int64], bins
 def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> FittedTemperature:
     r"""Temperature that minimises the mean negative log likelihood of ``logits / T`` (Guo et al. 2017, section 4.2).
 
-    The likelihood has one minimum in T, for it is convex in 1 / T: golden-section search in log T, from 0.01 to 100.
-    Fit it on validation data, never on test data.
+    The likelihood is convex in :math:`\beta = 1 / T`, so its derivative, the mean of
+    :math:`\sum_c p_c z_c - z_y` with :math:`p = \sigma(\beta z)`, has one root: Brent's method in log T, from 0.01 to
+    100. Where there is no root in between, the temperature is the end that is nearer to it.
 
     Args:
-        logits: ``[n, classes]``.
+        logits: ``[n, classes]``, at least one sample; of validation data, for a temperature that is to be used.
         labels: ``[n]``.
     """
+    from scipy.optimize import brentq  # half a second, which only those who fit should wait
 
-    def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(logits.astype(np.float64) / np.exp(log_temperature), labels)
+    z = logits.astype(np.float64)
+    z -= z.max(axis=1, keepdims=True)
+    own = np.take_along_axis(z, labels[:, None], axis=1).mean()
 
-    low, high = ends = np.log(LOWEST), np.log(HIGHEST)
-    ratio = (np.sqrt(5) - 1) / 2
-    left, right = high - ratio * (high - low), low + ratio * (high - low)
-    left_loss, right_loss = loss(left), loss(right)
-    while high - low > PRECISION:
-        if left_loss <= right_loss:
-            high, right, right_loss = right, left, left_loss
-            left = high - ratio * (high - low)
-            left_loss = loss(left)
-        else:
-            low, left, left_loss = left, right, right_loss
-            right = low + ratio * (high - low)
-            right_loss = loss(right)
-    best = (low + high) / 2
-    return FittedTemperature(float(np.exp(best)), bool(min(best - ends[0], ends[1] - best) > 1e-6))
+    def slope(log_temperature: float) -> float:
+        weights = np.exp(z / np.exp(log_temperature))
+        return float(np.mean(np.einsum("nc,nc->n", weights, z) / weights.sum(axis=1)) - own)
+
+    low, high = np.log(LOWEST), np.log(HIGHEST)
+    if slope(low) <= 0:  # sharper were better still
+        return FittedTemperature(LOWEST, inside=False)
+    if slope(high) >= 0:
+        return FittedTemperature(HIGHEST, inside=False)
+    return FittedTemperature(float(np.exp(brentq(slope, low, high, xtol=PRECISION))), inside=True)
 
 
-def calibration(logits: Floats, labels: NDArray[np.int64], temperature: float | None = None) -> dict[str, float]:
+def cross_fitted_temperatures(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """For each sample the temperature that fits the half that it is not in: what scaling would do, lacking a split.
+
+    Two halves by a fixed shuffle; no sample is scaled by what it helped to fit. It measures, and is nothing to deploy.
+
+    Args:
+        logits: ``[n, classes]``, at least two samples.
+        labels: ``[n]``.
+
+    Returns:
+        ``[n]``, two distinct values.
+    """
+    half = np.zeros(len(labels), dtype=bool)
+    half[np.random.default_rng(0).permutation(len(labels))[: len(labels) // 2]] = True
+    first, second = (fit_temperature(logits[part], labels[part]).temperature for part in (half, ~half))
+    return np.where(half, second, first)
+
+
+def calibration(
+    logits: Floats, labels: NDArray[np.int64], temperature: float | NDArray[np.float64] | None = None
+) -> dict[str, float]:
     """Calibration metrics of predictions; keys are those of ``CALIBRATION``.
 
     Args:
         logits: ``[n, classes]``.
         labels: ``[n]``.
-        temperature: Fitted on validation data; without one there is nothing scaled.
+        temperature: Fitted on other data, one for all or one for each sample ``[n]``; without one there is nothing
+            scaled.
 
     Example:
         >>> list(calibration(np.zeros((2, 2)), np.array([0, 1])))
         ['brier', 'ece_15_bins', 'ece_equal_mass']
     """
+    probabilities = np.exp(log_softmax(logits))
     values = {
-        "brier": brier_score(logits, labels),
-        "ece_15_bins": expected_calibration_error(logits, labels, COARSE_BINS),
-        "ece_equal_mass": equal_mass_calibration_error(logits, labels),
+        "brier": _brier(probabilities, labels),
+        "ece_15_bins": calibration_error(calibration_bins(probabilities, labels, COARSE_BINS)),
+        "ece_equal_mass": calibration_error(equal_mass_bins(probabilities, labels)),
     }
     if temperature is None:
         return values
-    scaled = logits.astype(np.float64) / temperature
+    scaled = log_softmax(logits.astype(np.float64) / np.reshape(temperature, (-1, 1)))
     return values | {
-        "ece_scaled": expected_calibration_error(scaled, labels),
-        "nll_scaled": negative_log_likelihood(scaled, labels),
+        "ece_scaled": calibration_error(calibration_bins(np.exp(scaled), labels)),
+        "nll_scaled": mean_loss(scaled, labels),
     }
+
+
+def _brier(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    return float(np.mean(np.einsum("nc,nc->n", probabilities, probabilities) - 2 * own + 1) / 2)

@@ -70,7 +70,7 @@ def evaluate(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
         "top1_error": top_k_error(logits, labels, 1),
         "top5_error": top_k_error(logits, labels, 5),
         "ece": calibration_error(calibration_bins(np.exp(log_p), labels)),
-        "nll": _mean_loss(log_p, labels),
+        "nll": mean_loss(log_p, labels),
     }
 
 
@@ -107,10 +107,11 @@ def negative_log_likelihood(logits: Floats, labels: NDArray[np.int64]) -> float:
         >>> round(negative_log_likelihood(np.zeros((2, 4)), np.array([0, 3])), 4)
         1.3863
     """
-    return _mean_loss(log_softmax(logits), labels)
+    return mean_loss(log_softmax(logits), labels)
 
 
-def _mean_loss(log_p: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+def mean_loss(log_p: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Mean of ``-log p`` of the labels, in nats, of log-probabilities ``[n, classes]``."""
     return float(-np.take_along_axis(log_p, labels[:, None], axis=1).mean())
 
 

@@ -91,7 +91,7 @@ def test_each_figure_is_interactive_with_a_static_image_and_files_beside(written
     assert {path.name for path in written.parent.iterdir()} == {
         "index.html",
         "paper_tables.csv",
-        *(f"against_baseline.{kind}" for kind in ("csv", "md", "tex")),
+        *(f"{name}.{kind}" for name in ("against_baseline", "calibration") for kind in ("csv", "md", "tex")),
         *(f"paper_table_{number}.{kind}" for number in (1, 2, 3) for kind in ("csv", "md", "tex")),
         *(f"{name}.{kind}" for name in names for kind in ("svg", "png")),
     }

@@ -100,3 +100,23 @@ def test_a_calibrated_prediction_has_little_error_of_any_kind():
     assert calibration.fit_temperature(logits, labels).temperature == pytest.approx(1, abs=0.03)
     assert max(found[name] for name in ("ece_15_bins", "ece_equal_mass", "ece_scaled")) < 0.01
     assert found.keys() == calibration.CALIBRATION.keys()
+
+
+def test_a_cross_fitted_temperature_comes_from_the_other_half():
+    logits, labels = drawn(6, count=401)
+    logits[np.arange(401), labels] += 3
+    found = calibration.cross_fitted_temperatures(logits, labels)
+    halves = [found == temperature for temperature in np.unique(found)]
+    assert sorted(half.sum() for half in halves) == [200, 201]
+    for half in halves:
+        expected = calibration.fit_temperature(logits[~half], labels[~half]).temperature
+        np.testing.assert_array_equal(found[half], expected)
+
+
+def test_a_temperature_for_each_sample_scales_each_sample():
+    logits, labels = drawn(7, count=40)
+    temperatures = np.linspace(0.5, 2, 40)
+    found = calibration.calibration(logits, labels, temperatures)
+    assert found["nll_scaled"] == pytest.approx(
+        metrics.negative_log_likelihood(logits / temperatures[:, None], labels), rel=1e-12
+    )

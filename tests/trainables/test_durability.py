@@ -111,7 +111,7 @@ if __name__ == "__main__":
 
 def check_run(directory: Path, unbroken: Path, attempts: int) -> int:
     """Asserts that a killed run ended as the unbroken one; returns how many epochs were trained twice."""
-    from analysis.records import read_predictions
+    from analysis.predictions import read
     from trainables import checkpoint, generations
 
     run, expected = RunDirectory(directory), RunDirectory(unbroken)
@@ -123,7 +123,7 @@ def check_run(directory: Path, unbroken: Path, attempts: int) -> int:
     saved = generations.generations(run.checkpoints)
     assert checkpoint.load(saved[0])["epoch"] == EPOCHS
     assert all(checkpoint.load(path) for path in saved if generations.checksum_of(path).exists())
-    found, wanted = read_predictions(run.predictions), read_predictions(expected.predictions)
+    found, wanted = read(run.predictions), read(expected.predictions)
     assert all((a == b).all() for a, b in zip(found, wanted, strict=True))
     again = run.epochs_trained() - len(rows)
     assert again <= attempts - 1  # one epoch for each kill at most

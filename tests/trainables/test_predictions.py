@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.records import read_groups, read_predictions
+from analysis.predictions import groups as read_groups
+from analysis.predictions import read as read_predictions
 from trainables.predictions import ROWS, Predictions, write
 
 REPOSITORY = Path(__file__).parents[2]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from training import DIGITS, BrokenLoss, Ledger, small_config
 
-from analysis.records import read_predictions
+from analysis.predictions import read as read_predictions
 from trainables import checkpoint, metrics, predictions, run_directory
 from trainables.config import part_from
 from trainables.errors import DataError, TestSetClosedError
