@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.result_schema import REQUIRED, SCHEMA, TABLES, check_version, mistake
-from analysis.result_schema import ResultsError as ResultsError  # which readers of results catch
 from trainables.durable import digest_of, write_atomic
 from trainables.faultpoints import faultpoint
 
@@ -24,6 +22,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+
+SCHEMA = 1
+_PHASES = ("search", "controls", "confirm")
+
+_KEYS = {"study": pa.string(), "phase": pa.string(), "trial": pa.int64()}
+_TRIALS = _KEYS | {
+    "state": pa.string(),
+    "dataset": pa.string(),
+    "model": pa.string(),
+    "method": pa.string(),
+    "seed": pa.int64(),
+    "epochs": pa.int64(),
+    "duration_seconds": pa.float64(),
+    "device_seconds": pa.float64(),
+    "attempts": pa.int64(),
+    "mlflow_run_id": pa.string(),
+    "error": pa.string(),
+}
+_TABLES: dict[str, dict[str, pa.DataType]] = {
+    "trials": _TRIALS,
+    "epochs": _KEYS | {"epoch": pa.int64(), "attempt": pa.int64(), "epoch_seconds": pa.float64()},
+    "confirmations": _TRIALS | {"arm": pa.string(), "trained_on": pa.string(), "best_test/top1_error": pa.float64()},
+}
+_REQUIRED = {"study", "phase", "trial", "epoch", "arm", "seed"}
+
+
+class ResultsError(Exception):
+    """Result files are missing, damaged, of another version, or do not hold what is asked for."""
+
+    exit_code = 65
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +97,7 @@ def write(
         OSError: The disk is full or the directory not writable.
     """
     rows = {"trials": trials, "epochs": epochs, "confirmations": confirmations}
-    contents = {f"{name}.parquet": _parquet(name, rows[name]) for name in TABLES}
+    contents = {f"{name}.parquet": _parquet(name, rows[name]) for name in _TABLES}
     plain = json.loads(json.dumps(study | {"schema": SCHEMA}))
     contents["study.json"] = json.dumps(plain | {"checksum": digest_of(plain)}, indent=2).encode()
     for name, content in contents.items():
@@ -83,7 +112,7 @@ def read(directory: Path) -> Results:
         ResultsError: A file is missing, damaged, of a newer version or of something else; the message says what to do.
     """
     study = _read_study(directory / "study.json")
-    tables = {name: _read_table(directory / f"{name}.parquet", name).to_pandas() for name in TABLES}
+    tables = {name: _read_table(directory / f"{name}.parquet", name).to_pandas() for name in _TABLES}
     return Results(**tables, study=study, folder=directory.parent)
 
 
@@ -122,7 +151,7 @@ def _refuse_duplicates(name: str, unique: tuple[str, ...], rows: Iterable[Mappin
 
 
 def _schema(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Schema:
-    fixed = TABLES[name]
+    fixed = _TABLES[name]
     free: dict[str, list[Any]] = {}
     for row in rows:
         for column in row.keys() - fixed.keys():
@@ -131,7 +160,7 @@ def _schema(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Schema:
     if unknown:
         raise ValueError(f"{name}: unknown column {unknown[0]!r}")
     types = fixed | {column: _free_type(column, free[column]) for column in sorted(free)}
-    return pa.schema([pa.field(column, kind, nullable=column not in REQUIRED) for column, kind in types.items()])
+    return pa.schema([pa.field(column, kind, nullable=column not in _REQUIRED) for column, kind in types.items()])
 
 
 def _free_type(column: str, values: Iterable[Any]) -> pa.DataType:
@@ -160,12 +189,25 @@ def _read_table(path: Path, name: str) -> pa.Table:
     marks = table.schema.metadata or {}
     if marks.get(b"cskd.table") != name.encode():
         raise ResultsError(f"{path} is not a result file of cs-kd-study ({name}); point to a study's results folder")
-    check_version(path, marks.get(b"cskd.schema", b"").decode(errors="replace"))
+    _check_version(path, marks.get(b"cskd.schema", b"").decode(errors="replace"))
     if marks.get(b"cskd.shape") != _shape_digest(table).encode():
         raise _damaged(path, "its columns or its length are not what was written")
-    if (strange := mistake(table, name)) is not None:
+    if (strange := _mistake(table, name)) is not None:
         raise _damaged(path, strange)
     return table
+
+
+def _mistake(table: pa.Table, name: str) -> str | None:
+    """Why a table of our format and version cannot be the result table ``name``; None where it can."""
+    kinds = {field.name: field.type for field in table.schema}
+    for column, kind in _TABLES[name].items():
+        if kinds.get(column) != kind:
+            return f"it has no column {column!r} of the type {kind}"
+    for column in _REQUIRED & kinds.keys():
+        if table[column].null_count:
+            return f"a row has no {column}"
+    strange = sorted(set(table["phase"].to_pylist()) - set(_PHASES))
+    return f"it has rows of the unknown phase {strange[0]!r}" if strange else None
 
 
 def _read_study(path: Path) -> dict[str, Any]:
@@ -176,7 +218,7 @@ def _read_study(path: Path) -> dict[str, Any]:
         raise _damaged(path, str(error)) from error
     if not isinstance(study, dict) or "schema" not in study:
         raise ResultsError(f"{path} is not a result file of cs-kd-study; point to a study's results folder")
-    check_version(path, str(study["schema"]))
+    _check_version(path, str(study["schema"]))
     if study.pop("checksum", None) != digest_of(study):
         raise _damaged(path, "its checksum does not match")
     return study
@@ -187,6 +229,14 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise ResultsError(f"{path} does not exist; `cskd sync` on the study's folder writes its results") from None
+
+
+def _check_version(path: Path, version: str) -> None:
+    if version == str(SCHEMA):
+        return
+    if version.isdecimal() and int(version) > SCHEMA:
+        raise ResultsError(f"{path} has schema {version}, this version reads {SCHEMA}; update cs-kd-study")
+    raise ResultsError(f"{path} has the unknown schema {version!r}; rebuild it with `cskd sync` on the study's folder")
 
 
 def _damaged(path: Path, why: str) -> ResultsError:

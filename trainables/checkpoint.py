@@ -69,7 +69,7 @@ def _data_in(content: bytes, path: Path) -> Any:
 
 def _more_than_data(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"{path} cannot be read as tensors and numbers: it holds something else, which could run code, so nothing of it "
+        f"{path} cannot be read as tensors and numbers: it holds more than data, which could run code; nothing of it "
         "was loaded; take a checkpoint that cs-kd-study wrote"
     )
 
