@@ -41,6 +41,9 @@ class Listener(Protocol):
     def retried(self, assignment: Assignment, error: str) -> None:
         """A run was lost and will be tried again."""
 
+    def warned(self, assignment: Assignment, text: str) -> None:
+        """A run goes on although something is amiss."""
+
     def cut_short(self, phase: str, reason: str) -> None:
         """A phase has no more runs than it has now."""
 
@@ -193,7 +196,13 @@ class Dispatcher:
         self._store.set_attribute(item.trial, "attempt", item.trial.user_attrs["attempt"] + 1)
         faultpoint("dispatcher: attempt counted")
         trial = self._store.trials(item.phase.name)[item.trial.number]
+        self._warn_of_damage(item.phase.assignment(trial))
         return _Item(item.phase, trial, alone)
+
+    def _warn_of_damage(self, assignment: Assignment) -> None:
+        """Says that a run goes on from an earlier epoch than it had come to."""
+        for name in RunDirectory(assignment.directory).damaged():
+            self._listener.warned(assignment, f"{name} is damaged; the run goes on from what is whole before it")
 
     def _settle(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
         values, error = None, outcome.error

@@ -46,6 +46,10 @@ class Events:
         """A run was lost and will be tried again."""
         self._of(assignment, "retried", error=error)
 
+    def warned(self, assignment: Assignment, text: str) -> None:
+        """A run goes on although something is amiss."""
+        self._of(assignment, "warned", text=text)
+
     def cut_short(self, phase: str, reason: str) -> None:
         """A phase has no more runs than it has now."""
         self._write("cut_short", phase=phase, reason=reason)
@@ -93,6 +97,11 @@ class Listeners:
         """A run was lost and will be tried again."""
         for each in self._all:
             each.retried(assignment, error)
+
+    def warned(self, assignment: Assignment, text: str) -> None:
+        """A run goes on although something is amiss."""
+        for each in self._all:
+            each.warned(assignment, text)
 
     def cut_short(self, phase: str, reason: str) -> None:
         """A phase has no more runs than it has now."""

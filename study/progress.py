@@ -122,6 +122,10 @@ class Progress:
             f"{assignment.phase} {assignment.number}: attempt {assignment.attempt} ended, tried again{_reason(error)}"
         )
 
+    def warned(self, assignment: Assignment, text: str) -> None:
+        """A run goes on although something is amiss."""
+        self._line(f"{assignment.phase} {assignment.number}: {text}")
+
     def cut_short(self, phase: str, reason: str) -> None:
         """A phase has no more runs than it has now."""
         self._planned = {phase.name: phase.planned() for phase in self._phases}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from trainables.faultpoints import faultpoint
+from trainables.sealed import seal, unseal
 
 
 def sync_directory(directory: Path) -> None:
@@ -55,7 +56,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def append_json_line(path: Path, record: dict[str, Any]) -> None:
-    """Appends one JSON line and syncs it; a line that a kill cut off before is closed first.
+    """Appends one sealed JSON line and syncs it; a line that a kill cut off before is closed first.
 
     The write is a single ``write`` to a file opened for appending, so that lines of several processes do not mix.
 
@@ -63,7 +64,7 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
         OSError: The disk is full or the directory not writable; readers then skip what was written of the line.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(record, allow_nan=True, separators=(",", ":")).encode() + b"\n"
+    line = seal(record) + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         size = os.fstat(descriptor).st_size
@@ -78,15 +79,12 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yields the whole lines of ``path``; a line cut off by a kill is skipped, a missing file is empty."""
+    """Yields the whole lines of ``path``; one cut off by a kill or damaged is skipped, a missing file is empty."""
     if not path.exists():
         return
     for line in path.read_bytes().split(b"\n"):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
+        record = unseal(line)
+        if record is not None:
             yield record
 
 

@@ -9,13 +9,13 @@ has begun.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from trainables.durable import append_json_line, read_json_lines, write_atomic
+from trainables.durable import append_json_line, read_json_lines, sha256_of, write_atomic
 from trainables.errors import SupersededError
-from trainables.generations import newest_epoch
+from trainables.generations import checksum_of, generations, newest_epoch
+from trainables.sealed import is_damaged, seal, unseal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,7 @@ class RunDirectory:
         append_json_line(self._metrics, asdict(row))
 
     def epochs(self) -> list[EpochRow]:
-        """The epochs that count, each once, in order."""
+        """The epochs that count, each once, in order, up to the first whose line is damaged."""
         rows: dict[int, EpochRow] = {}
         current = 0
         for line in read_json_lines(self._metrics):
@@ -99,7 +99,7 @@ class RunDirectory:
                 rows = {epoch: row for epoch, row in rows.items() if epoch <= line["after_epoch"]}
             else:
                 rows[line["epoch"]] = EpochRow(**line)
-        return [rows[epoch] for epoch in sorted(rows)]
+        return [rows[epoch] for place, epoch in enumerate(sorted(rows), start=1) if epoch == place]
 
     def settled_epochs(self) -> list[EpochRow]:
         """The epochs that no later attempt trains again: all of a finished run, else those that a checkpoint holds."""
@@ -123,14 +123,25 @@ class RunDirectory:
             SupersededError: A later attempt has begun.
         """
         self._refuse_late(outcome.attempt)
-        write_atomic(self._outcome, json.dumps(asdict(outcome), indent=1).encode())
+        write_atomic(self._outcome, seal(asdict(outcome)))
 
     def outcome(self) -> Outcome | None:
         """How the run ended; None while it has not, or when the file is damaged."""
         try:
-            return Outcome(**json.loads(self._outcome.read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+            record = unseal(self._outcome.read_bytes())
+        except FileNotFoundError:
             return None
+        return None if record is None else Outcome(**record)
+
+    def damaged(self) -> list[str]:
+        """What has changed since it was written: names of checkpoints, ``metrics.jsonl``, ``outcome.json``."""
+        saved = [path for path in generations(self.checkpoints) if checksum_of(path).exists()]
+        found = [path.name for path in saved if sha256_of(path.read_bytes()) != checksum_of(path).read_text()]
+        if self._metrics.exists() and any(map(is_damaged, self._metrics.read_bytes().split(b"\n"))):
+            found.append(self._metrics.name)
+        if self._outcome.exists() and self.outcome() is None:
+            found.append(self._outcome.name)
+        return found
 
     def _refuse_late(self, attempt: int) -> None:
         if self.is_superseded(attempt):

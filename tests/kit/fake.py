@@ -46,6 +46,9 @@ class Watcher:
     def retried(self, assignment, error) -> None:
         self._note("retried", assignment, error)
 
+    def warned(self, assignment, text) -> None:
+        self._note("warned", assignment, text)
+
     def cut_short(self, phase, reason) -> None:
         self.events.append(("cut_short", phase, reason))
 

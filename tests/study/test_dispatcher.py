@@ -1,5 +1,6 @@
 """The dispatcher under a fake executor: order, attempts, final states, and any sequence of deaths."""
 
+import os
 import random
 from collections import Counter
 
@@ -145,6 +146,43 @@ def test_recover_settles_what_had_ended_and_hands_out_the_rest_again(new_study) 
     assert (again.phase, again.number, again.attempt) == ("search", 2, 2)
     assert again.config == assignments[3].config
     assert finished_runs(study.directory) == before
+
+
+def cut(path, length: int) -> None:
+    os.truncate(path, length if length >= 0 else path.stat().st_size + length)
+
+
+def flip(path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.fault(18, 19)
+@pytest.mark.parametrize(("damage", "place"), [(cut, 0), (cut, 1), (cut, -1), (flip, 0)])
+@pytest.mark.parametrize("name", ["checkpoints/epoch_000003.pt", "checkpoints/epoch_000003.pt.sha256"])
+def test_a_resume_warns_of_a_damaged_checkpoint_and_goes_on_from_the_one_before(new_study, name, damage, place) -> None:
+    study = new_study(search__trials=1, controls=[], confirm__seeds=[1])
+    with pytest.raises(DriverKilledError):
+        Executor(study, at("search", 0, 4, "driver")).run()
+    damage(study.directory / "trials/0" / name, place)
+    executor = Executor(study).run()
+    text = "epoch_000003.pt is damaged; the run goes on from what is whole before it"
+    assert executor.watcher.of("warned") == [("search", 0, 2, text)]
+    verify_study(study.directory)
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize("length", [0, 1, 300, -1])
+def test_epochs_whose_lines_were_cut_off_are_trained_again(new_study, length) -> None:
+    study = new_study(search__trials=1, controls=[], confirm__seeds=[1])
+    with pytest.raises(DriverKilledError):
+        Executor(study, at("search", 0, 4, "driver")).run()
+    cut(study.directory / "trials/0/metrics.jsonl", length)
+    Executor(study).run()
+    assert [row.epoch for row in RunDirectory(study.directory / "trials/0").epochs()] == [1, 2, 3, 4]
+    assert state(study, "search", 0) == "COMPLETE"
+    verify_study(study.directory)
 
 
 def test_a_scheduler_prunes_search_trials_and_no_others(new_study) -> None:

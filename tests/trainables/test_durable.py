@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from trainables.durable import append_json_line, digest_of, read_json_lines, replacing, sha256_of, write_atomic
+from trainables.sealed import seal
 
 
 def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path):
@@ -86,20 +87,20 @@ def test_a_missing_file_is_empty(tmp_path):
 
 
 @pytest.mark.fault(18)
-@pytest.mark.parametrize("cut", range(1, 12))
+@pytest.mark.parametrize("cut", [*range(1, 12), 20, 31])
 def test_a_line_that_a_kill_cut_off_is_closed_and_skipped(tmp_path, cut):
     path = tmp_path / "lines.jsonl"
     append_json_line(path, {"epoch": 1})
     whole = path.read_bytes()
-    path.write_bytes(whole + b'{"epoch":2}'[:cut])
+    path.write_bytes(whole + seal({"epoch": 2})[:cut])
     append_json_line(path, {"epoch": 3})
-    expected = [1, 3] if cut < 11 else [1, 2, 3]
+    expected = [1, 3] if cut < 31 else [1, 2, 3]
     assert [record["epoch"] for record in read_json_lines(path)] == expected
 
 
 def test_junk_is_skipped(tmp_path):
     path = tmp_path / "lines.jsonl"
-    path.write_bytes(b'\xff\xfe\n[1]\n7\n{"epoch":1}\n\n')
+    path.write_bytes(b'\xff\xfe\n[1]\n7\n{"epoch":2}\n' + seal({"epoch": 1}) + b"\n\n")
     assert list(read_json_lines(path)) == [{"epoch": 1}]
 
 

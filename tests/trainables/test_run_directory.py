@@ -121,13 +121,30 @@ def test_a_damaged_outcome_is_none(tmp_path, content):
 
 
 @pytest.mark.fault(18)
-def test_an_outcome_cut_anywhere_is_none(tmp_path):
+def test_an_outcome_cut_anywhere_is_none_or_itself(tmp_path):
     directory = RunDirectory(tmp_path)
-    directory.write_outcome(Outcome("finished", 1, 4, {"validation/top1_error": 0.25}))
+    outcome = Outcome("finished", 1, 4, {"validation/top1_error": 0.25})
+    directory.write_outcome(outcome)
     whole = (tmp_path / "outcome.json").read_bytes()
     for length in range(len(whole)):
         (tmp_path / "outcome.json").write_bytes(whole[:length])
-        assert directory.outcome() is None
+        assert directory.outcome() == (None if length < len(whole) - 2 else outcome)  # the last two only close it
+
+
+@pytest.mark.fault(19)
+def test_what_is_damaged_is_named_and_what_follows_it_does_not_count(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.begin_attempt(1, 0)
+    for epoch in (1, 2, 3):
+        directory.append_epoch(row(epoch, 1))
+    directory.write_outcome(Outcome("finished", 1, 3, {}))
+    assert directory.damaged() == []
+    content = (tmp_path / "metrics.jsonl").read_text()
+    (tmp_path / "metrics.jsonl").write_text(content.replace('"epoch":2', '"epoch":6'))
+    (tmp_path / "outcome.json").write_text((tmp_path / "outcome.json").read_text().replace("finished", "diverged"))
+    assert found(directory) == [(1, 1)]
+    assert directory.outcome() is None
+    assert directory.damaged() == ["metrics.jsonl", "outcome.json"]
 
 
 def test_checkpoints_are_deleted_with_what_a_killed_writer_left(tmp_path):
