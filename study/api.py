@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -12,8 +12,8 @@ from rich.console import Console
 from analysis.best_config import winner_config
 from analysis.records import read as read_results
 from study import config as study_config
+from study import copies, database, lease, limits, results, status
 from study import directory as study_directory
-from study import lease, limits, results, status
 from study.comparability import allow_changes, check_data
 from study.errors import HeldError, UsageError
 from study.runner import Ending, Until, run
@@ -184,7 +184,8 @@ def resume(
         CskdError: Something the user can act on; see ``study.errors``.
     """
     study_directory.read_config(directory)
-    with lease.lease(directory), study_directory.open_study(directory) as study:
+    console = console or Console()
+    with lease.lease(directory), _mended(directory, console), study_directory.open_study(directory) as study:
         allowed = allow_changes(study, allow_changed=allow_changed)
         if trials is not None:
             _extend(study, trials)
@@ -195,7 +196,7 @@ def resume(
         limits.ask_anew(study.store, more_hours)
         return run(
             study,
-            console or Console(),
+            console,
             action=action,
             address=address,
             until=until or study.store.attribute("until") or "confirm",
@@ -203,6 +204,15 @@ def resume(
             events=events,
             trainable=trainable,
         )
+
+
+@contextlib.contextmanager
+def _mended(directory: Path, console: Console) -> Iterator[None]:
+    """Mends a damaged database before it is opened, and says so."""
+    said = copies.mend(directory / database.FILE_NAME)
+    if said is not None:
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
+    yield
 
 
 def sync(directory: Path) -> tuple[records.Results, Synced]:

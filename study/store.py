@@ -20,7 +20,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
-from study import database
+from study import copies, database
 from study.errors import ServiceError, without_password
 from trainables.faultpoints import faultpoint
 
@@ -77,7 +77,7 @@ class Store:
             system_attrs={},
             intermediate_values={},
         )
-        with self._translated():
+        with self._changing():
             trial_id = self._storage.create_new_trial(self._studies[phase], template_trial=running)
             faultpoint("store: trial begun")
             return self._storage.get_trial(trial_id)
@@ -95,7 +95,7 @@ class Store:
 
     def set_attribute(self, trial: FrozenTrial, key: str, value: Any) -> None:
         """Sets an attribute of a trial that has no final state."""
-        with self._translated():
+        with self._changing():
             self._storage.set_trial_user_attr(trial._trial_id, key, value)
 
     def tell(
@@ -110,7 +110,7 @@ class Store:
             epoch: Finished epochs, the step of a single objective's value; Optuna's tools know none of several.
             error: Why it failed.
         """
-        with self._translated():
+        with self._changing():
             if error is not None:
                 self._storage.set_trial_user_attr(trial._trial_id, "error", error)
             if values is not None and len(values) == 1:
@@ -162,6 +162,14 @@ class Store:
             names = [name.replace("validation/", "test/", 1) if phase == "confirm" else name for name in metrics]
             if names and METRIC_NAMES not in self._storage.get_study_system_attrs(study_id):
                 self._storage.set_study_system_attr(study_id, METRIC_NAMES, names)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """A change after which the file is copied."""
+        with self._translated():
+            yield
+        if self._place.get_backend_name() == "sqlite":
+            copies.keep(Path(str(self._place.database)))
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:
         return _translated(self._place)

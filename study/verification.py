@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import predictions, records
-from study import course, lease, ledger, provenance, tracked_runs
+from study import copies, course, database, lease, ledger, provenance, tracked_runs
 from study.environment import secrets
 from study.errors import ServiceError
 from study.store import PHASES
@@ -72,7 +72,7 @@ def verify(study: Study, connect: Callable[[], TrackingService] | None = None) -
     held = lease.is_held(study.directory)
     checked: Counter[str] = Counter()
     skipped = ["what a driver is still writing"] if held else []
-    found = [*_trials(study, checked), *_files(study, checked, held=held), *_lines(study), *_ledger(study, checked)]
+    found = [*_trials(study, checked), *_files(study, checked, held=held), *_own_files(study), *_ledger(study, checked)]
     if not held:
         found += _results(study, checked)
     if connect is not None:
@@ -134,8 +134,11 @@ def _files(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Viola
                 yield Violation("checksums", key, str(error))
 
 
-def _lines(study: Study) -> Iterator[Violation]:
-    """No line of the study's own files has changed."""
+def _own_files(study: Study) -> Iterator[Violation]:
+    """No line of the study's own files has changed, and its database is whole."""
+    path = study.directory / database.FILE_NAME
+    if path.exists() and not copies.is_whole(path):
+        yield Violation("checksums", path.name, "is damaged; `cskd resume` goes on with its copy")
     for name in (ledger.FILE_NAME, provenance.FILE_NAME):
         path = study.directory / name
         if path.exists() and any(map(is_damaged, path.read_bytes().split(b"\n"))):
