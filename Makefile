@@ -34,6 +34,7 @@ check: setup
 
 # Minutes of kills and a real study; not part of the gate.
 long: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,cluster]'
 	$(BIN)/python -m pytest -m long
 
 # Every fault of the acceptance list and every input to refuse; writes and prints the table, fails where a row does.

@@ -1,0 +1,87 @@
+"""Clusters: hand a study to one, print files to start one with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.commands.arguments import Settings
+from study.commands.output import say
+from study.errors import UsageError
+
+if TYPE_CHECKING:
+    from study.submission import Jobs
+
+PANEL = "Cluster"
+
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=PANEL, epilog="Example: cskd submit digits --address http://head:8265 --storage /shared/runs"
+)
+def submit(
+    study: Annotated[
+        str | None, typer.Argument(metavar="STUDY", help="A preset's name or a study file.", show_default=False)
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="http://host:8265 of the cluster's head.", envvar="RAY_API_SERVER_ADDRESS", show_default=False
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Folder of the study directories, on the cluster.", show_default=False)
+    ] = None,
+    settings: Settings = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Go on with a study directory on the cluster instead.", show_default=False),
+    ] = None,
+    follow: Annotated[
+        str | None, typer.Option(metavar="JOB", help="Show what a job prints instead.", show_default=False)
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the job.")] = False,
+) -> None:
+    """Hand a study to a cluster through Ray's job API, with this code, and show what it prints."""
+    from study.submission import Jobs
+
+    begin = _request(study, storage, settings, resume, follow)
+    if address is None:
+        raise UsageError("give --address http://HOST:8265, the dashboard of the cluster's head")
+    jobs = Jobs(address)
+    job = begin(jobs)
+    say(f"job {job}; come back to it with: cskd submit --follow {job} --address {jobs.address}")
+    if not detach:
+        raise typer.Exit(_followed(jobs, job))
+
+
+def _request(
+    study: str | None, storage: str | None, settings: list[str] | None, resume: str | None, follow: str | None
+) -> Callable[[Jobs], str]:
+    """What is asked of a cluster, looked at before anybody is asked; gives the job's name."""
+    from study import config, study_file
+    from study.submission import on_cluster
+
+    if sum(given is not None for given in (study, resume, follow)) != 1:
+        raise UsageError("give one of STUDY, --resume DIR and --follow JOB")
+    if follow is not None:
+        return lambda _: follow
+    if resume is not None:
+        directory = on_cluster(resume)
+        return lambda jobs: jobs.resume(directory)
+    if storage is None:
+        raise UsageError("give --storage, the folder of the study directories on the cluster, such as /shared/runs")
+    folder, found = on_cluster(storage), config.load(str(study), study_file.parse_settings(settings or []))
+    return lambda jobs: jobs.launch(found, folder)
+
+
+def _followed(jobs: Jobs, job: str) -> int:
+    """The exit code of a job whose output is shown until it ends, or until the user has seen enough."""
+    try:
+        return jobs.follow(job, lambda text: print(text, end="", flush=True))  # noqa: T201 - pieces, not lines
+    except KeyboardInterrupt:
+        say(f"the job goes on; stop it with: ray job stop {job} --address {jobs.address}")
+        return 0
