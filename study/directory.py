@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 from study import config as study_config
-from study import database, study_file
+from study import database, room, study_file
 from study.config import StudyConfig
 from study.environment import make_directory
 from study.errors import StudyDirectoryError
@@ -53,9 +53,11 @@ def create(config: StudyConfig, storage: Path) -> Path:
         StudyDirectoryError: The directory, or its database, holds this study already, or another one of its name.
         CannotCreateError: It cannot be made.
         ServiceError: Its database cannot be reached.
+        OSError: There is next to no room on its disk.
     """
     directory = refuse_existing(config, storage)
     _refuse_database(config, directory)
+    room.require(directory)
     make_directory(directory)
     with lease(directory):
         refuse_existing(config, storage)  # two launches of one name at the same moment

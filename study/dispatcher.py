@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from optuna.trial import TrialState
 
-from study import limits
+from study import limits, room
 from trainables.faultpoints import faultpoint
 from trainables.run_directory import Outcome, RunDirectory
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RETRIED_KINDS = ("lost", "io")
 ALONE_KIND = "out_of_memory"
+FULL_KIND = "disk_full"  # no fault of the trial's: the study stops, and a resume tries it again
 
 
 class Listener(Protocol):
@@ -99,18 +100,23 @@ class Dispatcher:
             for trial in self._store.running(phase.name):
                 item, assignment = _Item(phase, trial), phase.assignment(trial)
                 outcome = self._outcome(assignment)
-                if outcome is not None and (outcome.state != "failed" or outcome.attempt == assignment.attempt):
+                if outcome is not None and _settles(outcome, assignment):
                     self._settle_or_retry(item, assignment, outcome)
                 else:
                     self._waiting.append(self._next_attempt(item))
 
     def next(self) -> Assignment | None:
-        """The next run; None when none can be handed out now. ``finished`` tells whether any will come."""
+        """The next run; None when none can be handed out now. ``finished`` tells whether any will come.
+
+        Raises:
+            OSError: There is next to no room on the disk for it.
+        """
         if self._stopping():
             self.finished = not self._in_flight
             return None
         if len(self._in_flight) >= self._max_concurrent or self._someone_is_alone():
             return None
+        room.require(self._phases[0].directory)
         item = self._take()
         if item is None:
             self.finished = not self._in_flight and not self._waiting
@@ -178,6 +184,8 @@ class Dispatcher:
         self._settle_or_retry(item, assignment, lost)
 
     def _settle_or_retry(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
+        if outcome.error_kind == FULL_KIND:
+            raise room.lack(assignment.directory)
         if outcome.state != "failed" or not self._may_retry(item, outcome.error_kind):
             self._settle(item, assignment, outcome)
             return
@@ -243,6 +251,13 @@ class Dispatcher:
     @staticmethod
     def _outcome(assignment: Assignment) -> Outcome | None:
         return RunDirectory(assignment.directory).outcome()
+
+
+def _settles(outcome: Outcome, assignment: Assignment) -> bool:
+    """Whether the outcome that an earlier driver left is the trial's end, or counts against it."""
+    if outcome.error_kind == FULL_KIND:
+        return False
+    return outcome.state != "failed" or outcome.attempt == assignment.attempt
 
 
 def _why_lost(assignment: Assignment) -> str:

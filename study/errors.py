@@ -2,6 +2,8 @@
 
 import errno
 import re
+import shutil
+from pathlib import Path
 
 from trainables.errors import CskdError
 
@@ -98,6 +100,14 @@ def harmless(text: str) -> str:
     return f"{shown[: 2 * LONGEST_LINE // 3]} … {shown[-LONGEST_LINE // 3 + 3 :]}"
 
 
+def _room_left(error: OSError) -> str:
+    if not isinstance(error.filename, str):
+        return ""
+    path = Path(error.filename)
+    place = next((place for place in (path, *path.absolute().parents) if place.exists()), None)
+    return "" if place is None else f", {shutil.disk_usage(place).free:,} bytes are free"
+
+
 def _code_and_line(error: Exception) -> tuple[int, str]:
     code = getattr(error, "exit_code", INTERNAL)
     if isinstance(error, CskdError):
@@ -106,7 +116,7 @@ def _code_and_line(error: Exception) -> tuple[int, str]:
         message = error.format_message()  # without words typer has printed the help
         return 64, f"{message} (see `cskd --help`)" if message else "say what to do"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-        return 74, f"{error.filename or 'writing'}: {error.strerror}; make room, then resume"
+        return 74, f"{error.filename or 'writing'}: {error.strerror}{_room_left(error)}; make room, then resume"
     if isinstance(code, int) and code != INTERNAL:
         return code, str(error)
     return INTERNAL, f"internal error: {type(error).__name__}: {error}; please report it with the lines above"

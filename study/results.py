@@ -78,7 +78,6 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
     method = dict(flat(config.method.model_dump(mode="json", exclude={"name"})))
     training = [name for name in study.config.space() if name.startswith(SEARCHED_TRAINING)]
     searched = {name: getattr(config.training, name.removeprefix(SEARCHED_TRAINING)) for name in training}
-    finished = trial.datetime_complete and trial.datetime_start
     row = {
         "study": study.config.name,
         "phase": phase.name,
@@ -91,7 +90,7 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
         "epochs": len(rows),
         **{f"params/{name}": x for name, x in (method | searched).items() if name != "name"},
         **(rows[-1].metrics if rows else {}),
-        "duration_seconds": (trial.datetime_complete - trial.datetime_start).total_seconds() if finished else None,  # type: ignore[operator]
+        "duration_seconds": _duration(trial, run.device_seconds()),
         "device_seconds": run.device_seconds(),
         "attempts": trial.user_attrs["attempt"],
         "error": trial.user_attrs.get("error"),
@@ -99,6 +98,13 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
     if phase.name == "confirm":
         row |= {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
     return row
+
+
+def _duration(trial: FrozenTrial, trained: float) -> float | None:
+    """Seconds from a trial's begin to its end; at least what it trained, for the clock may have been set back."""
+    if trial.datetime_start is None or trial.datetime_complete is None:
+        return None
+    return max((trial.datetime_complete - trial.datetime_start).total_seconds(), trained)
 
 
 def _epoch_rows(study: Study, phase: Phase, trial: FrozenTrial) -> list[dict[str, Any]]:

@@ -8,6 +8,9 @@ would take the search's parameters out of the sampler's space. Epochs live in th
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -206,6 +209,8 @@ def _translated(place: URL) -> Iterator[None]:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         cause = error.__cause__ or error
+        if getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place.database) from error
         text = without_password(str(getattr(cause, "orig", None) or cause).splitlines()[0])
         raise ServiceError(f"study database {database.shown(place)}: {text}") from error
 

@@ -157,7 +157,8 @@ def _trial_run(study: Study, phase: Phase, trial: FrozenTrial, *, live: bool) ->
     rows = run.epochs() if final else run.settled_epochs()
     state = trial.state.name if final or live else INTERRUPTED
     begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    ended = trial.datetime_complete.timestamp() if trial.datetime_complete else max([begun, *(r.time for r in rows)])
+    last = [trial.datetime_complete.timestamp()] if trial.datetime_complete else [row.time for row in rows]
+    ended = max([begun, *last])  # a clock that was set back makes no run end before it began
     return TrackedRun(
         key=key,
         status=STATUS_OF_TRIAL[state] if final else "RUNNING" if live else "KILLED",

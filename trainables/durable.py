@@ -23,6 +23,17 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Gives an error of writing the path that the operating system does not name."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Opens a file that takes the place of ``path`` when the block ends; a reader sees the old or the whole new one.
 
@@ -33,7 +44,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with _named(path), temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -70,10 +81,11 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
-        if os.write(descriptor, line) < len(line):  # what a full disk says first
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        faultpoint("durable: line appended, not synced")
-        os.fsync(descriptor)
+        with _named(path):
+            if os.write(descriptor, line) < len(line):  # what a full disk says first
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            faultpoint("durable: line appended, not synced")
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -182,8 +183,10 @@ def failure(error: Exception, attempt: int) -> Outcome:
 
 
 def kind_of(error: Exception) -> str:
-    """``out_of_memory``, ``io``, or the error's class, which is not tried again."""
+    """``out_of_memory``, ``disk_full``, ``io``, or the error's class, which is not tried again."""
     text = str(error).lower()
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return "out_of_memory"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full"
     return "io" if isinstance(error, OSError) else type(error).__name__

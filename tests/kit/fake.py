@@ -1,5 +1,6 @@
 """Carries out a dispatcher's runs in this process, epoch by epoch and in random order, as Ray Tune would in others."""
 
+import errno
 import random
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from trainables.tune import failure
 
 ERRORS = {
     "io": OSError("the disk went away"),
+    "full": OSError(errno.ENOSPC, "No space left on device"),
     "out_of_memory": MemoryError("out of memory"),
     "wrong": ValueError("a wrong option"),
 }

@@ -252,7 +252,7 @@ def test_an_internal_error_says_so(cskd, done_directory: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (OSError(28, "No space left on device", "/data/x"), 74, "cskd: /data/x: No space left on device; make room"),
+        (OSError(28, "No space left on device", "/data/x"), 74, "cskd: /data/x: No space left on device, "),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from study import directory as study_directory
+from study import room
 from study.directory import create, open_study, read_config, studies_in
 from study.errors import CannotCreateError, StudyDirectoryError
 
@@ -79,3 +80,11 @@ def test_trials_wanted_come_from_the_file_or_from_an_extension(new_study) -> Non
     study.store.set_study_attribute("trials", 20)
     assert new_study().trials_wanted == 20
     assert study_directory.read_config(study.directory).search.trials == 8
+
+
+@pytest.mark.fault(17)
+def test_without_room_nothing_is_made(toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LEAST_BYTES", 1 << 60)
+    with pytest.raises(OSError, match="No space left on device"):
+        study_directory.create(toy(), tmp_path / "runs")
+    assert list(tmp_path.iterdir()) == []

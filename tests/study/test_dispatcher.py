@@ -9,6 +9,7 @@ from fake import DriverKilledError, Executor, Watcher
 from oracle import finished_runs, verify_study
 from toy import ToyRun
 
+from study import room
 from study.course import phases_of
 from trainables.run_directory import RunDirectory
 
@@ -63,6 +64,28 @@ def test_faults_that_are_not_the_trials_own_are_tried_again_up_to_the_limit(new_
     ]
     assert len(executor.watcher.of("retried")) == 3
     verify_study(study.directory)
+
+
+@pytest.mark.fault(17)
+def test_a_full_disk_of_a_worker_stops_the_study_and_is_no_fault_of_the_trials(new_study) -> None:
+    study = new_study(search__trials=2, controls=[], confirm__seeds=[1])
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        Executor(study, at("search", 1, 3, "full")).run()
+    assert caught.value.filename == str(study.directory / "trials/1")
+    assert len(study.store.running("search")) >= 1
+    Executor(study, retries=0).run()
+    assert state(study, "search", 1) == "COMPLETE"
+    assert "failures" not in study.store.trials("search")[1].user_attrs
+    verify_study(study.directory)
+
+
+@pytest.mark.fault(17)
+def test_no_run_begins_without_room(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = new_study(search__trials=2)
+    monkeypatch.setattr(room, "LEAST_BYTES", 1 << 60)
+    with pytest.raises(OSError, match="No space left on device"):
+        Executor(study).run()
+    assert study.store.trials("controls") == []
 
 
 @pytest.mark.fault(22)

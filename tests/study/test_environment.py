@@ -17,6 +17,8 @@ from study import environment
 from study.environment import StopSignals, cluster_address, make_directory, ray_connection, storage_folder
 from study.errors import CannotCreateError, ServiceError, UsageError
 
+NOBODY = 65534
+
 
 def test_storage_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
@@ -48,6 +50,28 @@ def broken_link(path: Path) -> None:
 
 def file_in_place(path: Path) -> None:
     path.write_text("")
+
+
+@pytest.mark.fault(20)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.parametrize(("mode", "owner"), [(0o555, NOBODY), (0o755, 0)], ids=["read-only", "of another user"])
+def test_a_folder_that_may_not_be_written_is_named(mode: int, owner: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        os.chown(name, owner, owner)
+        Path(name).chmod(mode)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.setuid(NOBODY)
+                make_directory(Path(name) / "toy")
+            except CannotCreateError as error:
+                said = f"{name}/toy: cannot be created or written: Permission denied"
+                code = error.exit_code if str(error) == said else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 73
+        assert list(Path(name).iterdir()) == []
 
 
 @pytest.mark.fault(20)

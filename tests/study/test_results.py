@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,9 @@ import yaml
 from fake import Executor
 
 from analysis import records
-from study import ledger, provenance
+from study import ledger, provenance, store
 from study.results import project, report
+from study.verification import verify
 from trainables.config import TrainConfig
 from trainables.run_directory import RunDirectory
 
@@ -157,3 +159,22 @@ def test_an_extended_study_keeps_the_arms_of_its_first_confirmation(new_study) -
 
 def test_nothing_temporary_is_left(done_directory: Path) -> None:
     assert [path for path in done_directory.rglob("*") if path.name.endswith(".tmp")] == []
+
+
+@pytest.mark.fault(21)
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=-365)], ids=["back an hour", "forward a year"])
+def test_a_clock_that_is_set_while_trials_run(new_study, monkeypatch: pytest.MonkeyPatch, ahead: timedelta) -> None:
+    study = new_study(search__trials=2)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + ahead  # as it was when the trial began
+
+    monkeypatch.setattr(store, "datetime", Clock)
+    Executor(study).run()
+    found = records.read(study.directory / "results")
+    for frame in (found.trials, found.confirmations):
+        assert (frame["duration_seconds"] >= frame["device_seconds"]).all()
+        assert (frame["device_seconds"] > 0).all()
+    assert verify(study).violations == []

@@ -1,6 +1,8 @@
 """The trainable as Ray calls it, in this process and without a cluster."""
 
+import contextlib
 import errno
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +12,7 @@ from training import BrokenLoss, Ledger, small_config
 from trainables import checkpoint, generations
 from trainables.errors import ConfigError, DataError, SupersededError
 from trainables.run_directory import RunDirectory
+from trainables.trainer import Trainer
 from trainables.tune import StudyTrainable, kind_of
 
 
@@ -37,6 +40,28 @@ def test_steps_report_the_run_until_it_is_done(tmp_path):
     assert [first["metrics"], second["metrics"]] == [row.metrics for row in rows]
     assert RunDirectory(tmp_path).outcome().state == "finished"
     trainable.stop()
+
+
+@pytest.mark.fault(22)
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None], ids=str)
+def test_a_value_that_is_no_finite_number_ends_the_run_at_any_epoch(tmp_path, monkeypatch, value, epoch):
+    original = Trainer.evaluate
+
+    def evaluate(trainer, *words, **options):
+        measured, found = original(trainer, *words, **options)
+        return measured | ({"validation/nll": value} if trainer.epoch == epoch else {}), found
+
+    monkeypatch.setattr(Trainer, "evaluate", evaluate)
+    trainable = begin(assignment(tmp_path, small_config(epochs=3)))
+    assert not any(trainable.train()["done"] for _ in range(epoch - 1))
+    with pytest.raises(TypeError) if value is None else contextlib.nullcontext():
+        assert trainable.train()["done"]
+    outcome = RunDirectory(tmp_path).outcome()
+    assert outcome.state == ("failed" if value is None else "diverged")
+    assert outcome.error_kind in ("diverged", "TypeError")  # neither is tried again
+    assert outcome.metrics == {}
+    assert len(RunDirectory(tmp_path).epochs()) == epoch - 1
 
 
 @pytest.mark.fault(22)
@@ -131,7 +156,7 @@ def test_an_error_of_a_step_is_written_before_it_is_raised(tmp_path):
     with pytest.raises(OSError, match="no space left"):
         trainable.train()
     outcome = RunDirectory(tmp_path).outcome()
-    assert (outcome.state, outcome.error_kind) == ("failed", "io")
+    assert (outcome.state, outcome.error_kind) == ("failed", "disk_full")
     assert "no space left" in outcome.error
     trainable.stop()  # must not save the epoch that has no line
     retried = begin(assignment(tmp_path, config, attempt=2, access=Ledger(tmp_path)))
@@ -146,7 +171,8 @@ def test_an_error_of_a_step_is_written_before_it_is_raised(tmp_path):
         (MemoryError(), "out_of_memory"),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "out_of_memory"),
-        (OSError(errno.ENOSPC, "No space left on device"), "io"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
+        (OSError(errno.EIO, "Input/output error"), "io"),
         (FileNotFoundError("gone"), "io"),
         (DataError("damaged"), "DataError"),
         (ValueError("x"), "ValueError"),
