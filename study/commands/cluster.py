@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from study.commands.arguments import Settings
-from study.commands.output import say
+from study.commands.output import say, show_entries, write, write_new
 from study.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +57,23 @@ def submit(
     say(f"job {job}; come back to it with: cskd submit --follow {job} --address {jobs.address}")
     if not detach:
         raise typer.Exit(_followed(jobs, job))
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd deploy slurm.sh --out slurm.sh")
+def deploy(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A file.", show_default="list them")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; it must not exist.", show_default="print")] = None,
+) -> None:
+    """Print a file that starts a cluster or services: for ray up, KubeRay, Slurm, Docker."""
+    from study import deployment
+
+    if name is None:
+        show_entries({name: deployment.purpose(name) for name in deployment.templates()})
+    elif out is None:
+        write(deployment.text_of(name).removesuffix("\n"))
+    else:
+        write_new(out, deployment.text_of(name))
+        say(f"{out}: change what stands in capitals; its first lines say how to use it")
 
 
 def _request(

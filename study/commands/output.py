@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analysis.tables import Table
     from study.checks.finding import Finding
 
@@ -47,6 +49,23 @@ def say(text: str) -> None:
 def write(text: str) -> None:
     """Prints text that is laid out and harmless already."""
     Console(soft_wrap=True).print(text, markup=False, highlight=False)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Writes a file that must not exist yet.
+
+    Raises:
+        CannotCreateError: It exists, or cannot be written.
+    """
+    from study.errors import CannotCreateError
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CannotCreateError(f"{path}: exists already; give --out another name") from None
+    except OSError as error:
+        raise CannotCreateError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def show(table: Table) -> None:

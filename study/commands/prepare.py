@@ -9,7 +9,7 @@ import typer
 
 from study.commands import completion
 from study.commands.arguments import Address, AsJson, Directory, Settings, Storage, StudySource
-from study.commands.output import say, show_entries, show_finding, show_json, write
+from study.commands.output import say, show_entries, show_finding, show_json, write, write_new
 
 if TYPE_CHECKING:
     from study.config import StudyConfig
@@ -57,7 +57,7 @@ def init(
     if out is None:
         write(text.removesuffix("\n"))
     else:
-        _write_new(out, text)
+        write_new(out, text)
         say(f"{out}: edit it, then: cskd validate {out}")
 
 
@@ -133,15 +133,3 @@ def _digests(config: StudyConfig) -> dict[str, Any]:
     from study import comparability
 
     return dict(comparability.check_data(config))
-
-
-def _write_new(path: Path, text: str) -> None:
-    from study.errors import CannotCreateError
-
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise CannotCreateError(f"{path}: exists already; give --out another name") from None
-    except OSError as error:
-        raise CannotCreateError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""Files that start clusters and services; ``cskd deploy`` prints them."""
