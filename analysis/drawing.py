@@ -41,6 +41,18 @@ METHOD_COLOURS = {
     "mixup_cs_kd": "#A50F15",
     "kd_cs_kd": "#DE77AE",
 }
+GRID, AXIS, FRAME = "#E6E8EB", "#8C959F", "#D5DADF"
+# What the colours become on a dark page; those that are not here can be seen on both.
+DARK = {
+    INK: "#E6EDF3",
+    PAPER: "#0D1117",
+    GRID: "#2B3138",
+    FRAME: "#484F58",
+    METHOD_COLOURS["ddgsd"]: "#B57EDC",
+    METHOD_COLOURS["byot"]: "#C08A3E",
+    METHOD_COLOURS["mixup"]: "#D0D5DB",
+    METHOD_COLOURS["mixup_cs_kd"]: "#F26D6D",
+}
 STUDY_COLOURS = (WINNER, BASELINE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK, OTHER)
 STATE_SHAPES = {"completed": "circle", "pruned": "triangle-down", "failed": "cross", "running": "square"}
 
@@ -63,6 +75,22 @@ def plain(text: object) -> str:
 def method_colour(label: str) -> str:
     """The colour of a method in every figure; grey for one that the paper does not have."""
     return METHOD_COLOURS.get(label, OTHER)
+
+
+def dark_rules(scope: str = "") -> str:
+    """Style rules that give the drawings below a selector the colours of a dark page; others stay as they are."""
+    return "\n".join(
+        f'{scope} [{attribute}="{colour}"] {{ {attribute}: {dark}; }}'
+        for colour, dark in DARK.items()
+        for attribute in ("fill", "stroke")
+    )
+
+
+def scheme_of_lines() -> alt.SchemeParams:
+    """The colours of the maps without their ends, of which one cannot be seen on a white page and one on a dark one."""
+    import altair as alt
+
+    return alt.SchemeParams(name="viridis", extent=[0.3, 0.8])
 
 
 def subject_colours(subjects: Sequence[Subject]) -> dict[str, str]:
@@ -184,8 +212,9 @@ def styled(chart: Chart) -> Chart:
     return (
         chart.configure(font=FONT, background=PAPER, padding=8)
         .configure_view(stroke=None)
-        .configure_axis(**quiet, gridColor="#E6E8EB", domainColor="#8C959F", tickColor="#8C959F", titlePadding=8)
-        .configure_legend(**quiet, symbolSize=80, labelLimit=320, titleLimit=320)
+        .configure_text(color=INK)
+        .configure_axis(**quiet, gridColor=GRID, domainColor=AXIS, tickColor=AXIS, titlePadding=8)
+        .configure_legend(**quiet, gradientStrokeColor=FRAME, symbolSize=80, labelLimit=320, titleLimit=320)
         .configure_title(fontSize=12, fontWeight="normal", color=INK, anchor="start", offset=8)
     )
 

@@ -8,7 +8,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from analysis import rendering, table_files, tables
+from analysis import drawing, rendering, table_files, tables
 from analysis.tables import Strong
 from analysis.wording import shortened
 from trainables.durable import write_atomic
@@ -44,6 +44,7 @@ def render(template: str, drawn: Sequence[Figure], **content: Any) -> str:
         .render(
             scripts=scripts,
             policy=_policy(scripts),
+            dark_rules=drawing.dark_rules("figure .live svg.marks"),
             figures=[_embedded(figure) for figure in drawn],
             few_rows=_FEW_ROWS,
             kinds_named=table_files.KINDS,
@@ -77,7 +78,7 @@ def script_safe(value: Any) -> str:
 def _embedded(figure: Figure) -> dict[str, str]:
     from markupsafe import Markup
 
-    image = base64.b64encode(figure.rendered.svg).decode()
+    image = base64.b64encode(_for_pages(figure.rendered.svg)).decode()
     return {
         "name": figure.name,
         "title": figure.title,
@@ -85,6 +86,13 @@ def _embedded(figure: Figure) -> dict[str, str]:
         "image": Markup(f"data:image/svg+xml;base64,{image}"),  # noqa: S704 - letters and digits
         "spec": Markup(script_safe(figure.rendered.spec)),  # noqa: S704 - nothing that HTML knows is left in it
     }
+
+
+def _for_pages(svg: bytes) -> bytes:
+    """The drawing with the colours of the page that it stands on, dark or light; as a file it is for white paper."""
+    head, mark, rest = svg.partition(b">")
+    style = f"<style>@media (prefers-color-scheme: dark) {{ {drawing.dark_rules()} }}</style>"
+    return head + mark + style.encode() + rest
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -90,7 +90,8 @@ class Parameter:
             >>> temperature.end(4.0), temperature.end(15.9)
             (None, 'upper')
         """
-        place = float(self.unit([value])[0])
+        with np.errstate(divide="ignore"):  # 0 is below every logarithmic range
+            place = float(self.unit([value])[0])
         margin = 0.0 if self.step else _NEAR_AN_END
         if self.choices or margin < place < 1 - margin:
             return None

@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.wording import edges, findings, hours, probability, scale_of, signed, spread
+from analysis.wording import edges, findings, hours, minus, probability, scale_of, signed, spread
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _row(arm: Arm, names: list[str], metric: str) -> tuple[Cell, ...]:
         signed(difference.mean, metric) if difference else None,
         f"{signed(interval.low, metric)} to {signed(interval.high, metric)}" if interval else None,
         probability(difference.p) if difference else None,
-        None if arm.error_reduction is None else f"{arm.error_reduction:.1f}".replace("-", "−"),
+        None if arm.error_reduction is None else minus(f"{arm.error_reduction:.1f}"),
         signed(arm.optimism, metric),
         spread(printed.mean, printed.std, metric) if printed else None,
         edges(arm),

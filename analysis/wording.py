@@ -90,6 +90,16 @@ def with_unit(value: str | None, metric: str) -> str:
     return f"{value} {'%' if scale_of(metric)[0] == 100 else 'nats'}"
 
 
+def minus(text: str) -> str:
+    """A printed number with a true minus.
+
+    Example:
+        >>> minus("-0.05")
+        '−0.05'
+    """
+    return text.replace("-", "−")
+
+
 def signed(value: float | None, metric: str) -> str | None:
     """A difference with its sign and a true minus; rounded as in ``spread``.
 
@@ -100,7 +110,7 @@ def signed(value: float | None, metric: str) -> str | None:
     if value is None:
         return None
     scale, digits = scale_of(metric)
-    return f"{round(scale * value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+    return minus(f"{round(scale * value, digits) + 0.0:+.{digits}f}")
 
 
 def interval_words(interval: Interval | None, metric: str, *, signs: bool = False) -> str | None:

@@ -120,7 +120,9 @@ def _matrix(data: Confusion, label: str) -> Chart:
     )
     scale = alt.Scale(scheme="blues", domain=[0, 100])
     cells = base.mark_rect(stroke=drawing.PAPER).encode(color=alt.Color("share:Q", scale=scale, legend=None))
-    ink = alt.condition("datum.share > 60", alt.value(drawing.PAPER), alt.value(drawing.INK))
+    ink = alt.condition(
+        "datum.share > 60", alt.value("white"), alt.value("black")
+    )  # on the cell, in the light as in the dark
     text = base.mark_text(fontSize=12).encode(text=alt.Text("share:Q", format=".1f"), color=ink)
     side = CELL * len(data.groups)
     return alt.layer(cells, text).properties(title=f"{label}, %", width=side, height=side)

@@ -124,7 +124,7 @@ def _panel(data: Contours, index: int) -> Chart:
     lines = drawing.percent(data.lines[index], ["level"], data.metric)
     curves = alt.Chart(drawing.inline(lines)).mark_line(strokeWidth=1.8)
     ends = [scale_of(data.metric)[0] * level for level in (data.levels[0], data.levels[-1])]
-    scale = alt.Scale(scheme="viridis", reverse=frames.goal(data.metric) == "minimize", domain=ends)
+    scale = alt.Scale(scheme=drawing.scheme_of_lines(), reverse=frames.goal(data.metric) == "minimize", domain=ends)
     drawn = curves.encode(
         x=horizontal,
         y=vertical,

@@ -129,6 +129,8 @@ def _panel(data: Embedding, label: str) -> Chart:
     return points.encode(
         x=alt.X("x:Q", **hidden),
         y=alt.Y("y:Q", **hidden),
-        color=alt.Color("name:N", scale=alt.Scale(scheme="tableau20"), legend=None),
+        color=alt.Color(
+            "name:N", scale=alt.Scale(scheme="tableau10" if data.classes[0] <= 10 else "tableau20"), legend=None
+        ),
         tooltip=[alt.Tooltip("name:N", title="class"), alt.Tooltip("image:Q", title="test image")],
     ).properties(title=label, width=SIDE, height=SIDE)

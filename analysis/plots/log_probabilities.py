@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis import drawing, subjects
-from analysis.wording import number_of
+from analysis.wording import minus, number_of
 from trainables.metrics import log_softmax
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def caption(data: LogProbabilities) -> str:
     said = [
         f"{QUANTITIES[name]}: "
         + ", ".join(
-            f"{label} {data.medians[label, name]:.2f}" for label in data.colours if (label, name) in data.medians
+            f"{label} {minus(f'{data.medians[label, name]:.2f}')}"
+            for label in data.colours
+            if (label, name) in data.medians
         )
         for name in QUANTITIES
     ]
@@ -123,8 +125,11 @@ def _bins(values: dict[str, dict[str, NDArray[np.float64]]]) -> pd.DataFrame:
 
 def _panel(data: LogProbabilities, name: str, title: str, colour: object) -> Chart:
     import altair as alt
+    import pandas as pd
 
-    shown = data.bins[data.bins["quantity"] == name].assign(share=100 * data.bins["share"])
+    bins = data.bins[data.bins["quantity"] == name].assign(share=100 * data.bins["share"])
+    ends = bins.groupby("label", sort=False).tail(1)
+    shown = pd.concat([bins, ends.assign(low=ends["high"])])  # where the last bin ends, its outline does
     outline = alt.Chart(drawing.inline(shown)).mark_line(interpolate="step-after", strokeWidth=1.8)
     return outline.encode(
         x=alt.X("low:Q", title=f"{title}, nats", axis=alt.Axis(grid=False), scale=alt.Scale(nice=False)),

@@ -89,7 +89,7 @@ def draw(data: Parallel) -> Chart:
     x = alt.X("axis:N", sort=order, title=None, axis=alt.Axis(**_TOP))
     y = alt.Y("place:Q", axis=None, scale=alt.Scale(domain=[-0.05, 1.05]))
     shown = drawing.percent(data.places, ["value"], data.metric).sort_values("value", ascending=_best_last(data))
-    scale = alt.Scale(scheme="viridis", reverse=frames.goal(data.metric) == "minimize")
+    scale = alt.Scale(scheme=drawing.scheme_of_lines(), reverse=frames.goal(data.metric) == "minimize")
     title = ["objective,", drawing.unit_of(data.metric)]
     lines = alt.Chart(drawing.inline(shown)).mark_line(strokeOpacity=0.6)
     drawn = lines.encode(

@@ -75,7 +75,7 @@ def draw(data: Ridge) -> Chart:
 
     shown = drawing.percent(data.points, ["value"], data.metric)
     log = alt.Scale(type="log", nice=False, padding=10)
-    colour = alt.Scale(type="log", scheme="viridis")
+    colour = alt.Scale(type="log", scheme=drawing.scheme_of_lines())
     axis = alt.Axis(format="~g", grid=False, labelOverlap=True)
     points = alt.Chart(drawing.inline(shown)).mark_point(
         filled=True, size=drawing.mark_size(len(shown), 70), opacity=0.85, stroke=drawing.PAPER, strokeWidth=0.5

@@ -137,7 +137,9 @@ def _panel(data: SoftmaxScores, image: int, label: str) -> Chart:
     y = alt.Y(
         "name:N", sort=alt.SortField("place"), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=110)
     )
-    x = alt.X("score:Q", title=None, scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=3, format="d"))
+    x = alt.X(
+        "score:Q", title="softmax score, %", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=3, format="d")
+    )
     bars = base.mark_bar(color=data.colours[label], cornerRadiusEnd=1.5).encode(
         x=x,
         y=y,

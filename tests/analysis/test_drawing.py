@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from contrast import ratio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +75,26 @@ def test_methods_have_colours_of_their_own() -> None:
     colours = [drawing.method_colour(label) for label in METHODS]
     assert len(set(colours)) == len(colours)
     assert drawing.method_colour("mine") == drawing.OTHER
+
+
+def _channels(colour: str) -> list[int]:
+    return [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+
+
+@pytest.mark.parametrize("label", [*METHODS, "mine"])
+def test_methods_are_seen_on_white_and_on_dark_pages(label: str) -> None:
+    colour = drawing.method_colour(label)
+    assert ratio(_channels(colour), _channels(drawing.PAPER)) > 2  # Okabe and Ito's orange and sky blue are light
+    dark = drawing.DARK.get(colour, colour)
+    assert ratio(_channels(dark), _channels(drawing.DARK[drawing.PAPER])) > 3
+
+
+def test_text_is_read_on_white_and_on_dark_pages() -> None:
+    assert ratio(_channels(drawing.INK), _channels(drawing.PAPER)) > 7
+    assert ratio(_channels(drawing.DARK[drawing.INK]), _channels(drawing.DARK[drawing.PAPER])) > 7
+
+
+def test_rules_of_dark_pages_name_every_colour_once_for_areas_and_once_for_lines() -> None:
+    rules = drawing.dark_rules(".here").splitlines()
+    assert rules[0] == f'.here [fill="{drawing.INK}"] {{ fill: {drawing.DARK[drawing.INK]}; }}'
+    assert len(set(rules)) == 2 * len(drawing.DARK)

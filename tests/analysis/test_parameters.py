@@ -59,7 +59,8 @@ def test_labels_carry_units(name: str, label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("temperature", "end"), [(4.0, None), (14.0, None), (15.8, "upper"), (16.0, "upper"), (0.5, "lower")]
+    ("temperature", "end"),
+    [(0.0, "lower"), (4.0, None), (14.0, None), (15.8, "upper"), (16.0, "upper"), (0.5, "lower")],
 )
 def test_edges_are_the_ends_of_ranges(load: Any, content: dict[str, Any], temperature: float, end: str | None) -> None:
     found = edges(load(content), {"temperature": temperature, "lambda_cls": 1.0, "lambda_e": 0.0})

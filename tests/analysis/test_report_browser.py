@@ -1,5 +1,6 @@
 """The page in a real browser: everything is drawn, nothing is asked of a network, nothing hostile runs."""
 
+import io
 import re
 import shutil
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contrast import ratio
+from PIL import Image
 
 from analysis import report
 
@@ -32,7 +35,7 @@ class Visit:
 
 
 def contrast(page: Any, selector: str) -> float:
-    """Ratio of the luminances of an element's text and of what it stands on (WCAG 2, section 1.4.3)."""
+    """Contrast of an element's text with what it stands on."""
     colours = page.evaluate(
         """selector => {
           let element = document.querySelector(selector);
@@ -43,15 +46,18 @@ def contrast(page: Any, selector: str) -> float:
         }""",
         selector,
     )
-    light, dark = sorted((luminance(colour) for colour in colours), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
+    return ratio(*(channels(colour) for colour in colours))
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance of ``rgb(r, g, b)``."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return float(sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)))
+def channels(colour: str) -> tuple[int, ...]:
+    """The numbers of ``rgb(r, g, b)``."""
+    return tuple(int(part) for part in re.findall(r"\d+", colour)[:3])
+
+
+def corner(image: Any) -> tuple[int, ...]:
+    """The colour in a corner of what an element shows."""
+    shown = Image.open(io.BytesIO(image.screenshot())).convert("RGB")
+    return tuple(shown.getpixel((2, 2)))
 
 
 @pytest.fixture
@@ -84,10 +90,21 @@ def test_the_page_fits_a_narrow_window(context: Any, finished_report: Path) -> N
 @pytest.mark.slow
 def test_dark_and_light_can_both_be_read(context: Any, finished_report: Path) -> None:
     visit = Visit(context, finished_report)
+    visit.drawn()
     for scheme in ("light", "dark"):
         visit.page.emulate_media(color_scheme=scheme)
         for place in ("body", ".finding", "nav a", "figcaption", "tbody td"):
             assert contrast(visit.page, place) >= 4.5, (scheme, place)
+        page = channels(visit.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        texts, grounds = (
+            visit.page.locator(f"figure .live svg.marks{what}").evaluate_all(
+                "found => [...new Set(found.filter(each => each.textContent !== '★')"
+                f".map(each => getComputedStyle(each).{style}))]"
+            )
+            for what, style in ((" text", "fill"), ("", "backgroundColor"))
+        )
+        assert {channels(ground) for ground in grounds} == {page}
+        assert min(ratio(channels(text), page) for text in texts) >= 4.5, (scheme, texts)
 
 
 @pytest.mark.slow
@@ -126,6 +143,11 @@ def test_without_scripts_and_on_paper_the_static_figures_are_shown(
     page = plain.new_page()
     page.goto(finished_report.as_uri())
     assert all(image.is_visible() for image in page.locator("figure img").all())
+    assert corner(page.locator("figure img").first) == (255, 255, 255)
+    page.emulate_media(color_scheme="dark")
+    assert corner(page.locator("figure img").first) == channels("rgb(13, 17, 23)")
+    page.emulate_media(color_scheme="dark", media="print")
+    assert corner(page.locator("figure img").first) == (255, 255, 255)
     plain.close()
 
 
