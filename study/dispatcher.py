@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RETRIED_KINDS = ("lost", "io")
 ALONE_KIND = "out_of_memory"
+PREEMPTED_KIND = "preempted"  # the node was taken away: no fault of the trial's, so it is not counted
 FULL_KIND = "disk_full"  # no fault of the trial's: the study stops, and a resume tries it again
 
 
@@ -189,8 +190,9 @@ class Dispatcher:
         if outcome.state != "failed" or not self._may_retry(item, outcome.error_kind):
             self._settle(item, assignment, outcome)
             return
-        failures = item.trial.user_attrs.get("failures", 0) + 1
-        self._store.set_attribute(item.trial, "failures", failures)
+        if outcome.error_kind != PREEMPTED_KIND:
+            failures = item.trial.user_attrs.get("failures", 0) + 1
+            self._store.set_attribute(item.trial, "failures", failures)
         self._waiting.append(self._next_attempt(item, alone=outcome.error_kind == ALONE_KIND))
         self._listener.retried(assignment, outcome.error or "")
 
@@ -198,7 +200,7 @@ class Dispatcher:
         failures = item.trial.user_attrs.get("failures", 0)
         if kind == ALONE_KIND:
             return not item.alone and failures < self._retries
-        return kind in RETRIED_KINDS and failures < self._retries
+        return kind == PREEMPTED_KIND or (kind in RETRIED_KINDS and failures < self._retries)
 
     def _next_attempt(self, item: _Item, *, alone: bool = False) -> _Item:
         self._store.set_attribute(item.trial, "attempt", item.trial.user_attrs["attempt"] + 1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from study import course, nodes, provenance, pruning, results
 from study.allocation import share_of
+from study.cluster_watch import ClusterWatch
 from study.dispatcher import Dispatcher
 from study.environment import LOCAL, StopSignals, ray_address, ray_connection
 from study.errors import ServiceError
@@ -94,7 +95,8 @@ def run(
                 progress.note(f"{study.config.name}: {share.concurrent} trials at once on {cluster}")
                 dispatcher = _dispatcher(study, phases, share, stopping, limits, _listener(progress, events))
                 dispatcher.recover()
-                _fit(study, dispatcher, share, signals, trainable)
+                with ClusterWatch(study.directory, share, progress.note, lambda: tracker.end(limit=LAST_SECONDS)):
+                    _fit(study, dispatcher, share, signals, trainable)
         _conclude(study, tracker, signals)
         limits.note()
     return _ending(study, phases, signals, until)

@@ -32,6 +32,10 @@ class SupersededError(CskdError):
     """A later attempt works on this run: the driver gave this worker up, and it must write nothing more."""
 
 
+class PreemptedError(CskdError):
+    """The node of this worker is about to be taken away; what is done has been saved."""
+
+
 class TestSetClosedError(CskdError):
     """Code without a ledgered access asked for test data."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ray.tune import Trainable
 
+from trainables.errors import PreemptedError
 from trainables.run_directory import Outcome, RunDirectory
 from trainables.watchdog import watched
 
@@ -117,6 +118,8 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         ended = isinstance(reported, Outcome)
         if ended:
             self._run = None
+        elif node_is_drained():
+            self._guarded(self._give_way)
         return {"metrics": reported.metrics, "epoch": reported.epoch, "done": ended}
 
     def cleanup(self) -> None:
@@ -159,6 +162,12 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
                 self._run = self._opened()
             return self._run.advance()
 
+    def _give_way(self) -> None:
+        """Saves what is done and leaves the node; the run is tried again elsewhere."""
+        assert self._run is not None  # noqa: S101 - it has just finished an epoch
+        self._run.close()
+        raise PreemptedError("its node is being drained, so the run goes on elsewhere")
+
     def _opened(self) -> Advancing:
         directory = RunDirectory(self._assignment.directory)
         outcome = directory.outcome()
@@ -182,8 +191,18 @@ def failure(error: Exception, attempt: int) -> Outcome:
     return Outcome("failed", attempt, 0, error=describe_error(error), error_kind=kind_of(error))
 
 
+def node_is_drained() -> bool:
+    """Whether Ray is about to take this process's node away, as it does with preempted machines."""
+    import ray
+    from ray._private.state import state  # as Ray Serve does: there is no public way to ask
+
+    return ray.is_initialized() and ray.get_runtime_context().get_node_id() in state.get_draining_nodes()
+
+
 def kind_of(error: Exception) -> str:
-    """``out_of_memory``, ``disk_full``, ``io``, or the error's class, which is not tried again."""
+    """``out_of_memory``, ``disk_full``, ``io``, ``preempted``, or the error's class, which is not tried again."""
+    if isinstance(error, PreemptedError):
+        return "preempted"
     text = str(error).lower()
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return "out_of_memory"

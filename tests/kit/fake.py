@@ -12,11 +12,13 @@ from study.dispatcher import Dispatcher
 from study.limits import Limits
 from study.pruning import pruner_of
 from study.results import write_results
+from trainables.errors import PreemptedError
 from trainables.run_directory import EpochRow, Outcome
 from trainables.tune import failure
 
 ERRORS = {
     "io": OSError("the disk went away"),
+    "preempted": PreemptedError("its node is being drained"),
     "full": OSError(errno.ENOSPC, "No space left on device"),
     "out_of_memory": MemoryError("out of memory"),
     "wrong": ValueError("a wrong option"),

@@ -79,6 +79,16 @@ def test_a_full_disk_of_a_worker_stops_the_study_and_is_no_fault_of_the_trials(n
     verify_study(study.directory)
 
 
+@pytest.mark.fault(6)
+def test_a_run_whose_node_is_taken_away_is_tried_again_without_a_failure(new_study) -> None:
+    study = new_study(search__trials=2, controls=[], confirm__seeds=[1])
+    Executor(study, at("search", 1, 3, "preempted", (1, 2, 3)), retries=0).run()
+    trial = study.store.trials("search")[1]
+    assert (trial.state.name, trial.user_attrs["attempt"]) == ("COMPLETE", 4)
+    assert "failures" not in trial.user_attrs
+    verify_study(study.directory)
+
+
 @pytest.mark.fault(17)
 def test_no_run_begins_without_room(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
     study = new_study(search__trials=2)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from training import BrokenLoss, Ledger, small_config
 
-from trainables import checkpoint, generations
-from trainables.errors import ConfigError, DataError, SupersededError
+from trainables import checkpoint, generations, tune
+from trainables.errors import ConfigError, DataError, PreemptedError, SupersededError
 from trainables.run_directory import RunDirectory
 from trainables.trainer import Trainer
 from trainables.tune import StudyTrainable, kind_of
@@ -127,6 +127,19 @@ def test_a_worker_that_its_successor_has_overtaken_stops_and_leaves_no_trace(tmp
     assert [row.epoch for row in rows] == list(range(1, len(rows) + 1))
     assert rows[-1].attempt == 2
     assert RunDirectory(tmp_path).outcome() is None
+
+
+@pytest.mark.fault(6)
+def test_a_run_whose_node_is_drained_is_saved_at_the_end_of_its_epoch(tmp_path, monkeypatch):
+    config = small_config(epochs=4, checkpoint_seconds=1e9)
+    trainable = begin(assignment(tmp_path, config))
+    trainable.train()
+    monkeypatch.setattr(tune, "node_is_drained", lambda: True)
+    with pytest.raises(PreemptedError):
+        trainable.train()
+    trainable.stop()
+    assert RunDirectory(tmp_path).outcome().error_kind == "preempted"
+    assert checkpoint.load_newest(tmp_path / "checkpoints")["epoch"] == 2
 
 
 def test_rays_own_checkpoints_are_empty(tmp_path):

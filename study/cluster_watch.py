@@ -1,0 +1,90 @@
+"""Looks after the cluster while a study runs: says when no node is left for its trials, and when its head is gone."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from study.environment import why_silent
+from study.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from study.allocation import Share
+
+PERIOD_SECONDS = 1.0
+HEAD_PATIENCE_SECONDS = 15.0  # Ray itself ends the process after 60, without a word of what to do
+
+
+class ClusterWatch:
+    """A thread beside the driver.
+
+    Without its head a cluster cannot be told anything, and Ray's calls do not return. So the process is ended from
+    here: what was told is on the disk, and ``cskd resume`` goes on with it.
+
+    Args:
+        directory: The study directory.
+        share: What a trial takes.
+        say: Writes a line for the user.
+        farewell: Called before the process is ended.
+    """
+
+    def __init__(self, directory: Path, share: Share, say: Callable[[str], None], farewell: Callable[[], None]) -> None:
+        self._directory = directory
+        self._share = share
+        self._say = say
+        self._farewell = farewell
+        self._ended = threading.Event()
+        self._waiting = False
+        self._thread = threading.Thread(target=self._watch, name="cluster", daemon=True)
+
+    def __enter__(self) -> ClusterWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _watch(self) -> None:
+        import ray
+
+        host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+        heard = time.monotonic()
+        while not self._ended.wait(PERIOD_SECONDS):
+            if why_silent(host, int(port)) is None:
+                heard = time.monotonic()
+                self.look(ray.nodes())
+            elif time.monotonic() - heard > HEAD_PATIENCE_SECONDS:
+                self._end(f"{host}:{port}")
+
+    def look(self, nodes: Iterable[Mapping[str, Any]]) -> None:
+        """Says, once, that no node can take a trial, and once that one can again.
+
+        Args:
+            nodes: As ``ray.nodes`` describes them.
+        """
+        waiting = not any(node["Alive"] and self._suits(node["Resources"]) for node in nodes)
+        if waiting and not self._waiting:
+            gpus = f" and {self._share.gpus:g} GPUs" if self._share.gpus else ""
+            self._say(f"no node is left with {self._share.cpus:g} CPUs{gpus}; waiting for one")
+        if self._waiting and not waiting:
+            self._say("a node is there again; the study goes on")
+        self._waiting = waiting
+
+    def _suits(self, resources: Mapping[str, float]) -> bool:
+        return resources.get("CPU", 0) >= self._share.cpus and resources.get("GPU", 0) >= self._share.gpus
+
+    def _end(self, address: str) -> None:
+        lost = ServiceError(
+            f"Ray at {address} was lost: its head does not answer; `cskd resume {self._directory}` goes on, "
+            "with --address on another cluster"
+        )
+        print(f"cskd: {lost}", file=sys.stderr, flush=True)  # noqa: T201 - nobody is left to raise it to
+        self._farewell()
+        os._exit(lost.exit_code)
