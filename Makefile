@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check long faults bench bench-gpu clean
+.PHONY: setup demo test check long faults mutations bench bench-gpu clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,10 @@ long: setup
 # Every fault of the acceptance list and every input to refuse; writes and prints the table, fails where a row does.
 faults: setup
 	$(BIN)/python -m pytest -n 2 -p tests.kit.fault_table --fault-table tests/faults.md -m 'fault or bad_input' --timeout 300
+
+# Deliberate defects in a copy of the code, each with the tests that must fail of it.
+mutations: setup
+	$(BIN)/python -m tests.mutations
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks

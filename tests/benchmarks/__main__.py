@@ -20,6 +20,7 @@ BENCHMARKS = (
     "durability",
     "tracking",
     "refusals",
+    "kills",
     "samplers",
     "schedulers",
     "curse",

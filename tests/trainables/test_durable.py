@@ -3,8 +3,10 @@ import json
 import math
 import os
 import signal
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +54,33 @@ except OSError:
     assert subprocess.run([sys.executable, "-c", script, str(path)], check=False).returncode == 3
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def order(monkeypatch):
+    """What is done in order: a power cut cannot be had here, so it is looked at what would survive one."""
+    done = []
+    fsync, replace, write = os.fsync, Path.replace, os.write
+
+    def is_directory(descriptor):
+        return stat.S_ISDIR(os.fstat(descriptor).st_mode)
+
+    monkeypatch.setattr(
+        os, "fsync", lambda of: (done.append("sync directory" if is_directory(of) else "sync file"), fsync(of))
+    )
+    monkeypatch.setattr(os, "write", lambda of, text: (done.append("write"), write(of, text))[1])
+    monkeypatch.setattr(Path, "replace", lambda old, new: (done.append("rename"), replace(old, new)))
+    return done
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, order):
+    write_atomic(tmp_path / "file", b"content")
+    assert order == ["sync file", "rename", "sync directory"]
+
+
+def test_a_line_is_on_the_disk_when_it_counts(tmp_path, order):
+    append_json_line(tmp_path / "lines", {"epoch": 1})
+    assert order == ["write", "sync file"]
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):

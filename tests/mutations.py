@@ -1,0 +1,213 @@
+"""Deliberate defects, each with the tests that must fail of it: ``python -m tests.mutations [WORD]...``.
+
+Each defect is put into a copy of the source tree; words leave out those that name none of them. The exit code is 1 when
+a defect goes unnoticed, or its tests fail without it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+COPIED = ("study", "trainables", "search_spaces", "analysis", "tests", "pyproject.toml")
+
+
+class Mutation(NamedTuple):
+    """A defect: in which file what becomes of a piece of code that is there once, and the tests that must fail."""
+
+    what: str
+    file: str
+    code: str
+    becomes: str
+    tests: str
+
+
+MUTATIONS = (
+    Mutation(
+        "a file is renamed before it is on the disk",
+        "trainables/durable.py",
+        "            file.flush()\n            os.fsync(file.fileno())\n",
+        "            file.flush()\n",
+        "tests/trainables/test_durable.py::test_a_file_is_on_the_disk_before_it_takes_its_name",
+    ),
+    Mutation(
+        "the new name is not on the disk",
+        "trainables/durable.py",
+        "    sync_directory(path.parent)\n",
+        "",
+        "tests/trainables/test_durable.py::test_a_file_is_on_the_disk_before_it_takes_its_name",
+    ),
+    Mutation(
+        "a line is not on the disk when it counts",
+        "trainables/durable.py",
+        "            os.fsync(descriptor)\n",
+        "",
+        "tests/trainables/test_durable.py::test_a_line_is_on_the_disk_when_it_counts",
+    ),
+    Mutation(
+        "a line goes on where another was cut off",
+        "trainables/durable.py",
+        '        if size and os.pread(descriptor, 1, size - 1) != b"\\n":\n            line = b"\\n" + line\n',
+        "",
+        "tests/trainables/test_durable.py::test_a_line_that_a_kill_cut_off_is_closed_and_skipped",
+    ),
+    Mutation(
+        "the checksum of a line is skipped",
+        "trainables/sealed.py",
+        "if not body or rest[:DIGITS] != _checksum(body):",
+        "if not body:",
+        "tests/trainables/test_sealed.py",
+    ),
+    Mutation(
+        "the checksum of a checkpoint is skipped",
+        "trainables/checkpoint.py",
+        "if sha256_of(content).encode() != expected:",
+        "if False:",
+        "tests/trainables/test_checkpoint.py::test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used",
+    ),
+    Mutation(
+        "one generation of checkpoints is kept",
+        "trainables/checkpoint.py",
+        "GENERATIONS = 2",
+        "GENERATIONS = 1",
+        "tests/trainables/test_checkpoint.py::test_two_generations_are_kept_newest_first",
+    ),
+    Mutation(
+        "checkpoints are deleted before the outcome is written",
+        "trainables/run.py",
+        '        faultpoint("run: finished, no outcome")\n',
+        '        self._directory.delete_checkpoints()\n        faultpoint("run: finished, no outcome")\n',
+        "tests/study/test_crash_points.py::test_a_worker_killed_at_a_point_ends_with_the_same_numbers",
+    ),
+    Mutation(
+        "a run goes on after a value that is no number",
+        "trainables/run.py",
+        "        if not all_finite(values):\n            return self._diverge(values)\n        seconds",
+        "        seconds",
+        "tests/trainables/test_tune.py::test_a_value_that_is_no_finite_number_ends_the_run_at_any_epoch",
+    ),
+    Mutation(
+        "a late attempt may write",
+        "trainables/run_directory.py",
+        "        if self.is_superseded(attempt):\n            raise",
+        "        if False:\n            raise",
+        "tests/trainables/test_run_directory.py::test_a_late_outcome_is_refused",
+    ),
+    Mutation(
+        "epochs of an attempt that was given up count",
+        "trainables/run_directory.py",
+        'if epoch <= line["after_epoch"]}',
+        "}",
+        "tests/trainables/test_run_directory.py::test_a_new_attempt_replaces_what_follows_its_checkpoint",
+    ),
+    Mutation(
+        "late news of an earlier attempt are taken",
+        "study/dispatcher.py",
+        "if found is not None and found[1].attempt == attempt else None",
+        "if found is not None else None",
+        "tests/study/test_dispatcher.py::test_late_news_of_an_earlier_attempt_are_ignored",
+    ),
+    Mutation(
+        "a pruned trial is told COMPLETE",
+        "study/dispatcher.py",
+        "TrialState.PRUNED, None if",
+        "TrialState.COMPLETE, None if",
+        "tests/study/test_dispatcher.py::test_a_scheduler_prunes_search_trials_and_no_others",
+    ),
+    Mutation(
+        "what ran out of memory is tried again beside others",
+        "study/dispatcher.py",
+        "alone=outcome.error_kind == ALONE_KIND)",
+        "alone=False)",
+        "tests/study/test_dispatcher.py::test_out_of_memory_is_tried_once_more_alone",
+    ),
+    Mutation(
+        "a full disk counts against the trial",
+        "study/dispatcher.py",
+        "        if outcome.error_kind == FULL_KIND:\n            raise",
+        "        if False:\n            raise",
+        "tests/study/test_dispatcher.py::test_a_full_disk_of_a_worker_stops_the_study_and_is_no_fault_of_the_trials",
+    ),
+    Mutation(
+        "the lease is forgotten",
+        "study/lease.py",
+        "        lock.acquire(timeout=1)",
+        "        pass",
+        "tests/study/test_lease.py::test_the_second_driver_is_told_who_holds_it",
+    ),
+    Mutation(
+        "a damaged database takes the place of its copy",
+        "study/copies.py",
+        "    if not is_whole(path):\n        return\n",
+        "",
+        "tests/study/test_copies.py::test_a_damaged_database_does_not_take_the_place_of_its_copy",
+    ),
+    Mutation(
+        "a run is made in MLflow whether it is there or not",
+        "study/mirror.py",
+        "        if stored is None:\n            stored = self._service.create",
+        "        if True:\n            stored = self._service.create",
+        "tests/study/test_crash_points.py::test_what_tells_mlflow_is_killed_at_a_point",
+    ),
+    Mutation(
+        "a process that hangs is only reported",
+        "trainables/watchdog.py",
+        "exit=True",
+        "exit=False",
+        "tests/trainables/test_watchdog.py::test_a_process_that_hangs_is_ended_and_says_where_it_stood",
+    ),
+)
+
+
+def tests_pass(tree: Path, *tests: str) -> bool:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout", "60", *tests]
+    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):  # neither passed nor failed: they did not run
+        raise SystemExit(done.stdout + done.stderr)
+    return done.returncode == 0
+
+
+def mutate(tree: Path, mutation: Mutation) -> None:
+    text = (tree / mutation.file).read_text()
+    if text.count(mutation.code) != 1:
+        raise SystemExit(f"{mutation.what}: its code stands {text.count(mutation.code)} times in {mutation.file}")
+    (tree / mutation.file).write_text(text.replace(mutation.code, mutation.becomes))
+
+
+def is_caught(tree: Path, mutation: Mutation) -> bool:
+    original = (tree / mutation.file).read_bytes()
+    mutate(tree, mutation)
+    try:
+        return not tests_pass(tree, mutation.tests)
+    finally:
+        (tree / mutation.file).write_bytes(original)
+
+
+def main(words: list[str]) -> int:
+    chosen = [found for found in MUTATIONS if not words or any(word in found.what for word in words)]
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="cskd-mutations-") as folder:
+        tree = Path(folder)
+        for name in COPIED:
+            place = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy2
+            place(REPOSITORY / name, tree / name)
+        if not tests_pass(tree, *sorted({mutation.tests for mutation in chosen})):
+            print("the tests fail without any defect")
+            return 1
+        for mutation in chosen:
+            start = time.monotonic()
+            caught = is_caught(tree, mutation)
+            missed += not caught
+            print(f"{'caught' if caught else 'MISSED'} {time.monotonic() - start:5.1f} s  {mutation.what}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} defects caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

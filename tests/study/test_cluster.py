@@ -1,0 +1,185 @@
+"""A real driver on a real Ray cluster, whose head has no CPU and whose nodes have one each, and what befalls nodes."""
+
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from drivers import KIT, TRACKED, read_log, start
+from oracle import verify_study, verify_tracking
+from toy import write_study
+
+from study import cli
+from study.directory import open_study
+
+ROOT = Path(cli.__file__).parents[1]
+PREEMPTION = 2  # DRAIN_NODE_REASON_PREEMPTION of Ray's protocol
+NODE_IS_LOST = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_timeout_ms": 1000}
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[None]:
+    """Workers find the toy, and everybody asks for a token."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(KIT), os.environ.get("PYTHONPATH", "")]))
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        yield
+
+
+@pytest.fixture
+def cluster(environment: None) -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    settings = {"num_cpus": 0, "_system_config": {**NODE_IS_LOST, "health_check_failure_threshold": 4}}
+    made = Cluster(initialize_head=True, head_node_args=settings)
+    yield made
+    made.shutdown()
+
+
+def nodes_of(cluster: Any, count: int) -> list[Any]:
+    nodes = [cluster.add_node(num_cpus=1, wait=False) for _ in range(count)]
+    cluster.wait_for_nodes()
+    return nodes
+
+
+def launch(folder: Path, cluster: Any, trials: int = 6, seconds: float = 1.0) -> subprocess.Popen:
+    words = ("--storage", str(folder), "--address", cluster.address, "--set", f"search.trials={trials}", *TRACKED)
+    return start(folder, "launch", str(write_study(folder)), *words, seconds=seconds)
+
+
+def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
+    while text not in read_log(folder):
+        assert process.poll() is None, read_log(folder)
+        time.sleep(0.1)
+
+
+def family_of(node: Any) -> list[psutil.Process]:
+    """A node's raylet and its workers."""
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    return [raylet, *raylet.children(recursive=True)]
+
+
+def epochs(folder: Path) -> int:
+    return sum(path.read_bytes().count(b'"epoch":') for path in (folder / "toy").glob("*/*/metrics.jsonl"))
+
+
+def until_it_goes_on(folder: Path, process: subprocess.Popen, seconds: float) -> float:
+    """Seconds until an epoch more is on the disk."""
+    before, begun = epochs(folder), time.monotonic()
+    while epochs(folder) == before:
+        assert process.poll() is None, read_log(folder)
+        assert time.monotonic() - begun < seconds, read_log(folder)
+        time.sleep(0.05)
+    return time.monotonic() - begun
+
+
+def check(folder: Path, trials: int = 6) -> dict[str, int]:
+    counts = verify_study(folder / "toy")
+    assert verify_tracking(folder / "toy")["FINISHED"] == trials + 1 + 4
+    return counts
+
+
+@pytest.mark.fault(5)
+def test_one_of_two_nodes_is_killed(cluster: Any, tmp_path: Path, record_property: Callable) -> None:
+    _, second = nodes_of(cluster, 2)
+    process = launch(tmp_path, cluster)
+    wait_for(tmp_path, process, "search 0: COMPLETE")
+    begun = time.monotonic()
+    cluster.remove_node(second, allow_graceful=False)
+    wait_for(tmp_path, process, "the worker process was lost")
+    noticed = time.monotonic() - begun
+    went_on = noticed + until_it_goes_on(tmp_path, process, 30)
+    assert process.wait(200) == 0, read_log(tmp_path)
+    assert check(tmp_path)["retrained_epochs"] <= 1
+    assert noticed < 30
+    record_property("result", f"noticed after {noticed:.1f} s, an epoch more after {went_on:.1f} s")
+
+
+@pytest.mark.fault(6)
+def test_a_node_is_drained_and_then_killed(cluster: Any, tmp_path: Path, record_property: Callable) -> None:
+    from ray._raylet import GcsClient
+
+    _, second = nodes_of(cluster, 2)
+    process = launch(tmp_path, cluster, seconds=2.0)
+    wait_for(tmp_path, process, "controls 0: COMPLETE")
+    (found,) = [
+        of["NodeID"]
+        for of in cluster.global_state.node_table()
+        if of["ObjectStoreSocketName"] == second.plasma_store_socket_name
+    ]
+    begun, deadline = time.monotonic(), time.time_ns() // 10**6 + 20_000
+    assert GcsClient(address=cluster.gcs_address).drain_node(found, PREEMPTION, "spot", deadline)[0]
+    wait_for(tmp_path, process, "its node is being drained, so the run goes on elsewhere")
+    gave_way = time.monotonic() - begun
+    cluster.remove_node(second, allow_graceful=False)
+    assert process.wait(250) == 0, read_log(tmp_path)
+    assert check(tmp_path)["retrained_epochs"] == 0
+    with open_study(tmp_path / "toy") as study:
+        trials = [trial for phase in ("controls", "search", "confirm") for trial in study.store.trials(phase)]
+    assert max(trial.user_attrs["attempt"] for trial in trials) == 2
+    assert not any("failures" in trial.user_attrs for trial in trials)
+    record_property("result", f"saved and left {gave_way:.1f} s after the notice")
+
+
+@pytest.mark.fault(7)
+def test_all_nodes_are_gone_for_ten_seconds(cluster: Any, tmp_path: Path, record_property: Callable) -> None:
+    nodes = nodes_of(cluster, 2)
+    process = launch(tmp_path, cluster)
+    wait_for(tmp_path, process, "search 0: COMPLETE")
+    for node in nodes:
+        cluster.remove_node(node, allow_graceful=False)
+    wait_for(tmp_path, process, "no node is left with 1 CPUs; waiting for one")
+    time.sleep(10)
+    assert process.poll() is None
+    nodes_of(cluster, 1)
+    went_on = until_it_goes_on(tmp_path, process, 60)
+    wait_for(tmp_path, process, "a node is there again; the study goes on")
+    assert process.wait(250) == 0, read_log(tmp_path)
+    assert check(tmp_path)["retrained_epochs"] <= 2
+    record_property("result", f"an epoch more {went_on:.1f} s after the new node")
+
+
+@pytest.mark.fault(9)
+def test_a_node_is_stopped_and_continued(cluster: Any, tmp_path: Path) -> None:
+    _, second = nodes_of(cluster, 2)
+    process = launch(tmp_path, cluster)
+    wait_for(tmp_path, process, "search 0: COMPLETE")
+    family = family_of(second)
+    for each in family:
+        each.send_signal(signal.SIGSTOP)
+    wait_for(tmp_path, process, "the worker process was lost")
+    time.sleep(1.5)  # the next attempt has begun
+    for each in family:
+        if each.is_running():
+            each.send_signal(signal.SIGCONT)
+    assert process.wait(200) == 0, read_log(tmp_path)
+    check(tmp_path)
+
+
+@pytest.mark.fault(8)
+def test_the_head_is_killed(cluster: Any, tmp_path: Path, record_property: Callable) -> None:
+    nodes_of(cluster, 2)
+    process = launch(tmp_path, cluster, trials=4)
+    wait_for(tmp_path, process, "search 0: COMPLETE")
+    begun = time.monotonic()
+    cluster.remove_node(cluster.head_node, allow_graceful=False)
+    code = process.wait(100)
+    ended = time.monotonic() - begun
+    assert code == 69, read_log(tmp_path)
+    assert f"`cskd resume {tmp_path / 'toy'}` goes on" in read_log(tmp_path)
+    again = time.monotonic()
+    process = start(tmp_path, "resume", str(tmp_path / "toy"), "--address", "local", seconds=0.2)
+    went_on = until_it_goes_on(tmp_path, process, 60)
+    assert time.monotonic() - again < 60
+    assert process.wait(200) == 0, read_log(tmp_path)
+    assert check(tmp_path, trials=4)["retrained_epochs"] <= 2
+    record_property("result", f"ended after {ended:.1f} s with 69; resumed, an epoch more after {went_on:.1f} s")
