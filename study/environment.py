@@ -33,7 +33,8 @@ RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a trial without a GPU must not change what its process sees
 }
 
-SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN")
+CLOUD_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
+SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN", *CLOUD_SECRETS)
 SHORTEST_SECRET = 6  # shorter ones are met by chance
 
 
@@ -169,6 +170,7 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
         os.environ["CSKD_DATA"] = str(Path(data).expanduser().absolute())
     import ray
 
+    _keep_secrets_from_logs()
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
@@ -192,6 +194,13 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
             yield Cluster(tuple(Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in alive))
         finally:
             ray.shutdown()
+
+
+def _keep_secrets_from_logs() -> None:
+    """Ray Tune hands cloud keys to workers in a runtime environment, which Ray logs; a node has keys of its own."""
+    from ray.tune.execution import class_cache
+
+    getattr(class_cache, "ENV_VARS_TO_PROPAGATE", set()).difference_update(CLOUD_SECRETS)
 
 
 @contextlib.contextmanager
