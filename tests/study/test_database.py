@@ -1,9 +1,10 @@
 """Trials in a database that studies share, on a real PostgreSQL server that is stopped and comes back."""
 
 import threading
+import time
 
 import pytest
-from fake import Executor
+from fake import Executor, Watcher
 from oracle import verify_study
 from postgresql_server import PASSWORD, PostgreSQL, binaries
 from sqlalchemy.engine import make_url
@@ -153,22 +154,35 @@ def test_a_launch_that_does_not_begin_leaves_nothing_in_the_database(toy, tmp_pa
     run(make(toy, tmp_path))
 
 
-def test_a_server_that_crashes_and_comes_back_is_waited_for(toy, tmp_path, shared, server, done_directory):
+@pytest.mark.fault(14)
+def test_a_server_that_crashes_and_comes_back_is_waited_for(
+    toy, tmp_path, shared, server, done_directory, record_property
+):
     directory = make(toy, tmp_path)
-    crashed = []
+    crashed, back, settled = [], [], []
+
+    def come_back():
+        server.start()
+        back.append(time.monotonic())
 
     def fault(assignment, epoch):
         if not crashed and (assignment.phase, epoch) == ("search", 2):
             server.stop()
-            threading.Timer(1.0, server.start).start()
+            threading.Timer(1.0, come_back).start()
             crashed.append(assignment.number)
 
-    run(directory, fault=fault)
-    assert crashed
+    class Following(Watcher):
+        def settled(self, assignment, *words):
+            settled.append(time.monotonic())
+
+    run(directory, fault=fault, listener=Following())
+    first = min(moment for moment in settled if moment > back[0])
     verify_study(directory)
     assert values(directory) == values(done_directory)
+    record_property("result", f"the next trial is told {first - back[0]:.1f} s after the server is back")
 
 
+@pytest.mark.fault(15)
 def test_a_server_that_is_gone_for_good_ends_the_driver_and_a_resume_completes(
     toy, tmp_path, shared, server, done_directory, monkeypatch
 ):

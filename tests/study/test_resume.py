@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ from trainables.run_directory import RunDirectory
 @pytest.mark.fault(4, 22, 25)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_faults_of_workers(tmp_path: Path) -> None:
+def test_faults_of_workers(tmp_path: Path, record_property: Callable) -> None:
     """A dead or hanging worker is tried again from its checkpoint; NaN and an error of its own fail the trial."""
     faults = {"search/1": {"die": 3}, "search/3": {"nan": 2}, "search/4": {"raise": 1}, "controls/0": {"die": 1}}
     process = launch(tmp_path, "--set", "resources.epoch_hours=0.002", faults=faults | {"search/5": {"hang": 2}})
@@ -36,6 +37,7 @@ def test_faults_of_workers(tmp_path: Path) -> None:
         assert study.store.trials("controls")[0].user_attrs["attempt"] == 2
     rows = RunDirectory(tmp_path / "toy/trials/1").epochs()
     assert [row.attempt for row in rows] == [1, 1, 2, 2]  # died in epoch 3, went on after the second
+    record_property("result", f"an epoch more {rows[2].time - rows[1].time:.1f} s after the worker's last")
     hung = tmp_path / "toy/trials/5"
     report = RunDirectory(hung).hang_report(1)
     assert "_misbehave" in report.read_text()  # where it stood
@@ -124,7 +126,7 @@ def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number
 @pytest.mark.fault(11)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_mlflow_is_killed_in_mid_study_and_back_after_five_seconds(tmp_path: Path) -> None:
+def test_mlflow_is_killed_in_mid_study_and_back_after_five_seconds(tmp_path: Path, record_property: Callable) -> None:
     """Fault 11."""
     server = Server(tmp_path).start()
     process = launch(tmp_path, seconds=0.3, uri=server.uri)
@@ -134,6 +136,11 @@ def test_mlflow_is_killed_in_mid_study_and_back_after_five_seconds(tmp_path: Pat
     server.kill()
     time.sleep(5)
     server.start()
+    back = time.monotonic()
+    while "MLflow answers again" not in read_log(tmp_path):
+        assert process.poll() is None, read_log(tmp_path)
+        time.sleep(0.1)
+    record_property("result", f"told what it missed {time.monotonic() - back:.1f} s after it is back")
     assert process.wait(200) == 0, read_log(tmp_path)
     server.kill()
     assert "the study goes on, MLflow is told later" in read_log(tmp_path)
