@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from study.directory import Study
     from study.tracked_runs import Point, TrackedRun
-    from study.tracking import TrackingService
+    from study.tracking import ModelVersion, TrackingService
 
 CURSOR = "cskd.cursor"
 FILES = "cskd.files"
@@ -85,6 +85,14 @@ class Mirror:
             self._service.upload(stored.run_id, path)
         self._service.write(stored.run_id, (), {}, {FILES: digest})
         self._stored[STUDY_KEY] = stored._replace(tags={**stored.tags, FILES: digest})
+
+    def register(self, key: str, files: Path, version: ModelVersion) -> str:
+        """Registers a folder, which becomes an artifact of a run, as a version of a model; gives its number.
+
+        Raises:
+            ServiceError: MLflow does not answer, or refuses.
+        """
+        return self._service.register(self._stored[key].run_id, files, version)
 
     def verify(self, *, live: bool) -> int:
         """Compares every value with the files and makes runs anew that differ.

@@ -42,6 +42,22 @@ class StoredRun(NamedTuple):
     tags: Mapping[str, str]
 
 
+class ModelVersion(NamedTuple):
+    """What is registered of a run.
+
+    Attributes:
+        name: Of the model.
+        alias: That shall point to the version; None for none.
+        tags: That tell the version from others of the run.
+        description: For its page.
+    """
+
+    name: str
+    alias: str | None
+    tags: Mapping[str, str]
+    description: str
+
+
 class TrackingService:
     """An MLflow server or database, and one experiment there.
 
@@ -63,7 +79,7 @@ class TrackingService:
             load()
             from mlflow import MlflowClient
 
-            self._client = MlflowClient(tracking_uri=uri)
+            self._client = MlflowClient(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)
             location = None if uri.startswith("http") else artifacts.as_uri()
             self.experiment_id = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or experiment, location)
 
@@ -136,10 +152,46 @@ class TrackingService:
             else:
                 self._client.log_artifact(run_id, str(path))
 
+    def register(self, run_id: str, files: Path, wanted: ModelVersion) -> str:
+        """Adds a folder to the artifacts of a run and registers it as a version of a model, unless it is one already.
+
+        Returns:
+            The number of the version.
+        """
+        with self._translated():
+            self._ensure_model(wanted.name)
+            found = self._version(run_id, wanted)
+            if found is None:
+                self._client.log_artifacts(run_id, str(files), files.name)
+                source = f"{self._client.get_run(run_id).info.artifact_uri}/{files.name}"
+                made = self._client.create_model_version(
+                    wanted.name, source, run_id, tags=dict(wanted.tags), description=wanted.description
+                )
+                found = str(made.version)
+            if wanted.alias is not None:
+                self._client.set_registered_model_alias(wanted.name, wanted.alias, found)
+        return found
+
     def delete(self, run_id: str) -> None:
         """Deletes a run; MLflow keeps it in its bin."""
         with self._translated():
             self._client.delete_run(run_id)
+
+    def _ensure_model(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _version(self, run_id: str, wanted: ModelVersion) -> str | None:
+        """The version of a run that has the wanted tags; None where there is none."""
+        for version in self._client.search_model_versions(f"run_id = '{run_id}'"):
+            if version.name == wanted.name and wanted.tags.items() <= version.tags.items():
+                return str(version.version)
+        return None
 
     def _experiment(self, name: str, location: str | None) -> str:
         if given := os.environ.get("MLFLOW_EXPERIMENT_ID"):

@@ -56,6 +56,23 @@ def export(
         write_atomic(out.absolute(), text.encode())
 
 
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd register runs/digits digits@champion")
+def register(
+    directory: Directory,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME[@ALIAS]", help="Model, and an alias that shall point to it.", show_default=False),
+    ],
+) -> None:
+    """Register the confirmed winner in MLflow: the checkpoint of its first fresh seed, with its configuration."""
+    from study import registration
+
+    model, version, alias, run = registration.register(directory, name)
+    say(f"{run} is version {version} of the model {model}{f', alias {alias}' if alias else ''}")
+    address = f"models:/{model}@{alias}" if alias else f"models:/{model}/{version}"
+    say(f"get its files with: mlflow artifacts download --artifact-uri {address}")
+
+
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd report runs/digits")
 def report(directories: Directories) -> None:
     """Write the report of each study: one page with all tables and figures."""
