@@ -97,6 +97,8 @@ class ToyRun:
             child = subprocess.Popen(["sleep", "3600"])
             (self.directory.path / "child.pid").write_text(str(child.pid))
             time.sleep(3600)
+        if self.fault.get("oom") == self.epoch and self.assignment.attempt == 1:
+            raise MemoryError("out of memory")
         if self.fault.get("raise") == self.epoch:
             raise RuntimeError("the toy was told to raise")
 

@@ -27,12 +27,16 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[None]:
-    """Workers find the toy, and everybody asks for a token."""
+    """Workers find the toy, and everybody asks for a token; Ray, which has read the environment, reads it anew."""
+    from ray._private.authentication_test_utils import reset_auth_token_state
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(KIT), os.environ.get("PYTHONPATH", "")]))
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        reset_auth_token_state()
         yield
+    reset_auth_token_state()
 
 
 @pytest.fixture

@@ -140,6 +140,22 @@ def test_what_tells_mlflow_is_killed_at_a_point(new_study, local_tracking: str, 
     verify_tracking(folder)
 
 
+@pytest.mark.fault(2)
+def test_what_tells_mlflow_is_killed_again_and_again_and_no_run_multiplies(new_study, local_tracking: str) -> None:
+    del local_tracking
+    folder = new_study(search__trials=3).directory
+    drive(folder)
+
+    def tell() -> None:
+        with open_study(folder) as study:
+            open_mirror(study).bring_up_to_date(live=False)
+
+    for name, hit in zip((*OF_MLFLOW, OF_MLFLOW[0]), (3, 1, 1), strict=True):
+        assert in_child(tell, f"{name}:{hit}:kill") == -signal.SIGKILL
+    tell()
+    verify_tracking(folder)
+
+
 @pytest.mark.fault(1, 4)
 @pytest.mark.parametrize("name", OF_A_REAL_RUN)
 def test_a_worker_killed_at_a_point_ends_with_the_same_numbers(toy, tmp_path: Path, name: str) -> None:

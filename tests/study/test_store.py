@@ -1,6 +1,7 @@
 """The study's truth in a real SQLite file."""
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -116,6 +117,19 @@ def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path, monkeypa
     other.execute("rollback")
     other.close()
     assert store.begin("search", POINT, SPACE, {}).number == 1  # goes on when the lock is gone
+    store.close()
+
+
+@pytest.mark.fault(16)
+def test_a_lock_of_two_seconds_is_only_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    store = Store(path, "toy", directions=[StudyDirection.MINIMIZE])
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("begin exclusive")
+    start = time.monotonic()
+    threading.Timer(2.0, other.close).start()
+    assert store.begin("search", POINT, SPACE, {}).number == 0
+    assert time.monotonic() - start >= 2
     store.close()
 
 
