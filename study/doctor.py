@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from study.checks import libraries, machine, services
+from study.checks import cluster, data, database, libraries, machine, ports, storage, tracking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,16 +14,22 @@ if TYPE_CHECKING:
     from study.checks.finding import Finding
 
 
-def examine(storage: Path, address: str | None) -> Iterator[Finding]:
+def examine(folder: Path, address: str | None, *, verify_data: bool = False) -> Iterator[Finding]:
     """Looks at everything, in order, without starting or making anything.
 
     Args:
-        storage: Folder of the study directories; need not exist.
+        folder: Of the study directories; need not exist.
         address: Of Ray; None takes ``RAY_ADDRESS``, else a local one.
+        verify_data: Reads every byte of the data sets.
     """
     yield from libraries.check()
-    yield from machine.check(storage)
-    yield from services.check(address)
+    yield from machine.check()
+    yield from storage.check(folder)
+    yield from data.check(verify=verify_data)
+    yield from ports.check()
+    yield from cluster.check(address, folder)
+    yield from database.check()
+    yield from tracking.check()
 
 
 def summary(findings: Iterable[Finding]) -> dict[str, Any]:

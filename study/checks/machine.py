@@ -1,46 +1,25 @@
-"""Cores, memory, the storage folder, the data."""
+"""Cores and memory."""
 
 from __future__ import annotations
 
-import fcntl
-import importlib
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from study import environment
-from study.checks.finding import Finding, Level
-from trainables import registry
-from trainables.archives import data_folder
+from study.checks.finding import Finding
 
 GIBIBYTE = 2**30
 LITTLE_MEMORY = 2 * GIBIBYTE  # Ray's processes take half a GiB, a worker with torch as much again
 LITTLE_SHARED_MEMORY = GIBIBYTE // 4
-LITTLE_DISK = 5 * GIBIBYTE
-NO_DISK = GIBIBYTE // 4
-TRY_LOCKS = """
-import fcntl, sys
-for lock in (fcntl.flock, fcntl.lockf):
-    with open(sys.argv[1], "r+b") as file:
-        try:
-            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            continue
-        print(lock.__name__)
-"""
 
 
-def check(storage: Path) -> Iterator[Finding]:
-    """The machine, then the folders."""
+def check() -> Iterator[Finding]:
+    """What a study may use of the machine."""
     yield cores()
     yield memory()
     yield shared_memory()
-    yield from folder(storage)
-    yield data()
 
 
 def cores() -> Finding:
@@ -66,59 +45,6 @@ def shared_memory() -> Finding:
     free = shutil.disk_usage(place).free
     cure = "" if free >= LITTLE_SHARED_MEMORY else "give the container --shm-size=1g"
     return Finding("warning" if cure else "ok", "shared memory", f"{_gibibytes(free)} free", cure)
-
-
-def folder(storage: Path) -> Iterator[Finding]:
-    """Whether studies can be made in the storage folder; it is not made by looking at it."""
-    place = next(path for path in (storage, *storage.parents) if path.exists())
-    will = "" if place == storage else f" (will be made in {place})"
-    try:
-        with tempfile.NamedTemporaryFile(dir=place, prefix=".cskd-doctor-") as file:
-            yield Finding("ok", "storage", f"{storage}{will} is writable")
-            yield locks(Path(file.name))
-    except OSError as error:
-        yield Finding(
-            "problem", "storage", f"{place}: {error.strerror}", "give --storage or CSKD_STORAGE a folder of your own"
-        )
-    free = shutil.disk_usage(place).free
-    level: Level = "problem" if free < NO_DISK else "warning" if free < LITTLE_DISK else "ok"
-    cure = "" if level == "ok" else "make room; `cskd clean` removes checkpoints of finished runs"
-    yield Finding(level, "disk", f"{_gibibytes(free)} free in {place}", cure)
-
-
-def locks(path: Path) -> Finding:
-    """Whether another process respects both kinds of lock that studies and their database rely on."""
-    command = [sys.executable, "-I", "-c", TRY_LOCKS, str(path)]
-    try:
-        with path.open("r+b") as flocked:
-            fcntl.flock(flocked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            fcntl.lockf(flocked, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
-    except (OSError, subprocess.SubprocessError) as error:
-        return Finding("problem", "locks", f"do not work in {path.parent}: {error}", _LOCAL_DISK)
-    if ignored := done.stdout.split():
-        return Finding("problem", "locks", f"{' and '.join(ignored)} have no effect in {path.parent}", _LOCAL_DISK)
-    return Finding("ok", "locks", "work in the storage folder")
-
-
-def data() -> Finding:
-    """Which published data sets are on disk; the others are fetched when they are first used."""
-    place = data_folder(None)
-    known = {name: _on_disk(name, place) for name in registry.available("datasets")}
-    ready = [name for name, found in known.items() if found]
-    absent = [name for name, found in known.items() if found is False]
-    later = f"; fetched at first use: {', '.join(absent)}" if absent else ""
-    return Finding("ok", "data", f"in {place}: {', '.join(ready) or 'nothing yet'}{later}")
-
-
-_LOCAL_DISK = "put the storage folder on a local disk, or mount it with locks"
-
-
-def _on_disk(name: str, place: Path) -> bool | None:
-    """Whether a data set's published files are in the data folder; None for one without such files."""
-    module = importlib.import_module(registry.load("datasets", name).__module__)
-    names = [getattr(module, key) for key in ("FOLDER", "ARCHIVE") if hasattr(module, key)]
-    return any((place / found).exists() for found in names) if names else None
 
 
 def _free_memory() -> int | None:

@@ -110,13 +110,18 @@ def plan(
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd doctor --storage runs")
-def doctor(storage: Storage = None, address: Address = None, as_json: AsJson = False) -> None:
-    """Examine this machine: libraries, GPU, memory, disk, locks, data, Ray, MLflow."""
+def doctor(
+    storage: Storage = None,
+    address: Address = None,
+    data: Annotated[bool, typer.Option("--data", help="Read and verify every byte of the data sets.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Examine this machine and the services it uses: what is there, who else gets in, what to do."""
     from study import doctor as examination
     from study import environment
 
     found = []
-    for finding in examination.examine(environment.storage_folder(storage), address):
+    for finding in examination.examine(environment.storage_folder(storage), address, verify_data=data):
         found.append(finding)
         if not as_json:
             show_finding(finding)
