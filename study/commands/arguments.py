@@ -26,6 +26,15 @@ StudySource = Annotated[
         autocompletion=completion.studies,
     ),
 ]
+StudySources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="STUDY...",
+        help="Presets or study files; patterns such as 'cub200-*' take all that fit.",
+        show_default=False,
+        autocompletion=completion.studies,
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study file; may be repeated."),

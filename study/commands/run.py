@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypedDict
 
 import typer
 from rich.console import Console
 
-from study.commands.arguments import Address, Changed, Directory, Events, Notify, Settings, Storage, StudySource
-from study.commands.output import say
+from study.commands.arguments import Address, Changed, Directory, Events, Notify, Settings, Storage, StudySources
+from study.commands.output import say, show
 from study.errors import CannotCreateError, NothingSucceededError
 
 if TYPE_CHECKING:
+    from study.campaign import Part
     from study.runner import Ending
 
 PANEL = "Run"
@@ -25,7 +27,7 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd launch digits --storage runs --set search.trials=8")
 def launch(
-    study: StudySource,
+    studies: StudySources,
     storage: Storage = None,
     settings: Settings = None,
     address: Address = None,
@@ -34,24 +36,32 @@ def launch(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Begin with the best points of a study; may be repeated."),
     ] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0, help="Of several studies: wall time of all together.", show_default=False)
+    ] = None,
     events: Events = None,
     notify: Notify = None,
 ) -> None:
-    """Run a study: search, confirm with fresh seeds, read the test set once."""
-    from study import config, environment, study_file, tracking_address
+    """Run a study: search, confirm with fresh seeds, read the test set once. Several are run one after the other."""
+    from study import campaign, environment, study_file, tracking_address
     from study.warm_start import warm_started
 
     # Before anything is made, and before what runs a study is loaded: a mistake is told at once.
-    found = config.load(study, study_file.parse_settings(settings or []))
+    configs = campaign.load(campaign.expand(studies), study_file.parse_settings(settings or []))
     if warm_start:
-        found = warm_started(found, warm_start)
+        configs = [warm_started(config, warm_start) for config in configs]
     environment.ray_address(address)
     tracking_address.refuse_mistake()
     from study import api
 
     folder = environment.storage_folder(storage)
-    with _outputs(folder / found.name, events, notify) as outputs:
-        directory, ending = api.launch(found, folder, address=address, until=until, **outputs)
+    if len(configs) > 1 or hours is not None:
+        outputs = partial(_outputs, events=events, notify=notify)
+        parts = campaign.run(configs, folder, hours=hours, say=say, outputs=outputs, address=address, until=until)
+        _conclude(folder, parts, len(configs))
+        return
+    with _outputs(folder / configs[0].name, events, notify) as written:
+        directory, ending = api.launch(configs[0], folder, address=address, until=until, **written)
     _finish(directory, ending)
 
 
@@ -146,6 +156,36 @@ def _appended(path: Path) -> TextIO:
         raise CannotCreateError(f"--events {path}: {error.strerror}") from error
 
 
+def _conclude(storage: Path, parts: list[Part], planned: int) -> None:
+    """How a campaign ended: a line for each study, and the page that compares them."""
+    from study import status
+    from study.directory import open_study
+
+    found = []
+    for part in parts:
+        if (part.directory / "study.yaml").exists():
+            with open_study(part.directory) as study:
+                found.append(status.describe(study))
+    show(status.summary(found))
+    _compare(storage, [part.directory for part in parts if part.error is None and part.interrupted is None])
+    stopped = next((part.interrupted for part in parts if part.interrupted is not None), None)
+    if stopped is not None:
+        say("stopped; launch the same studies again to go on")
+        raise typer.Exit(128 + stopped)
+    if bad := [part for part in parts if part.error is not None]:
+        raise NothingSucceededError(
+            f"{len(bad)} of {planned} studies did not go to their end; launch them again to go on"
+        )
+
+
+def _compare(storage: Path, directories: list[Path]) -> None:
+    from analysis import comparison, comparison_report, records
+
+    if 2 <= len(directories) <= len(comparison.LETTERS):
+        studies = [records.read(directory / "results") for directory in directories]
+        say(f"comparison: {comparison_report.write(studies, storage / 'comparison')}")
+
+
 def _finish(directory: Path, ending: Ending) -> None:
     if ending.interrupted is not None:
         say(f"stopped; go on with: cskd resume {directory}")
@@ -180,6 +220,5 @@ def _show_places(directory: Path) -> None:
 
 def _show_best(directory: Path) -> None:
     from analysis import best_config, records, tables
-    from study.commands.output import show
 
     show(tables.best_config_table(best_config.collect(records.read(directory / "results"))))

@@ -64,7 +64,7 @@ def test_lists_of_what_there_is(cskd, command: str, lines: list[str]) -> None:
     ("words", "message"),
     [
         (["lunch"], "No such command 'lunch'"),
-        (["launch"], "Missing argument 'STUDY'"),
+        (["launch"], "Missing argument 'STUDY...'"),
         (["launch", "digits", "--storag", "x"], "No such option: --storag"),
         (["launch", "digits", "--until", "never"], "Invalid value for '--until'"),
         (["resume", "x", "--trials", "0"], "Invalid value for '--trials'"),
