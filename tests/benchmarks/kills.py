@@ -21,7 +21,8 @@ from toy import write_study
 
 KILLS = 200
 TO_A_STUDY = 8  # a study is over after about as many
-MOMENTS = (1.0, 15.0)  # seconds after its start at which a driver is killed: while Ray starts, or while trials run
+# Seconds after its start at which a driver is killed, or after its first epoch: each half of the kills.
+MOMENTS = ((1.0, 15.0), (0.0, 5.0))
 EPOCH_SECONDS = 0.4
 BUSY_LOOPS = 2
 TARGET_RETRAINED = 1.0  # epochs for each running trial, of which there are as many as cores
@@ -64,14 +65,22 @@ def epochs_noted(study: Path) -> int:
     return sum(path.stat().st_size for path in study.glob("*/*/metrics.jsonl"))
 
 
-def live(process: subprocess.Popen, study: Path, seconds: float) -> float | None:
-    """Lets a driver run for so long; seconds until a run went on, None when none did."""
+def live(process: subprocess.Popen, study: Path, seconds: float, *, from_epoch: bool) -> float | None:
+    """Lets a driver run for so long, from its start or from its first epoch.
+
+    Returns:
+        Seconds until a run went on; None when none did.
+    """
     begun, before, first = time.monotonic(), epochs_noted(study), None
-    while process.poll() is None and time.monotonic() - begun < seconds:
+    while process.poll() is None:
+        now = time.monotonic()
         if first is None and epochs_noted(study) > before:
-            first = time.monotonic() - begun
+            first = now
+        since = first if from_epoch else begun
+        if since is not None and now - since >= seconds:
+            break
         time.sleep(0.05)
-    return first
+    return None if first is None else first - begun
 
 
 def spoil_a_study(folder: Path, generator: random.Random, tally: Tally, kills: int) -> None:
@@ -80,7 +89,8 @@ def spoil_a_study(folder: Path, generator: random.Random, tally: Tally, kills: i
     first = ("launch", str(write_study(folder)), "--storage", str(folder), *TRACKED)
     process, finished, family, done = start(folder, *first, seconds=EPOCH_SECONDS), {}, [], 0
     while done < kills:
-        went_on = live(process, study, generator.uniform(*MOMENTS))
+        from_epoch = generator.random() < 0.5
+        went_on = live(process, study, generator.uniform(*MOMENTS[from_epoch]), from_epoch=from_epoch)
         if went_on is not None and done:
             tally.resumed.append(went_on)
         if process.poll() is not None:
