@@ -202,21 +202,28 @@ def state_words(states: pd.Series[str]) -> pd.Series[str]:
 
 def styled(chart: Chart) -> Chart:
     """The chart in the look of all figures."""
-    quiet = {
+    import altair as alt
+
+    quiet: dict[str, Any] = {
         "labelColor": INK,
         "titleColor": INK,
         "labelFontSize": 11,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
     }
-    return (
-        chart.configure(font=FONT, background=PAPER, padding=8)
-        .configure_view(stroke=None)
-        .configure_text(color=INK)
-        .configure_axis(**quiet, gridColor=GRID, domainColor=AXIS, tickColor=AXIS, titlePadding=8)
-        .configure_legend(**quiet, gradientStrokeColor=FRAME, symbolSize=80, labelLimit=320, titleLimit=320)
-        .configure_title(fontSize=12, fontWeight="normal", color=INK, anchor="start", offset=8)
+    look = alt.Config(
+        font=FONT,
+        background=PAPER,
+        padding=8,
+        view=alt.ViewConfig(stroke=None),
+        text=alt.MarkConfig(color=INK),
+        axis=alt.AxisConfig(**quiet, gridColor=GRID, domainColor=AXIS, tickColor=AXIS, titlePadding=8),
+        legend=alt.LegendConfig(**quiet, gradientStrokeColor=FRAME, symbolSize=80, labelLimit=320, titleLimit=320),
+        title=alt.TitleConfig(fontSize=12, fontWeight="normal", color=INK, anchor="start", offset=8),
     )
+    shown = chart.copy(deep=False)
+    shown.config = look  # all at once: each of Altair's own steps copies the chart and its data
+    return shown
 
 
 def _column(values: pd.Series) -> list[Any]:

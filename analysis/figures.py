@@ -107,4 +107,5 @@ def _one_thread() -> AbstractContextManager[Any]:
 
 
 def _figure(name: str, plot: Plot, data: Any) -> Figure:
-    return Figure(name, plot.TITLE, plot.caption(data), rendering.render(styled(plot.draw(data))))
+    with rendering.unchecked():
+        return Figure(name, plot.TITLE, plot.caption(data), rendering.render(styled(plot.draw(data))))

@@ -10,6 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import altair as alt
 
 _PIXEL_RATIO = 2
@@ -43,6 +45,16 @@ def render(chart: alt.TopLevelMixin) -> Rendered:
     png = vl_convert.svg_to_png(svg, scale=_PIXEL_RATIO)
     spec.pop("$schema")  # an address that nothing on the page needs
     return Rendered(spec, svg.encode(), png)
+
+
+def unchecked() -> AbstractContextManager[None]:
+    """Charts made within are not compared with the schema of Vega-Lite, which takes longer than to make them.
+
+    The figures' own tests do that.
+    """
+    from altair.utils.schemapi import debug_mode
+
+    return debug_mode(False)
 
 
 @cache
