@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check long faults mutations bench bench-gpu clean
+.PHONY: setup demo test check long faults mutations audit bench bench-gpu clean
 
 setup: $(STAMP)
 
@@ -48,9 +48,15 @@ mutations: setup
 bench: setup
 	$(BIN)/python -m tests.benchmarks
 
+# Known vulnerabilities of the pins, and a bill of materials; 69 where the vulnerability service cannot be asked.
+audit: setup
+	test -x .audit/bin/python || $(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet -r tests/audit/tools.txt
+	.audit/bin/python -m tests.audit $(BIN)/python
+
 # Runs from the bare source tree with any Python that has torch: no .venv, no Ray, no MLflow.
 bench-gpu:
 	$(PYTHON) -m tests.benchmarks --gpu
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs/demo
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs/demo .audit build
