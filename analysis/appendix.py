@@ -84,6 +84,7 @@ def _launch(line: Mapping[str, Any]) -> tuple[Cell, ...]:
         *(_cell(code), _cell(allowed), _cell(line.get("host")), _cell(line.get("platform"))),
     )
 
+        _cell(row.get("reused_from")),
 
 def _cell(value: Any) -> Cell:
     """A value of a record as a cell: NaN is empty, text not too long."""

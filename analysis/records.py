@@ -42,7 +42,7 @@ _TRIALS = _KEYS | {
     "error": pa.string(),
 }
 _TABLES: dict[str, dict[str, pa.DataType]] = {
-    "trials": _TRIALS,
+    "trials": _TRIALS | {"reused_from": pa.string()},
     "epochs": _KEYS | {"epoch": pa.int64(), "attempt": pa.int64(), "epoch_seconds": pa.float64()},
     "confirmations": _TRIALS | {"arm": pa.string(), "trained_on": pa.string(), "best_test/top1_error": pa.float64()},
 }

@@ -13,6 +13,7 @@ from analysis.wording import (
     number_of,
     paper_note,
     probability,
+    reuse_words,
     scale_of,
     selection,
     signed,
@@ -82,6 +83,9 @@ def _studied(results: Results) -> Iterator[str]:
     yield f"Controls beside the search: {counted(results, 'controls')}. {_confirmation(results)}"
     seconds = sum(float(frame["device_seconds"].sum()) for frame in (results.trials, results.confirmations))
     yield f"All runs together trained for {_duration(seconds)}."
+    taken_over = results.trials["reused_from"].dropna()
+    if len(taken_over):
+        yield reuse_words([label.partition("/")[0] for label in taken_over])
 
 
 def _objectives(metrics: list[str]) -> str:

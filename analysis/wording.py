@@ -10,7 +10,7 @@ from trainables.calibration import CALIBRATION
 from trainables.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from analysis.best_config import Arm, BestConfig
 
@@ -55,6 +55,21 @@ def number_of(count: int, thing: str) -> str:
         ('1 run', '2 runs')
     """
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def reuse_words(sources: Sequence[str]) -> str:
+    """Says which runs were not trained but taken over.
+
+    Args:
+        sources: For each of these runs, the study that trained it.
+
+    Example:
+        >>> reuse_words(["first", "first", "other"])
+        '3 runs were taken over from first and other, where the same ones had been trained, at no cost here.'
+    """
+    were = "run was" if len(sources) == 1 else "runs were"
+    names = " and ".join(sorted(set(sources)))
+    return f"{len(sources)} {were} taken over from {names}, where the same ones had been trained, at no cost here."
 
 
 def capital(sentence: str) -> str:

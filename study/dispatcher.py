@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from optuna.trial import TrialState
 
 from study import limits, room
+from study.store import REUSED_FROM
 from trainables.faultpoints import faultpoint
 from trainables.run_directory import Outcome, RunDirectory
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from study.assignment import Assignment
     from study.limits import Limits
     from study.phases import Phase
+    from study.reuse import Reuse
     from study.store import Store
 
 RETRIED_KINDS = ("lost", "io")
@@ -33,6 +35,9 @@ class Listener(Protocol):
 
     def started(self, assignment: Assignment) -> None:
         """A run was handed out."""
+
+    def taken_over(self, assignment: Assignment, source: str) -> None:
+        """A run has the epochs of the same one of another study and is not trained."""
 
     def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
         """A run finished an epoch."""
@@ -68,6 +73,7 @@ class Dispatcher:
         prunes: Whether a scheduler may stop search trials.
         stopping: Tells whether the user has asked to stop; running trials then stay open for a resume.
         limits: What may cut a phase short.
+        reuse: What other studies have finished.
         listener: Who watches.
     """
 
@@ -81,6 +87,7 @@ class Dispatcher:
         prunes: bool,
         stopping: Callable[[], bool],
         limits: Limits,
+        reuse: Reuse,
         listener: Listener,
     ) -> None:
         self._store = store
@@ -89,6 +96,7 @@ class Dispatcher:
         self._retries = retries
         self._prunes = prunes
         self._limits = limits
+        self._reuse = reuse
         self._listener = listener
         self._in_flight: dict[tuple[str, int], tuple[_Item, Assignment]] = {}
         self._waiting: deque[_Item] = deque()
@@ -114,6 +122,28 @@ class Dispatcher:
         """
         if self._stopping():
             self.finished = not self._in_flight
+        item = self._untrained()
+        if item is None:
+            return None
+        assignment = item.phase.assignment(item.trial)
+        self._in_flight[(assignment.phase, assignment.number)] = (item, assignment)
+        self._listener.started(assignment)
+        faultpoint("dispatcher: handed out")
+        return assignment
+
+    def _untrained(self) -> _Item | None:
+        """Takes runs until one is to be trained."""
+        while (item := self._next_item()) is not None:
+            assignment = item.phase.assignment(item.trial)
+            source = self._reuse.takes_over(item.trial, assignment)
+            outcome = None if source is None else self._outcome(assignment)
+            if source is None or outcome is None:
+                return item
+            self._listener.taken_over(assignment, source)
+            self._settle(item, assignment, outcome)
+        return None
+
+    def _next_item(self) -> _Item | None:
             return None
         if len(self._in_flight) >= self._max_concurrent or self._someone_is_alone():
             return None
@@ -121,12 +151,7 @@ class Dispatcher:
         item = self._take()
         if item is None:
             self.finished = not self._in_flight and not self._waiting
-            return None
-        assignment = item.phase.assignment(item.trial)
-        self._in_flight[(assignment.phase, assignment.number)] = (item, assignment)
-        self._listener.started(assignment)
-        faultpoint("dispatcher: handed out")
-        return assignment
+        return item
 
     def report(self, phase: str, number: int, attempt: int, epoch: int, metrics: Mapping[str, float]) -> None:
         """Takes note of an epoch; late news of an earlier attempt are ignored."""
@@ -241,6 +266,9 @@ class Dispatcher:
     ) -> None:
         self._store.tell(item.trial, state, values, epoch, error)
         self._limits.note()
+        source = RunDirectory(assignment.directory).source()
+        if source is not None:
+            self._store.set_attribute(item.trial, REUSED_FROM, source)
         self._listener.settled(assignment, state.name, values[0] if values else None, error)
 
     def _current(self, phase: str, number: int, attempt: int) -> Assignment | None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Events:
     """Writes a line for each event: ``time`` in seconds since 1970, ``event``, and what belongs to it.
 
-    ``started``, ``epoch`` (with ``epoch`` and ``metrics``), ``settled`` (``state``, ``value``, ``error``), ``retried``
-    (``error``) name ``phase``, ``trial`` and ``attempt``; ``cut_short`` names ``phase`` and ``reason``.
+    ``started``, ``taken_over`` (with ``source``), ``epoch`` (with ``epoch`` and ``metrics``), ``settled`` (``state``,
+    ``value``, ``error``), ``retried`` (``error``) name ``phase``, ``trial`` and ``attempt``; ``cut_short`` names
+    ``phase`` and ``reason``.
 
     A reader that goes away, or a full disk, is said once and does not end the study.
 
@@ -33,6 +34,10 @@ class Events:
     def started(self, assignment: Assignment) -> None:
         """A run was handed out."""
         self._of(assignment, "started", method=assignment.config.method.model_dump(mode="json"))
+
+    def taken_over(self, assignment: Assignment, source: str) -> None:
+        """A run has the epochs of the same one of another study and is not trained."""
+        self._of(assignment, "taken_over", source=source)
 
     def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
         """A run finished an epoch."""
@@ -82,6 +87,11 @@ class Listeners:
         """A run was handed out."""
         for each in self._all:
             each.started(assignment)
+
+    def taken_over(self, assignment: Assignment, source: str) -> None:
+        """A run has the epochs of the same one of another study and is not trained."""
+        for each in self._all:
+            each.taken_over(assignment, source)
 
     def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
         """A run finished an epoch."""

@@ -9,6 +9,7 @@ from analysis import report as page
 from search_spaces import space as spaces
 from study import confirm, ledger, limits, provenance, tracking_record
 from study.course import phases_of
+from study.store import REUSED_FROM
 from trainables.durable import digest_of, write_atomic
 from trainables.faultpoints import faultpoint
 from trainables.parts import flat
@@ -96,8 +97,8 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
         "error": trial.user_attrs.get("error"),
     }
     if phase.name == "confirm":
-        row |= {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
-    return row
+        return row | {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
+    return row | {"reused_from": trial.user_attrs.get(REUSED_FROM)}
 
 
 def _duration(trial: FrozenTrial, trained: float) -> float | None:

@@ -17,6 +17,7 @@ from study.errors import ServiceError
 from study.events import Events, Listeners
 from study.limits import Limits
 from study.progress import Progress
+from study.reuse import Reuse
 from study.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def _dispatcher(
 ) -> Dispatcher:
     return Dispatcher(
         study.store,
+        reuse=Reuse(study),
         phases,
         max_concurrent=share.concurrent,
         retries=study.config.resources.retries,

@@ -117,6 +117,9 @@ class Search(Options):
         stop_rule: ``expected_improvement`` ends the search when what another trial would gain is small beside the noise
             of training, as its own trials show it.
         vary_seed: Each trial has its own training seed, from (sampler seed, number).
+        reuse: A search trial or control of which another study below the storage folder has a finished run, of the same
+            configuration, split, seed, data and code, takes its epochs over and is not trained: the same run once
+            more would only tell the same. Confirmations are always trained, for their readings of the test set count.
     """
 
     objectives: tuple[Annotated[str, AfterValidator(_valid_objective)], ...] = Field(
@@ -130,6 +133,7 @@ class Search(Options):
     budget: Budget = Budget()
     stop_rule: Literal["none", "expected_improvement"] = "none"
     vary_seed: bool = True
+    reuse: bool = True
 
     @model_validator(mode="after")
     def _objectives_differ(self) -> Search:

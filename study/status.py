@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from analysis.tables import Cell, Table
+from analysis.wording import reuse_words
 from search_spaces.symbols import symbol
 from study import course, lease
 from study.choice import ranked
-from study.store import rank_value
+from study.store import PHASES, REUSED_FROM, rank_value
 
 if TYPE_CHECKING:
     from study.directory import Study
@@ -26,6 +27,7 @@ def describe(study: Study) -> dict[str, Any]:
         "driver": str(lease.holder(study.directory)) if held else None,
         "objective": study.config.objective,
         "phases": phases,
+        "reused": _reused(study),
         "best": {"trial": best[0].number, "value": rank_value(best[0]), "params": best[0].params} if best else None,
     }
 
@@ -36,7 +38,7 @@ def table(found: dict[str, Any]) -> Table:
     keys = ("planned", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
     rows = tuple((name, *(counts[key] for key in keys)) for name, counts in found["phases"].items())
     driver = f" (driver {found['driver']})" if found["driver"] else ""
-    return Table(f"{found['name']}: {found['state']}{driver}", columns, rows, (_best(found),))
+    return Table(f"{found['name']}: {found['state']}{driver}", columns, rows, (_best(found), *_taken_over(found)))
 
 
 def summary(found: list[dict[str, Any]]) -> Table:
@@ -52,6 +54,21 @@ def summary(found: list[dict[str, Any]]) -> Table:
             (item["name"], item["state"], f"{search['COMPLETE']}/{search['planned']}", item["objective"], value)
         )
     return Table(f"{len(found)} studies", ("study", "state", "trials", "objective", "best"), tuple(rows))
+
+
+def _reused(study: Study) -> dict[str, str]:
+    """Runs that were taken over instead of being trained, each with its source."""
+    return {
+        f"{phase}/{trial.number}": trial.user_attrs[REUSED_FROM]
+        for phase in PHASES
+        for trial in study.store.trials(phase)
+        if REUSED_FROM in trial.user_attrs
+    }
+
+
+def _taken_over(found: dict[str, Any]) -> list[str]:
+    sources = [label.partition("/")[0] for label in found["reused"].values()]
+    return [reuse_words(sources)] if sources else []
 
 
 def _best(found: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ Phase = Literal["controls", "search", "confirm"]
 PHASES: tuple[Phase, ...] = ("controls", "search", "confirm")
 FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "confirm": "confirm"}
 METRIC_NAMES = "study:metric_names"
+REUSED_FROM = "reused_from"  # attribute of a trial: study, phase and number of the run whose epochs it took over
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import predictions, records
-from study import copies, course, database, lease, ledger, provenance, tracked_runs
+from study import copies, course, database, lease, ledger, provenance, reuse, tracked_runs
 from study.environment import secrets
 from study.errors import ServiceError
 from study.store import PHASES
@@ -104,6 +104,7 @@ def _trials(study: Study, checked: Counter[str]) -> Iterator[Violation]:
             yield Violation("epochs", key, f"has epochs {[row.epoch for row in rows]}")
         if trial.state.name == "COMPLETE":
             yield from _complete(key, phase, trial, run)
+            yield from _taken_over(study, key, run)
         elif trial.state.name == "FAIL" and not trial.user_attrs.get("error"):
             yield Violation("states", key, "failed without a reason")
 
@@ -116,6 +117,13 @@ def _complete(key: str, phase: Phase, trial: FrozenTrial, run: RunDirectory) -> 
     values = [rows[-1].metrics.get(name) for name in phase.objectives]
     if values != trial.values:
         yield Violation("values", key, f"the database says {trial.values}, its last epoch {values}")
+
+
+def _taken_over(study: Study, key: str, run: RunDirectory) -> Iterator[Violation]:
+    """A run that another study trained is what it is there, as long as it is there."""
+    differs = reuse.difference(run, study.directory.parent)
+    if differs is not None:
+        yield Violation("reuse", key, differs)
 
 
 def _files(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Violation]:

@@ -27,6 +27,8 @@ POINTS = (
     "dispatcher: handed out",
     "dispatcher: attempt counted",
     "limits: cut short",
+    "reuse: copied, not in place",
+    "reuse: in place, not told",
     "ledger: reading noted",
     "records: a result file written",
     "results: written, no report",

@@ -9,15 +9,18 @@ has begun.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import shutil
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from trainables.durable import append_json_line, read_json_lines, sha256_of, write_atomic
+from trainables.durable import append_json_line, read_json_lines, sha256_of, sync_directory, write_atomic
 from trainables.errors import SupersededError
+from trainables.faultpoints import faultpoint
 from trainables.generations import checksum_of, generations, newest_epoch
 from trainables.sealed import is_damaged, seal, unseal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 State = Literal["finished", "diverged", "failed"]
@@ -64,6 +67,7 @@ class RunDirectory:
         self.validation_predictions = path / "validation_predictions.parquet"
         self._metrics = path / "metrics.jsonl"
         self._outcome = path / "outcome.json"
+        self._source = path / "taken_over.json"
 
     def hang_report(self, attempt: int) -> Path:
         """Where each thread of an attempt stood when its process was ended because it hung."""
@@ -108,13 +112,45 @@ class RunDirectory:
             return rows
         return rows[: newest_epoch(self.checkpoints, at_most=len(rows))]
 
+    def take_over(self, rows: Sequence[EpochRow], attempt: int, source: str) -> None:
+        """Becomes a copy of a run that finished elsewhere, all at once; its checkpoints and predictions stay there.
+
+        Args:
+            rows: All its epochs.
+            attempt: In whose name they stand here.
+            source: Where it was trained.
+
+        Raises:
+            OSError: The disk is full, or this run has begun.
+        """
+        staged = RunDirectory(self.path.with_name(f".{self.path.name}.taken"))
+        shutil.rmtree(staged.path, ignore_errors=True)
+        lines = [{"attempt": attempt, "after_epoch": 0}, *(asdict(replace(row, attempt=attempt)) for row in rows)]
+        outcome = Outcome("finished", attempt, rows[-1].epoch, rows[-1].metrics)
+        write_atomic(staged._metrics, b"".join(seal(line) + b"\n" for line in lines))
+        write_atomic(staged._outcome, seal(asdict(outcome)))
+        write_atomic(staged._source, seal({"source": source}))
+        faultpoint("reuse: copied, not in place")
+        staged.path.rename(self.path)
+        sync_directory(self.path.parent)
+
+    def source(self) -> str | None:
+        """Where the run was trained that this one is a copy of; None of one that was trained here."""
+        try:
+            record = unseal(self._source.read_bytes())
+        except FileNotFoundError:
+            return None
+        return "a source that is no longer known" if record is None else str(record["source"])
+
     def device_seconds(self) -> float:
-        """Seconds spent on all epochs, those trained twice included."""
+        """Seconds spent here on all epochs, those trained twice included; 0 of a run that was taken over."""
+        if self._source.exists():
+            return 0.0
         return float(sum(line.get("epoch_seconds", 0.0) for line in read_json_lines(self._metrics)))
 
     def epochs_trained(self) -> int:
-        """Epochs trained in all attempts, those trained twice counted twice."""
-        return sum("epoch" in line for line in read_json_lines(self._metrics))
+        """Epochs trained here in all attempts, those trained twice counted twice."""
+        return 0 if self._source.exists() else sum("epoch" in line for line in read_json_lines(self._metrics))
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Writes how the run ended, atomically.
@@ -134,13 +170,12 @@ class RunDirectory:
         return None if record is None else Outcome(**record)
 
     def damaged(self) -> list[str]:
-        """What has changed since it was written: names of checkpoints, ``metrics.jsonl``, ``outcome.json``."""
+        """What has changed since it was written: names of checkpoints and of its own files."""
         saved = [path for path in generations(self.checkpoints) if checksum_of(path).exists()]
         found = [path.name for path in saved if sha256_of(path.read_bytes()) != checksum_of(path).read_text()]
         if self._metrics.exists() and any(map(is_damaged, self._metrics.read_bytes().split(b"\n"))):
             found.append(self._metrics.name)
-        if self._outcome.exists() and self.outcome() is None:
-            found.append(self._outcome.name)
+        found += [path.name for path in (self._outcome, self._source) if path.exists() and _is_changed(path)]
         return found
 
     def _refuse_late(self, attempt: int) -> None:
@@ -151,3 +186,7 @@ class RunDirectory:
         """Removes the checkpoints, which a finished search trial no longer needs."""
         for path in self.checkpoints.glob("*"):
             path.unlink(missing_ok=True)
+
+
+def _is_changed(path: Path) -> bool:
+    return unseal(path.read_bytes()) is None

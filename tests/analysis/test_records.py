@@ -60,7 +60,7 @@ def test_fixed_columns_and_types_without_rows(tmp_path: Path) -> None:
 
 def test_fixed_columns_come_first_and_free_ones_sorted(load: Any, content: dict[str, Any]) -> None:
     columns = list(load(content).trials)
-    assert columns[14:] == [
+    assert columns[15:] == [
         "params/lambda_cls",
         "params/lambda_e",
         "params/temperature",

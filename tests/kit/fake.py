@@ -12,6 +12,7 @@ from study.dispatcher import Dispatcher
 from study.limits import Limits
 from study.pruning import pruner_of
 from study.results import write_results
+from study.reuse import Reuse
 from trainables.errors import PreemptedError
 from trainables.run_directory import EpochRow, Outcome
 from trainables.tune import failure
@@ -40,6 +41,9 @@ class Watcher:
 
     def started(self, assignment) -> None:
         self._note("started", assignment)
+
+    def taken_over(self, assignment, source) -> None:
+        self._note("taken_over", assignment, source)
 
     def epoch(self, assignment, epoch, metrics) -> None:
         self._note("epoch", assignment, epoch)
@@ -99,6 +103,7 @@ class Executor:
             prunes=prunes or self._pruner is not None,
             stopping=lambda: self.stopping,
             limits=Limits(study.config, study.store, study.directory),
+            reuse=Reuse(study),
             listener=self.watcher,
         )
         self._study = study
