@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from analysis import frames, parameters
@@ -38,6 +38,7 @@ class Arm:
         hyperparameters: Options of the method, and searched options of the training as ``training.<name>``.
         search_value: Validation value in the search; chosen for being good, therefore optimistic.
         posterior_mean: What all search trials together say of that value, where this chose the finalists.
+        race_mean: Validation value over the fresh seeds of the race, where one chose the finalists.
         seeds: Fresh training seeds with a test value.
         test: Mean over those seeds.
         interval: 95 % t interval of that mean; None for a single seed.
@@ -59,6 +60,7 @@ class Arm:
     hyperparameters: Mapping[str, Any]
     search_value: float | None
     posterior_mean: float | None = None
+    race_mean: float | None = None
     seeds: tuple[int, ...] = ()
     test: MeanStd | None = None
     interval: Interval | None = None
@@ -72,6 +74,21 @@ class Arm:
     device_hours: float = 0.0
     published: Published | None = None
     not_comparable: str | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made the values of a study, as its last launch or resume noted it; each None or empty where it did not.
+
+    Attributes:
+        study_digest: Of the resolved study file.
+        commit: Of the code, with ``+changes`` where the tree differed from it.
+        versions: Of Python and of the libraries that decide results.
+    """
+
+    study_digest: str | None = None
+    commit: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,7 @@ class BestConfig:
         baseline: Name of the arm that the others are compared with.
         extended: Whether search trials were started after the first reading of the test set.
         device_hours: That all runs of the study took.
+        origin: Code and study file behind it.
     """
 
     study: str
@@ -101,6 +119,7 @@ class BestConfig:
     baseline: str | None
     extended: bool = False
     device_hours: float = 0.0
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def confirmed(self) -> bool:
@@ -130,6 +149,7 @@ def collect(results: Results) -> BestConfig:
         study["baseline"],
         study.get("extended", False),
         _hours(results.trials) + _hours(results.confirmations),
+        _origin(study),
     )
 
 
@@ -221,6 +241,7 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
         hyperparameters=hyperparameters,
         search_value=search_value,
         posterior_mean=entry.get("posterior_mean"),
+        race_mean=entry.get("race_mean"),
         seeds=tuple(values),
         test=test,
         interval=t_interval(list(values.values())) if values else None,
@@ -234,6 +255,11 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
         published=printed,
         not_comparable=comparable({**config, "train_on": trained_on or config["train_on"]}) if printed else None,
     )
+
+
+def _origin(study: Mapping[str, Any]) -> Origin:
+    last: Mapping[str, Any] = [{}, *study.get("provenance", ())][-1]
+    return Origin(study["digests"].get("study"), last.get("commit"), last.get("versions") or {})
 
 
 def _hours(runs: pd.DataFrame) -> float:

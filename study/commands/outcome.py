@@ -32,9 +32,22 @@ def best(directory: Directory, as_json: AsJson = False) -> None:
 def export(
     directory: Directory,
     fmt: Annotated[
-        Literal["yaml", "json", "hydra", "args", "released", "csv", "markdown", "latex"],
+        Literal[
+            "yaml",
+            "json",
+            "hydra",
+            "args",
+            "released",
+            "record",
+            "optimization_results",
+            "csv",
+            "markdown",
+            "latex",
+        ],
         typer.Option(
-            "--format", help="Configuration (released: flags of the paper's code), or csv, markdown, latex: table."
+            "--format",
+            help="Configuration (released: flags of the paper's code); record: flat JSON with values, seeds and "
+            "versions; optimization_results: Hydra's file; csv, markdown, latex: table.",
         ),
     ] = "yaml",
     out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
@@ -45,11 +58,10 @@ def export(
     from trainables.durable import write_atomic
 
     results = records.read(directory / "results")
-    best = best_config.collect(results)
     if kind := {"csv": "csv", "markdown": "md", "latex": "tex"}.get(fmt):
-        text = table_files.content(tables.best_config_table(best), kind)
+        text = table_files.content(tables.best_config_table(best_config.collect(results)), kind)
     else:
-        text = exports.export(best_config.winner_config(results), fmt, exports.header(best))
+        text = exports.of_study(results, fmt)
     if out is None:
         write(text.rstrip("\n"))
     else:

@@ -2,15 +2,18 @@ import argparse
 import json
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from analysis.best_config import collect, winner_config
-from analysis.export import export, header
+from analysis.export import export, header, of_study
 from analysis.records import ResultsError
 
 
@@ -19,12 +22,21 @@ def winner(load: Any, content: dict[str, Any]) -> dict[str, Any]:
     return winner_config(load(content))
 
 
+def with_origin(content: dict[str, Any]) -> dict[str, Any]:
+    content["study"]["digests"]["study"] = "5d1f"
+    versions = {"python": "3.11.7", "torch": "2.13.0"}
+    content["study"]["provenance"] = [{"commit": "old"}, {"commit": "abc+changes", "versions": versions}]
+    return content
+
+
 def test_yaml_says_where_it_comes_from_and_keeps_its_order(load: Any, content: dict[str, Any]) -> None:
-    results = load(content)
+    results = load(with_origin(content))
     text = export(winner_config(results), "yaml", header(collect(results)))
-    assert text.split("\n")[:3] == [
+    assert text.split("\n")[:5] == [
         "# study cifar100-cs_kd, arm search/7 (cs_kd on cifar100, preact_resnet18)",
-        "# test/top1_error 22.32 ± 0.05 (mean ± sample std over n=3 fresh seeds)",
+        "# validation/top1_error 22.95 %: search value, optimistic",
+        "# test/top1_error 22.32 ± 0.05 % (mean ± sample std over n=3 fresh seeds: 11, 12, 13)",
+        "# schema 1, study digest 5d1f, commit abc+changes, python 3.11.7, torch 2.13.0",
         "# reproduce: cskd train best_config.yaml --test",
     ]
     assert yaml.safe_load(text) == winner_config(results)
@@ -33,7 +45,11 @@ def test_yaml_says_where_it_comes_from_and_keeps_its_order(load: Any, content: d
 
 def test_header_before_confirmation(load: Any, unconfirmed: dict[str, Any]) -> None:
     lines = header(collect(load(unconfirmed)), "cskd train x.yaml")
-    assert lines[1:] == ("validation/top1_error 22.95: search value, optimistic", "reproduce: cskd train x.yaml")
+    assert lines[1:] == (
+        "validation/top1_error 22.95 %: search value, optimistic",
+        "schema 1",
+        "reproduce: cskd train x.yaml",
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -85,10 +101,40 @@ def test_an_unknown_format_is_refused(winner: dict[str, Any]) -> None:
         export(winner, "toml")
 
 
-def test_hydra_reads_the_same_configuration_at_the_root(winner: dict[str, Any]) -> None:
-    text = export(winner, "hydra", ["from a study"])
-    assert text.startswith("# @package _global_\n# from a study\n")
-    assert yaml.safe_load(text) == winner
+def test_hydra_composes_the_same_configuration(winner: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "best.yaml").write_text(export(winner, "hydra", ["from a study"]), encoding="utf-8")
+    (tmp_path / "train.yaml").write_text("defaults: [_self_, experiment: best]\nseed: 0\nworkers: 4\n")
+    with hydra.initialize_config_dir(str(tmp_path), version_base=None):
+        found = hydra.compose("train", overrides=["method.lambda_cls=2"])
+    winner["method"]["lambda_cls"] = 2
+    assert OmegaConf.to_container(found) == {**winner, "workers": 4}
+
+
+def test_hydras_results_are_overrides_of_the_configuration(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
+    content["study"]["distributions"]["training.lr"] = {"low": 0.01, "high": 0.3}
+    results = load(content)
+    (tmp_path / "optimization_results.yaml").write_text(of_study(results, "optimization_results"))
+    found = OmegaConf.load(tmp_path / "optimization_results.yaml")
+    assert found == {
+        "name": "optuna",
+        "best_evaluated_params": {"method.temperature": 4.1, "method.lambda_cls": 0.9, "training.lr": 0.1},
+        "best_value": 0.2295,
+    }
+    config = OmegaConf.create(of_study(results, "yaml"))
+    assert all(OmegaConf.select(config, name) == value for name, value in found.best_evaluated_params.items())
+
+
+def test_the_record_has_one_level_and_tells_values_seeds_and_origin(load: Any, content: dict[str, Any]) -> None:
+    results = load(with_origin(content))
+    found = json.loads(of_study(results, "record"))
+    assert not any(isinstance(value, dict) for value in found.values())
+    arm = collect(results).arms[0]
+    assert (found["validation/top1_error"], found["test/top1_error"]) == (0.2295, arm.test.mean)
+    assert (found["test/top1_error.std"], found["test/top1_error.n"]) == (arm.test.std, 3)
+    assert found["test/top1_error.seeds"] == [11, 12, 13]
+    assert (found["method.temperature"], found["dataset.name"], found["seed"]) == (4.1, "cifar100", 11)
+    assert (found["schema"], found["study_digest"], found["versions.torch"]) == (1, "5d1f", "2.13.0")
 
 
 def test_flags_of_the_released_code_are_what_it_parses(winner: dict[str, Any]) -> None:
