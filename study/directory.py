@@ -63,7 +63,7 @@ def create(config: StudyConfig, storage: Path) -> Path:
         refuse_existing(config, storage)  # two launches of one name at the same moment
         if config.database is not None and not (directory / IDENTITY_FILE).exists():
             write_atomic(directory / IDENTITY_FILE, uuid.uuid4().hex.encode())
-        write_atomic(directory / STUDY_FILE, study_file.dump(config.resolved()))
+        write_atomic(directory / STUDY_FILE, study_file.frozen(config.resolved()))
     return directory
 
 

@@ -17,6 +17,8 @@ from study.errors import StudyFileError, UsageError
 
 LARGEST_FILE_BYTES = 1_000_000
 DEEPEST_NESTING = 50
+FORMAT = 1  # of study directories: their files, and what their database holds
+FORMAT_KEY = "format"
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -74,6 +76,7 @@ def parse(content: bytes, name: str) -> dict[str, Any]:
         raise StudyFileError(f"{name}: the file is empty; `cskd init` writes one to start from")
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise StudyFileError(f"{name}: a study file is a mapping of keys such as `name:`, `dataset:` and `method:`")
+    _check_format(value.pop(FORMAT_KEY, FORMAT), name)
     return value
 
 
@@ -133,6 +136,11 @@ def override(content: dict[str, Any], key: str, value: Any) -> None:
     place[last] = value
 
 
+def frozen(value: dict[str, Any]) -> bytes:
+    """The study file of a study directory, which says the directory's format."""
+    return dump({FORMAT_KEY: FORMAT} | value)
+
+
 def dump(value: dict[str, Any]) -> bytes:
     """The mapping as YAML, keys in the order given."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100).encode()
@@ -147,6 +155,15 @@ def dump_value(value: Any) -> str:
     """
     text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1_000_000)
     return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _check_format(found: Any, name: str) -> None:
+    if type(found) is not int or found < 1:
+        raise StudyFileError(f"{name}: {FORMAT_KEY}: is a whole number from 1, not {found!r}; leave it out")
+    if found > FORMAT:
+        raise StudyFileError(
+            f"{name}: has format {found}, and this version of cs-kd-study reads up to {FORMAT}; update cs-kd-study"
+        )
 
 
 def _where(error: yaml.YAMLError) -> str:

@@ -19,6 +19,8 @@ from trainables.faultpoints import faultpoint
 from trainables.generations import checksum_of, generations, path_of
 
 GENERATIONS = 2
+FORMAT = 1
+FORMAT_KEY = "format"
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -27,7 +29,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     The checksum is written last: a checkpoint without one is unfinished and never loaded.
     """
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save({FORMAT_KEY: FORMAT} | state, buffer)
     content = buffer.getvalue()
     checksum_of(path).unlink(missing_ok=True)
     write_atomic(path, content)
@@ -39,7 +41,7 @@ def load(path: Path) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: It is missing, unfinished, altered, or holds more than data.
+        CheckpointError: It is missing, unfinished, altered, of a newer format, or holds more than data.
     """
     try:
         content = path.read_bytes()
@@ -51,6 +53,10 @@ def load(path: Path) -> dict[str, Any]:
     state = _data_in(content, path)
     if not isinstance(state, dict):
         raise CheckpointError(f"{path} holds {type(state).__name__}, not the state of a run")
+    if (found := state.pop(FORMAT_KEY, FORMAT)) != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {found}, and this version of cs-kd-study reads {FORMAT}; update cs-kd-study"
+        )
     return state
 
 

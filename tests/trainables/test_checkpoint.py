@@ -101,7 +101,7 @@ def test_a_pickle_with_code_is_refused_and_does_not_run(tmp_path):
     write_atomic(bare, pickle.dumps(Code(proof)))
     write_atomic(generations.checksum_of(bare), sha256_of(bare.read_bytes()).encode())
     for refused in (path, bare):
-        with pytest.raises(CheckpointError, match=r"could run code, so nothing of it was loaded") as caught:
+        with pytest.raises(CheckpointError, match=r"could run code; nothing of it was loaded") as caught:
             checkpoint.load(refused)
         assert "\n" not in str(caught.value)
         assert "weights_only" not in str(caught.value)  # torch's advice is to run the code
