@@ -17,8 +17,11 @@ from toy import write_study
 
 from study import cli
 from study.directory import open_study
+from trainables.run_directory import RunDirectory
 
 ROOT = Path(cli.__file__).parents[1]
+TRIALS = 4
+EPOCH_SECONDS = 1.2  # of workers, which have the environment of their node
 PREEMPTION = 2  # DRAIN_NODE_REASON_PREEMPTION of Ray's protocol
 NODE_IS_LOST = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_timeout_ms": 1000}
 
@@ -32,6 +35,7 @@ def environment() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(KIT), os.environ.get("PYTHONPATH", "")]))
+        patch.setenv("TOY_SECONDS", str(EPOCH_SECONDS))
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         reset_auth_token_state()
@@ -55,15 +59,27 @@ def nodes_of(cluster: Any, count: int) -> list[Any]:
     return nodes
 
 
-def launch(folder: Path, cluster: Any, trials: int = 6, seconds: float = 1.0) -> subprocess.Popen:
-    words = ("--storage", str(folder), "--address", cluster.address, "--set", f"search.trials={trials}", *TRACKED)
-    return start(folder, "launch", str(write_study(folder)), *words, seconds=seconds)
+def launch(folder: Path, cluster: Any) -> subprocess.Popen:
+    words = ("--storage", str(folder), "--address", cluster.address, "--set", f"search.trials={TRIALS}", *TRACKED)
+    return start(folder, "launch", str(write_study(folder)), *words)
 
 
 def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
     while text not in read_log(folder):
         assert process.poll() is None, read_log(folder)
         time.sleep(0.1)
+
+
+def wait_for_two_runs(folder: Path, process: subprocess.Popen) -> None:
+    """Until two runs are in the middle: each node has one."""
+    while sum(map(is_in_the_middle, (folder / "toy").glob("*/*/metrics.jsonl"))) < 2:
+        assert process.poll() is None, read_log(folder)
+        time.sleep(0.05)
+
+
+def is_in_the_middle(metrics: Path) -> bool:
+    run = RunDirectory(metrics.parent)
+    return bool(run.epochs()) and run.outcome() is None
 
 
 def family_of(node: Any) -> list[psutil.Process]:
@@ -86,9 +102,9 @@ def until_it_goes_on(folder: Path, process: subprocess.Popen, seconds: float) ->
     return time.monotonic() - begun
 
 
-def check(folder: Path, trials: int = 6) -> dict[str, int]:
+def check(folder: Path) -> dict[str, int]:
     counts = verify_study(folder / "toy")
-    assert verify_tracking(folder / "toy")["FINISHED"] == trials + 1 + 4
+    assert verify_tracking(folder / "toy")["FINISHED"] == TRIALS + 1 + 4
     return counts
 
 
@@ -96,7 +112,7 @@ def check(folder: Path, trials: int = 6) -> dict[str, int]:
 def test_one_of_two_nodes_is_killed(cluster: Any, tmp_path: Path, record_property: Callable) -> None:
     _, second = nodes_of(cluster, 2)
     process = launch(tmp_path, cluster)
-    wait_for(tmp_path, process, "search 0: COMPLETE")
+    wait_for_two_runs(tmp_path, process)
     begun = time.monotonic()
     cluster.remove_node(second, allow_graceful=False)
     wait_for(tmp_path, process, "the worker process was lost")
@@ -113,8 +129,8 @@ def test_a_node_is_drained_and_then_killed(cluster: Any, tmp_path: Path, record_
     from ray._raylet import GcsClient
 
     _, second = nodes_of(cluster, 2)
-    process = launch(tmp_path, cluster, seconds=2.0)
-    wait_for(tmp_path, process, "controls 0: COMPLETE")
+    process = launch(tmp_path, cluster)
+    wait_for_two_runs(tmp_path, process)
     (found,) = [
         of["NodeID"]
         for of in cluster.global_state.node_table()
@@ -138,7 +154,7 @@ def test_a_node_is_drained_and_then_killed(cluster: Any, tmp_path: Path, record_
 def test_all_nodes_are_gone_for_ten_seconds(cluster: Any, tmp_path: Path, record_property: Callable) -> None:
     nodes = nodes_of(cluster, 2)
     process = launch(tmp_path, cluster)
-    wait_for(tmp_path, process, "search 0: COMPLETE")
+    wait_for_two_runs(tmp_path, process)
     for node in nodes:
         cluster.remove_node(node, allow_graceful=False)
     wait_for(tmp_path, process, "no node is left with 1 CPUs; waiting for one")
@@ -156,7 +172,7 @@ def test_all_nodes_are_gone_for_ten_seconds(cluster: Any, tmp_path: Path, record
 def test_a_node_is_stopped_and_continued(cluster: Any, tmp_path: Path) -> None:
     _, second = nodes_of(cluster, 2)
     process = launch(tmp_path, cluster)
-    wait_for(tmp_path, process, "search 0: COMPLETE")
+    wait_for_two_runs(tmp_path, process)
     family = family_of(second)
     for each in family:
         each.send_signal(signal.SIGSTOP)
@@ -172,8 +188,8 @@ def test_a_node_is_stopped_and_continued(cluster: Any, tmp_path: Path) -> None:
 @pytest.mark.fault(8)
 def test_the_head_is_killed(cluster: Any, tmp_path: Path, record_property: Callable) -> None:
     nodes_of(cluster, 2)
-    process = launch(tmp_path, cluster, trials=4)
-    wait_for(tmp_path, process, "search 0: COMPLETE")
+    process = launch(tmp_path, cluster)
+    wait_for_two_runs(tmp_path, process)
     begun = time.monotonic()
     cluster.remove_node(cluster.head_node, allow_graceful=False)
     code = process.wait(100)
@@ -181,9 +197,9 @@ def test_the_head_is_killed(cluster: Any, tmp_path: Path, record_property: Calla
     assert code == 69, read_log(tmp_path)
     assert f"`cskd resume {tmp_path / 'toy'}` goes on" in read_log(tmp_path)
     again = time.monotonic()
-    process = start(tmp_path, "resume", str(tmp_path / "toy"), "--address", "local", seconds=0.2)
+    process = start(tmp_path, "resume", str(tmp_path / "toy"), "--address", "local")
     went_on = until_it_goes_on(tmp_path, process, 60)
     assert time.monotonic() - again < 60
     assert process.wait(200) == 0, read_log(tmp_path)
-    assert check(tmp_path, trials=4)["retrained_epochs"] <= 2
+    assert check(tmp_path)["retrained_epochs"] <= 2
     record_property("result", f"ended after {ended:.1f} s with 69; resumed, an epoch more after {went_on:.1f} s")

@@ -1,7 +1,9 @@
 """Trials in a database that studies share, on a real PostgreSQL server that is stopped and comes back."""
 
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from fake import Executor, Watcher
@@ -19,16 +21,15 @@ MOUNTS = ["/dev/sda1 / ext4 rw 0 0", "server:/home /home nfs4 rw 0 0", r"//host/
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     if binaries() is None:
         pytest.skip("no PostgreSQL on this machine (Debian's package is postgresql)")
-    folder = tmp_path_factory.mktemp("postgresql")
-    for parent in folder.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o011)  # the server runs as nobody
-    server = PostgreSQL(folder)
-    server.start()
-    yield server
-    server.stop()
+    # Runs as nobody, from whom pytest closes its own folders, whenever another of its sessions begins.
+    with tempfile.TemporaryDirectory(prefix="cskd-pg-") as folder:
+        server = PostgreSQL(Path(folder))
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture
