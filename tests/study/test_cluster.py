@@ -78,8 +78,7 @@ def wait_for_two_runs(folder: Path, process: subprocess.Popen) -> None:
 
 
 def is_in_the_middle(metrics: Path) -> bool:
-    run = RunDirectory(metrics.parent)
-    return bool(run.epochs()) and run.outcome() is None
+    return 1 <= len(RunDirectory(metrics.parent).epochs()) <= 2  # of four: seconds are left
 
 
 def family_of(node: Any) -> list[psutil.Process]:
