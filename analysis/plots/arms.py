@@ -30,7 +30,7 @@ class Arms:
     Attributes:
         metric: The objective's quantity on the test set.
         seeds: One row a confirmation run: ``arm, seed, value``.
-        means: One row an arm: ``arm, role, mean, low, high, n``; the interval's ends are NaN for a single seed.
+        means: One row an arm: ``arm, role, method, mean, low, high, n``; the interval's ends are NaN for a single seed.
         paper: One row an arm that the paper has and that may be compared: ``arm, value``.
     """
 
@@ -94,7 +94,8 @@ def _label(arm: Arm) -> str:
 def _mean(arm: Arm) -> dict[str, object]:
     assert arm.test is not None  # noqa: S101 - only such arms are drawn
     low, high = arm.interval or (float("nan"), float("nan"))
-    return {"arm": _label(arm), "role": arm.role, "mean": arm.test.mean, "low": low, "high": high, "n": arm.test.n}
+    named = {"arm": _label(arm), "role": arm.role, "method": arm.method}
+    return {**named, "mean": arm.test.mean, "low": low, "high": high, "n": arm.test.n}
 
 
 def _axis(field: str, data: Arms) -> alt.X:
@@ -107,12 +108,13 @@ def _axis(field: str, data: Arms) -> alt.X:
     return alt.X(**(drawing.metric_axis(field, data.metric) | {"scale": alt.Scale(domain=ends, zero=False, nice=True)}))
 
 
-def _colour() -> alt.Color:
+def _colour(data: Arms) -> alt.Color:
+    """Each arm has its method's colour, as in all figures; what an arm is stands beside it."""
     import altair as alt
 
-    roles = ["winner", "finalist", "earlier finalist", "control"]
-    colours = [drawing.WINNER, "#E69F00", drawing.OTHER, drawing.BASELINE]
-    return alt.Color("role:N", scale=alt.Scale(domain=roles, range=colours), legend=None)
+    methods = list(dict.fromkeys(data.means["method"]))
+    colours = [drawing.method_colour(method) for method in methods]
+    return alt.Color("method:N", scale=alt.Scale(domain=methods, range=colours), legend=None)
 
 
 def _intervals(data: Arms, y: alt.Y) -> Chart:
@@ -122,7 +124,7 @@ def _intervals(data: Arms, y: alt.Y) -> Chart:
     return (
         alt.Chart(drawing.inline(shown))
         .mark_rule(strokeWidth=2, clip=True)
-        .encode(x=_axis("low", data), x2="high:Q", y=y, color=_colour())
+        .encode(x=_axis("low", data), x2="high:Q", y=y, color=_colour(data))
     )
 
 
@@ -151,8 +153,8 @@ def _means(data: Arms, y: alt.Y) -> Chart:
         .encode(
             x=_axis("mean", data),
             y=y,
-            color=_colour(),
-            tooltip=["arm:N", alt.Tooltip("mean:Q", format=".3~f"), *ends, alt.Tooltip("n:Q")],
+            color=_colour(data),
+            tooltip=["arm:N", "role:N", alt.Tooltip("mean:Q", format=".3~f"), *ends, alt.Tooltip("n:Q")],
         )
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis import drawing
+from analysis.records import EXPLORING
 from analysis.wording import metric_words, number_of
 from search_spaces.symbols import symbol
 
@@ -40,7 +41,7 @@ class Sweep:
 
 def collect(results: Results) -> Sweep | None:
     """Completed trials and controls that have a λ_E; None unless at least two values of it occur."""
-    trials = results.trials
+    trials = results.trials[results.trials["phase"].isin(EXPLORING)]
     if _COLUMN not in trials:
         return None
     done = trials[(trials["state"] == "COMPLETE") & trials[_COLUMN].notna()]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis import best_config, drawing, frames
+from analysis.records import EXPLORING
 from analysis.wording import capital, metric_words, number_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def collect(results: Results) -> LearningCurves | None:
     """The epochs of search trials and controls, thinned where there are very many; None where there are none."""
     metric = frames.objective(results)
     found = frames.learning_curves(results, metric)
-    found = found[found["phase"] != "confirm"]
+    found = found[found["phase"].isin(EXPLORING)]
     if found.empty:
         return None
     runs = len(found.drop_duplicates(["phase", "trial"]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis import best_config, drawing
+from analysis.records import EXPLORING
 from analysis.wording import number_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def collect(results: Results) -> LossTerms | None:
     """Every ``train/<term>`` of the epochs; None where nothing was recorded."""
     import pandas as pd
 
-    epochs = results.epochs[results.epochs["phase"] != "confirm"]
+    epochs = results.epochs[results.epochs["phase"].isin(EXPLORING)]
     names = [str(name) for name in epochs if epochs[name].notna().any()]
     columns = [name for name in names if name.startswith("train/") and name.partition("/")[2] not in _NO_TERM]
     if not columns:

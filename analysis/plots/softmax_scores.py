@@ -96,9 +96,10 @@ def draw(data: SoftmaxScores) -> Chart:
     """A row of panels an image, a column a method."""
     import altair as alt
 
+    images = list(data.bars["image"].unique())
     rows = [
-        alt.hconcat(*(_panel(data, image, label) for label in data.colours), spacing=12)
-        for image in data.bars["image"].unique()
+        alt.hconcat(*(_panel(data, image, label, last=image == images[-1]) for label in data.colours), spacing=12)
+        for image in images
     ]
     return alt.vconcat(*rows, spacing=14)
 
@@ -128,7 +129,8 @@ def _scores(image: int, label: str, logits: NDArray[np.float32], true: int, name
     )
 
 
-def _panel(data: SoftmaxScores, image: int, label: str) -> Chart:
+def _panel(data: SoftmaxScores, image: int, label: str, *, last: bool) -> Chart:
+    """Bars of an image and a method; the axis below the last image says what all of them show."""
     import altair as alt
 
     shown = data.bars[(data.bars["image"] == image) & (data.bars["label"] == label)]
@@ -138,7 +140,10 @@ def _panel(data: SoftmaxScores, image: int, label: str) -> Chart:
         "name:N", sort=alt.SortField("place"), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=110)
     )
     x = alt.X(
-        "score:Q", title="softmax score, %", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=3, format="d")
+        "score:Q",
+        title="softmax score, %" if last else None,
+        scale=alt.Scale(domain=[0, 100]),
+        axis=alt.Axis(tickCount=3, format="d"),
     )
     bars = base.mark_bar(color=data.colours[label], cornerRadiusEnd=1.5).encode(
         x=x,

@@ -67,12 +67,15 @@ def caption(data: Tradeoff) -> str:
     """What the line is."""
     on = data.points[data.points["front"]]
     names = ", ".join(str(trial) for trial in on["trial"][:10]) + (", …" if len(on) > 10 else "")
+    stand = f"stands the one trial that no other beats in both ({names})"
+    if len(on) > 1:
+        stand = f"stand the {len(on)} that no trial beats in both (trials {names})"
     both = "both searched for" if data.searched else "the second only measured, not searched for"
     return (
         f"The {metric_words(data.metrics[0])} and the {metric_words(data.metrics[1])} of "
-        f"{number_of(len(data.points), 'completed search trial')}, {both}. On the line stand the {len(on)} that no "
-        f"trial beats in both (trials {names}); the star is the winner. The line covers {data.covered:.0%} of the area "
-        "between the best and the worst values (hypervolume)."
+        f"{number_of(len(data.points), 'completed search trial')}, {both}. On the line {stand}; the star is the "
+        f"winner. The line covers {100 * data.covered:.0f} % of the area between the best and the worst values "
+        "(hypervolume)."
     )
 
 

@@ -81,6 +81,24 @@ def test_all_figures_are_drawn_and_the_network_is_left_alone(context: Any, finis
 
 
 @pytest.mark.slow
+def test_it_can_be_clicked_through(context: Any, finished_report: Path) -> None:
+    visit = Visit(context, finished_report)
+    visit.drawn()
+    for link in visit.page.locator("nav a").all():
+        link.click()
+        assert visit.page.locator(str(link.get_attribute("href"))).is_visible()
+    folded = visit.page.locator("details", has_text="The configuration, to train it again")
+    folded.locator("summary").click()
+    assert folded.locator("pre").is_visible()
+    for kind in ("csv", "md", "tex"):
+        with visit.page.expect_download() as download:
+            visit.page.locator(f"a[download='calibration.{kind}']").click()
+        written = finished_report.with_name(f"calibration.{kind}").read_bytes()
+        assert Path(download.value.path()).read_bytes() == written
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
 def test_the_page_fits_a_narrow_window(context: Any, finished_report: Path) -> None:
     visit = Visit(context, finished_report)
     visit.drawn()

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from analysis import best_config
-from analysis.drawing import styled
+from analysis.drawing import method_colour, styled
 from analysis.plots import arms
 from analysis.rendering import render
 
@@ -18,6 +18,12 @@ def test_numbers_are_those_of_the_best_config_table(load: Any, content: dict[str
         seeds = data.seeds[data.seeds["arm"] == row["arm"]]
         assert list(seeds["seed"]) == [11, 12, 13]
         assert seeds["value"].mean() == pytest.approx(arm.test.mean)
+
+
+def test_an_arm_has_the_colour_of_its_method(load: Any, content: dict[str, Any]) -> None:
+    scale = arms.draw(arms.collect(load(content))).to_dict()["layer"][0]["encoding"]["color"]["scale"]
+    assert scale["domain"] == ["cs_kd", "cross_entropy", "cs_kd_e"]
+    assert scale["range"] == [method_colour(method) for method in scale["domain"]]
 
 
 def test_only_comparable_arms_stand_beside_the_paper(load: Any, content: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def test_the_front_of_two_objectives(load, two, second) -> None:
     assert "both searched for. On the line stand the 3" in tradeoff.caption(data)
     # Of the box from (0.20, 0.02) to (0.30, 0.10) by hand: steps at 0.20, 0.21 and 0.22.
     assert data.covered == pytest.approx((0.01 * 0.01 + 0.01 * 0.05 + 0.08 * 0.08) / (0.10 * 0.08))
-    assert "covers 88% of the area" in tradeoff.caption(data)
+    assert "covers 88 % of the area" in tradeoff.caption(data)
 
 
 def test_a_second_metric_that_was_only_measured(load, searched) -> None:
@@ -32,6 +32,8 @@ def test_a_second_metric_that_was_only_measured(load, searched) -> None:
     assert (data.metrics[1], data.searched) == ("validation/nll", False)
     assert data.points["winner"].sum() == 1
     assert "only measured" in tradeoff.caption(data)
+    assert data.points["front"].sum() == 1  # its NLL is a multiple of its error
+    assert "On the line stands the one trial that no other beats in both (17);" in tradeoff.caption(data)
 
 
 def test_nothing_to_show(load, searched) -> None:
