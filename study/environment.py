@@ -33,6 +33,8 @@ RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a trial without a GPU must not change what its process sees
 }
 
+LOCAL_RAY_SETTINGS = {"RAY_AUTH_MODE": "token"}  # who reaches Ray runs code; it makes a token where there is none
+
 CLOUD_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN", *CLOUD_SECRETS)
 SHORTEST_SECRET = 6  # shorter ones are met by chance
@@ -165,7 +167,7 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
         ServiceError: The cluster cannot be reached.
     """
     address = ray_address(address)
-    os.environ |= RAY_SETTINGS
+    os.environ |= RAY_SETTINGS | (LOCAL_RAY_SETTINGS if address == LOCAL else {})
     if data := os.environ.get("CSKD_DATA"):  # workers have working directories of their own
         os.environ["CSKD_DATA"] = str(Path(data).expanduser().absolute())
     import ray

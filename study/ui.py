@@ -107,6 +107,7 @@ def _server(uri: str, storage: Path, port: int, log: IO[bytes]) -> Iterator[subp
     settings = {
         "MLFLOW_BACKEND_STORE_URI": uri,  # not among the words of the command, which everybody on this machine sees
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     }
     process = subprocess.Popen(  # noqa: S603
         command, env=os.environ | MLFLOW_SETTINGS | settings, stdout=log, stderr=log, start_new_session=True

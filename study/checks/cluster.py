@@ -21,7 +21,7 @@ def check(address: str | None, storage: Path) -> Iterator[Finding]:
     """Ray where an address is given, by flag or environment; otherwise what a local one would do."""
     address = address or os.environ.get("RAY_ADDRESS") or environment.LOCAL
     if address == environment.LOCAL:
-        yield local_ray()
+        yield Finding("ok", "ray address", "local: a Ray of our own for each study, which asks for a token")
         return
     unreachable = False
     for finding in cluster(address):
@@ -46,16 +46,6 @@ def alike(address: str, storage: Path) -> Iterator[Finding]:
         yield Finding("warning", "ray nodes", line, "install the same versions on every node")
     if not different:
         yield Finding("ok", "ray nodes", f"{len(found.nodes)} with this code and these libraries; all share {storage}")
-
-
-def local_ray() -> Finding:
-    """A Ray of our own, which begins and ends with each study."""
-    mode = os.environ.get("RAY_AUTH_MODE")
-    if mode == "disabled":
-        return Finding(
-            "warning", "ray address", "local, RAY_AUTH_MODE=disabled", "unset it: a local Ray then asks for a token"
-        )
-    return Finding("ok", "ray address", "local: a Ray of our own for each study, which asks for a token")
 
 
 def cluster(address: str) -> Iterator[Finding]:

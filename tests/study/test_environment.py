@@ -141,3 +141,32 @@ def test_an_address_where_nobody_answers_is_told_at_once() -> None:
             pass
     assert time.monotonic() - start < 5  # Ray itself would go on asking for many minutes
     assert cluster_address("[::1]:6379") == ("::1", 6379)
+
+
+ASK = """
+import sys
+from ray._raylet import GcsClient
+print(len(GcsClient(address=sys.argv[1]).get_all_node_info(timeout=20)))
+"""
+OURS = """
+import os, subprocess, sys
+from study.environment import ray_connection
+with ray_connection("local"):
+    import ray
+    ask = [sys.executable, "-c", sys.argv[1], ray.get_runtime_context().gcs_address]
+    for variables in ({}, {"RAY_AUTH_MODE": "disabled"}):
+        done = subprocess.run(ask, env=os.environ | variables, capture_output=True, text=True)
+        print(done.stdout + done.stderr)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(200)
+def test_a_ray_of_our_own_asks_for_a_token(tmp_path: Path) -> None:
+    path = str(Path(environment.__file__).parents[1])
+    careless = os.environ | {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": path, "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", OURS, ASK], env=careless, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ours, _, stranger = done.stdout.partition("\n")
+    assert ours == "1"
+    assert "UNAUTHENTICATED" in stranger.upper()

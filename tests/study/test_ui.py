@@ -1,5 +1,6 @@
 """MLflow's pages as ``cskd ui`` starts them, seen in a browser."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -92,7 +93,14 @@ def test_only_this_machine_and_known_hosts(started) -> None:
     for host in ("evil.example", "10.evil.com", f"evil.example:{port}"):
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(urllib.request.Request(address, headers={"Host": host}))
+    for origin, refused in (("http://evil.example", True), ("http://10.evil.com", True), (address, False)):
+        search = f"{address}/api/2.0/mlflow/experiments/search"
+        headers = {"Origin": origin, "Content-Type": "application/json"}
+        asked = urllib.request.Request(search, b'{"max_results": 1}', headers)
+        with pytest.raises(urllib.error.HTTPError, match="403") if refused else contextlib.nullcontext():
+            urllib.request.urlopen(asked).close()
     family = psutil.Process(process.pid).children(recursive=True)
+    assert all(member.environ()["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false" for member in family)
     listening = {
         connection.laddr.ip
         for member in family

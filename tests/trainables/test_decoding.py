@@ -1,8 +1,12 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from archive_maker import picture
 from PIL import Image
 
+from trainables.datasets.image_folder import read_square
 from trainables.decoding import decode
 from trainables.errors import DataError
 
@@ -50,3 +54,15 @@ def test_an_unreadable_file_is_named_in_one_line(tmp_path, damage):
     with pytest.raises(DataError, match=r"x\.jpg cannot be read as an image") as caught:
         decode(tmp_path / "x.jpg", None)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.bad_input(38)
+def test_a_small_file_that_would_fill_the_memory_is_refused(tmp_path):
+    content = bytearray(picture(image_format="PNG"))
+    header = b"IHDR" + struct.pack(">II", 30_000, 30_000) + content[24:29]
+    content[12:33] = header + struct.pack(">I", zlib.crc32(header))
+    path = tmp_path / "bomb.png"
+    path.write_bytes(content)
+    for read in (decode, read_square):
+        with pytest.raises(DataError, match=r"bomb\.png cannot be read as an image.*decompression bomb"):
+            read(path, 32)

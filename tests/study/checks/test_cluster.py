@@ -43,12 +43,9 @@ def test_an_address_that_no_study_takes(address: str) -> None:
 
 
 def test_the_address_of_the_environment_and_a_ray_of_our_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     assert [finding.level for finding in cluster.check(None, tmp_path)] == ["problem"]
     assert [finding.level for finding in cluster.check("local", tmp_path)] == ["ok"]
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    assert [finding.level for finding in cluster.check("local", tmp_path)] == ["warning"]
 
 
 def test_nodes_are_compared_where_there_is_a_folder_to_share(tmp_path: Path) -> None:
