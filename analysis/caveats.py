@@ -48,7 +48,7 @@ def _of_scheduler(results: Results) -> Iterator[str]:
     config = results.study["config"]
     scheduler = config.get("search", {}).get("scheduler") or {"name": "none"}
     milestones, grace = config["training"].get("milestones"), scheduler.get("grace")
-    if scheduler["name"] != "none" and milestones and grace is not None and grace <= milestones[0]:
+    if scheduler["name"] not in ("none", "halving") and milestones and grace is not None and grace <= milestones[0]:
         yield (
             f"Trials were stopped from {grace:g} of the epochs on, before the learning rate falls at "
             f"{milestones[0]:g}, where ranks still mislead."

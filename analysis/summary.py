@@ -76,7 +76,12 @@ def _studied(results: Results) -> Iterator[str]:
         f"{training['batch_size']}{suggested}. {_objectives(study['objectives'])}"
     )
     scheduler = search.get("scheduler", {"name": "none"})["name"]
-    if scheduler != "none":
+    if scheduler == "halving":
+        yield (
+            "The scheduler halving tried each point with the schedule compressed to fewer epochs, and trained the "
+            "better ones anew with longer ones; the short runs count as pruned."
+        )
+    elif scheduler != "none":
         yield f"The scheduler {scheduler} stopped trials early that fell behind; they count as pruned."
     for phase, ended in study.get("cut_short", {}).items():
         yield f"{PHASES[phase]} was cut short after {ended['runs']} runs: {ended['reason']}."

@@ -16,6 +16,7 @@ from study import copies, database, lease, limits, results, status
 from study import directory as study_directory
 from study.comparability import allow_changes, check_data
 from study.errors import HeldError, UsageError
+from study.halving import points_of
 from study.runner import Ending, Until, run
 from study.store import PHASES
 from study.tracker import open_mirror
@@ -248,7 +249,7 @@ def _rebuild(study: study_directory.Study) -> records.Results:
 
 
 def _extend(study: study_directory.Study, trials: int) -> None:
-    existing = len(study.store.trials("search"))
+    existing = len(points_of(study.store.trials("search")))
     if trials < existing:
         raise UsageError(f"--trials {trials}: the study has {existing} search trials already; give the new total")
     study.store.set_study_attribute("trials", trials)

@@ -112,12 +112,20 @@ class StudyConfig(Options):
         count = spaces.cell_count(self.space())
         return trials if count is None else min(trials, count)
 
-    def search_config(self, parameters: Mapping[str, Any], number: int) -> TrainConfig:
-        """The run of search trial ``number`` with sampled ``parameters``."""
+    def search_config(self, parameters: Mapping[str, Any], number: int, epochs: int | None = None) -> TrainConfig:
+        """The run of search trial ``number`` with sampled ``parameters``.
+
+        Args:
+            parameters: Values of the space; those that are left out have the study's own.
+            number: Decides the seed.
+            epochs: To which the schedule is compressed; None for the whole.
+        """
         method = {name: value for name, value in parameters.items() if not name.startswith("training.")}
         training = {
             name.removeprefix("training."): value for name, value in parameters.items() if name.startswith("training.")
         }
+        if epochs is not None:
+            training["epochs"] = epochs
         return self._train_config(self._method_with(method), training, self._search_seed("search", number))
 
     def control_config(self, number: int) -> TrainConfig:

@@ -117,6 +117,8 @@ class Dispatcher:
     def next(self) -> Assignment | None:
         """The next run; None when none can be handed out now. ``finished`` tells whether any will come.
 
+        Runs that another study has finished are settled on the way.
+
         Raises:
             OSError: There is next to no room on the disk for it.
         """
@@ -247,7 +249,7 @@ class Dispatcher:
                 error = f"the run reported no {' and no '.join(missing)}"
             else:
                 values = [outcome.metrics[name] for name in item.phase.objectives]
-        state = TrialState.FAIL if values is None else TrialState.COMPLETE
+        state = TrialState.FAIL if values is None else item.phase.state_of_finished(item.trial)
         self._tell(item, assignment, state, values, outcome.epoch, error)
 
     def _prune(self, item: _Item, assignment: Assignment) -> None:

@@ -63,7 +63,7 @@ def _check_scheduler(study: StudyConfig) -> None:
         raise ValueError(
             "search.scheduler: gp does not learn from stopped trials; take the sampler tpe, or scheduler none"
         )
-    if study.objective == "validation/recall_at_1":
+    if study.objective == "validation/recall_at_1" and study.search.scheduler.rungs(study.training):
         raise ValueError("search.scheduler: recall_at_1 is measured at the last epoch only; take scheduler none")
     _check_grace(study)
 

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from study.assignment import Assignment
+from study.halving import EPOCHS, PROMOTED_FROM, ladder_of, points_of
 from study.limits import over
 from study.sampling import suggest
 from study.store import FOLDERS
@@ -55,6 +57,11 @@ class Phase(ABC):
     @abstractmethod
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a trial, at its present attempt."""
+
+    def state_of_finished(self, trial: FrozenTrial) -> TrialState:
+        """The final state of a trial whose run came to its end."""
+        del trial
+        return TrialState.COMPLETE
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -106,7 +113,8 @@ class SearchPhase(Phase):
     """Trials that the sampler suggests.
 
     Args:
-        trials: How many are wanted; on a discrete space at most its cells are run.
+        trials: How many points are wanted; of a discrete space at most its cells. The scheduler ``halving`` adds a
+            trial for each longer schedule that a point goes on to.
     """
 
     name: store.Phase = "search"
@@ -114,39 +122,56 @@ class SearchPhase(Phase):
     def __init__(self, config: StudyConfig, store: Store, directory: Path, trials: int) -> None:
         super().__init__(config, store, directory)
         self._space = config.space()
-        self._trials = config.planned_trials(trials)
+        self._points = config.planned_trials(trials)
+        self._ladder = ladder_of(config)
 
     def planned(self) -> int:
         """Wanted trials, or cells where there are fewer, or where the search was cut short."""
         ended = over(self.store, self.name)
-        return self._trials if ended is None else ended.runs
+        return sum(self._ladder.counts(self._points, self.store.trials(self.name))) if ended is None else ended.runs
 
     def upcoming(self) -> int:
         """The next trial."""
         return int(len(self.store.trials(self.name)) < self.planned())
 
     def start_next(self) -> FrozenTrial | None:
-        """Asks the sampler for a point and adds it."""
+        """Adds a trial: of a point that goes on to a longer schedule, else of one that the sampler is asked for."""
         trials = self.store.trials(self.name)
         if not self.upcoming():
             return None
         point = self._point(trials)
-        return None if point is None else self.store.begin(self.name, point, self._space, {})
+        shortest = self._ladder.lengths[0]
+        attributes = {} if shortest == self.config.training.epochs else {EPOCHS: shortest}
+        return None if point is None else self._begin(point, attributes)
+
+    def _begin(self, point: dict[str, Any], attributes: dict[str, int]) -> FrozenTrial:
+        return self.store.begin(self.name, point, self._space, attributes)
 
     def _point(self, trials: list[FrozenTrial]) -> dict[str, Any] | None:
-        search = self.config.search
-        if len(trials) < len(search.first):
-            return dict(search.first[len(trials)])
+        promoted = self._ladder.promotion(self._points, trials)
+        if promoted is not None:
+            parent, epochs = promoted
+            return self._begin(parent.params, {EPOCHS: epochs, PROMOTED_FROM: parent.number})
+        search, points = self.config.search, len(points_of(trials))
+        if points >= self._points:
+            return None  # until the short runs have ended
+        if points < len(search.first):
+            return dict(search.first[points])
         return suggest(
             self._space,
             trials,
             sampler=search.sampler.name,
             seed=search.sampler.seed,
             minimizes=[direction == StudyDirection.MINIMIZE for direction in self.config.directions],
-            planned=self._trials,
+            planned=self._points,
         )
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a suggested point."""
-        config = self.config.search_config(trial.params, trial.number)
+        config = self.config.search_config(trial.params, trial.number, trial.user_attrs.get(EPOCHS))
         return self._assignment(trial, config)
+
+    def state_of_finished(self, trial: FrozenTrial) -> TrialState:
+        """COMPLETE after a whole schedule, PRUNED after a compressed one, whose value is no full run's."""
+        whole = trial.user_attrs.get(EPOCHS, self.config.training.epochs) == self.config.training.epochs
+        return TrialState.COMPLETE if whole else TrialState.PRUNED

@@ -105,7 +105,7 @@ def device_seconds(config: StudyConfig, rates: Mapping[str, Rate]) -> dict[str, 
     confirmed = [*[search] * found["finalists"], *controls]
     full = config.confirm.train_on == "full"
     return {
-        "search": found["trials"] * run_seconds(search, rates[kind(search)]),
+        "search": found["search_epochs"] * rates[kind(search)].epoch_seconds,
         "controls": sum(run_seconds(run, rates[kind(run)]) for run in controls),
         "confirm": found["seeds"] * sum(run_seconds(run, rates[kind(run)], full=full) for run in confirmed),
     }

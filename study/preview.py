@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import space as spaces
+from study.halving import ladder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 
 def describe(config: StudyConfig) -> dict[str, Any]:
     """Parts, space and number of runs of each phase; ready for JSON."""
-    trials = config.planned_trials(config.search.trials)
+    trials, ladder = config.planned_trials(config.search.trials), ladder_of(config)
+    rungs = dict(zip(map(str, ladder.lengths), ladder.counts(trials), strict=True))
     epochs = config.training.epochs
     controls = [config.control_config(number) for number in range(len(config.controls))]
-    finalists = min(config.confirm.finalists, trials)
-    once = trials * epochs + sum(control.training.epochs for control in controls)
+    finalists = min(config.confirm.finalists, rungs[str(epochs)])
+    once = ladder.epochs(trials) + sum(control.training.epochs for control in controls)
     confirmed = finalists * epochs + sum(control.training.epochs for control in controls)
     seeds = len(config.confirm.seeds)
     return {
@@ -33,13 +35,15 @@ def describe(config: StudyConfig) -> dict[str, Any]:
         "sampler": config.search.sampler.name,
         "scheduler": config.search.scheduler.name,
         "trials": trials,
+        "rungs": rungs,
+        "search_epochs": ladder.epochs(trials),
         "budget": config.search.budget.model_dump(mode="json"),
         "controls": [control.method.part_name() for control in controls],
         "finalists": finalists,
         "seeds": seeds,
         "train_on": config.confirm.train_on,
         "confirmations": (finalists + len(controls)) * seeds,
-        "runs": trials + len(controls) + (finalists + len(controls)) * seeds,
+        "runs": sum(rungs.values()) + len(controls) + (finalists + len(controls)) * seeds,
         "epochs_a_run": epochs,
         "epochs": once + confirmed * seeds,
     }
@@ -50,18 +54,26 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
     controls = ", ".join(found["controls"])
     full = found["train_on"] == "full"
     trained_on = "the full training set" if full else "the training set without the validation split"
-    stops = "no scheduler" if found["scheduler"] == "none" else f"{found['scheduler']} stops trials early"
     return {
         "trains": f"{found['method']} on {found['dataset']} with {found['model']}, "
         f"{_count(found['epochs_a_run'], 'epoch')} a run",
         "searches": "; ".join(f"{name} {range_text(words)}" for name, words in found["space"].items()),
         "for": f"{' and '.join(found['objectives'])} with {found['sampler']} in "
-        f"{_count(found['trials'], 'trial')}, {stops}{_budget(found['budget'])}",
+        f"{_count(found['trials'], 'trial')}, {_scheduler(found)}{_budget(found['budget'])}",
         "controls": f"{len(found['controls'])} ({controls})" if controls else "none",
         "confirms": f"{_count(found['finalists'], 'finalist')} and {_count(len(found['controls']), 'control')} with "
         f"{_count(found['seeds'], 'seed')}, trained on {trained_on}: {_count(found['confirmations'], 'run')}",
         "in all": f"{_count(found['runs'], 'run')}, {found['epochs']:,} epochs at most",
     }
+
+
+def _scheduler(found: Mapping[str, Any]) -> str:
+    if found["scheduler"] == "none":
+        return "no scheduler"
+    if found["scheduler"] != "halving":
+        return f"{found['scheduler']} stops trials early"
+    rungs = [f"{count} with {_count(int(length), 'epoch')}" for length, count in found["rungs"].items()]
+    return f"halving: {', '.join(rungs)}"
 
 
 def _budget(budget: Mapping[str, Any]) -> str:

@@ -78,8 +78,8 @@ def is_kept(value: float, others: Sequence[float], scheduler: Scheduler) -> bool
 
 
 def pruner_of(config: StudyConfig, store: Store, directory: Path) -> Pruner | None:
-    """What ends a study's search trials early; None where no scheduler does."""
-    return None if config.search.scheduler.name == "none" else Pruner(config, store, directory)
+    """What ends a study's search trials early; None where no scheduler stops runs."""
+    return None if config.search.scheduler.name not in RULES else Pruner(config, store, directory)
 
 
 class Pruner:

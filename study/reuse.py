@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 from study import provenance
 from study.directory import open_study, studies_in
+from study.halving import EPOCHS
 from study.store import FOLDERS
 from trainables.errors import CskdError
 from trainables.faultpoints import faultpoint
@@ -162,7 +163,7 @@ def _data_of(study: Study) -> tuple[str, str] | None:
 def _config_of(study: Study, phase: Phase, trial: FrozenTrial) -> TrainConfig:
     if phase == "controls":
         return study.config.control_config(trial.number)
-    return study.config.search_config(trial.params, trial.number)
+    return study.config.search_config(trial.params, trial.number, trial.user_attrs.get(EPOCHS))
 
 
 def _source_of(study: Study, phase: Phase, trial: FrozenTrial) -> _Source:

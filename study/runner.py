@@ -162,7 +162,7 @@ def _dispatcher(
         phases,
         max_concurrent=share.concurrent,
         retries=study.config.resources.retries,
-        prunes=study.config.search.scheduler.name != "none",
+        prunes=study.config.search.scheduler.name in pruning.RULES,
         stopping=stopping,
         limits=limits,
         listener=listener,

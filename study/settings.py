@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trainables.config import Training
 
 SETTLING = 0.05  # share of the epochs in which ranks settle after the learning rate has fallen
+SHORTEST = 0.25  # share of the epochs that halving's shortest schedule has at least
 MEDIAN_INTERVAL = 0.1  # share of the epochs between two looks of the median rule
 
 
@@ -46,16 +47,20 @@ class Scheduler(Options):
     """Who stops trials early.
 
     Attributes:
-        name: ``none``; ``asha``, asynchronous successive halving in its stopping form; or ``median``, which stops what
-            is worse than half of the others.
+        name: ``none``; ``asha``, asynchronous successive halving in its stopping form; ``median``, which stops what is
+            worse than half of the others; or ``halving``, which tries each point with the whole schedule compressed to
+            fewer epochs, and trains the better ones anew with a longer one: ``search.trials`` then counts points, and
+            those that go on are further trials.
         grace: Fraction of the epochs before a trial may be stopped. None: until just after the learning rate's first
-            decay, for earlier ranks mislead.
-        reduction: Of ``asha``: at each rung one in ``reduction`` goes on; the next rung is ``reduction`` times later.
-        min_trials: Trials that have been at a rung before any is stopped there.
-        before_decay: Allows a grace that ends before the learning rate's first decay.
+            decay, for earlier ranks mislead. Of ``halving``: that its shortest schedule has at least; None: a quarter.
+        reduction: Of ``asha`` and ``halving``: at each rung one in ``reduction`` goes on; the next rung is
+            ``reduction`` times later.
+        min_trials: Trials that have been at a rung before any is stopped there, or goes on from it.
+        before_decay: Allows a grace that ends before the learning rate's first decay; ``halving`` has the decays in
+            each of its schedules.
     """
 
-    name: Literal["none", "asha", "median"] = "none"
+    name: Literal["none", "asha", "median", "halving"] = "none"
     grace: float | None = Field(default=None, gt=0, lt=1)
     reduction: int = Field(default=2, ge=2)
     min_trials: int = Field(default=5, ge=1)
@@ -75,11 +80,28 @@ class Scheduler(Options):
         """
         epochs = training.epochs
         first = self._first_rung(training)
-        if self.name == "none":
+        if self.name in ("none", "halving"):
             return ()
         if self.name == "median":
             return tuple(range(first, epochs, max(1, round(MEDIAN_INTERVAL * epochs))))
         return tuple(takewhile(lambda rung: rung < epochs, (first * self.reduction**power for power in count())))
+
+    def lengths(self, training: Training) -> tuple[int, ...]:
+        """Epochs of the schedules that trials run, rising to the whole one; only ``halving`` has shorter ones.
+
+        Example:
+            >>> from trainables.config import Training
+            >>> Scheduler(name="halving").lengths(Training(epochs=200))
+            (50, 100, 200)
+            >>> Scheduler(name="halving", reduction=3).lengths(Training(epochs=200))
+            (67, 200)
+        """
+        if self.name != "halving":
+            return (training.epochs,)
+        least = self.grace or SHORTEST
+        shares = takewhile(lambda share: share >= least, (self.reduction**-power for power in count()))
+        lengths = {math.ceil(round(share * training.epochs, 6)) for share in shares}
+        return tuple(sorted(length for length in lengths if _decays(training, length)))
 
     def _first_rung(self, training: Training) -> int:
         epochs = training.epochs
@@ -87,6 +109,12 @@ class Scheduler(Options):
             return max(1, math.ceil(round(self.grace * epochs, 6)))
         settled = math.ceil(round(SETTLING * epochs, 6))
         return (training.epochs_before_decay() if training.milestones else epochs // 2) + settled
+
+
+def _decays(training: Training, length: int) -> bool:
+    """Whether the learning rate still falls in a schedule that is compressed to so many epochs, or is not to fall."""
+    shorter = training.model_copy(update={"epochs": length})
+    return length == training.epochs or not training.milestones or shorter.epochs_before_decay() < length
 
 
 class Budget(Options):

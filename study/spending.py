@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from study.halving import EPOCHS
 from study.store import FOLDERS, PHASES
 from trainables.run_directory import RunDirectory
 
@@ -51,7 +52,8 @@ class Spending:
         for phase in PHASES:
             for trial in self._store.trials(phase):
                 epochs, seconds = self._of(phase, trial)
-                missing = 0 if trial.state.is_finished() else max(self._epochs_a_run - epochs, 0)
+                whole = trial.user_attrs.get(EPOCHS, self._epochs_a_run)
+                missing = 0 if trial.state.is_finished() else max(whole - epochs, 0)
                 total += seconds + missing * epoch
         return self._share * total
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from analysis import best_config, records, summary
 from analysis.tables import escape
 from study import course, ledger, provenance
+from study.halving import PROMOTED_FROM
 from study.store import REUSED_FROM
 from trainables.parts import flat
 from trainables.run_directory import RunDirectory
@@ -244,7 +245,7 @@ def _trial_tags(phase: Phase, trial: FrozenTrial, config: TrainConfig) -> dict[s
     }
     return tags | {
         f"cskd.{name}": escape(str(trial.user_attrs[name]))[:LONGEST_TAG]
-        for name in ("arm", "error", REUSED_FROM)
+        for name in ("arm", "error", REUSED_FROM, PROMOTED_FROM)
         if name in trial.user_attrs
     }
 
