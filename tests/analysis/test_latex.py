@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from analysis import paper_layout, paper_tables
+from analysis import calibration, paper_layout, paper_tables, significance
 from analysis.best_config import collect
 from analysis.latex import PREAMBLE, tex, to_latex
 from analysis.tables import Strong, Table, best_config_table
@@ -76,15 +76,19 @@ def test_blocks_are_ruled_and_the_best_is_bold() -> None:
 
 
 @pytest.fixture
-def written(load: Any, content: dict[str, Any]) -> list[Table]:
+def written(load: Any, content: dict[str, Any], with_predictions: Any) -> list[Table]:
     """The tables of a study."""
     results = load(content)
-    found = paper_tables.collect([results])
-    return [best_config_table(collect(results)), *(paper_layout.layout(table) for table in found)]
+    tables = [best_config_table(collect(results))]
+    if against := significance.collect(results):
+        tables.append(significance.table(against))
+    if calibrated := calibration.collect(results):
+        tables.append(calibration.table(calibrated))
+    return [*tables, *(paper_layout.layout(table) for table in paper_tables.collect([results]))]
 
 
 def test_the_tables_of_a_study(written: list[Table]) -> None:
-    assert len(written) == 4
+    assert len(written) == 6
     for table in written:
         check(to_latex(table), len(table.columns))
 
