@@ -122,8 +122,6 @@ class Dispatcher:
         Raises:
             OSError: There is next to no room on the disk for it.
         """
-        if self._stopping():
-            self.finished = not self._in_flight
         item = self._untrained()
         if item is None:
             return None
@@ -146,6 +144,8 @@ class Dispatcher:
         return None
 
     def _next_item(self) -> _Item | None:
+        if self._stopping():
+            self.finished = not self._in_flight
             return None
         if len(self._in_flight) >= self._max_concurrent or self._someone_is_alone():
             return None
@@ -266,11 +266,11 @@ class Dispatcher:
         epoch: int,
         error: str | None,
     ) -> None:
-        self._store.tell(item.trial, state, values, epoch, error)
-        self._limits.note()
         source = RunDirectory(assignment.directory).source()
         if source is not None:
             self._store.set_attribute(item.trial, REUSED_FROM, source)
+        self._store.tell(item.trial, state, values, epoch, error)
+        self._limits.note()
         self._listener.settled(assignment, state.name, values[0] if values else None, error)
 
     def _current(self, phase: str, number: int, attempt: int) -> Assignment | None:
