@@ -86,11 +86,11 @@ def _studied(results: Results) -> Iterator[str]:
     for phase, ended in study.get("cut_short", {}).items():
         yield f"{PHASES[phase]} was cut short after {ended['runs']} runs: {ended['reason']}."
     yield f"Controls beside the search: {counted(results, 'controls')}. {_confirmation(results)}"
-    seconds = sum(float(frame["device_seconds"].sum()) for frame in (results.trials, results.confirmations))
-    yield f"All runs together trained for {_duration(seconds)}."
     taken_over = results.trials["reused_from"].dropna()
     if len(taken_over):
         yield reuse_words([label.partition("/")[0] for label in taken_over])
+    seconds = sum(float(frame["device_seconds"].sum()) for frame in (results.trials, results.confirmations))
+    yield f"All runs together trained for {_duration(seconds)}."
 
 
 def _objectives(metrics: list[str]) -> str:

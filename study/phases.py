@@ -139,6 +139,10 @@ class SearchPhase(Phase):
         trials = self.store.trials(self.name)
         if not self.upcoming():
             return None
+        promoted = self._ladder.promotion(self._points, trials)
+        if promoted is not None:
+            parent, epochs = promoted
+            return self._begin(parent.params, {EPOCHS: epochs, PROMOTED_FROM: parent.number})
         point = self._point(trials)
         shortest = self._ladder.lengths[0]
         attributes = {} if shortest == self.config.training.epochs else {EPOCHS: shortest}
@@ -148,10 +152,6 @@ class SearchPhase(Phase):
         return self.store.begin(self.name, point, self._space, attributes)
 
     def _point(self, trials: list[FrozenTrial]) -> dict[str, Any] | None:
-        promoted = self._ladder.promotion(self._points, trials)
-        if promoted is not None:
-            parent, epochs = promoted
-            return self._begin(parent.params, {EPOCHS: epochs, PROMOTED_FROM: parent.number})
         search, points = self.config.search, len(points_of(trials))
         if points >= self._points:
             return None  # until the short runs have ended

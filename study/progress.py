@@ -95,11 +95,11 @@ class Progress:
         """A run was handed out."""
         self._running[(assignment.phase, assignment.number)] = 0
 
-    def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
     def taken_over(self, assignment: Assignment, source: str) -> None:
         """A run has the epochs of the same one of another study and is not trained."""
         self._line(f"{assignment.phase} {assignment.number}: taken over from {source}, not trained again")
 
+    def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
         """A run finished an epoch."""
         del metrics
         self._running[(assignment.phase, assignment.number)] = epoch

@@ -158,13 +158,13 @@ def _dispatcher(
 ) -> Dispatcher:
     return Dispatcher(
         study.store,
-        reuse=Reuse(study),
         phases,
         max_concurrent=share.concurrent,
         retries=study.config.resources.retries,
         prunes=study.config.search.scheduler.name in pruning.RULES,
         stopping=stopping,
         limits=limits,
+        reuse=Reuse(study),
         listener=listener,
     )
 
