@@ -25,7 +25,20 @@ def trials_table(results: Results) -> Table:
     test = f"test/{metric.rpartition('/')[2]}"
     heads = [parameter.label for parameter in parameters.searched(results)]
     shown = [f"{metric_words(name)}, {drawing.unit_of(name)}" for name in (metric, test)]
-    columns = ("run", "arm", "state", "method", "seed", *heads, *shown, "epochs", "seconds", "attempts", "error")
+    columns = (
+        "run",
+        "arm",
+        "state",
+        "method",
+        "seed",
+        *heads,
+        *shown,
+        "epochs",
+        "seconds",
+        "attempts",
+        "error",
+        "taken over from",
+    )
     frames_of_runs = (results.trials, results.confirmations)
     rows: list[Any] = [row for frame in frames_of_runs for row in frame.to_dict("records")]
     rows.sort(key=lambda row: (("search", "controls", "confirm").index(row["phase"]), row["trial"]))
@@ -70,6 +83,7 @@ def _trial(row: Mapping[str, Any], names: list[str], metric: str, test: str) -> 
         *(_cell(row.get(f"params/{name}")) for name in names),
         *values,
         *(_cell(row["epochs"]), _seconds(row["duration_seconds"]), _cell(row["attempts"]), _cell(row["error"])),
+        _cell(row.get("reused_from")),
     )
 
 
@@ -84,7 +98,6 @@ def _launch(line: Mapping[str, Any]) -> tuple[Cell, ...]:
         *(_cell(code), _cell(allowed), _cell(line.get("host")), _cell(line.get("platform"))),
     )
 
-        _cell(row.get("reused_from")),
 
 def _cell(value: Any) -> Cell:
     """A value of a record as a cell: NaN is empty, text not too long."""
