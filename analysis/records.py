@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 SCHEMA = 1
-_PHASES = ("search", "controls", "confirm")
+PHASES = ("search", "controls", "race", "confirm")
+EXPLORING = ("search", "controls")  # each run stands for itself, not for a seed of a configuration
 
 _KEYS = {"study": pa.string(), "phase": pa.string(), "trial": pa.int64()}
 _TRIALS = _KEYS | {
@@ -206,7 +207,7 @@ def _mistake(table: pa.Table, name: str) -> str | None:
     for column in _REQUIRED & kinds.keys():
         if table[column].null_count:
             return f"a row has no {column}"
-    strange = sorted(set(table["phase"].to_pylist()) - set(_PHASES))
+    strange = sorted(set(table["phase"].to_pylist()) - set(PHASES))
     return f"it has rows of the unknown phase {strange[0]!r}" if strange else None
 
 
