@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from analysis import drawing, frames, parameters
+from analysis.records import PHASES
 from analysis.tables import Table
 from analysis.wording import STATES, metric_words, shortened, spread
 
@@ -41,7 +42,7 @@ def trials_table(results: Results) -> Table:
     )
     frames_of_runs = (results.trials, results.confirmations)
     rows: list[Any] = [row for frame in frames_of_runs for row in frame.to_dict("records")]
-    rows.sort(key=lambda row: (("search", "controls", "confirm").index(row["phase"]), row["trial"]))
+    rows.sort(key=lambda row: (PHASES.index(row["phase"]), row["trial"]))
     return _without_empty(Table("Trials", columns, tuple(_trial(row, names, metric, test) for row in rows)))
 
 

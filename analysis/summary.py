@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis import best_config, frames, parameters
+from analysis import best_config, frames, parameters, race
 from analysis.drawing import plain
 from analysis.records import ResultsError
 from analysis.wording import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from analysis.parameters import Parameter
     from analysis.records import Results
 
-PHASES = {"search": "The search", "confirm": "The confirmation"}
+PHASES = {"search": "The search", "race": "The race", "confirm": "The confirmation"}
 
 
 def studied(results: Results) -> tuple[str, ...]:
@@ -85,6 +85,8 @@ def _studied(results: Results) -> Iterator[str]:
         yield f"The scheduler {scheduler} stopped trials early that fell behind; they count as pruned."
     for phase, ended in study.get("cut_short", {}).items():
         yield f"{PHASES[phase]} was cut short after {ended['runs']} runs: {ended['reason']}."
+    if (raced := study.get("race")) and raced["runs"]:
+        yield race.words(raced)
     yield f"Controls beside the search: {counted(results, 'controls')}. {_confirmation(results)}"
     taken_over = results.trials["reused_from"].dropna()
     if len(taken_over):

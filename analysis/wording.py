@@ -253,7 +253,10 @@ def selection(best: BestConfig) -> str:
             "validation values only, but by people who knew earlier test values."
         )
     by = ""
-    if (mean := best.arms[0].posterior_mean) is not None:
+    if (mean := best.arms[0].race_mean) is not None:
+        shown = with_unit(spread(mean, None, best.objective), best.objective)
+        by = f", by its mean over the fresh seeds of the race ({shown}),"
+    elif (mean := best.arms[0].posterior_mean) is not None:
         shown = with_unit(spread(mean, None, best.objective), best.objective)
         by = f", by what a Gaussian process over all trials believes of it ({shown}),"
     return f"The winner, {name}, was chosen on validation{by} before the test set was opened."

@@ -142,6 +142,11 @@ class StudyConfig(Options):
         method = self._method_with(options) if name is None else _named(name, options)
         return self._train_config(method, training, self._search_seed("controls", number))
 
+    def race_seed(self, number: int) -> int:
+        """The training seed of round ``number`` of the race, above all seeds of search and confirmation."""
+        entropy = [self.search.sampler.seed, number, *b"race"]
+        return 2**33 + int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
     def digest(self) -> str:
         """Short digest of the whole study."""
         return digest_of(self.resolved())

@@ -12,6 +12,7 @@ from study.choice import deserving
 from study.ledger import FILE_NAME, LedgeredAccess
 from study.limits import over
 from study.phases import Phase
+from study.race import course_of, seeds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ class Arm:
         config: Its run, with the search's seed and split.
         value: The objective that it reached there, on validation data.
         posterior_mean: What all search trials together say of that value, where this decided; else None.
+        race_mean: Mean over the fresh seeds of the race, where one decided; else None.
     """
 
     phase: store.Phase
@@ -42,6 +44,7 @@ class Arm:
     config: TrainConfig
     value: float
     posterior_mean: float | None = None
+    race_mean: float | None = None
 
     @property
     def label(self) -> str:
@@ -50,12 +53,35 @@ class Arm:
 
 
 def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
-    """The search trials that deserve it most; the first is the winner, chosen before the test set is opened."""
-    best = deserving(config, store, directory)[: config.confirm.finalists]
+    """The search trials that deserve it most; the first is the winner, chosen before the test set is opened.
+
+    Where there is a race, those that lead it.
+    """
+    best = deserving(config, store, directory)
+    race_means = _race_means(config, store, directory)
+    if race_means:
+        by_label = {f"search/{trial.number}": (trial, mean) for trial, mean in best}
+        best = [by_label[label] for label in race_means]
     return [
-        Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.values[0], mean)
-        for trial, mean in best
+        Arm(
+            "search",
+            trial.number,
+            config.search_config(trial.params, trial.number),
+            trial.values[0],
+            mean,
+            race_means.get(f"search/{trial.number}"),
+        )
+        for trial, mean in best[: config.confirm.finalists]
     ]
+
+
+def _race_means(config: StudyConfig, store: Store, directory: Path) -> dict[str, float | None]:
+    """Means of the race's candidates by label, the best first; empty before a round is whole, or without a race."""
+    course, rule = course_of(config, store, directory), config.confirm.race
+    if course is None or rule is None or not course.standing.rounds:
+        return {}
+    seeds = seeds_of(config, rule)
+    return {label: course.mean(label, seeds) for label in course.standing.order}
 
 
 def controls(config: StudyConfig, store: Store) -> list[Arm]:
@@ -77,7 +103,7 @@ class ConfirmPhase(Phase):
     """Runs of finalists and controls with the confirmation seeds.
 
     Args:
-        preceding: Search and controls; the confirmation waits until they have ended.
+        preceding: Search, controls and race; the confirmation waits until they have ended.
     """
 
     name: store.Phase = "confirm"
@@ -123,10 +149,7 @@ class ConfirmPhase(Phase):
         return tuple(name.replace("validation/", "test/", 1) for name in self.config.search.objectives)
 
     def _waits(self) -> bool:
-        return any(
-            self.store.running(phase.name) or len(self.store.trials(phase.name)) < phase.planned()
-            for phase in self._preceding
-        )
+        return any(phase.is_open() for phase in self._preceding)
 
     def _missing(self) -> list[tuple[str, int]]:
         if self._waits() or over(self.store, self.name) is not None:

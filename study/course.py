@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from study.confirm import ConfirmPhase
 from study.phases import ControlPhase, SearchPhase
+from study.race import RacePhase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from study.directory import Study
     from study.phases import Phase
 
+SEARCHING = ("controls", "search")  # what `--until search` carries out
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 Counts = dict["store.Phase", dict[str, int]]
 State = Literal["running", "interrupted", "failed", "searched", "done"]
@@ -22,11 +24,25 @@ State = Literal["running", "interrupted", "failed", "searched", "done"]
 def phases_of(study: Study) -> list[Phase]:
     """The phases of a study, in the order in which they start."""
     config, store, directory = study.config, study.store, study.directory
-    first = [
-        ControlPhase(config, store, directory),
-        SearchPhase(config, store, directory, study.trials_wanted),
-    ]
+    search = SearchPhase(config, store, directory, study.trials_wanted)
+    race = [] if config.confirm.race is None else [RacePhase(config, store, directory, search)]
+    first = [ControlPhase(config, store, directory), search, *race]
     return [*first, ConfirmPhase(config, store, directory, first)]
+
+
+def phases_until(study: Study, until: str | None) -> list[Phase]:
+    """The phases that a driver carries out.
+
+    Args:
+        study: An open study.
+        until: ``search`` where it stops before the race and the confirmation.
+    """
+    return [phase for phase in phases_of(study) if is_wanted(phase.name, until)]
+
+
+def is_wanted(phase: str, until: str | None) -> bool:
+    """Whether a driver that is to stop at ``until`` carries out a phase."""
+    return until != "search" or phase in SEARCHING
 
 
 def counts_of(study: Study) -> Counts:
@@ -48,7 +64,7 @@ def state_of(counts: Mapping[store.Phase, Mapping[str, int]], *, held: bool, unt
     """
     if held:
         return "running"
-    wanted = [of for name, of in counts.items() if name != "confirm" or until != "search"]
+    wanted = [of for name, of in counts.items() if is_wanted(name, until)]
     ended = all(of["RUNNING"] == 0 for of in wanted)
     complete = all(sum(of[state] for state in STATES) >= of["planned"] for of in wanted)
     if not (ended and complete):

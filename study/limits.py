@@ -1,4 +1,4 @@
-"""What ends a search or a confirmation before all of its runs: the budget, failures, nothing left to gain.
+"""What ends a search, a race or a confirmation before all of its runs: the budget, failures, nothing left to gain.
 
 Why and after how many runs is kept in the store, so that every reader of the study sees the same plan. A resume asks
 anew.
@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from study.spending import Spending
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
@@ -25,6 +25,8 @@ FIRST_FAILURES = 5
 HOUR = 3600
 GRANTED = "hours_granted"
 TRUSTED_FROM = "trusted_from"
+CUT: Mapping[Phase, str] = {"search": "search trial", "race": "run of the race", "confirm": "confirmation"}
+RACE_LEAVES = 0.5  # of what is kept for the confirmation; the race is paid from it
 
 
 class Over(NamedTuple):
@@ -57,7 +59,7 @@ def ask_anew(store: Store, more_hours: float = 0.0) -> None:
         store: Of the study.
         more_hours: Added to the budget, to hours and device hours alike.
     """
-    for phase in ("search", "confirm"):
+    for phase in CUT:
         if store.attribute(f"{phase}_over") is not None:
             store.set_study_attribute(f"{phase}_over", None)
     if more_hours:
@@ -89,12 +91,12 @@ class Limits:
             phase: Its name.
             runs: How many belong together.
         """
-        if phase == "confirm":
-            return self._costs(search=False, runs=runs)
         if phase == "controls":
             return None
+        if phase != "search":
+            return self._costs(phase, runs)
         trials = self._store.trials(phase)
-        return self._failures(trials) or self._costs(search=True, runs=runs) or self._nothing_to_gain(trials)
+        return self._failures(trials) or self._costs(phase, runs) or self._nothing_to_gain(trials)
 
     def expired(self) -> bool:
         """Whether the study's hours are over, so that even running trials stop."""
@@ -106,10 +108,11 @@ class Limits:
         if self._budget.hours is not None:
             self._spending.note()
 
-    def _costs(self, *, search: bool, runs: int) -> str | None:
-        left_over = self._budget.reserve_for_confirmation if search else 0.0
+    def _costs(self, phase: Phase, runs: int) -> str | None:
+        share = {"search": 1.0, "race": RACE_LEAVES}.get(phase, 0.0)
+        left_over = share * self._budget.reserve_for_confirmation
         kept = f", {left_over:.0%} of it kept for the confirmation" if left_over else ""
-        what = "search trial" if search else "confirmation"
+        what = CUT[phase]
         spent = self._spending
         if self._budget.hours is not None:
             limit = (HOUR * self._budget.hours + self._granted) * (1 - left_over)

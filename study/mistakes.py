@@ -19,7 +19,7 @@ SEARCHED_TRAINING = ("lr", "weight_decay")
 
 
 def find(study: StudyConfig) -> None:
-    """Looks at space, first points, scheduler, stop rule, grid, controls and teachers.
+    """Looks at space, first points, scheduler, stop rule, race, grid, controls and teachers.
 
     Raises:
         ValueError: The first mistake; the message begins with the key's path.
@@ -32,6 +32,8 @@ def find(study: StudyConfig) -> None:
     _check_scheduler(study)
     if search.stop_rule != "none" and len(search.objectives) > 1:
         raise ValueError("search.stop_rule: with two objectives there is no single gain to expect; take none")
+    if study.confirm.race is not None and len(search.objectives) > 1:
+        raise ValueError("confirm.race: of two objectives there is no leader to be behind; leave the race out")
     if search.sampler.name == "grid":
         _check_grid(study)
     for number in range(len(study.controls)):

@@ -81,6 +81,10 @@ class Phase(ABC):
         patience = None if hours is None else 3600 * hours
         return Assignment(self.name, trial.number, attempt, config, directory, access, test_each_epoch, patience)
 
+    def is_open(self) -> bool:
+        """Whether trials run, or more will begin."""
+        return bool(self.store.running(self.name)) or len(self.store.trials(self.name)) < self.planned()
+
     def run_directory(self, number: int) -> Path:
         """Where the files of a trial's run are."""
         return self.directory / FOLDERS[self.name] / str(number)

@@ -98,15 +98,18 @@ def share_here(config: StudyConfig) -> Share:
 
 
 def device_seconds(config: StudyConfig, rates: Mapping[str, Rate]) -> dict[str, float]:
-    """Seconds of all runs of each phase, one after the other; a scheduler only makes them fewer."""
+    """Seconds of all runs of each phase, one after the other; a scheduler and a race only make them fewer."""
     found = preview.describe(config)
     search = config.search_config({}, 0)
     controls = [config.control_config(number) for number in range(len(config.controls))]
     confirmed = [*[search] * found["finalists"], *controls]
     full = config.confirm.train_on == "full"
+    race = found["race"]
+    raced = {"race": race["runs"] * run_seconds(search, rates[kind(search)])} if race else {}
     return {
         "search": found["search_epochs"] * rates[kind(search)].epoch_seconds,
         "controls": sum(run_seconds(run, rates[kind(run)]) for run in controls),
+        **raced,
         "confirm": found["seeds"] * sum(run_seconds(run, rates[kind(run)], full=full) for run in confirmed),
     }
 
@@ -235,7 +238,7 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
             f"{found['trials_per_device']} fit into memory"
         )
         words["costs"] = (
-            ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in ("search", "controls", "confirm"))
+            ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in hours if phase != "total")
             + f": {_time(3600 * hours['total'])} of one device; about {_time(3600 * found['wall_hours'])} with "
             f"{found['concurrent']} at once"
         )

@@ -23,6 +23,8 @@ def describe(config: StudyConfig) -> dict[str, Any]:
     once = ladder.epochs(trials) + sum(control.training.epochs for control in controls)
     confirmed = finalists * epochs + sum(control.training.epochs for control in controls)
     seeds = len(config.confirm.seeds)
+    race = _race(config, rungs[str(epochs)])
+    raced = race["runs"] if race else 0
     return {
         "name": config.name,
         "digest": config.digest(),
@@ -39,13 +41,14 @@ def describe(config: StudyConfig) -> dict[str, Any]:
         "search_epochs": ladder.epochs(trials),
         "budget": config.search.budget.model_dump(mode="json"),
         "controls": [control.method.part_name() for control in controls],
+        "race": race,
         "finalists": finalists,
         "seeds": seeds,
         "train_on": config.confirm.train_on,
         "confirmations": (finalists + len(controls)) * seeds,
-        "runs": sum(rungs.values()) + len(controls) + (finalists + len(controls)) * seeds,
+        "runs": sum(rungs.values()) + len(controls) + raced + (finalists + len(controls)) * seeds,
         "epochs_a_run": epochs,
-        "epochs": once + confirmed * seeds,
+        "epochs": once + raced * epochs + confirmed * seeds,
     }
 
 
@@ -61,10 +64,27 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
         "for": f"{' and '.join(found['objectives'])} with {found['sampler']} in "
         f"{_count(found['trials'], 'trial')}, {_scheduler(found)}{_budget(found['budget'])}",
         "controls": f"{len(found['controls'])} ({controls})" if controls else "none",
+        **_race_words(found["race"]),
         "confirms": f"{_count(found['finalists'], 'finalist')} and {_count(len(found['controls']), 'control')} with "
         f"{_count(found['seeds'], 'seed')}, trained on {trained_on}: {_count(found['confirmations'], 'run')}",
         "in all": f"{_count(found['runs'], 'run')}, {found['epochs']:,} epochs at most",
     }
+
+
+def _race(config: StudyConfig, trials: int) -> dict[str, int] | None:
+    """Candidates, seeds and the most runs of the race; None where there is none, or too few trials for one."""
+    rule = config.confirm.race
+    if rule is None or trials <= config.confirm.finalists:
+        return None
+    candidates = min(rule.candidates, trials)
+    return {"candidates": candidates, "seeds": rule.seeds, "runs": candidates * rule.seeds}
+
+
+def _race_words(race: Mapping[str, int] | None) -> dict[str, str]:
+    if race is None:
+        return {}
+    words = f"{race['candidates']} candidates with {race['seeds']} seeds of their own: {race['runs']} runs at most"
+    return {"races": f"{words}, those that fall behind drop out"}
 
 
 def _scheduler(found: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search_spaces.symbols import symbol
+from study.course import SEARCHING
 from study.errors import harmless
 from study.store import PHASES, rank_value
 
@@ -184,7 +185,7 @@ class Progress:
             self._lengths.append(whole if state == "COMPLETE" else seen or 0)
 
     def _still_searching(self) -> bool:
-        return any(self._open_trials(name) for name in self._planned if name != "confirm")
+        return any(self._open_trials(name) for name in SEARCHING)
 
     def _open_trials(self, phase: str) -> int:
         return max(self._planned[phase] - sum(self._settled[phase].values()), 0)
@@ -213,7 +214,7 @@ class Progress:
         if phase == "confirm":
             arms = [*[whole] * config.confirm.finalists, *controls]
             return sum(arms) / len(arms)
-        if config.search.scheduler.name == "none" or not self._lengths:
+        if phase == "race" or config.search.scheduler.name == "none" or not self._lengths:
             return whole
         running = sum(name == "search" for name, _ in list(self._running))  # those that were stopped early come first
         return (sum(self._lengths) + running * whole) / (len(self._lengths) + running)

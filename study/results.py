@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import best_config, export, records, table_files, tables
 from analysis import report as page
 from search_spaces import space as spaces
-from study import confirm, ledger, limits, provenance, tracking_record
+from study import confirm, ledger, limits, provenance, race, tracking_record
 from study.course import phases_of
 from study.store import REUSED_FROM
 from trainables.durable import digest_of, write_atomic
@@ -148,10 +148,9 @@ def _description(study: Study) -> dict[str, Any]:
         "ledger": ledger.readings(study.directory),
         "finalists": [arm.label for arm in best],
         "baseline": baseline,
+        "race": race.describe(config, store, study.directory),
         "extended": _extended_after_reading(study),
-        "cut_short": {
-            name: ended._asdict() for name in ("search", "confirm") if (ended := limits.over(store, name)) is not None
-        },
+        "cut_short": {name: ended._asdict() for name in limits.CUT if (ended := limits.over(store, name)) is not None},
         "arms": {
             arm.label: {
                 "role": "finalist" if arm.phase == "search" else "control",
@@ -160,6 +159,7 @@ def _description(study: Study) -> dict[str, Any]:
                 "config": arm.config.model_dump(mode="json"),
                 "search_value": arm.value,
                 "posterior_mean": arm.posterior_mean,
+                "race_mean": arm.race_mean,
             }
             for arm in arms
         },
@@ -168,9 +168,10 @@ def _description(study: Study) -> dict[str, Any]:
 
 
 def _extended_after_reading(study: Study) -> bool:
-    """Whether a search trial began after the test set had been read for the first time."""
+    """Whether a trial of search or race began after the test set had been read for the first time."""
     first = min((line["time"] for line in ledger.readings(study.directory)), default=None)
-    begun = [trial.datetime_start.timestamp() for trial in study.store.trials("search") if trial.datetime_start]
+    chosen_from = [*study.store.trials("search"), *study.store.trials("race")]
+    begun = [trial.datetime_start.timestamp() for trial in chosen_from if trial.datetime_start]
     return first is not None and any(time > first for time in begun)
 
 

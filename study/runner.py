@@ -71,7 +71,7 @@ def run(
         console: Where progress is shown.
         action: For the provenance: ``launch``, ``resume`` or ``confirm``.
         address: Of Ray.
-        until: ``search`` stops before the confirmation, so that the test set stays closed.
+        until: ``search`` stops before race and confirmation, so that the test set stays closed.
         allowed: Changes that the user let pass, for the provenance.
         events: Where what happens is written as JSON lines.
         trainable: Ray's side of a trial; tests put one without training here.
@@ -80,13 +80,13 @@ def run(
         ServiceError: Ray cannot be reached, or was lost; or a node of the cluster is not fit for the study.
         UsageError: A trial asks for more than the cluster has.
     """
-    phases = course.phases_of(study)[: 2 if until == "search" else 3]
+    phases = course.phases_until(study, until)
     study.store.set_study_attribute("until", until)
     limits = Limits(study.config, study.store, study.directory)
     with StopSignals() as signals, _tracker(study, console) as tracker:
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
         stopping = _Stopping(signals, limits)
-        if _has_work(study, phases) and not stopping():
+        if any(phase.is_open() for phase in phases) and not stopping():
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
                 signals.listen()
                 share = share_of(study.config, cluster)
@@ -141,12 +141,6 @@ def _tracker(study: Study, console: Console) -> Tracker:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     return Tracker(study.directory, say, enabled=study.config.tracking.enabled)
-
-
-def _has_work(study: Study, phases: list[Phase]) -> bool:
-    return any(
-        study.store.running(phase.name) or len(study.store.trials(phase.name)) < phase.planned() for phase in phases
-    )
 
 
 def _listener(progress: Progress, events: TextIO | None) -> Listener:

@@ -170,11 +170,41 @@ class Search(Options):
         return self
 
 
+class Race(Options):
+    """How candidates race for the places of the finalists, with fresh seeds on the search's own split.
+
+    All candidates run with a seed more each round; those that can be told from the leader (t tests that pool the noise
+    of all that are in, seeds as blocks) drop out, until as many as there will be finalists are left.
+
+    Attributes:
+        candidates: How many of the best trials; more than finalists.
+        seeds: The most rounds; the seeds are the race's own.
+        first_test: Rounds before anyone drops out.
+        level: Of the test, over all its comparisons of a round (Holm). The race claims nothing, for the finalists are
+            confirmed anew: the level trades runs against the risk to lose a good candidate.
+    """
+
+    candidates: int = Field(default=8, ge=2)
+    seeds: int = Field(default=5, ge=2)
+    first_test: int = Field(default=2, ge=2)
+    level: float = Field(default=0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _tests(self) -> Race:
+        if self.first_test > self.seeds:
+            raise ValueError(
+                f"with {self.seeds} seeds there is no first_test after {self.first_test}; give it more seeds"
+            )
+        return self
+
+
 class Confirm(Options):
     """How finalists and controls are confirmed: fresh seeds, full training set, the test set once.
 
     Attributes:
         finalists: How many of the best trials.
+        race: Lets more candidates run with fresh seeds first, on the search's own split, and takes those that stay
+            ahead. None confirms the best of the search at once.
         choose_by: ``posterior_mean`` asks what a Gaussian process over all trials believes of each, once there are 16;
             ``rank`` takes the best values as they are, of which the best is mostly lucky.
         seeds: Training seeds, the same for every arm, so that differences are paired.
@@ -183,6 +213,7 @@ class Confirm(Options):
     """
 
     finalists: int = Field(default=3, ge=1)
+    race: Race | None = None
     choose_by: Literal["posterior_mean", "rank"] = "posterior_mean"
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(default=(1, 2, 3), min_length=1)
     train_on: Literal["train", "full"] = "full"
@@ -192,6 +223,14 @@ class Confirm(Options):
     def _seeds_differ(self) -> Confirm:
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds hold a value twice")
+        return self
+
+    @model_validator(mode="after")
+    def _more_candidates_than_finalists(self) -> Confirm:
+        if self.race is not None and self.race.candidates <= self.finalists:
+            raise ValueError(
+                f"race.candidates is {self.race.candidates}: let more race than the {self.finalists} finalists"
+            )
         return self
 
 

@@ -1,7 +1,7 @@
 """The truth of a study: an Optuna storage that only the driver writes.
 
-Search trials, controls and confirmations live in three sibling Optuna studies, because trials with other parameters
-would take the search's parameters out of the sampler's space. Epochs live in the run directories
+Search trials, controls, the race's runs and confirmations live in sibling Optuna studies, because trials with other
+parameters would take the search's parameters out of the sampler's space. Epochs live in the run directories
 (``trainables.run_directory``).
 """
 
@@ -27,9 +27,9 @@ from study import copies, database
 from study.errors import ServiceError, without_password
 from trainables.faultpoints import faultpoint
 
-Phase = Literal["controls", "search", "confirm"]
-PHASES: tuple[Phase, ...] = ("controls", "search", "confirm")
-FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "confirm": "confirm"}
+Phase = Literal["controls", "search", "race", "confirm"]
+PHASES: tuple[Phase, ...] = ("controls", "search", "race", "confirm")
+FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "race": "race", "confirm": "confirm"}
 METRIC_NAMES = "study:metric_names"
 REUSED_FROM = "reused_from"  # attribute of a trial: study, phase and number of the run whose epochs it took over
 

@@ -23,6 +23,7 @@ BENCHMARKS = (
     "kills",
     "samplers",
     "schedulers",
+    "races",
     "curse",
 )
 GPU_BENCHMARKS = ("gpu_step", "gpu_epoch", "gpu_waits", "gpu_packing")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.benchmarks import samplers, schedulers
+from tests.benchmarks import races, samplers, schedulers
 from tests.benchmarks.surface import read
 
 
@@ -82,3 +82,11 @@ def test_schedulers_spend_less_and_the_late_ones_at_least_up_to_their_rung(sampl
     for name, scheduler in schedulers.SCHEDULERS.items():
         if name != "none":
             assert scheduler.rungs(schedulers.TRAINING)[0] * schedulers.TRIALS <= found[name].epochs < whole
+
+
+def test_a_race_keeps_the_best_of_all_candidates_with_fewer_runs():
+    found = races.measure(40).figures
+    for finalists in races.FINALISTS:
+        assert found[f"{finalists} finalists, runs"] < found["runs of all candidates with all seeds"]
+        assert found[f"{finalists} finalists, keeps"] >= 0.95
+        assert found[f"{finalists} finalists, raced"] < found[f"{finalists} finalists, searched"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from toy import ToyRun
 
 from study.assignment import Assignment
-from study.course import phases_of
+from study.course import phases_until
 from study.dispatcher import Dispatcher
 from study.limits import Limits
 from study.pruning import pruner_of
@@ -97,7 +97,7 @@ class Executor:
         self._pruner = pruner_of(study.config, study.store, study.directory)
         self.dispatcher = Dispatcher(
             study.store,
-            phases_of(study)[: 2 if until == "search" else 3],
+            phases_until(study, until),
             max_concurrent=slots,
             retries=retries,
             prunes=prunes or self._pruner is not None,
