@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis import best_config
+import numpy as np
+
+from analysis import best_config, frames
+from analysis.parameters import searched
 from analysis.records import ResultsError
 from analysis.wording import edge_notes, number_of
+from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
+
+    from analysis.parameters import Parameter
     from analysis.records import Results
 
 TRIALS_PER_DIMENSION = 8
 _MANY_FAILED = 0.1
+_FEWEST_TOGETHER = 2  # failures that show a region
+_NEAR = 0.15  # of each range
 
 
 def caveats(results: Results) -> tuple[str, ...]:
@@ -28,15 +37,53 @@ def _of_winner(results: Results) -> Iterator[str]:
     except ResultsError:
         return
     yield from edge_notes(best.arms[0])
+    yield from _of_neighbourhood(results, best.arms[0].name)
     if best.baseline is None:
         yield "There is no cross-entropy control to compare the winner with; add controls: [{method: cross_entropy}]."
+
+
+def _of_neighbourhood(results: Results, winner: str) -> Iterator[str]:
+    """Says where the winner stands alone: fewer trials around it than parameters tell no slope in each direction."""
+    ranges, best = _ranges(results), frames.trial(results, winner)
+    trials = results.trials[(results.trials["phase"] == "search") & (results.trials["state"] == "COMPLETE")]
+    if not ranges or len(best) != 1 or str(best["phase"].iloc[0]) != "search":
+        return
+    near = np.ones(len(trials), dtype=bool)
+    for parameter in ranges:
+        place = parameter.unit(best[f"params/{parameter.name}"].to_numpy(dtype=float))
+        near &= np.abs(parameter.unit(trials[f"params/{parameter.name}"].to_numpy(dtype=float)) - place) <= _NEAR
+    others = int(near.sum()) - 1
+    if others < len(ranges):
+        yield (
+            f"Within {_NEAR:.0%} of each range around {winner} {number_of(others, 'other trial')} completed, so it is "
+            "open how sharp the optimum is; `cskd narrow` writes a study around it."
+        )
+
+
+def _ranges(results: Results) -> list[Parameter]:
+    return [parameter for parameter in searched(results) if parameter.spans and not parameter.choices]
+
+
+def _where_it_fails(results: Results, trials: pd.DataFrame) -> str:
+    """The side of a range on which all failures lie and no trial completed; empty where there is none."""
+    failed, done = (trials[trials["state"] == state] for state in ("FAIL", "COMPLETE"))
+    if len(failed) < _FEWEST_TOGETHER or done.empty:
+        return ""
+    for parameter in _ranges(results):
+        column, shown = f"params/{parameter.name}", symbol(parameter.name).text
+        if failed[column].min() > done[column].max():
+            return f", all with {shown} of {failed[column].min():.3g} or more, where none completed"
+        if failed[column].max() < done[column].min():
+            return f", all with {shown} of {failed[column].max():.3g} or less, where none completed"
+    return ""
 
 
 def _of_search(results: Results) -> Iterator[str]:
     trials = results.trials[results.trials["phase"] == "search"]
     failed = int((trials["state"] == "FAIL").sum())
     if len(trials) and failed / len(trials) > _MANY_FAILED:
-        yield f"{number_of(failed, 'search trial')} of {len(trials)} failed: part of the space does not train."
+        where = _where_it_fails(results, trials)
+        yield f"{number_of(failed, 'search trial')} of {len(trials)} failed{where}: part of the space does not train."
     wanted = TRIALS_PER_DIMENSION * len(results.study["distributions"])
     done = int((trials["state"] == "COMPLETE").sum())
     if 0 < done < wanted:

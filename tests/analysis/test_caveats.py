@@ -22,6 +22,25 @@ def test_early_stopping_before_the_learning_rate_falls(load, content) -> None:
     assert not any("learning rate" in line for line in caveats(load(content)))
 
 
+def test_a_winner_that_stands_alone(load, content) -> None:
+    for row in content["trials"]:
+        if row["phase"] == "search" and row["trial"] != 7:
+            row["params/temperature"] = 0.6 if row["params/temperature"] > 3 else 15.0
+    content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = 3.0
+    next(row for row in content["trials"] if (row["phase"], row["trial"]) == ("search", 7))["params/temperature"] = 3.0
+    assert any("around search/7 0 other trials completed" in line for line in caveats(load(content)))
+
+
+def test_failures_on_one_side_of_a_range_say_where(load, content) -> None:
+    rows = sorted((r for r in content["trials"] if r["phase"] == "search"), key=lambda r: r["params/lambda_cls"])
+    for row in rows[-2:]:
+        row["state"] = "FAIL"
+    said = " ".join(caveats(load(content)))
+    assert f"all with λ_cls of {rows[-2]['params/lambda_cls']:.3g} or more, where none completed" in said
+    rows[0]["state"] = "FAIL"
+    assert "where none completed" not in " ".join(caveats(load(content)))
+
+
 def test_failures_single_seeds_and_missing_controls(load, content) -> None:
     content["trials"][0]["state"] = content["trials"][1]["state"] = "FAIL"
     content["confirmations"] = [run for run in content["confirmations"] if run["seed"] == 11]
