@@ -1,6 +1,7 @@
 """Random SIGKILLs of a real driver with two busy loops beside it: what is lost or done twice, when it goes on."""
 
 import contextlib
+import os
 import random
 import signal
 import subprocess
@@ -114,6 +115,7 @@ def spoil_a_study(folder: Path, generator: random.Random, tally: Tally, kills: i
 def measure(kills: int = KILLS) -> Finding:
     """Kills as many drivers as asked for, of one study after another."""
     generator, tally = random.Random(0), Tally()
+    os.environ["TOY_SAVE_EVERY"] = "2"  # so that an epoch can be lost at all
     with busy_loops():
         while tally.kills < kills:
             with tempfile.TemporaryDirectory() as folder:
