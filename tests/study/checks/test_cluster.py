@@ -1,9 +1,14 @@
 """Whom clusters let in, and whether a study may run there."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from study import environment
 from study.checks import cluster
 
 
@@ -54,3 +59,31 @@ def test_nodes_are_compared_where_there_is_a_folder_to_share(tmp_path: Path) -> 
     (found,) = cluster.alike("127.0.0.1:1", tmp_path)
     assert found.level == "problem"
     assert "cannot be reached: Connection refused" in found.found
+
+
+CLUSTER = """
+import subprocess, sys
+from study.environment import ray_connection
+with ray_connection("local"):
+    import ray
+    words = [sys.executable, "-m", "study.cli", "doctor", "--json", "--storage", sys.argv[1]]
+    words += ["--address", ray.get_runtime_context().gcs_address]
+    print(subprocess.run(words, capture_output=True, text=True).stdout)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(200)
+def test_the_nodes_of_a_real_cluster_are_compared_and_nothing_is_left_there(tmp_path: Path) -> None:
+    path = str(Path(environment.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", CLUSTER, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = {finding["subject"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert found["ray nodes"]["found"].startswith("1 with this code and these libraries")
+    assert "gcs_server" in found["ports"]["found"]
+    assert list(tmp_path.iterdir()) == []
