@@ -72,6 +72,11 @@ class Ladder(NamedTuple):
         """
         return sum(count * length for count, length in zip(self.counts(points), self.lengths, strict=True))
 
+    def epochs_to_begin(self, points: int, trials: Sequence[FrozenTrial]) -> int:
+        """Epochs of the trials that will yet begin; arguments as of ``counts``."""
+        counts = self.counts(points, trials)
+        return sum((n - len(_at(length, trials))) * length for n, length in zip(counts, self.lengths, strict=True))
+
     def promotion(self, points: int, trials: Sequence[FrozenTrial]) -> tuple[FrozenTrial, int] | None:
         """The trial whose point is trained anew next, and for how many epochs; None when none deserves it yet.
 

@@ -85,6 +85,10 @@ class Phase(ABC):
         """Whether trials run, or more will begin."""
         return bool(self.store.running(self.name)) or len(self.store.trials(self.name)) < self.planned()
 
+    def epochs_to_begin(self) -> int:
+        """Epochs of the trials that will yet begin, about."""
+        return max(self.planned() - len(self.store.trials(self.name)), 0) * self.config.training.epochs
+
     def run_directory(self, number: int) -> Path:
         """Where the files of a trial's run are."""
         return self.directory / FOLDERS[self.name] / str(number)
@@ -174,6 +178,12 @@ class SearchPhase(Phase):
         """The run of a suggested point."""
         config = self.config.search_config(trial.params, trial.number, trial.user_attrs.get(EPOCHS))
         return self._assignment(trial, config)
+
+    def epochs_to_begin(self) -> int:
+        """Epochs of the trials that will yet begin; of compressed schedules as many as they have."""
+        if len(self._ladder.lengths) == 1 or over(self.store, self.name) is not None:
+            return super().epochs_to_begin()
+        return self._ladder.epochs_to_begin(self._points, self.store.trials(self.name))
 
     def state_of_finished(self, trial: FrozenTrial) -> TrialState:
         """COMPLETE after a whole schedule, PRUNED after a compressed one, whose value is no full run's."""

@@ -45,9 +45,8 @@ def describe(study: Study) -> dict[str, Any]:
     running = [_running(phase, trial) for phase in phases for trial in study.store.running(phase.name)]
     rate = _rate(study, phases)
     until = study.store.attribute("until")
-    wanted = [of for name, of in counts.items() if course.is_wanted(name, until)]
-    left = sum(max(of["planned"] - sum(of[state] for state in course.STATES), 0) for of in wanted)
-    epochs_left = left * study.config.training.epochs + sum(run["epochs"] - run["epoch"] for run in running)
+    to_begin = sum(phase.epochs_to_begin() for phase in phases if course.is_wanted(phase.name, until))
+    epochs_left = to_begin + sum(run["epochs"] - run["epoch"] for run in running)
     best = ranked(study.config, study.store, study.directory)[:BEST]
     return {
         "name": study.config.name,

@@ -169,6 +169,7 @@ def test_running_short_runs_cost_what_is_left_of_them(new_study) -> None:
     spending = Spending(study.config, study.store, study.directory)
     spending._epoch_seconds = lambda: 1.0
     assert spending.device_seconds() == 8 + 2
+    assert phases_of(study)[1].epochs_to_begin() == 5 * 2 + 3 * 4 + 2 * 8
 
 
 def test_the_plan_counts_short_runs_as_short(toy) -> None:
