@@ -146,6 +146,11 @@ def unit_of(metric: str) -> str:
     return "%" if scale_of(metric)[0] == 100 else "nats"
 
 
+def points_of(metric: str) -> str:
+    """What differences of a metric are counted in: ``points`` of percent for fractions, ``nats`` otherwise."""
+    return "points" if unit_of(metric) == "%" else "nats"
+
+
 def metric_title(metric: str) -> str:
     """What an axis of a metric says.
 

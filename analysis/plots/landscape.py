@@ -80,7 +80,7 @@ def caption(data: Landscape) -> str:
     points = f"Search trials over {data.x.label} and {data.y.label} ({counted}).{star}"
     if data.surface is None:
         return f"{points} Fewer than {FEWEST_TRIALS} completed trials: no surface is estimated."
-    noise = f"{spread(data.noise, None, data.metric)} {'points' if scale_of(data.metric)[0] == 100 else 'nats'}"
+    noise = f"{spread(data.noise, None, data.metric)} {drawing.points_of(data.metric)}"
     others = f" {', '.join(data.others)} varied too and count as noise." if data.others else ""
     return (
         f"{points} Colour: {metric_words(data.metric)}, estimated from the completed trials by a Gaussian process that "

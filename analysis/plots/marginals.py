@@ -53,7 +53,7 @@ def collect(results: Results) -> Marginals | None:
 def caption(data: Marginals) -> str:
     """What the curves are, with each parameter's best value and span."""
     sign = 1 if frames.goal(data.metric) == "minimize" else -1
-    unit = drawing.unit_of(data.metric)
+    unit = drawing.points_of(data.metric)
     said = []
     for parameter, curve in zip(data.parameters, data.curves, strict=True):
         best = curve["value"].iloc[int((sign * curve["mean"]).argmin())]
