@@ -46,6 +46,7 @@ class Arm:
         error_reduction: Relative to the baseline's mean over the same seeds, in percent; errors only.
         optimism: Test mean minus search value; for an error positive means that the search was optimistic.
         best_test: Mean of the best test error over epochs, which only published tables use; None unless asked for.
+        at_best_validation: Mean test value of the epochs that validation chose; None unless asked for.
         trained_on: ``full`` or ``train``, in the confirmation.
         failed: Confirmation runs that failed.
         edges: Ends of the searched ranges at which it lies; a control's values were not searched.
@@ -68,6 +69,7 @@ class Arm:
     error_reduction: float | None = None
     optimism: float | None = None
     best_test: MeanStd | None = None
+    at_best_validation: MeanStd | None = None
     trained_on: str | None = None
     failed: int = 0
     edges: tuple[Edge, ...] = ()
@@ -231,7 +233,8 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
     trained_on = str(runs["trained_on"].iloc[0]) if len(runs) else None
     quantity, label = metric.removeprefix("test/"), method_label(config["method"])
     printed = published(config["dataset"]["name"], config["model"]["name"], label, quantity)
-    best_test = list(runs.loc[runs["state"] == "COMPLETE", "best_test/top1_error"].dropna())
+    best_test = _values(runs, "best_test/top1_error")
+    at_best_validation = _values(runs, f"at_best_validation/{quantity}")
     test = mean_std(list(values.values())) if values else None
     hyperparameters = _hyperparameters(config, results.study["distributions"])
     return Arm(
@@ -248,6 +251,7 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
         **_against(values, {} if name == baseline else by_arm.get(baseline, {}), metric),
         optimism=test.mean - search_value if test and search_value is not None else None,
         best_test=mean_std(best_test) if best_test and quantity == "top1_error" else None,
+        at_best_validation=mean_std(at_best_validation) if at_best_validation else None,
         trained_on=trained_on,
         failed=int((runs["state"] == "FAIL").sum()),
         edges=() if entry["role"] == "control" else parameters.edges(results, hyperparameters),
@@ -260,6 +264,11 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
 def _origin(study: Mapping[str, Any]) -> Origin:
     last: Mapping[str, Any] = [{}, *study.get("provenance", ())][-1]
     return Origin(study["digests"].get("study"), last.get("commit"), last.get("versions") or {})
+
+
+def _values(runs: pd.DataFrame, column: str) -> list[float]:
+    """What completed runs have in a column; nothing where there is no such column."""
+    return [float(value) for value in runs.loc[runs["state"] == "COMPLETE"].reindex(columns=[column])[column].dropna()]
 
 
 def _hours(runs: pd.DataFrame) -> float:

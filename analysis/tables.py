@@ -181,6 +181,7 @@ def best_config_table(best: BestConfig) -> Table:
     names = _telling_parameters(best)
     columns = (
         *("arm", "method", *(symbol(name).text for name in names), f"validation {unit}", f"test {unit}", "n"),
+        *(f"at best validation {unit}", f"best on test {unit}"),
         *("Δ to CE", "95 % interval", "p", "reduction %", "optimism", f"paper {unit}", "at an edge", "device h"),
     )
     rows = tuple(_row(arm, names, best.metric) for arm in best.arms)
@@ -208,6 +209,8 @@ def _row(arm: Arm, names: list[str], metric: str) -> tuple[Cell, ...]:
         spread(arm.search_value, None, metric),
         spread(test.mean, test.std, metric) if test else None,
         test.n if test else None,
+        spread(arm.at_best_validation.mean, arm.at_best_validation.std, metric) if arm.at_best_validation else None,
+        spread(arm.best_test.mean, arm.best_test.std, metric) if arm.best_test else None,
         signed(difference.mean, metric) if difference else None,
         f"{signed(interval.low, metric)} to {signed(interval.high, metric)}" if interval else None,
         probability(difference.p) if difference else None,

@@ -200,12 +200,10 @@ def _notes(best: BestConfig) -> Iterator[str]:
             "values of its students are optimistic; the confirmation, on test data, is not touched by it."
         )
     yield from edge_notes(best.arms[0])
+    yield from _epoch_notes(best)
     for arm in best.arms:
         if arm.failed:
             yield f"{arm.name}: {arm.failed} confirmation run(s) failed and are not in the mean."
-        if arm.best_test:
-            value = spread(arm.best_test.mean, arm.best_test.std, best.metric)
-            yield f"{arm.name}: best test epoch {value}; optimistic, the epoch was chosen on the test set."
     yield from dict.fromkeys(paper_note(arm, best.metric) for arm in best.arms if arm.published)
     if any(arm.published and not arm.not_comparable for arm in best.arms):
         yield "The paper does not say whether its values are of the last or the best epoch; its code prints the best."
@@ -269,6 +267,17 @@ def _better_on_test(best: BestConfig) -> Iterator[str]:
     better = [name for name, mean in means.items() if winner is not None and mean < winner]
     if better:
         yield f"Better test mean: {', '.join(better)}. The winner stays: choosing on test data would be optimistic."
+
+
+def _epoch_notes(best: BestConfig) -> Iterator[str]:
+    """Which epoch each of the test columns is of, where there are several."""
+    columns = {
+        "at best validation: of the epoch that validation chose": [arm.at_best_validation for arm in best.arms],
+        "best on test: optimistic, the epoch was chosen on the test set": [arm.best_test for arm in best.arms],
+    }
+    there = [words for words, values in columns.items() if any(values)]
+    if there:
+        yield f"Test values are of the last epoch; {'; '.join(there)}."
 
 
 def verdict(name: str, baseline: str, difference: PairedDifference) -> str:

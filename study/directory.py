@@ -18,7 +18,7 @@ from study.config import StudyConfig
 from study.environment import make_directory
 from study.errors import StudyDirectoryError
 from study.lease import lease
-from study.store import Store, owner_of
+from study.store import PHASES, Store, owner_of
 from trainables.durable import write_atomic
 
 STUDY_FILE = "study.yaml"
@@ -104,7 +104,8 @@ def open_study(directory: Path) -> Iterator[Study]:
     directory = directory.expanduser().absolute()
     config = read_config(directory)
     place = database.place_of(config.database, directory)
-    store = Store(place, config.name, directions=config.directions, metrics=config.search.objectives)
+    phases = [phase for phase in PHASES if phase != "race" or config.confirm.race is not None]
+    store = Store(place, config.name, directions=config.directions, metrics=config.search.objectives, phases=phases)
     try:
         if config.database is not None and not store.claim(_identity(directory)):
             raise StudyDirectoryError(_taken(config, place))

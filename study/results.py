@@ -16,12 +16,14 @@ from trainables.parts import flat
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
     from study.directory import Study
     from study.phases import Phase
+    from trainables.run_directory import EpochRow
 
 BEST_CONFIG = "best_config.yaml"
 REPORT = "report"
@@ -97,8 +99,25 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
         "error": trial.user_attrs.get("error"),
     }
     if phase.name == "confirm":
-        return row | {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
+        chosen = _at_best_validation(rows, study.config.objective, minimizes=study.config.minimizes)
+        return row | chosen | {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
     return row | {"reused_from": trial.user_attrs.get(REUSED_FROM)}
+
+
+def _at_best_validation(rows: Sequence[EpochRow], objective: str, *, minimizes: bool) -> dict[str, float]:
+    """Test metrics of the epoch that validation chose, the first of equals; empty unless each epoch measured both.
+
+    The test set was measured at each epoch anyway, and each measurement is a line of the ledger: nothing is read anew.
+    """
+    metric = objective.partition("/")[2]
+    if not rows or not all({objective, f"test/{metric}"} <= row.metrics.keys() for row in rows):
+        return {}
+    best = (min if minimizes else max)(rows, key=lambda row: row.metrics[objective])
+    return {
+        f"at_best_validation/{name.partition('/')[2]}": value
+        for name, value in best.metrics.items()
+        if name.startswith("test/")
+    } | {"at_best_validation/epoch": best.epoch}
 
 
 def _duration(trial: FrozenTrial, trained: float) -> float | None:

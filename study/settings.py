@@ -209,7 +209,9 @@ class Confirm(Options):
             ``rank`` takes the best values as they are, of which the best is mostly lucky.
         seeds: Training seeds, the same for every arm, so that differences are paired.
         train_on: ``full`` adds the validation split to the training data; ``train`` leaves it out.
-        test_each_epoch: Also fill the optimistic best-on-test column of published tables; ledgered.
+        test_each_epoch: Also measure the test set after each epoch, each time a line of the ledger: fills the
+            optimistic best-on-test column of published tables and, with ``train_on: train``, the column
+            ``at_best_validation``, the test value of the epoch that validation chose.
     """
 
     finalists: int = Field(default=3, ge=1)

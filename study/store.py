@@ -44,20 +44,27 @@ class Store:
         name: The study's name.
         directions: Which way each objective is better.
         metrics: Names of the objectives, for Optuna's own tools.
+        phases: That the study has; Optuna's tools show no others. A phase that it has not is one without trials.
 
     Raises:
         ServiceError: The database stays locked or cannot be read.
     """
 
     def __init__(
-        self, place: Path | URL, name: str, *, directions: Sequence[StudyDirection], metrics: Sequence[str] = ()
+        self,
+        place: Path | URL,
+        name: str,
+        *,
+        directions: Sequence[StudyDirection],
+        metrics: Sequence[str] = (),
+        phases: Sequence[Phase] = PHASES,
     ) -> None:
         self._place = place if isinstance(place, URL) else database.file_url(place)
         with self._translated():
             self._database = _connected(self._place)
             # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
             self._storage = optuna.storages.get_storage(self._database)
-            self._studies = {phase: self._study_id(_study_name(name, phase), directions) for phase in PHASES}
+            self._studies = {phase: self._study_id(_study_name(name, phase), directions) for phase in phases}
             self._name_metrics(metrics)
 
     def begin(
@@ -88,6 +95,8 @@ class Store:
 
     def trials(self, phase: Phase) -> list[FrozenTrial]:
         """All trials of a phase, by number: shared with later calls, so not to be changed."""
+        if phase not in self._studies:
+            return []
         with self._translated():
             # Optuna would copy each trial deeply, for each question anew.
             found = self._storage.get_all_trials(self._studies[phase], deepcopy=False)

@@ -5,6 +5,7 @@ import pytest
 
 from analysis.best_config import collect, winner_config
 from analysis.records import ResultsError
+from analysis.tables import best_config_table
 
 
 def values(content: dict[str, Any], arm: str) -> list[float]:
@@ -120,6 +121,22 @@ def test_the_best_test_epoch_is_kept_apart(load: Any, content: dict[str, Any]) -
     assert winner.test is not None
     assert winner.best_test is not None
     assert winner.best_test.mean == pytest.approx(winner.test.mean - 0.001)
+
+
+def test_last_epoch_best_validation_and_best_test_stand_side_by_side(load: Any, content: dict[str, Any]) -> None:
+    for row in content["confirmations"]:
+        row["best_test/top1_error"] = row["test/top1_error"] - 0.02
+        row["at_best_validation/top1_error"] = row["test/top1_error"] + 0.01
+    best = collect(load(content))
+    winner, table = best.arms[0], best_config_table(best)
+    assert winner.test is not None
+    assert winner.at_best_validation is not None
+    assert winner.at_best_validation.mean == pytest.approx(winner.test.mean + 0.01)
+    place = table.columns.index("test %")
+    assert table.columns[place + 2 : place + 4] == ("at best validation %", "best on test %")
+    shown = [float(str(table.rows[0][at]).split()[0]) for at in (place, place + 2, place + 3)]
+    assert shown == pytest.approx([shown[0], shown[0] + 1, shown[0] - 2])
+    assert any("at best validation: of the epoch that validation chose; best on test" in note for note in table.notes)
 
 
 def test_a_run_on_the_training_part_is_not_comparable(load: Any, content: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def test_failures_and_best_test_epochs_are_told(load: Any, content: dict[str, An
         row["best_test/top1_error"] = 0.22
     text = notes(load, content)
     assert "search/7: 1 confirmation run(s) failed and are not in the mean." in text
-    assert "search/7: best test epoch 22.00 ± 0.00; optimistic, the epoch was chosen on the test set." in text
+    assert "Test values are of the last epoch; best on test: optimistic, the epoch was chosen on the test set." in text
     assert "n=2 or 3;" in text
 
 

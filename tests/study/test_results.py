@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 import yaml
 from fake import Executor
+from toy import PREDICTIONS, ToyRun
 
 from analysis import records
 from study import ledger, provenance, store
 from study.results import project, report
 from study.verification import verify
+from trainables import predictions
 from trainables.config import TrainConfig
 from trainables.run_directory import RunDirectory
 
@@ -95,6 +97,51 @@ def test_confirmations_name_their_arm(study) -> None:
     assert list(zip(found["arm"], found["seed"], strict=True)) == expected
     assert set(found["trained_on"]) == {"full"}
     assert list(found["test/top1_error"]) == [trial.value for trial in study.store.trials("confirm")]
+
+
+def measured_each_epoch(study):
+    """The confirmation runs with the epochs that they are made of."""
+    Executor(study).run()
+    results = records.read(study.directory / "results")
+    of_epochs = results.epochs[results.epochs["phase"] == "confirm"]
+    return results.confirmations, dict(iter(of_epochs.groupby("trial")))
+
+
+@pytest.mark.parametrize(("metric", "chosen"), [("top1_error", "idxmin"), ("recall_at_1", "idxmax")])
+def test_the_test_value_of_the_epoch_that_validation_chose(new_study, monkeypatch, metric, chosen) -> None:
+    def metrics(run):
+        """Validation and test disagree on the best epoch."""
+        validation = {1: 0.4, 2: 0.2, 3: 0.2, 4: 0.3}[run.epoch]
+        found = {"train/loss": 1.0, f"validation/{metric}": validation}
+        if run.assignment.access is not None:
+            run.assignment.access.record("toy", 100)
+            predictions.write(run.directory.predictions, PREDICTIONS, ("a", "b"))
+            found |= {f"test/{metric}": 1 / run.epoch, "test/nll": float(run.epoch)}
+        return found
+
+    monkeypatch.setattr(ToyRun, "_metrics", metrics)
+    study = new_study(
+        search__trials=1,
+        search__objectives=[f"validation/{metric}"],
+        confirm__train_on="train",
+        confirm__test_each_epoch=True,
+        confirm__seeds=[1],
+    )
+    runs, epochs = measured_each_epoch(study)
+    for run in runs.to_dict("records"):
+        rows = epochs[run["trial"]]
+        best = rows.loc[getattr(rows[f"validation/{metric}"], chosen)()]
+        assert run["at_best_validation/epoch"] == best["epoch"] < 4  # of equals the first
+        assert run[f"at_best_validation/{metric}"] == best[f"test/{metric}"]
+        assert run["at_best_validation/nll"] == best["epoch"]
+        assert run[f"test/{metric}"] == 1 / 4  # the reported value stays the last epoch's
+    assert len(ledger.readings(study.directory)) == 4 * len(runs)  # and nothing was read for it
+
+
+def test_without_a_validation_split_or_a_reading_at_each_epoch_validation_chooses_none(new_study) -> None:
+    for number, options in enumerate(({"confirm__train_on": "train"}, {"confirm__test_each_epoch": True})):
+        runs, _ = measured_each_epoch(new_study(name=f"none{number}", search__trials=1, confirm__seeds=[1], **options))
+        assert not any(name.startswith("at_best_validation") for name in runs)
 
 
 def test_searched_training_options_are_columns_of_every_run(new_study) -> None:

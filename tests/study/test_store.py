@@ -71,7 +71,14 @@ def test_phases_are_sibling_studies_with_numbers_of_their_own(store: Store, tmp_
     with sqlite3.connect(tmp_path / "optuna.db") as database:
         names = {name for (name,) in database.execute("select study_name from studies")}
     database.close()
-    assert names == {"toy", "toy/controls", "toy/confirm"}
+    assert names == {"toy", "toy/controls", "toy/race", "toy/confirm"}
+
+
+def test_a_phase_that_a_study_has_not_is_one_without_trials(tmp_path: Path) -> None:
+    phases = ("controls", "search", "confirm")
+    store = Store(tmp_path / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE], phases=phases)
+    assert store.trials("race") == store.running("race") == []
+    store.close()
 
 
 def test_attributes_of_the_study(store: Store, tmp_path: Path) -> None:
