@@ -1,0 +1,105 @@
+"""Machines of their own on one: network namespaces, each with an address, on a bridge whose links can be cut."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+PREFIX = "cskd"
+SUBNET = "10.77.0"
+
+
+def possible() -> bool:
+    """Whether this process may make network namespaces."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return False
+    name = f"{PREFIX}probe"
+    made = subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode == 0
+    subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+    return made
+
+
+class Network:
+    """A bridge in a namespace of its own and the machines on it; all of it is removed by ``close``."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, str] = {}
+        self._switch = f"{PREFIX}switch"
+        self._processes: list[subprocess.Popen] = []
+        self._remove_namespaces()
+        _ip("netns", "add", self._switch)
+        self._in_switch("link", "add", "bridge", "type", "bridge")
+        self._in_switch("link", "set", "bridge", "up")
+
+    def add(self, name: str) -> str:
+        """A new machine; returns its address."""
+        address = f"{SUBNET}.{len(self.addresses) + 2}"
+        namespace, inside = f"{PREFIX}{name}", f"{PREFIX}-{name}"
+        _ip("netns", "add", namespace)
+        _ip("link", "add", inside, "type", "veth", "peer", "name", name, "netns", self._switch)
+        _ip("link", "set", inside, "netns", namespace)
+        self._in_switch("link", "set", name, "master", "bridge")
+        self._in_switch("link", "set", name, "up")
+        for words in (
+            ("addr", "add", f"{address}/24", "dev", inside),
+            ("link", "set", inside, "up"),
+            ("link", "set", "lo", "up"),
+        ):
+            _ip("-n", namespace, *words)
+        self.addresses[name] = address
+        return address
+
+    def cut(self, name: str) -> None:
+        """The machine goes on, but nobody reaches it and it reaches nobody."""
+        self._in_switch("link", "set", name, "down")
+
+    def mend(self, name: str) -> None:
+        self._in_switch("link", "set", name, "up")
+
+    def start(self, name: str, *command: object, log: Path, environment: dict[str, str]) -> subprocess.Popen:
+        """A process on a machine, in a session of its own."""
+        with log.open("ab") as file:
+            process = subprocess.Popen(
+                ["ip", "netns", "exec", f"{PREFIX}{name}", *map(str, command)],
+                env=os.environ | environment,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def processes(self, name: str) -> list[int]:
+        """What runs on a machine."""
+        return [int(number) for number in _ip("netns", "pids", f"{PREFIX}{name}").split()]
+
+    def kill(self, name: str) -> None:
+        """The machine loses its power."""
+        for number in self.processes(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+    def close(self) -> None:
+        for name in self.addresses:
+            self.kill(name)
+        for process in self._processes:
+            process.wait()
+        self._remove_namespaces()
+
+    def _in_switch(self, *words: str) -> None:
+        _ip("-n", self._switch, *words)
+
+    @staticmethod
+    def _remove_namespaces() -> None:
+        """Those of a run that was killed, too."""
+        for line in _ip("netns", "list").splitlines():
+            if line.startswith(PREFIX):
+                _ip("netns", "del", line.split()[0])
+
+
+def _ip(*words: str) -> str:
+    done = subprocess.run(["ip", *words], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, (words, done.stderr)
+    return done.stdout
