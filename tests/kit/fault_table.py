@@ -1,6 +1,6 @@
 """A pytest plug-in that writes what one run of the marked tests says of each fault and each refused input.
 
-``python -m pytest -p tests.kit.fault_table --fault-table FILE -m "fault or bad_input"``; a test that measures something
+``python -m pytest -p tests.kit.fault_table --fault-table=FILE -m "fault or bad_input"``; a test that measures something
 adds it with ``record_property("result", ...)``.
 """
 
