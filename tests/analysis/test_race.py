@@ -30,7 +30,7 @@ def told():
 def test_its_size_and_who_dropped_out_when_and_why(told):
     assert words(told) == (
         "A race chose the finalists on validation: 5 candidates with up to 4 fresh seeds each, 13 of at most 20 runs. "
-        "Dropped out (t tests against the leader, in the end search/7, seeds as blocks, 20% with Holm's correction): "
+        "Dropped out (t tests against the leader, in the end search/7, seeds as blocks, 20 % with Holm's correction): "
         "search/9 (a run failed, of 1 seed), search/1 (after 2 seeds, p < 0.001), search/4 (after 3 seeds, p = 0.031)."
     )
 

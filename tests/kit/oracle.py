@@ -101,7 +101,7 @@ def verify_tracking(directory: Path, uri: str | None = None) -> dict[str, int]:
                 assert run.data.params[name] == repr(value), (key, name)
             directory_of_run = RunDirectory(phase.run_directory(trial.number))
             rows = directory_of_run.epochs() if final else directory_of_run.settled_epochs()
-            wanted = shown_values(rows, phase.objectives, study.config.training.epochs)
+            wanted = shown_values(rows, phase.objectives, phase.assignment(trial).config.training.epochs)
             assert run.data.metrics.keys() == wanted.keys(), key
             for metric, values in wanted.items():
                 history = sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, metric))
