@@ -172,6 +172,7 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
         os.environ["CSKD_DATA"] = str(Path(data).expanduser().absolute())
     import ray
 
+    _let_ray_read_its_settings()
     _keep_secrets_from_logs()
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -203,6 +204,14 @@ def _keep_secrets_from_logs() -> None:
     from ray.tune.execution import class_cache
 
     getattr(class_cache, "ENV_VARS_TO_PROPAGATE", set()).difference_update(CLOUD_SECRETS)
+
+
+def _let_ray_read_its_settings() -> None:
+    """Ray reads whether to ask for a token when it is imported, which a script may have done before us."""
+    from ray._raylet import AuthenticationTokenLoader, Config  # as Ray's own tests do: there is no public way
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextlib.contextmanager
