@@ -18,20 +18,22 @@ from study.directory import open_study
 from trainables.run_directory import RunDirectory
 
 
-@pytest.mark.fault(4, 22, 25)
+@pytest.mark.fault(4, 22, 23, 25)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_faults_of_workers(tmp_path: Path, record_property: Callable) -> None:
     """A dead or hanging worker is tried again from its checkpoint; NaN and an error of its own fail the trial."""
     faults = {"search/1": {"die": 3}, "search/3": {"nan": 2}, "search/4": {"raise": 1}, "controls/0": {"die": 1}}
-    process = launch(tmp_path, "--set", "resources.epoch_hours=0.002", faults=faults | {"search/5": {"hang": 2}})
+    faults |= {"search/5": {"hang": 2}, "search/6": {"oom": 2}}
+    process = launch(tmp_path, "--set", "resources.epoch_hours=0.002", faults=faults)
     assert process.wait(200) == 0, read_log(tmp_path)
     verify_study(tmp_path / "toy")
     assert verify_tracking(tmp_path / "toy")["FAILED"] == 2
     with open_study(tmp_path / "toy") as study:
         trials = study.store.trials("search")
-        assert [trials[n].state.name for n in (0, 1, 3, 4, 5)] == ["COMPLETE", "COMPLETE", "FAIL", "FAIL", "COMPLETE"]
-        assert [trials[n].user_attrs["attempt"] for n in (0, 1, 3, 4, 5)] == [1, 2, 1, 1, 2]
+        states = ["COMPLETE", "COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE"]
+        assert [trials[n].state.name for n in (0, 1, 3, 4, 5, 6)] == states
+        assert [trials[n].user_attrs["attempt"] for n in (0, 1, 3, 4, 5, 6)] == [1, 2, 1, 1, 2, 2]
         assert trials[3].user_attrs["error"] == "train/loss is NaN"
         assert trials[4].user_attrs["error"] == "RuntimeError: the toy was told to raise"
         assert study.store.trials("controls")[0].user_attrs["attempt"] == 2
@@ -94,13 +96,13 @@ def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
     assert counts["trials"] == 8 + 1 + 4
 
 
-@pytest.mark.fault(3)
+@pytest.mark.fault(3, 25)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number: signal.Signals) -> None:
     """Fault 3."""
-    process = launch(tmp_path, seconds=0.5)
+    process = launch(tmp_path, seconds=0.5, faults={"search/1": {"hang": 2}})  # does not hear that it is to stop
     while "search 0: COMPLETE" not in read_log(tmp_path):
         assert process.poll() is None, read_log(tmp_path)
         time.sleep(0.2)
