@@ -27,8 +27,8 @@ def words(race: Mapping[str, Any]) -> str:
     gone = [f"{each['arm']} ({_why_gone(each)})" for each in reversed(candidates) if each["dropped_after"] is not None]
     if not gone:
         return f"{told} None could be told from the leader, {leader}; the means decided."
-    test = f"t tests against the leader, in the end {leader}, seeds as blocks, {100 * race['level']:g} % with Holm's correction"
-    return f"{told} Dropped out ({test}): {', '.join(gone)}."
+    test = f"t tests against the leader, in the end {leader}, seeds as blocks, {100 * race['level']:g} %"
+    return f"{told} Dropped out ({test} with Holm's correction): {', '.join(gone)}."
 
 
 def _why_gone(candidate: Mapping[str, Any]) -> str:
