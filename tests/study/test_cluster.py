@@ -25,7 +25,11 @@ EPOCH_SECONDS = 1.2  # of workers, which have the environment of their node
 PREEMPTION = 2  # DRAIN_NODE_REASON_PREEMPTION of Ray's protocol
 NODE_IS_LOST = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_timeout_ms": 1000}
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray's Cluster waits for no process
+]
 
 
 @pytest.fixture(scope="module")
