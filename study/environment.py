@@ -208,7 +208,8 @@ def _keep_secrets_from_logs() -> None:
 
 def _let_ray_read_its_settings() -> None:
     """Ray reads whether to ask for a token when it is imported, which a script may have done before us."""
-    from ray._raylet import AuthenticationTokenLoader, Config  # as Ray's own tests do: there is no public way
+    # As Ray's own tests do: there is no public way.
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
