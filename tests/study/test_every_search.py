@@ -33,7 +33,7 @@ SCHEDULERS = {
 ENDINGS = {
     "two objectives": {"search.objectives": "[validation/top1_error, validation/ece]"},
     "race": {"confirm.race": "{candidates: 4, seeds: 3}"},
-    "out of budget": {"search.trials": 40, "search.budget": "{device_hours: 0.0003, reserve_for_confirmation: 0.5}"},
+    "out of budget": {"search.trials": 40, "search.budget": "{device_hours: 0.001, reserve_for_confirmation: 0.5}"},
 }
 
 
@@ -82,7 +82,9 @@ def test_states_are_the_same_everywhere(case: str, tmp_path: Path) -> None:
     elif case == "out of budget":
         assert 0 < search["COMPLETE"] < 40
         assert "search" in records.read(directory / "results").study["cut_short"]
-    assert states["confirm"]["COMPLETE"] >= 2 or case == "out of budget"
+        assert set(states) >= {"search", "controls"}  # a slow machine spends the rest on what ran at the same time
+        return
+    assert states["confirm"]["COMPLETE"] >= 2
     assert set(states) == {"search", "controls", "confirm", *(["race"] if case == "race" else [])}
 
 
