@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis import best_config, frames
+from analysis.findings import edge_notes
 from analysis.parameters import searched
 from analysis.records import ResultsError
-from analysis.wording import edge_notes, number_of
+from analysis.wording import number_of
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from analysis import best_config
+from analysis.findings import edges
 from analysis.naming import DATASETS, method_name, method_rank
 from analysis.records import ResultsError
 from analysis.tables import Table
-from analysis.wording import edges, hours, interval_words, metric_words, number, probability, signed, spread
+from analysis.wording import hours, interval_words, metric_words, number, probability, signed, spread
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:

@@ -43,10 +43,11 @@ _TRIALS = _KEYS | {
     "error": pa.string(),
 }
 _TABLES: dict[str, dict[str, pa.DataType]] = {
-    "trials": _TRIALS | {"reused_from": pa.string()},
+    "trials": _TRIALS,
     "epochs": _KEYS | {"epoch": pa.int64(), "attempt": pa.int64(), "epoch_seconds": pa.float64()},
     "confirmations": _TRIALS | {"arm": pa.string(), "trained_on": pa.string(), "best_test/top1_error": pa.float64()},
 }
+_ADDED = {"trials": {"reused_from": pa.string()}}  # since the first files of this version: those read as without values
 _REQUIRED = {"study", "phase", "trial", "epoch", "arm", "seed"}
 
 
@@ -152,7 +153,7 @@ def _refuse_duplicates(name: str, unique: tuple[str, ...], rows: Iterable[Mappin
 
 
 def _schema(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Schema:
-    fixed = _TABLES[name]
+    fixed = _TABLES[name] | _ADDED.get(name, {})
     free: dict[str, list[Any]] = {}
     for row in rows:
         for column in row.keys() - fixed.keys():
@@ -195,6 +196,9 @@ def _read_table(path: Path, name: str) -> pa.Table:
         raise _damaged(path, "its columns or its length are not what was written")
     if (strange := _mistake(table, name)) is not None:
         raise _damaged(path, strange)
+    for column, kind in _ADDED.get(name, {}).items():
+        if column not in table.column_names:
+            table = table.append_column(column, pa.nulls(table.num_rows, kind))
     return table
 
 

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import best_config, frames, parameters, race
 from analysis.drawing import plain
+from analysis.findings import paper_note, selection, verdict
 from analysis.records import ResultsError
 from analysis.wording import (
     STATES,
     metric_words,
     number_of,
-    paper_note,
     probability,
     reuse_words,
     scale_of,
-    selection,
     signed,
     spread,
-    verdict,
     with_unit,
 )
 from search_spaces.symbols import symbol

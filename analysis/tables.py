@@ -10,7 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.wording import edges, findings, hours, minus, probability, scale_of, signed, spread
+from analysis.findings import edges, findings
+from analysis.wording import hours, minus, probability, scale_of, signed, spread
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:

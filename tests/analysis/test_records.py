@@ -206,6 +206,17 @@ def test_another_study_json_is_refused(load: Any, content: dict[str, Any], tmp_p
         records.read(tmp_path / "results")
 
 
+def test_a_file_from_before_a_column_was_added_reads_as_without_its_values(
+    load: Any, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for row in content["trials"]:
+        row.pop("reused_from", None)
+    with monkeypatch.context() as before:
+        before.setattr(records, "_ADDED", {})
+        assert "reused_from" not in load(content).trials.columns
+    assert load(content).trials["reused_from"].isna().all()
+
+
 @pytest.mark.bad_input(40)
 def test_parquet_of_something_else_is_refused(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
     load(content)

@@ -2,7 +2,7 @@ from typing import Any
 
 from analysis import summary
 from analysis.best_config import collect
-from analysis.wording import findings
+from analysis.findings import findings
 
 
 def said(sentences: tuple[str, ...]) -> str:
