@@ -40,11 +40,18 @@ def allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
     """What has changed since the study began, where the user lets it pass.
 
     Raises:
-        StudyDirectoryError: Something has changed and the user has not said so.
+        StudyDirectoryError: Something has changed, or may have, and the user has not said so.
     """
     changed = []
+    if provenance.is_damaged(study.directory):
+        if not allow_changed:
+            raise StudyDirectoryError(
+                f"{study.directory / provenance.FILE_NAME}: a line is damaged, so it does not tell whether the code is "
+                "what the study began with; give --allow-changed to go on all the same"
+            )
+        changed.append("code")
     launch_note = next(iter(provenance.notes(study.directory)), None)
-    if launch_note is not None and launch_note["digests"]["code"] != provenance.code_digest():
+    if not changed and launch_note is not None and launch_note["digests"]["code"] != provenance.code_digest():
         changed.append("code")
     for key, now in check_data(study.config).items():
         began = study.store.attribute(key)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from trainables import sealed
 from trainables.durable import append_json_line, digest_of, read_json_lines, sha256_of
 
 FILE_NAME = "provenance.jsonl"
@@ -77,3 +78,9 @@ def note(directory: Path, action: str, study_digest: str, allowed: list[str]) ->
 def notes(directory: Path) -> list[dict[str, Any]]:
     """All lines of a study, the launch first."""
     return list(read_json_lines(directory / FILE_NAME))
+
+
+def is_damaged(directory: Path) -> bool:
+    """Whether a line of a study was whole once and is not now, so that the others do not tell all."""
+    path = directory / FILE_NAME
+    return path.exists() and any(map(sealed.is_damaged, path.read_bytes().split(b"\n")))

@@ -122,8 +122,10 @@ class Reuse:
     def _is_of_one_code(self, directory: Path) -> bool:
         """Whether all drivers of a study had this code, and none let changed data pass."""
         notes = provenance.notes(directory)
-        return bool(notes) and all(
-            note["digests"]["code"] == self._code and set(note["allowed"]) <= {"code"} for note in notes
+        return (
+            bool(notes)
+            and not provenance.is_damaged(directory)
+            and all(note["digests"]["code"] == self._code and set(note["allowed"]) <= {"code"} for note in notes)
         )
 
     def _finished(self, directory: Path) -> Iterator[tuple[TrainConfig, _Source]]:
