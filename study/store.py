@@ -222,7 +222,8 @@ def _translated(place: URL) -> Iterator[None]:
         if getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place.database) from error
         text = without_password(str(getattr(cause, "orig", None) or cause).splitlines()[0])
-        raise ServiceError(f"study database {database.shown(place)}: {text}") from error
+        cure = "" if place.get_backend_name() == "sqlite" else "; when it is back, resume; `cskd doctor` looks at it"
+        raise ServiceError(f"study database {database.shown(place)}: {text}{cure}") from error
 
 
 def rank_value(trial: FrozenTrial) -> float | None:

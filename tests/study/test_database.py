@@ -119,6 +119,7 @@ def test_a_study_in_postgresql_equals_one_in_a_file(toy, tmp_path, shared, serve
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
 
 
+@pytest.mark.long
 def test_two_studies_and_drivers_share_a_database(toy, tmp_path, shared, done_directory):
     directories = [make(toy, tmp_path, name=name) for name in ("one", "two")]
     drivers = [threading.Thread(target=run, args=(directory,)) for directory in directories]

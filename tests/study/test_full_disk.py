@@ -79,6 +79,7 @@ if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.fault(17)
 @pytest.mark.timeout(120)

@@ -129,6 +129,7 @@ def test_failed_points_leave_their_places_and_the_study_ends(new_study) -> None:
     verify_study(study.directory)
 
 
+@pytest.mark.long
 def test_a_killed_driver_goes_on_where_it_was(new_study) -> None:
     study = new_study(**HALVING)
     for number, epoch in ((1, 2), (7, 3)):

@@ -104,6 +104,7 @@ def test_until_search_leaves_the_race_for_later(new_study) -> None:
     assert counts["race"]["planned"] == 20
 
 
+@pytest.mark.long
 def test_a_driver_that_dies_anywhere_in_the_race_loses_no_run_and_races_on(new_study, raced) -> None:
     study, order, deaths = new_study(**SMALL), random.Random(7), 0
     done: dict = {}
@@ -159,6 +160,7 @@ def test_the_race_leaves_the_confirmation_its_half_of_what_is_kept(new_study) ->
     verify_study(study.directory)
 
 
+@pytest.mark.long
 def test_a_longer_search_races_with_its_new_candidates_and_says_that_the_test_set_was_read(new_study) -> None:
     study = new_study(**SMALL | {"search__trials": 3})
     Executor(study).run()
