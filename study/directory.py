@@ -90,7 +90,7 @@ def read_config(directory: Path) -> StudyConfig:
         raise StudyDirectoryError(
             f"{directory}: no study here ({STUDY_FILE} is missing); `cskd list` shows the studies"
         )
-    return study_config.build(study_file.read(path), str(path))
+    return study_config.build(study_file.read(path, is_frozen=True), str(path))
 
 
 @contextlib.contextmanager

@@ -49,12 +49,13 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def parse(content: bytes, name: str) -> dict[str, Any]:
+def parse(content: bytes, name: str, *, is_frozen: bool = False) -> dict[str, Any]:
     """The mapping that a study file holds.
 
     Args:
         content: The file's bytes, UTF-8.
         name: What messages call the file.
+        is_frozen: It is that of a study directory, which must say its format.
 
     Raises:
         StudyFileError: It is empty, no YAML, or uses what is refused; one line with line and column.
@@ -76,11 +77,16 @@ def parse(content: bytes, name: str) -> dict[str, Any]:
         raise StudyFileError(f"{name}: the file is empty; `cskd init` writes one to start from")
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise StudyFileError(f"{name}: a study file is a mapping of keys such as `name:`, `dataset:` and `method:`")
+    if is_frozen and FORMAT_KEY not in value:
+        raise StudyFileError(
+            f"{name}: says no {FORMAT_KEY}, so the study is of a version before the first released one, which kept no "
+            "checksums; go on with that version"
+        )
     _check_format(value.pop(FORMAT_KEY, FORMAT), name)
     return value
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path, *, is_frozen: bool = False) -> dict[str, Any]:
     """``parse`` of a file.
 
     Raises:
@@ -90,7 +96,7 @@ def read(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from error
-    return parse(content, str(path))
+    return parse(content, str(path), is_frozen=is_frozen)
 
 
 def parse_value(text: str) -> Any:

@@ -1,5 +1,6 @@
 """What every released format left can still be read and gone on with; what is newer is refused in one line."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -73,6 +74,19 @@ def test_its_checkpoint_is_gone_on_from(old: Path) -> None:
     while not isinstance(outcome, Outcome):
         outcome = run.advance()
     assert (outcome.state, outcome.epoch) == ("finished", 4)
+
+
+@pytest.mark.parametrize("command", ["status", "sync", "resume", "verify"])
+def test_a_directory_without_a_format_is_left_alone(cskd, done_directory: Path, tmp_path: Path, command: str) -> None:
+    """One from before the first release: its lines have no checksums, and a sync would write results without values."""
+    directory = shutil.copytree(done_directory, tmp_path / "toy")
+    path = directory / "study.yaml"
+    path.write_text(re.sub("(?m)^format:.*\n", "", path.read_text()))
+    before = {file: file.read_bytes() for file in (directory / "results").iterdir()}
+    code, out, err = cskd(command, directory)
+    assert (code, out) == (64, "")
+    assert "says no format, so the study is of a version before the first released one" in err
+    assert before == {file: file.read_bytes() for file in (directory / "results").iterdir()}
 
 
 @pytest.mark.parametrize("command", ["status", "resume", "sync", "verify"])
