@@ -57,7 +57,7 @@ def is_kept_by_median(value: float, others: Sequence[float], scheduler: Schedule
     Trials that were stopped count, so that half of all goes on however often they are judged.
     """
     del scheduler
-    return value <= median(others)
+    return not others or value <= median(others)  # with min_trials 1 the first is judged, too
 
 
 RULES: Mapping[str, Rule] = {

@@ -51,7 +51,7 @@ def test_the_best_goes_on_whenever_it_comes(name) -> None:
     for order in itertools.permutations([0.1, 0.2, 0.3, 0.4, 0.5]):
         seen: list[float] = []
         for value in order:
-            kept = len(seen) == 0 or is_kept(value, seen, scheduler)
+            kept = is_kept(value, seen, scheduler)
             assert kept or value != 0.1
             seen.append(value)
 
@@ -175,3 +175,8 @@ def test_larger_is_better_where_the_objective_says_so(new_study, monkeypatch) ->
         *(False, False),  # not enough trials yet
         *(True, False),
     ]
+
+
+@pytest.mark.parametrize("name", ["asha", "median"])
+def test_who_is_alone_at_a_rung_goes_on(name):
+    assert is_kept(0.9, [], Scheduler(name=name, min_trials=1))
