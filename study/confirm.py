@@ -11,7 +11,7 @@ from study.assignment import Assignment
 from study.choice import deserving
 from study.ledger import FILE_NAME, LedgeredAccess
 from study.limits import over
-from study.phases import Phase
+from study.phases import Phase, SeededPhase
 from study.race import course_of, seeds_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
     return Arm("controls", trial.number, config.control_config(trial.number), trial.values[0])
 
 
-class ConfirmPhase(Phase):
+class ConfirmPhase(SeededPhase):
     """Runs of finalists and controls with the confirmation seeds.
 
     Args:
@@ -119,19 +119,6 @@ class ConfirmPhase(Phase):
             return arms * len(self.config.confirm.seeds)
         ended = over(self.store, self.name)
         return len({*self._started(), *self._wanted()}) if ended is None else ended.runs
-
-    def upcoming(self) -> int:
-        """The arms that still lack the next seed: differences are between arms of one seed."""
-        missing = self._missing()
-        return sum(seed == missing[0][1] for _, seed in missing)
-
-    def start_next(self) -> FrozenTrial | None:
-        """Adds the next pair of arm and seed."""
-        missing = self._missing()
-        if not missing:
-            return None
-        arm, seed = missing[0]
-        return self.store.begin(self.name, {}, {}, {"arm": arm, "seed": seed})
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a pair of arm and seed, with access to the test set."""

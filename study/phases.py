@@ -94,6 +94,27 @@ class Phase(ABC):
         return self.directory / FOLDERS[self.name] / str(number)
 
 
+class SeededPhase(Phase):
+    """Runs of several configurations with the same fresh seeds: all of them with one seed before any with the next."""
+
+    @abstractmethod
+    def _missing(self) -> list[tuple[str, int]]:
+        """Labels and seeds of the runs that can begin, in this order."""
+
+    def upcoming(self) -> int:
+        """The runs that lack the next seed; they belong together, for differences are between runs of one seed."""
+        missing = self._missing()
+        return sum(seed == missing[0][1] for _, seed in missing)
+
+    def start_next(self) -> FrozenTrial | None:
+        """Adds the next pair of configuration and seed; None while there is none."""
+        missing = self._missing()
+        if not missing:
+            return None
+        label, seed = missing[0]
+        return self.store.begin(self.name, {}, {}, {"arm": label, "seed": seed})
+
+
 class ControlPhase(Phase):
     """Fixed configurations that run beside the search."""
 

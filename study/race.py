@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from study.choice import deserving
 from study.limits import over
-from study.phases import Phase
+from study.phases import Phase, SeededPhase
 from study.racing import Standing, standing
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def describe(config: StudyConfig, store: Store, directory: Path) -> dict[str, An
     }
 
 
-class RacePhase(Phase):
+class RacePhase(SeededPhase):
     """Runs of the candidates with the race's seeds, on the search's own split.
 
     Args:
@@ -135,19 +135,6 @@ class RacePhase(Phase):
             return len(runs)
         seeds = seeds_of(self.config, rule)[found.rounds :]
         return len({*runs, *((label, seed) for label in found.racing for seed in seeds)})
-
-    def upcoming(self) -> int:
-        """The candidates that still lack the next seed: a round decides only when it is whole."""
-        missing = self._missing()
-        return sum(seed == missing[0][1] for _, seed in missing)
-
-    def start_next(self) -> FrozenTrial | None:
-        """Adds the next pair of candidate and seed; None while a round's runs have not ended."""
-        missing = self._missing()
-        if not missing:
-            return None
-        label, seed = missing[0]
-        return self.store.begin(self.name, {}, {}, {"arm": label, "seed": seed})
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a pair of candidate and seed."""

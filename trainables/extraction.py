@@ -29,7 +29,7 @@ _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
     RuntimeError,  # an encrypted zip archive
-    NotImplementedError,
+    NotImplementedError,  # zipfile's word for a compression that it does not know
     FileExistsError,  # a member is a file and a folder
     NotADirectoryError,
 )

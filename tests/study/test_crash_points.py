@@ -124,6 +124,11 @@ def test_killed_again_and_again_while_it_resumes(toy, tmp_path: Path, unbroken: 
     assert table(folder) == unbroken
 
 
+def tell(folder: Path) -> None:
+    with open_study(folder) as study:
+        open_mirror(study).bring_up_to_date(live=False)
+
+
 @pytest.mark.fault(1)
 @pytest.mark.parametrize("hit", [1, 3])
 @pytest.mark.parametrize("name", OF_MLFLOW)
@@ -132,12 +137,8 @@ def test_what_tells_mlflow_is_killed_at_a_point(new_study, local_tracking: str, 
     folder = new_study(search__trials=3).directory
     drive(folder)
 
-    def tell() -> None:
-        with open_study(folder) as study:
-            open_mirror(study).bring_up_to_date(live=False)
-
-    assert in_child(tell, f"{name}:{hit}:kill") == -signal.SIGKILL
-    tell()
+    assert in_child(lambda: tell(folder), f"{name}:{hit}:kill") == -signal.SIGKILL
+    tell(folder)
     verify_tracking(folder)
 
 
@@ -147,13 +148,9 @@ def test_what_tells_mlflow_is_killed_again_and_again_and_no_run_multiplies(new_s
     folder = new_study(search__trials=3).directory
     drive(folder)
 
-    def tell() -> None:
-        with open_study(folder) as study:
-            open_mirror(study).bring_up_to_date(live=False)
-
     for name, hit in zip((*OF_MLFLOW, OF_MLFLOW[0]), (3, 1, 1), strict=True):
-        assert in_child(tell, f"{name}:{hit}:kill") == -signal.SIGKILL
-    tell()
+        assert in_child(lambda: tell(folder), f"{name}:{hit}:kill") == -signal.SIGKILL
+    tell(folder)
     verify_tracking(folder)
 
 
