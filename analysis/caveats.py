@@ -55,9 +55,10 @@ def _of_neighbourhood(results: Results, winner: str) -> Iterator[str]:
         near &= np.abs(parameter.unit(trials[f"params/{parameter.name}"].to_numpy(dtype=float)) - place) <= _NEAR
     others = int(near.sum()) - 1
     if others < len(ranges):
+        count = number_of(others, "other trial") if others else "no other trial"
         yield (
-            f"Within {_NEAR:.0%} of each range around {winner} {number_of(others, 'other trial')} completed, so it is "
-            "open how sharp the optimum is; `cskd narrow` writes a study around it."
+            f"Within {_NEAR:.0%} of each range around {winner} {count} completed, so it is open how sharp the optimum "
+            "is; `cskd narrow` writes a study around it."
         )
 
 
