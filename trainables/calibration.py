@@ -70,15 +70,6 @@ def equal_mass_bins(probabilities: Floats, labels: NDArray[np.int64], bins: int 
     return CalibrationBins(np.array([len(group) for group in groups]), accuracy, mean_confidence)
 
 
-def equal_mass_calibration_error(logits: Floats, labels: NDArray[np.int64], bins: int = COARSE_BINS) -> float:
-    """Expected calibration error over bins of equal counts, which no empty or crowded bin dominates.
-
-    Returns:
-        Fraction in [0, 1].
-    """
-    return calibration_error(equal_mass_bins(np.exp(log_softmax(logits)), labels, bins))
-
-
 def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> FittedTemperature:
     r"""Temperature that minimises the mean negative log likelihood of ``logits / T`` (Guo et al. 2017, section 4.2).
 
