@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from study.errors import without_password
 from study.tracking_address import mistake
+from trainables import object_store
 from trainables.interfaces import Options
 from trainables.metrics import METRICS
 
@@ -18,12 +20,19 @@ if TYPE_CHECKING:
 
 SETTLING = 0.05  # share of the epochs in which ranks settle after the learning rate has fallen
 SHORTEST = 0.25  # share of the epochs that halving's shortest schedule has at least
+COSTS = "cost|second|hour|time|flop|latency|^param"  # words for what a run takes
 MEDIAN_INTERVAL = 0.1  # share of the epochs between two looks of the median rule
 
 
 def _valid_objective(objective: str) -> str:
     split, _, metric = objective.partition("/")
     if split != "validation" or metric not in METRICS:
+        if re.search(COSTS, objective):
+            raise ValueError(
+                f"{objective!r} is not an objective: temperatures, weights, learning rate and weight decay leave the "
+                "cost of a run as it is, so trials would differ by noise alone; make a study of each model or method, "
+                "and `cskd compare` shows error and device hours of all"
+            )
         known = ", ".join(f"validation/{name}" for name in METRICS)
         raise ValueError(f"{objective!r} is not an objective; there are: {known}")
     return objective
@@ -136,7 +145,8 @@ class Search(Options):
 
     Attributes:
         objectives: The metrics that decide, measured on the validation split. The first ranks the trials; with a second
-            the study looks for the front that no trial beats in both.
+            the study looks for the front that no trial beats in both. What a run costs is none, for nothing that a
+            default space varies changes it.
         space: Parameter to its words (``low high log step`` or ``choices``); None takes the method's default.
         trials: How many; on a discrete space at most the number of its cells.
         first: Points that are tried before the sampler is asked; ``cskd launch --warm-start DIR`` enters the best of
@@ -271,6 +281,23 @@ class Database(Options):
         if not isinstance(value, dict):  # without showing it
             raise ValueError("is {env: NAME}, an environment variable that holds the URL; never the URL itself")
         return value
+
+
+def _valid_place(uri: str) -> str:
+    if why := object_store.mistake(uri):  # without showing it, for it may hold a key
+        raise ValueError(why)
+    return uri
+
+
+class Artifacts(Options):
+    """An object store for what workers write, so that driver and nodes need no shared file system.
+
+    Attributes:
+        uri: Such as ``s3://bucket/prefix``, of any file system that pyarrow knows. Keys come from the environment, or
+            from where else pyarrow looks for them, on every node. Several studies may share it.
+    """
+
+    uri: Annotated[str, AfterValidator(_valid_place)]
 
 
 def _valid_uri(uri: str) -> str:

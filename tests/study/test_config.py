@@ -103,6 +103,8 @@ MISTAKES = [
     ),
     (edited(search__objectives=["validation/top1"]), "'validation/top1' is not an objective; there are: validation/"),
     (edited(search__objectives=["test/top1_error"]), "'test/top1_error' is not an objective"),
+    (edited(search__objectives=["validation/top1_error", "cost"]), "'cost' is not an objective: temperatures, weights"),
+    (edited(search__objectives=["device_seconds"]), "leave the cost of a run as it is"),
     (edited(search__objectives=[]), "search.objectives: "),
     (edited(confirm={"seeds": [1, 1]}), "confirm: seeds hold a value twice"),
     (edited(confirm={"seeds": [2**31]}), "confirm.seeds.0: input should be less than 2147483648"),
