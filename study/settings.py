@@ -11,7 +11,6 @@ from pydantic import AfterValidator, Field, model_validator
 
 from study.errors import without_password
 from study.tracking_address import mistake
-from trainables import object_store
 from trainables.interfaces import Options
 from trainables.metrics import METRICS
 
@@ -281,23 +280,6 @@ class Database(Options):
         if not isinstance(value, dict):  # without showing it
             raise ValueError("is {env: NAME}, an environment variable that holds the URL; never the URL itself")
         return value
-
-
-def _valid_place(uri: str) -> str:
-    if why := object_store.mistake(uri):  # without showing it, for it may hold a key
-        raise ValueError(why)
-    return uri
-
-
-class Artifacts(Options):
-    """An object store for what workers write, so that driver and nodes need no shared file system.
-
-    Attributes:
-        uri: Such as ``s3://bucket/prefix``, of any file system that pyarrow knows. Keys come from the environment, or
-            from where else pyarrow looks for them, on every node. Several studies may share it.
-    """
-
-    uri: Annotated[str, AfterValidator(_valid_place)]
 
 
 def _valid_uri(uri: str) -> str:
