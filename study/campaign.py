@@ -73,7 +73,7 @@ def load(sources: Sequence[str], overrides: Mapping[str, Any]) -> list[StudyConf
 
 
 def run(
-    configs: Sequence[StudyConfig],
+    studies: Mapping[str, Callable[[], StudyConfig]],
     storage: Path,
     *,
     hours: float | None,
@@ -86,7 +86,7 @@ def run(
     What is wrong with a study ends that study alone; a signal, and a service that is away, end the campaign.
 
     Args:
-        configs: The studies.
+        studies: By name, each asked for when its turn comes: one may need what an earlier one has left.
         storage: Folder of the study directories.
         hours: Wall time of all together: each may use an equal share of what is left when it begins. None: each has
             the budget of its own file.
@@ -98,27 +98,30 @@ def run(
         What became of those that began.
     """
     began, parts = time.monotonic(), list[Part]()
-    for number, config in enumerate(configs):
-        say(f"[{number + 1}/{len(configs)}] {config.name}")
+    for number, (name, config) in enumerate(studies.items()):
+        say(f"[{number + 1}/{len(studies)}] {name}")
         left = None if hours is None else hours - (time.monotonic() - began) / 3600
         if left is not None and left <= 0:
-            parts.append(Part(storage / config.name, "not begun: the campaign's hours are over"))
+            parts.append(Part(storage / name, "not begun: the campaign's hours are over"))
         else:
-            share = None if left is None else left / (len(configs) - number)
-            with outputs(storage / config.name) as written:
-                parts.append(_one(config, storage, share, {**options, **written}))
+            share = None if left is None else left / (len(studies) - number)
+            with outputs(storage / name) as written:
+                parts.append(_one(name, config, storage, share, {**options, **written}))
         if parts[-1].error is not None:
-            say(f"{config.name}: {parts[-1].error}")
+            say(f"{name}: {parts[-1].error}")
         if parts[-1].interrupted is not None:
             break
     return parts
 
 
-def _one(config: StudyConfig, storage: Path, hours: float | None, options: Mapping[str, Any]) -> Part:
+def _one(
+    name: str, study: Callable[[], StudyConfig], storage: Path, hours: float | None, options: Mapping[str, Any]
+) -> Part:
     from study import api  # loads what runs a study; mistakes are told before
 
-    directory = storage / config.name
+    directory = storage / name
     try:
+        config = study()
         if (directory / study_directory.STUDY_FILE).exists():
             _refuse_another(config, directory)
             ending = api.resume(directory, **options)

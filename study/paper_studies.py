@@ -44,18 +44,28 @@ def content(name: str) -> dict[str, Any]:
         name: One of ``names``.
     """
     row = _rows()[name]
-    folder = Path(str(resources.files("study.presets"))) / "paper"
-    shared = study_file.read(folder / f"{row.dataset}.yaml")
-    starting_points, teacher = shared.pop("starting_points"), shared.pop("teacher", None)
+    common = shared(row.dataset)
+    starting_points, teacher = common.pop("starting_points"), common.pop("teacher", None)
     method = METHODS.get(row.method, row.method)
-    return shared | {
+    return common | {
         "name": name,
         "model": row.model,
         "method": _method(method, f"{storage_folder(None)}/{row.dataset}-{teacher}"),
-        "search": _search(row, shared["search"]),
+        "search": _search(row, common["search"]),
         "controls": _controls(method, starting_points),
         "confirm": {"finalists": 3, "seeds": [1, 2, 3]},
     }
+
+
+def shared(dataset: str) -> dict[str, Any]:
+    """What the rows of a data set share: ``dataset training search starting_points``, and ``teacher`` where one is."""
+    return study_file.read(Path(str(resources.files("study.presets"))) / "paper" / f"{dataset}.yaml")
+
+
+def learns(method: str) -> bool:
+    """Whether a method, or ``cs_kd_e``, learns from a trained network."""
+    part = registry.load("methods", METHODS.get(method, method))()
+    return isinstance(part, Method) and part.pretrained() is not None
 
 
 def _rows() -> dict[str, Row]:
@@ -64,9 +74,7 @@ def _rows() -> dict[str, Row]:
 
 def _method(name: str, teacher: str) -> Any:
     """The method; one that learns from a trained network takes the paper's (section 3.2), of a study of its own."""
-    method = registry.load("methods", name)()
-    learns = isinstance(method, Method) and method.pretrained() is not None
-    return {"name": name, "teacher": {"study": teacher, "seed": 1}} if learns else name
+    return {"name": name, "teacher": {"study": teacher, "seed": 1}} if learns(name) else name
 
 
 def _search(row: Row, shared: dict[str, Any]) -> dict[str, Any]:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypedDict
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from study.commands.arguments import Address, Changed, Directory, Events, Notify, Settings, Storage, StudySources
-from study.commands.output import say, show
-from study.errors import CannotCreateError, NothingSucceededError
-
-if TYPE_CHECKING:
-    from study.campaign import Part
-    from study.runner import Ending
+from study.commands.endings import conclude, finish, outputs
+from study.commands.output import say
 
 PANEL = "Run"
 
@@ -56,13 +49,21 @@ def launch(
 
     folder = environment.storage_folder(storage)
     if len(configs) > 1 or hours is not None:
-        outputs = partial(_outputs, events=events, notify=notify)
-        parts = campaign.run(configs, folder, hours=hours, say=say, outputs=outputs, address=address, until=until)
-        _conclude(folder, parts, len(configs))
+        places = partial(outputs, events=events, notify=notify)
+        parts = campaign.run(
+            {config.name: config.model_copy for config in configs},
+            folder,
+            hours=hours,
+            say=say,
+            outputs=places,
+            address=address,
+            until=until,
+        )
+        conclude(folder, parts, len(configs))
         return
-    with _outputs(folder / configs[0].name, events, notify) as written:
+    with outputs(folder / configs[0].name, events, notify) as written:
         directory, ending = api.launch(configs[0], folder, address=address, until=until, **written)
-    _finish(directory, ending)
+    finish(directory, ending)
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd resume runs/digits --trials 32")
@@ -125,100 +126,6 @@ def _go_on(directory: Path, events: Path | None, notify: str | None, options: di
 
     tracking_address.refuse_mistake()
 
-    with _outputs(directory, events, notify) as outputs:
-        ending = api.resume(directory, **options, **outputs)
-    _finish(directory, ending)
-
-
-class _Outputs(TypedDict):
-    console: Console
-    events: TextIO | None
-
-
-@contextlib.contextmanager
-def _outputs(directory: Path, events: Path | None, notify: str | None) -> Iterator[_Outputs]:
-    """Where a driver writes; events on standard output send all else to standard error."""
-    from study import notification
-
-    to_standard_output = events == Path("-")
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(notification.notified(notification.parse(notify), directory, say))
-        out = None
-        if events is not None:
-            out = sys.stdout if to_standard_output else stack.enter_context(_appended(events))
-        yield {"console": Console(stderr=to_standard_output), "events": out}
-
-
-def _appended(path: Path) -> TextIO:
-    try:
-        return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise CannotCreateError(f"--events {path}: {error.strerror}") from error
-
-
-def _conclude(storage: Path, parts: list[Part], planned: int) -> None:
-    """How a campaign ended: a line for each study, and the page that compares them."""
-    from study import status
-    from study.directory import open_study
-
-    found = []
-    for part in parts:
-        if (part.directory / "study.yaml").exists():
-            with open_study(part.directory) as study:
-                found.append(status.describe(study))
-    show(status.summary(found))
-    _compare(storage, [part.directory for part in parts if part.error is None and part.interrupted is None])
-    stopped = next((part.interrupted for part in parts if part.interrupted is not None), None)
-    if stopped is not None:
-        say("stopped; launch the same studies again to go on")
-        raise typer.Exit(128 + stopped)
-    if bad := [part for part in parts if part.error is not None]:
-        raise NothingSucceededError(
-            f"{len(bad)} of {planned} studies did not go to their end; launch them again to go on"
-        )
-
-
-def _compare(storage: Path, directories: list[Path]) -> None:
-    from analysis import comparison, comparison_report, records
-
-    if 2 <= len(directories) <= len(comparison.LETTERS):
-        studies = [records.read(directory / "results") for directory in directories]
-        say(f"comparison: {comparison_report.write(studies, storage / 'comparison')}")
-
-
-def _finish(directory: Path, ending: Ending) -> None:
-    if ending.interrupted is not None:
-        say(f"stopped; go on with: cskd resume {directory}")
-        raise typer.Exit(128 + ending.interrupted)
-    if ending.out_of_hours:
-        say(f"the budget's hours are over; go on with: cskd resume {directory} --more-hours H")
-    if not ending.complete:
-        from study.trial_log import first_error
-
-        raise NothingSucceededError(f"{directory}: every search trial failed; the first said: {first_error(directory)}")
-    _show_best(directory)
-    _show_places(directory)
-    winner = directory / "best_config.yaml"
-    if winner.exists():
-        say(f"best configuration: {winner}; reproduce it with: cskd train {winner} --test")
-    elif ending.until == "search":
-        say(f"the test set is closed; confirm with: cskd confirm {directory}")
-    else:
-        say("the winner's confirmation is not complete")
-    if ending.failed:
-        say(f"{ending.failed} trials failed; `cskd status {directory}` counts them, `cskd logs` says why")
-
-
-def _show_places(directory: Path) -> None:
-    from study import ui
-
-    say(f"results: {directory / 'results'}")
-    say(f"report: {directory / 'report' / 'index.html'}")
-    if (way := ui.way_to(directory)) is not None:
-        say(f"runs in MLflow: {way}")
-
-
-def _show_best(directory: Path) -> None:
-    from analysis import best_config, records, tables
-
-    show(tables.best_config_table(best_config.collect(records.read(directory / "results"))))
+    with outputs(directory, events, notify) as written:
+        ending = api.resume(directory, **options, **written)
+    finish(directory, ending)

@@ -1,0 +1,99 @@
+"""The paper's tables and figures, from planning their studies to the printed values beside ours."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from study.commands.arguments import Address, AsJson, Settings, Storage
+from study.commands.endings import conclude, outputs
+from study.commands.output import say, show, show_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from study.reproduction import Planned
+
+PANEL = "Run"
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd reproduce table1 --dataset cifar100 --budget smoke --plan")
+def reproduce(
+    items: Annotated[
+        list[str],
+        typer.Argument(metavar="TABLE|FIGURE...", help="table1 to table6, figure1b to figure5.", show_default=False),
+    ],
+    datasets: Annotated[
+        list[str] | None, typer.Option("--dataset", metavar="NAME", help="Only this one; may be repeated.")
+    ] = None,
+    budget: Annotated[
+        Literal["paper", "smoke"],
+        typer.Option(help="The paper's protocol, or a small part of it that is not comparable with the paper."),
+    ] = "paper",
+    plan: Annotated[bool, typer.Option("--plan", help="Only say which studies, and what they cost here.")] = False,
+    storage: Storage = None,
+    settings: Settings = None,
+    address: Address = None,
+    hours: Annotated[float | None, typer.Option(min=0, help="Wall time of all together.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the studies behind a table or figure of the paper, and show ours beside the printed values.
+
+    CS-KD is searched over the paper's grid; every other method runs with its defaults. Launched again, it goes on.
+    """
+    from study import environment, reproduction, study_file
+
+    overrides = study_file.parse_settings(settings or [])
+    planned = reproduction.plan(items, datasets or [], budget)
+    folder = environment.storage_folder(storage)
+    studies = {each.name: partial(reproduction.config, each, folder, budget, overrides) for each in planned}
+    for each in planned:
+        if each.needs is None:  # a mistake is told before anything begins; the others wait for what they need
+            studies[each.name]()
+    if plan:
+        _price(planned, studies, address, as_json=as_json)
+        return
+    from study import campaign
+
+    places = partial(outputs, events=None, notify=None)
+    parts = campaign.run(studies, folder, hours=hours, say=say, outputs=places, address=address, until="confirm")
+    _show_tables([part.directory for part in parts if part.error is None], reproduction.tables(items))
+    conclude(folder, parts, len(studies))
+
+
+def _price(planned: list[Planned], studies: dict[str, Any], address: str | None, *, as_json: bool) -> None:
+    from analysis.tables import Table
+    from study import planner
+    from trainables.errors import DataError
+
+    rows: list[tuple[Any, ...]] = []
+    notes: list[str] = []
+    for each in planned:
+        try:
+            config = studies[each.name]()
+            found = planner.plan(config, *planner.measure(config, address))
+        except DataError as error:
+            rows.append((each.name, len(each.rows), None, None, None))
+            notes.append(f"{each.name}: {str(error).splitlines()[0]}")
+            continue
+        hours = f"{found['device_hours']['total']:,.2f}"
+        rows.append((each.name, len(each.rows), found["runs"], hours, f"{found['wall_hours']:,.2f}"))
+    columns = ("study", "methods", "runs", "device h", "wall h")
+    if as_json:
+        show_json({"studies": [dict(zip(columns, row, strict=True)) for row in rows], "notes": notes})
+        return
+    show(Table("studies behind it, at the rate measured here", columns, tuple(rows), tuple(notes)))
+
+
+def _show_tables(directories: list[Path], numbers: list[int]) -> None:
+    from analysis import paper_layout, paper_tables, records
+
+    if not directories or not numbers:
+        return
+    for table in paper_tables.collect([records.read(directory / "results") for directory in directories]):
+        if table.number in numbers:
+            show(paper_layout.layout(table, filled_only=True))

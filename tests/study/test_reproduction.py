@@ -1,0 +1,82 @@
+"""The studies behind each table and figure of the paper."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis import paper
+from study import reproduction
+from study.errors import UsageError
+from study.planner import label_of
+from trainables.errors import DataError
+
+STORAGE = Path("/nowhere")
+
+
+def labels_of(config) -> set[str]:
+    """Methods that a study searches or has as controls, as the paper's tables call them."""
+    runs = [config.search_config({}, 0), *(config.control_config(n) for n in range(len(config.controls)))]
+    return {paper.method_label({"name": run.method.part_name(), **run.method.model_dump(mode="json")}) for run in runs}
+
+
+@pytest.mark.parametrize("item", reproduction.items())
+@pytest.mark.parametrize("budget", ["paper", "smoke"])
+def test_the_studies_have_exactly_what_is_shown(item: str, budget: reproduction.Budget) -> None:
+    planned = reproduction.plan([item], budget=budget)
+    needed = {each.needs for each in planned if each.needs}
+    shown = []
+    for each in planned:
+        if each.needs is None:
+            config = reproduction.config(each, STORAGE, budget, {})
+            assert (config.name, label_of(config)) == (each.name, "cs_kd")
+            assert labels_of(config) == {row.method for row in each.rows}
+            assert {(config.dataset.part_name(), config.model.part_name())} == {row[:2] for row in each.rows}
+            departure = paper.comparable(config.search_config({}, 0).model_dump(mode="json") | {"train_on": "full"})
+            assert (departure is None) == (budget == "paper" and item != "figure4")
+        shown += [] if each.name in needed else each.rows
+    assert set(shown) == set(reproduction.rows(item))
+    assert len(shown) == len(set(shown))
+
+
+def test_a_table_of_the_paper_is_whole() -> None:
+    for number in range(1, 7):
+        printed = {place[1:4] for place in paper.places() if place.table == number}
+        assert set(reproduction.rows(f"table{number}")) == printed
+
+
+def test_networks_that_others_learn_from_come_first_and_once() -> None:
+    planned = reproduction.plan(["table4"], ["cifar100", "cub200"])
+    assert [each.name for each in planned] == [
+        "table4-cifar100-densenet121_cifar",
+        "table4-cub200-densenet121",
+        "table4-cifar100-preact_resnet10",
+        "table4-cub200-resnet10",
+    ]
+    assert [each.needs for each in planned] == [None, None, planned[0].name, planned[1].name]
+    with pytest.raises(DataError, match="launch it first"):
+        reproduction.config(planned[2], STORAGE, "paper", {})
+
+
+def test_a_row_of_several_tables_runs_once() -> None:
+    (both,) = reproduction.plan(["table2", "table6"], ["mit67"])
+    assert both.name == "table2-table6-mit67-resnet18"
+    methods = [row.method for row in both.rows]
+    assert len(methods) == len(set(methods))
+    assert {"ddgsd", "byot", "cs_kd_e", "cross_entropy"} <= set(methods)
+
+
+def test_the_grid_is_the_papers_and_settings_reach_each_study() -> None:
+    (planned,) = reproduction.plan(["figure2"])
+    config = reproduction.config(planned, STORAGE, "paper", {"confirm.seeds": [7, 8]})
+    assert config.planned_trials(config.search.trials) == 8
+    assert config.confirm.seeds == (7, 8)
+    assert config.training.epochs == 200
+
+
+@pytest.mark.parametrize(
+    ("items", "datasets", "message"),
+    [(["table7"], [], "table7: is none of table1"), (["figure4"], ["cub200"], "data sets: bird_dog_indoor")],
+)
+def test_what_the_paper_does_not_show_is_refused(items: list[str], datasets: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        reproduction.plan(items, datasets)
