@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from study.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from study.cluster import Cluster, Node
     from study.config import StudyConfig
-    from study.environment import Cluster, Node
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,47 @@ def share_of(config: StudyConfig, cluster: Cluster) -> Share:
     return Share(cpus, gpus, min(fits, wanted.max_concurrent or fits))
 
 
+def concurrent_on(nodes: Iterable[Node], share: Share, most: int | None, *, grows: bool) -> int:
+    """How many trials may ask for room at once, on the nodes that there are now.
+
+    Args:
+        nodes: That the study may use.
+        share: What each trial gets.
+        most: The user's ``resources.max_concurrent``.
+        grows: Whether an autoscaler starts a node for a trial that finds no room: then one more may ask than fit, or as
+            many as the user says.
+
+    Example:
+        >>> from study.cluster import Node
+        >>> nodes = [Node(cpus=3, gpus=0), Node(cpus=3, gpus=0)]
+        >>> concurrent_on(nodes, Share(2, 0, 2), None, grows=False)  # not 3: a core of each is left over
+        2
+        >>> concurrent_on(nodes, Share(2, 0, 2), None, grows=True), concurrent_on(nodes, Share(2, 0, 2), 8, grows=True)
+        (3, 8)
+    """
+    fits = sum(trials_on(node, share.cpus, share.gpus) for node in nodes)
+    if grows:
+        return most or fits + 1
+    return max(1, min(fits, most or fits))
+
+
+def least(config: StudyConfig) -> dict[str, float]:
+    """What a trial asks for before any node is known.
+
+    Raises:
+        UsageError: For one and a half GPUs.
+    """
+    wanted = config.resources
+    gpus = float(config.training.device == "cuda") if wanted.gpus_per_trial is None else _wanted_gpus(config)
+    bundle = {"CPU": wanted.cpus_per_trial or float(config.training.threads), "GPU": gpus}
+    return {name: amount for name, amount in bundle.items() if amount}
+
+
 def trials_on(node: Node, cpus: float, gpus: float) -> int:
     """How many trials fit on a node at once.
 
     Example:
-        >>> from study.environment import Node
+        >>> from study.cluster import Node
         >>> trials_on(Node(cpus=8, gpus=2), cpus=1, gpus=0.4)  # two a GPU: Ray gives no trial parts of two GPUs
         4
     """
@@ -49,9 +87,13 @@ def trials_on(node: Node, cpus: float, gpus: float) -> int:
 
 
 def _gpus_of(config: StudyConfig, cluster: Cluster) -> float:
-    wanted = config.resources.gpus_per_trial
-    if wanted is None:
+    if config.resources.gpus_per_trial is None:
         return float(cluster.gpus > 0 and config.training.device != "cpu")
+    return _wanted_gpus(config)
+
+
+def _wanted_gpus(config: StudyConfig) -> float:
+    wanted = config.resources.gpus_per_trial or 0.0
     if wanted > 1 and wanted % 1:
         raise UsageError(
             f"resources.gpus_per_trial is {wanted:g}; Ray shares out one GPU alone: give 1 or less, or 2, 3 …"

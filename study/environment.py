@@ -11,14 +11,17 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
+from study import cluster
 from study.errors import CannotCreateError, ServiceError, UsageError
+
+if TYPE_CHECKING:
+    from study.cluster import Cluster
 
 LOCAL = "local"
 CONNECT_SECONDS = 3
@@ -73,33 +76,6 @@ def usable_cores() -> int:
     from joblib import cpu_count
 
     return int(cpu_count())
-
-
-class Node(NamedTuple):
-    """What one machine of a Ray cluster has to give."""
-
-    cpus: float
-    gpus: float
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """What the connected Ray cluster has, node by node."""
-
-    nodes: tuple[Node, ...]
-
-    @property
-    def cpus(self) -> float:
-        """Of all nodes."""
-        return sum(node.cpus for node in self.nodes)
-
-    @property
-    def gpus(self) -> float:
-        """Of all nodes."""
-        return sum(node.gpus for node in self.nodes)
-
-    def __str__(self) -> str:
-        return f"{self.cpus:g} CPUs, {self.gpus:g} GPUs"
 
 
 def cluster_address(address: str) -> tuple[str, int]:
@@ -193,8 +169,7 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
             reason = str(error).splitlines()[0]
             raise ServiceError(f"Ray at {address} cannot be reached: {reason}") from error
         try:
-            alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-            yield Cluster(tuple(Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in alive))
+            yield cluster.connected()
         finally:
             ray.shutdown()
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from study.assignment import Assignment
-    from study.dispatcher import Listener
+    from study.listener import Listener
 
 
 class Events:
@@ -18,7 +18,7 @@ class Events:
 
     ``started``, ``taken_over`` (with ``source``), ``epoch`` (with ``epoch`` and ``metrics``), ``settled`` (``state``,
     ``value``, ``error``), ``retried`` (``error``) name ``phase``, ``trial`` and ``attempt``; ``cut_short`` names
-    ``phase`` and ``reason``.
+    ``phase`` and ``reason``; ``left_out`` names a ``node`` that gets no more runs, and the ``reason``.
 
     A reader that goes away, or a full disk, is said once and does not end the study.
 
@@ -58,6 +58,10 @@ class Events:
     def cut_short(self, phase: str, reason: str) -> None:
         """A phase has no more runs than it has now."""
         self._write("cut_short", phase=phase, reason=reason)
+
+    def left_out(self, node: str, reason: str) -> None:
+        """A node of the cluster gets no more runs."""
+        self._write("left_out", node=node, reason=reason)
 
     def _of(self, assignment: Assignment, event: str, **details: Any) -> None:
         self._write(event, phase=assignment.phase, trial=assignment.number, attempt=assignment.attempt, **details)
@@ -117,3 +121,8 @@ class Listeners:
         """A phase has no more runs than it has now."""
         for each in self._all:
             each.cut_short(phase, reason)
+
+    def left_out(self, node: str, reason: str) -> None:
+        """A node of the cluster gets no more runs."""
+        for each in self._all:
+            each.left_out(node, reason)

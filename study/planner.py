@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from analysis import paper
 from study import preview
 from study.allocation import share_of
-from study.environment import LOCAL, Cluster, Node, ray_connection, usable_cores
+from study.cluster import Cluster, Node
+from study.environment import LOCAL, ray_connection, usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

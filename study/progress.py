@@ -136,6 +136,10 @@ class Progress:
         self._planned = {phase.name: phase.planned() for phase in self._phases}
         self._line(f"{phase} ends: {reason}")
 
+    def left_out(self, node: str, reason: str) -> None:
+        """A node of the cluster gets no more runs."""
+        self.note(f"node {node} is left out: {reason}; a resume tries it again")
+
     def note(self, text: str) -> None:
         """Writes a line of its own."""
         self._console.print(harmless(text), highlight=False, markup=False, soft_wrap=True)

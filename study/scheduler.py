@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from study import placement
+
 if TYPE_CHECKING:
+    from study.exclusion import Exclusion
     from study.searcher import StudySearcher
 
 
@@ -17,14 +20,32 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
     Args:
         searcher: Of the same study.
+        exclusion: Is told on which nodes runs end and are lost; None where there is one machine.
     """
 
-    def __init__(self, searcher: StudySearcher) -> None:
+    def __init__(self, searcher: StudySearcher, exclusion: Exclusion | None = None) -> None:
         super().__init__()
         self._searcher = searcher
+        self._exclusion = exclusion
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Says whether a run goes on after an epoch."""
         del tune_controller
         stops = self._searcher.stops(trial.trial_id, result)
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Notes where a run came to its end; its worker still lives."""
+        super().on_trial_complete(tune_controller, trial, result)
+        if self._exclusion is not None and (node := placement.node_of_trial(trial)):
+            self._exclusion.went_well(node)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Notes where a run was lost, which Ray tells here before it tells the searcher."""
+        super().on_trial_error(tune_controller, trial)
+        if self._exclusion is not None and (node := placement.node_that_lost(trial)):
+            self._exclusion.lost(node, self._searcher.run_of(trial.trial_id))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State without what leads to the database, as of the searcher."""
+        return self.__dict__ | {"_exclusion": None}

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune.search import Searcher
 
+from study.placement import LEFT_OUT
 from trainables.tune import METRICS_PREFIX
 
 if TYPE_CHECKING:
     from study.dispatcher import Dispatcher
+    from study.exclusion import Exclusion
     from study.pruning import Pruner
 
 
@@ -26,13 +28,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     Args:
         dispatcher: Decides what runs.
         pruner: Decides which search trials end early; None where no scheduler does.
+        exclusion: Knows the nodes that get no more runs; None where there is one machine.
     """
 
-    def __init__(self, dispatcher: Dispatcher, pruner: Pruner | None = None) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, pruner: Pruner | None = None, exclusion: Exclusion | None = None
+    ) -> None:
         super().__init__()
         self.error: Exception | None = None
         self._dispatcher: Dispatcher | None = dispatcher
         self._pruner = pruner
+        self._exclusion = exclusion
         self._runs: dict[str, tuple[str, int, int]] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -45,13 +51,18 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if assignment is None:
             return str(Searcher.FINISHED) if self._dispatcher.finished else None
         self._runs[trial_id] = (assignment.phase, assignment.number, assignment.attempt)
-        return {"assignment": assignment, "phase": assignment.phase}
+        left_out = () if self._exclusion is None else self._exclusion.left_out
+        return {"assignment": assignment, "phase": assignment.phase, LEFT_OUT: left_out}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Passes an epoch on."""
         assert self._dispatcher is not None  # noqa: S101
         with self._kept_from_ray():
             self._dispatcher.report(*self._runs[trial_id], result["epoch"], _metrics_of(result))
+
+    def run_of(self, trial_id: str) -> tuple[str, int]:
+        """Phase and number of a run that has not ended."""
+        return self._runs[trial_id][:2]
 
     def stops(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether a run ends with this epoch, which Ray reports here before ``on_trial_result``."""
@@ -88,8 +99,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Nothing: a study resumes from its own directory."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """State without the dispatcher and the pruner, which hold the database."""
-        return {"_dispatcher": None, "_pruner": None, "_runs": {}, "error": None}
+        """State without what leads to the database."""
+        return {"_dispatcher": None, "_pruner": None, "_exclusion": None, "_runs": {}, "error": None}
 
 
 def _metrics_of(result: dict[str, Any]) -> dict[str, float]:

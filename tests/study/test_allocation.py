@@ -3,7 +3,7 @@
 import pytest
 
 from study.allocation import Share, share_of
-from study.environment import Cluster, Node
+from study.cluster import Cluster, Node
 from study.errors import UsageError
 
 LAPTOP, SERVER, ODD = (Cluster((Node(*each),)) for each in ((2, 0), (32, 4), (7, 2)))

@@ -1,0 +1,77 @@
+"""Where on a cluster the trials of a study run: what each asks Ray for, and on which node it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from study.cluster import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ray import tune
+
+    from study.allocation import Share
+
+NODE_LABEL = "ray.io/node-id"  # Ray labels every node with its id
+LEFT_OUT = "left_out"  # key of a trial's configuration: ids of the nodes on which it must not be placed
+
+
+def request(share: Share, config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    """What a trial asks Ray for: its share of one node, which is none of those that its configuration leaves out."""
+    from ray import tune
+
+    bundle = {"CPU": share.cpus, "GPU": share.gpus}
+    left_out: Sequence[str] = config.get(LEFT_OUT, ())
+    if not left_out:
+        return tune.PlacementGroupFactory([bundle])
+    return tune.PlacementGroupFactory([bundle], bundle_label_selector=[{NODE_LABEL: f"!in({','.join(left_out)})"}])
+
+
+def usable(nodes: Iterable[Mapping[str, Any]], share: Share, left_out: Sequence[str]) -> list[Node]:
+    """The nodes that are up, that a trial fits on and that are not left out.
+
+    Args:
+        nodes: As ``ray.nodes`` describes them.
+        share: What a trial takes.
+        left_out: Ids.
+    """
+    up = [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in left_out]
+    found = [Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in up]
+    return [node for node in found if node.cpus >= share.cpus and node.gpus >= share.gpus]
+
+
+def node_of_trial(trial: Any) -> str | None:
+    """Id of the node on which one of Ray's trials runs; None where it is unknown.
+
+    Args:
+        trial: As Ray Tune shows it to a scheduler.
+    """
+    actor = trial.temporary_state.ray_actor
+    return None if actor is None else _node_of_actor(actor._actor_id.hex())
+
+
+def node_that_lost(trial: Any) -> str | None:
+    """Id of the node that lost one of Ray's trials; None where the run is to blame, or where the node is gone."""
+    from ray.exceptions import RayActorError
+
+    error = trial.get_pickled_error()
+    of_node = isinstance(error, RayActorError) or isinstance(getattr(error, "cause", None), OSError)
+    return _node_of_actor(getattr(error, "actor_id", None)) if of_node else None
+
+
+def address_of(node: str) -> str:
+    """A node for people: its address and the beginning of its id."""
+    import ray
+
+    found = [each["NodeManagerAddress"] for each in ray.nodes() if each["NodeID"] == node]
+    return f"{found[0]} ({node[:8]})" if found else node[:8]
+
+
+def _node_of_actor(actor: str | None) -> str | None:
+    import ray
+    from ray._private.state import state  # of actors that have ended there is no public way to ask
+
+    found = state.actor_table(actor) if actor else {}
+    node: str | None = found.get("Address", {}).get("NodeID")
+    return node if any(each["Alive"] and each["NodeID"] == node for each in ray.nodes()) else None
