@@ -11,10 +11,11 @@ from rich.console import Console
 
 from analysis.best_config import winner_config
 from analysis.records import read as read_results
+from study import artifacts, copies, database, lease, limits, results, status
 from study import config as study_config
-from study import copies, database, lease, limits, results, status
 from study import directory as study_directory
 from study.comparability import allow_changes, check_data
+from study.course import phases_of
 from study.errors import HeldError, UsageError
 from study.halving import points_of
 from study.runner import Ending, Until, run
@@ -132,6 +133,7 @@ def launch(
     config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
     storage = storage.expanduser().absolute()
     study_directory.refuse_existing(config, storage)
+    artifacts.require(config.artifacts)
     digests = check_data(config)  # before anything is made: data that is missing or unfit is said at once
     directory = study_directory.create(config, storage)
     with lease.lease(directory), study_directory.open_study(directory) as study:
@@ -184,7 +186,7 @@ def resume(
     Raises:
         CskdError: Something the user can act on; see ``study.errors``.
     """
-    study_directory.read_config(directory)
+    artifacts.require(study_directory.read_config(directory).artifacts)
     console = console or Console()
     with lease.lease(directory), _mended(directory, console), study_directory.open_study(directory) as study:
         allowed = allow_changes(study, allow_changed=allow_changed)
@@ -227,13 +229,23 @@ def sync(directory: Path) -> tuple[records.Results, Synced]:
     """
     with contextlib.ExitStack() as stack:
         study = stack.enter_context(study_directory.open_study(directory))
-        if not study.config.tracking.enabled:
-            return results.project(study), "not tracked"
+        held = False
         try:
             stack.enter_context(lease.lease(directory))
         except HeldError:
-            return results.project(study), "kept by the driver"
+            held = True
+        if not held:
+            _fetch(study)
+        if held or not study.config.tracking.enabled:
+            return results.project(study), "kept by the driver" if study.config.tracking.enabled else "not tracked"
         return _rebuild(study), "rebuilt"
+
+
+def _fetch(study: study_directory.Study) -> None:
+    """Brings what workers have left in an object store since a driver last looked."""
+    for phase in phases_of(study):
+        for trial in study.store.trials(phase.name):
+            artifacts.collect(phase.assignment(trial))
 
 
 def _rebuild(study: study_directory.Study) -> records.Results:

@@ -27,6 +27,7 @@ class Assignment:
         access: Opens the test set; only confirmations have one.
         test_each_epoch: Also measure the test set at each epoch.
         patience_seconds: The longest that an epoch may take before its process is ended.
+        objects: URI of the run's place in an object store; None where driver and workers share the directory.
     """
 
     phase: Phase
@@ -37,3 +38,4 @@ class Assignment:
     access: LedgeredAccess | None = None
     test_each_epoch: bool = False
     patience_seconds: float | None = None
+    objects: str | None = None

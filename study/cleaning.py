@@ -6,13 +6,16 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from study import artifacts
+from study.course import phases_of
 from study.directory import open_study, read_config
 from study.lease import lease
-from study.store import FOLDERS, PHASES
 from trainables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from study.assignment import Assignment
 
 
 @dataclass(frozen=True)
@@ -43,32 +46,34 @@ def clean(directory: Path, *, unfinished: bool = False, dry_run: bool = False) -
     Raises:
         StudyDirectoryError: There is no study.
         HeldError: A driver works on the study, and ``unfinished`` is asked for.
+        ObjectStoreError: The object store does not answer.
     """
     read_config(directory)
     with lease(directory) if unfinished and not dry_run else contextlib.nullcontext():
         ended, running = _runs(directory)
-        chosen = {path: _files(path) for path in ([*ended, *running] if unfinished else ended)}
-        chosen = {path: files for path, files in chosen.items() if files}
-        found = [file for files in chosen.values() for file in files]
-        size = sum(file.lstat().st_size for file in found)
+        chosen = [(run, _sizes(run)) for run in ([*ended, *running] if unfinished else ended)]
+        chosen = [(run, sizes) for run, sizes in chosen if sizes]
+        found = [size for _, sizes in chosen for size in sizes]
         if not dry_run:
-            for path in chosen:
-                RunDirectory(path).delete_checkpoints()
-    kept = 0 if unfinished else sum(bool(_files(path)) for path in running)
-    return Cleaned(len(chosen), len(found), size, kept)
+            for run, _ in chosen:
+                RunDirectory(run.directory).delete_checkpoints()
+                artifacts.delete_checkpoints(run)
+    kept = 0 if unfinished else sum(bool(_sizes(run)) for run in running)
+    return Cleaned(len(chosen), len(found), sum(found), kept)
 
 
-def _runs(directory: Path) -> tuple[list[Path], list[Path]]:
-    """Folders of the runs with a final state, and of those without."""
-    ended: list[Path] = []
-    running: list[Path] = []
+def _runs(directory: Path) -> tuple[list[Assignment], list[Assignment]]:
+    """The runs with a final state, and those without."""
+    ended: list[Assignment] = []
+    running: list[Assignment] = []
     with open_study(directory) as study:
-        for phase in PHASES:
-            for trial in study.store.trials(phase):
-                path = study.directory / FOLDERS[phase] / str(trial.number)
-                (ended if trial.state.is_finished() else running).append(path)
+        for phase in phases_of(study):
+            for trial in study.store.trials(phase.name):
+                (ended if trial.state.is_finished() else running).append(phase.assignment(trial))
     return ended, running
 
 
-def _files(run: Path) -> list[Path]:
-    return sorted(RunDirectory(run).checkpoints.glob("*"))
+def _sizes(run: Assignment) -> list[int]:
+    """Bytes of each file of a run's checkpoints, in its folder and in the object store."""
+    here = [file.lstat().st_size for file in RunDirectory(run.directory).checkpoints.glob("*")]
+    return here + artifacts.sizes_of_checkpoints(run)

@@ -18,7 +18,8 @@ from pydantic import AfterValidator, ValidationError, model_validator
 from search_spaces import space as spaces
 from study import mistakes, paper_studies, study_file, teachers
 from study.errors import StudyFileError
-from study.settings import Confirm, Database, Resources, Search, Tracking
+from study.service_settings import Artifacts, Database, Tracking
+from study.settings import Confirm, Resources, Search
 from trainables.config import AnyDataset, AnyMethod, AnyModel, TrainConfig, Training
 from trainables.durable import digest_of
 from trainables.error_messages import one_line_per_mistake
@@ -50,6 +51,7 @@ class StudyConfig(Options):
         resources: What a trial may use; ``auto`` fits the machine.
         tracking: Where MLflow shows the runs.
         database: Server that holds the trials; None keeps them in a file of the study directory.
+        artifacts: Object store for what workers write; None takes the study directory, which all nodes then share.
     """
 
     name: Annotated[str, AfterValidator(_valid_name)]
@@ -63,12 +65,15 @@ class StudyConfig(Options):
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     database: Database | None = None
+    artifacts: Artifacts | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _auto_resources(cls, value: Any) -> Any:
+    def _short_forms(cls, value: Any) -> Any:
         if isinstance(value, dict) and value.get("resources") == "auto":
-            return {key: item for key, item in value.items() if key != "resources"}
+            value = {key: item for key, item in value.items() if key != "resources"}
+        if isinstance(value, dict) and isinstance(value.get("artifacts"), str):
+            value = value | {"artifacts": {"uri": value["artifacts"]}}
         return value
 
     @model_validator(mode="after")

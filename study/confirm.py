@@ -127,7 +127,8 @@ class ConfirmPhase(SeededPhase):
         arm = arm_from(self.config, self.store, label)
         config = arm.config.model_copy(update={"seed": seed, "train_on": confirm.train_on})
         ledger = self.directory / FILE_NAME
-        access = LedgeredAccess(ledger, self.config.name, trial.number, attempt, label, config.digest(), seed)
+        name, objects = self.config.name, self._objects(trial.number)
+        access = LedgeredAccess(ledger, name, trial.number, attempt, label, config.digest(), seed, objects)
         return self._assignment(trial, config, access, test_each_epoch=confirm.test_each_epoch)
 
     @property

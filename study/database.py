@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect, Engine
 
-    from study.settings import Database
+    from study.service_settings import Database
 
 FILE_NAME = "optuna.db"
 LOCK_SECONDS = 60  # that a SQLite file may stay locked by another process

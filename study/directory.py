@@ -41,9 +41,7 @@ class Study:
     @property
     def identity(self) -> str:
         """What tells this study from others of its name; given when first asked for, which only drivers do."""
-        if self.store.attribute("identity") is None:
-            self.store.set_study_attribute("identity", uuid.uuid4().hex)
-        return str(self.store.attribute("identity"))
+        return self.store.identity()
 
 
 def create(config: StudyConfig, storage: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from optuna.trial import TrialState
 
-from study import limits, room
+from study import artifacts, limits, room
 from study.store import REUSED_FROM
 from trainables.faultpoints import faultpoint
 from trainables.run_directory import Outcome, RunDirectory
@@ -159,6 +159,7 @@ class Dispatcher:
         """Takes note of an epoch; late news of an earlier attempt are ignored."""
         assignment = self._current(phase, number, attempt)
         if assignment is not None:
+            artifacts.follow(assignment)
             self._listener.epoch(assignment, epoch, metrics)
             self._stopping()  # may find that the time is over
 
@@ -280,8 +281,8 @@ class Dispatcher:
     def _someone_is_alone(self) -> bool:
         return any(item.alone for item, _ in self._in_flight.values())
 
-    @staticmethod
-    def _outcome(assignment: Assignment) -> Outcome | None:
+    def _outcome(self, assignment: Assignment) -> Outcome | None:
+        artifacts.collect(assignment, self._stopping)
         return RunDirectory(assignment.directory).outcome()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from study.checks import cluster, data, database, libraries, machine, ports, storage, tracking
+from study.checks import artifacts, cluster, data, database, libraries, machine, ports, storage, tracking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +25,7 @@ def examine(folder: Path, address: str | None, *, verify_data: bool = False) -> 
     yield from libraries.check()
     yield from machine.check()
     yield from storage.check(folder)
+    yield from artifacts.check(folder)
     yield from data.check(verify=verify_data)
     yield from ports.check()
     yield from cluster.check(address, folder)

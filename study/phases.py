@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from study import artifacts
 from study.assignment import Assignment
 from study.halving import EPOCHS, PROMOTED_FROM, ladder_of, points_of
 from study.limits import over
@@ -79,7 +80,14 @@ class Phase(ABC):
         attempt, directory = trial.user_attrs["attempt"], self.run_directory(trial.number)
         hours = self.config.resources.epoch_hours
         patience = None if hours is None else 3600 * hours
-        return Assignment(self.name, trial.number, attempt, config, directory, access, test_each_epoch, patience)
+        objects = self._objects(trial.number)
+        return Assignment(
+            self.name, trial.number, attempt, config, directory, access, test_each_epoch, patience, objects
+        )
+
+    def _objects(self, number: int) -> str | None:
+        """Where a trial's run leaves its files in the object store; None where it shares the study directory."""
+        return artifacts.place_of_run(self.config.artifacts, self.config.name, self.store, self.name, number)
 
     def is_open(self) -> bool:
         """Whether trials run, or more will begin."""

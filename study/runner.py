@@ -84,6 +84,7 @@ def run(
     study.store.set_study_attribute("until", until)
     limits = Limits(study.config, study.store, study.directory)
     with StopSignals() as signals, _tracker(study, console) as tracker:
+        study.store.identity()  # before anybody else may ask
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
         stopping = _Stopping(signals, limits)
         if any(phase.is_open() for phase in phases) and not stopping():
@@ -105,7 +106,10 @@ def run(
 
 def _looked_at(study: Study, address: str | None) -> list[str]:
     """What the nodes of a cluster differ in; a Ray of our own is this machine."""
-    return [] if ray_address(address) == LOCAL else nodes.examine(study.directory)
+    if ray_address(address) == LOCAL:
+        return []
+    artifacts = study.config.artifacts
+    return nodes.examine(study.directory, None if artifacts is None else artifacts.uri)
 
 
 class _Stopping:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from study.errors import without_password
-from study.tracking_address import mistake
 from trainables.interfaces import Options
 from trainables.metrics import METRICS
 
@@ -262,44 +260,3 @@ class Resources(Options):
     max_concurrent: int | None = Field(default=None, ge=1)
     retries: int = Field(default=3, ge=0)
     epoch_hours: float | None = Field(default=2.0, gt=0)
-
-
-class Database(Options):
-    """A database server that holds the trials: by reference, for its URL holds a password.
-
-    Attributes:
-        env: Environment variable with the URL, such as ``postgresql://user:password@host/database``. Several studies
-            may share the database.
-    """
-
-    env: Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]{0,99}$")]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_reference(cls, value: Any) -> Any:
-        if not isinstance(value, dict):  # without showing it
-            raise ValueError("is {env: NAME}, an environment variable that holds the URL; never the URL itself")
-        return value
-
-
-def _valid_uri(uri: str) -> str:
-    if without_password(uri) != uri:  # first, for the messages below show the URI
-        raise ValueError(
-            "holds a user or password; leave it out and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
-            "or set the whole MLFLOW_TRACKING_URI in the environment"
-        )
-    if why := mistake(uri):
-        raise ValueError(why)
-    return uri
-
-
-class Tracking(Options):
-    """Where MLflow shows the runs.
-
-    Attributes:
-        enabled: False leaves MLflow out.
-        uri: Server or database; the environment's ``MLFLOW_TRACKING_URI`` wins. None: a store below the storage folder.
-    """
-
-    enabled: bool = True
-    uri: Annotated[str, AfterValidator(_valid_uri)] | None = None

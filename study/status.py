@@ -25,6 +25,7 @@ def describe(study: Study) -> dict[str, Any]:
         "directory": str(study.directory),
         "state": course.state_of(phases, held=held, until=study.store.attribute("until")),
         "driver": str(lease.holder(study.directory)) if held else None,
+        "artifacts": study.config.artifacts.uri if study.config.artifacts else None,
         "objective": study.config.objective,
         "phases": phases,
         "reused": _reused(study),
@@ -38,7 +39,7 @@ def table(found: dict[str, Any]) -> Table:
     keys = ("planned", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
     rows = tuple((name, *(counts[key] for key in keys)) for name, counts in found["phases"].items())
     driver = f" (driver {found['driver']})" if found["driver"] else ""
-    return Table(f"{found['name']}: {found['state']}{driver}", columns, rows, (_best(found), *_taken_over(found)))
+    return Table(f"{found['name']}: {found['state']}{driver}", columns, rows, (_best(found), *_taken_over(found), *_elsewhere(found)))
 
 
 def summary(found: list[dict[str, Any]]) -> Table:
@@ -69,6 +70,10 @@ def _reused(study: Study) -> dict[str, str]:
 def _taken_over(found: dict[str, Any]) -> list[str]:
     sources = [label.partition("/")[0] for label in found["reused"].values()]
     return [reuse_words(sources)] if sources else []
+
+
+def _elsewhere(found: dict[str, Any]) -> list[str]:
+    return [f"workers write to {found['artifacts']}"] if found["artifacts"] else []
 
 
 def _best(found: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -146,6 +147,12 @@ class Store:
         """Sets an attribute of the study."""
         with self._translated():
             self._storage.set_study_user_attr(self._studies["search"], key, value)
+
+    def identity(self) -> str:
+        """What tells this study from others of its name; given when first asked for, which drivers do."""
+        if self.attribute("identity") is None:
+            self.set_study_attribute("identity", uuid.uuid4().hex)
+        return str(self.attribute("identity"))
 
     def claim(self, owner: str) -> bool:
         """Says whose the study is, once; whether it is ``owner``'s."""

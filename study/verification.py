@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import predictions, records
-from study import copies, course, database, lease, ledger, provenance, reuse, tracked_runs
+from study import artifacts, copies, course, database, lease, ledger, provenance, reuse, tracked_runs
 from study.environment import secrets
 from study.errors import ServiceError
 from study.store import PHASES
+from trainables.errors import ObjectStoreError
 from trainables.generations import generations
 from trainables.run_directory import RunDirectory
 from trainables.sealed import is_damaged
@@ -73,6 +74,11 @@ def verify(study: Study, connect: Callable[[], TrackingService] | None = None) -
     checked: Counter[str] = Counter()
     skipped = ["what a driver is still writing"] if held else []
     found = [*_trials(study, checked), *_files(study, checked, held=held), *_own_files(study), *_ledger(study, checked)]
+    if study.config.artifacts is not None:
+        try:
+            found += _objects(study, checked, held=held)
+        except ObjectStoreError as error:
+            skipped.append(str(error))
     if not held:
         found += _results(study, checked)
     if connect is not None:
@@ -140,6 +146,20 @@ def _files(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Viola
                 predictions.read(run.predictions)
             except records.ResultsError as error:
                 yield Violation("checksums", key, str(error))
+
+
+def _objects(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
+    """The study directory has what workers left in the object store, and what a resume goes on from is whole there."""
+    for key, phase, trial, _ in _each(study):
+        ended = trial.state.is_finished()
+        if held and not ended:
+            continue
+        checked["runs in the object store"] += 1
+        lack = artifacts.compare(phase.assignment(trial), checkpoints=not ended)
+        if lack.missing:
+            yield Violation("artifacts", key, f"{len(lack.missing)} lines are only there; `cskd sync` fetches them")
+        for name in lack.damaged:
+            yield Violation("checksums", key, f"the checkpoint of {name} does not match its checksum there")
 
 
 def _own_files(study: Study) -> Iterator[Violation]:

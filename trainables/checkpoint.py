@@ -6,6 +6,7 @@ import io
 import threading
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -104,10 +105,16 @@ def snapshot(value: Any) -> Any:
 
 
 class CheckpointWriter:
-    """Writes checkpoints of a run in a thread of its own, one at a time, and keeps the last two good ones."""
+    """Writes checkpoints of a run in a thread of its own, one at a time, and keeps the last two good ones.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: Where they are.
+        publish: Called in that thread with each one that is whole, before the next is written.
+    """
+
+    def __init__(self, directory: Path, publish: Callable[[Path], None] | None = None) -> None:
         self._directory = directory
+        self._publish = publish
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
@@ -137,7 +144,10 @@ class CheckpointWriter:
 
     def _write(self, epoch: int, state: dict[str, Any]) -> None:
         try:
-            save(path_of(self._directory, epoch), state)
+            path = path_of(self._directory, epoch)
+            save(path, state)
+            if self._publish is not None:
+                self._publish(path)
             self._delete_old()
         except Exception as error:  # raised by ``wait``; a thread's own exceptions are lost
             self._error = error

@@ -36,7 +36,7 @@ class Run:
 
     Args:
         config: The run.
-        directory: Where its files are.
+        directory: Where its files are: a folder, or what keeps them elsewhere as well.
         attempt: 1 for the first; each later one is higher, so that late writes of an earlier one are ignored.
         test_access: Opens the test set at the last epoch; None leaves it closed.
         test_each_epoch: Also measure the test set at each epoch, for the optimistic best-on-test column.
@@ -46,7 +46,7 @@ class Run:
     def __init__(
         self,
         config: TrainConfig,
-        directory: Path,
+        directory: Path | RunDirectory,
         *,
         attempt: int = 1,
         test_access: TestAccess | None = None,
@@ -56,7 +56,7 @@ class Run:
         torch.set_num_threads(config.training.threads)
         self._config = config
         self._attempt = attempt
-        self._directory = RunDirectory(directory)
+        self._directory = directory if isinstance(directory, RunDirectory) else RunDirectory(directory)
         self._device = choose_device(config.training.device)
         self._data = open_training_data(config.dataset, config.train_on, self._device)
         config.model.check_images(self._data.train.store.height, self._data.train.store.width)
@@ -66,7 +66,7 @@ class Run:
         self._test: StoredSplit | None = None
         self._best_test = math.inf
         self._keep_checkpoint = keep_checkpoint
-        self._writer = CheckpointWriter(self._directory.checkpoints)
+        self._writer = CheckpointWriter(self._directory.checkpoints, self._directory.publish_checkpoint)
         # No further than the log: a superseded worker may have left a checkpoint of epochs that do not count.
         self._rows = {row.epoch: row for row in self._directory.epochs()}
         state = checkpoint.load_newest(self._directory.checkpoints, at_most=len(self._rows))

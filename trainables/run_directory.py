@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from trainables.durable import append_json_line, read_json_lines, sha256_of, sync_directory, write_atomic
 from trainables.errors import SupersededError
@@ -58,7 +58,7 @@ class Outcome:
 
 
 class RunDirectory:
-    """Reads and writes the files of one run below ``path``."""
+    """Reads and writes the files of one run below ``path``, where driver and workers share it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,6 +68,21 @@ class RunDirectory:
         self._metrics = path / "metrics.jsonl"
         self._outcome = path / "outcome.json"
         self._source = path / "taken_over.json"
+        self._saved = path / "saved.json"
+
+    @property
+    def all_predictions(self) -> tuple[Path, Path]:
+        """The files that the last epoch's predictions may be in."""
+        return self.validation_predictions, self.predictions
+
+    def restore(self) -> None:
+        """Brings what earlier attempts have left: here it lies already."""
+
+    def discard(self) -> None:
+        """The worker is done with the folder, which is the study's."""
+
+    def publish_checkpoint(self, path: Path) -> None:
+        """A checkpoint and its checksum are whole; in a shared folder everybody sees them."""
 
     def hang_report(self, attempt: int) -> Path:
         """Where each thread of an attempt stood when its process was ended because it hung."""
@@ -75,7 +90,7 @@ class RunDirectory:
 
     def begin_attempt(self, attempt: int, after_epoch: int) -> None:
         """Notes that ``attempt`` goes on after ``after_epoch``; lines of later epochs no longer count."""
-        append_json_line(self._metrics, {"attempt": attempt, "after_epoch": after_epoch})
+        self._append({"attempt": attempt, "after_epoch": after_epoch})
 
     def is_superseded(self, attempt: int) -> bool:
         """Whether a later attempt has begun."""
@@ -88,7 +103,7 @@ class RunDirectory:
             SupersededError: A later attempt has begun.
         """
         self._refuse_late(row.attempt)
-        append_json_line(self._metrics, asdict(row))
+        self._append(asdict(row))
 
     def epochs(self) -> list[EpochRow]:
         """The epochs that count, each once, in order, up to the first whose line is damaged."""
@@ -110,7 +125,28 @@ class RunDirectory:
         rows, outcome = self.epochs(), self.outcome()
         if outcome is not None and outcome.state == "finished":
             return rows
-        return rows[: newest_epoch(self.checkpoints, at_most=len(rows))]
+        return rows[: max(newest_epoch(self.checkpoints, at_most=len(rows)), self._saved_elsewhere(len(rows)))]
+
+    def log(self) -> list[dict[str, Any]]:
+        """All whole lines, those that do not count any more, too."""
+        return list(read_json_lines(self._metrics))
+
+    def take_in(self, lines: Sequence[dict[str, Any]], saved_epoch: int) -> None:
+        """Adds lines of the log that a worker has left elsewhere, and notes of which epoch it keeps a checkpoint there.
+
+        Args:
+            lines: In the order of a log; those that are here already are not among them.
+            saved_epoch: 0 where there is none.
+        """
+        if lines:
+            in_order = sorted([*self.log(), *lines], key=lambda line: (line["attempt"], line.get("epoch", 0)))
+            write_atomic(self._metrics, b"".join(seal(line) + b"\n" for line in in_order))
+        if saved_epoch and saved_epoch != self._saved_elsewhere(saved_epoch):
+            write_atomic(self._saved, seal({"epoch": saved_epoch}))
+
+    def take_outcome(self, record: dict[str, Any]) -> None:
+        """Takes over how an attempt elsewhere ended."""
+        write_atomic(self._outcome, seal(record))
 
     def take_over(self, rows: Sequence[EpochRow], attempt: int, source: str) -> None:
         """Becomes a copy of a run that finished elsewhere, all at once; its checkpoints and predictions stay there.
@@ -177,6 +213,18 @@ class RunDirectory:
             found.append(self._metrics.name)
         found += [path.name for path in (self._outcome, self._source) if path.exists() and _is_changed(path)]
         return found
+
+    def _append(self, record: dict[str, Any]) -> None:
+        append_json_line(self._metrics, record)
+
+    def _saved_elsewhere(self, at_most: int) -> int:
+        """Epoch of the newest checkpoint that a worker keeps elsewhere; 0 where none is known, or none that counts."""
+        try:
+            record = unseal(self._saved.read_bytes())
+        except FileNotFoundError:
+            return 0
+        epoch = 0 if record is None else int(record["epoch"])
+        return epoch if epoch <= at_most else 0
 
     def _refuse_late(self, attempt: int) -> None:
         if self.is_superseded(attempt):

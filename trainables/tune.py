@@ -41,6 +41,10 @@ class Assignment(Protocol):
         """Where the run's files are."""
 
     @property
+    def objects(self) -> str | None:
+        """URI of the run's place in an object store; None where driver and workers share ``directory``."""
+
+    @property
     def access(self) -> TestAccess | None:
         """Opens the test set; None leaves it closed."""
 
@@ -96,6 +100,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
     """
 
     _run: Advancing | None = None
+    _files: RunDirectory | None = None
     _assignment: Assignment
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -118,6 +123,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         ended = isinstance(reported, Outcome)
         if ended:
             self._run = None
+            self._discard_files()
         elif node_is_drained():
             self._guarded(self._give_way)
         return {"metrics": reported.metrics, "epoch": reported.epoch, "done": ended}
@@ -126,6 +132,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         """Keeps what an unfinished run has done."""
         if self._run is not None:
             self._run.close()
+        self._discard_files()
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: a run keeps its own checkpoints."""
@@ -135,13 +142,13 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Nothing: a run finds its own checkpoints."""
 
-    def open_run(self, assignment: Assignment) -> Advancing:
-        """The run of an assignment; tests put a run without training here."""
+    def open_run(self, assignment: Assignment, files: RunDirectory) -> Advancing:
+        """The run of an assignment, in its files; tests put a run without training here."""
         from trainables.run import Run
 
         return Run(
             assignment.config,
-            assignment.directory,
+            files,
             attempt=assignment.attempt,
             test_access=assignment.access,
             test_each_epoch=assignment.test_each_epoch,
@@ -152,14 +159,14 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         if self._run is not None:
             self._run.leave()
         self._run = None
+        self._discard_files()
         self._assignment = assignment
 
     def _advance(self) -> Outcome | EpochRow:
-        assignment = self._assignment
-        report = RunDirectory(assignment.directory).hang_report(assignment.attempt)
-        with watched(report, assignment.patience_seconds):
+        assignment, files = self._assignment, self._opened_files()
+        with watched(files.hang_report(assignment.attempt), assignment.patience_seconds):
             if self._run is None:
-                self._run = self._opened()
+                self._run = self._opened(files)
             return self._run.advance()
 
     def _give_way(self) -> None:
@@ -168,20 +175,41 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         self._run.close()
         raise PreemptedError("its node is being drained, so the run goes on elsewhere")
 
-    def _opened(self) -> Advancing:
-        directory = RunDirectory(self._assignment.directory)
-        outcome = directory.outcome()
+    def _opened(self, files: RunDirectory) -> Advancing:
+        files.restore()
+        outcome = files.outcome()
         if outcome is not None and outcome.state == "finished":
-            return FinishedRun(directory, replace(outcome, attempt=self._assignment.attempt))
-        return self.open_run(self._assignment)
+            return FinishedRun(files, replace(outcome, attempt=self._assignment.attempt))
+        return self.open_run(self._assignment, files)
+
+    def _opened_files(self) -> RunDirectory:
+        if self._files is None:
+            self._files = files_of(self._assignment)
+        return self._files
+
+    def _discard_files(self) -> None:
+        if self._files is not None:
+            self._files.discard()
+        self._files = None
 
     def _guarded(self, work: Callable[[], Result]) -> Result:
         try:
             return work()
         except Exception as error:
-            directory = RunDirectory(self._assignment.directory)
-            directory.write_outcome(failure(error, self._assignment.attempt))
+            self._opened_files().write_outcome(failure(error, self._assignment.attempt))
             raise
+
+
+def files_of(assignment: Assignment) -> RunDirectory:
+    """Where a worker keeps a run's files: in the study's folder, or in a scratch folder and an object store."""
+    if assignment.objects is None:
+        return RunDirectory(assignment.directory)
+    from trainables import scratch
+    from trainables.mirrored_run import MirroredRunDirectory
+    from trainables.object_store import ObjectStore
+    from trainables.run_objects import RunObjects
+
+    return MirroredRunDirectory(scratch.folder(), RunObjects(ObjectStore(assignment.objects)), assignment.attempt)
 
 
 def failure(error: Exception, attempt: int) -> Outcome:

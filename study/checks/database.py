@@ -10,7 +10,7 @@ from pathlib import Path
 from study import database
 from study.checks.finding import Finding
 from study.errors import UsageError, without_password
-from study.settings import Database
+from study.service_settings import Database
 
 VARIABLE = "CSKD_DATABASE_URL"
 MOST_SECONDS_APART = 2.0

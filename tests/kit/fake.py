@@ -15,7 +15,7 @@ from study.results import write_results
 from study.reuse import Reuse
 from trainables.errors import PreemptedError
 from trainables.run_directory import EpochRow, Outcome
-from trainables.tune import failure
+from trainables.tune import failure, files_of
 
 ERRORS = {
     "io": OSError("the disk went away"),
@@ -59,6 +59,9 @@ class Watcher:
 
     def cut_short(self, phase, reason) -> None:
         self.events.append(("cut_short", phase, reason))
+
+    def left_out(self, node, reason) -> None:
+        self.events.append(("left_out", node, reason))
 
     def of(self, kind: str) -> list[tuple]:
         return [event[1:] for event in self.events if event[0] == kind]
@@ -116,15 +119,23 @@ class Executor:
         running: list[ToyRun] = []
         while True:
             while (assignment := self.dispatcher.next()) is not None:
-                running.append(ToyRun(assignment))
+                running.append(self._opened(assignment))
             self.most_running = max(self.most_running, len(running))
             if not running:
                 assert self.dispatcher.finished
                 write_results(self._study)
                 return self
             run = running.pop(self._order.randrange(len(running)))
-            if not self._advance(run):
+            if self._advance(run):
+                run.directory.discard()
+            else:
                 running.append(run)
+
+    @staticmethod
+    def _opened(assignment) -> ToyRun:
+        files = files_of(assignment)
+        files.restore()
+        return ToyRun(assignment, files)
 
     def _advance(self, run: ToyRun) -> bool:
         """One epoch; True when the run has ended in whatever way."""

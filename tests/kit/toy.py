@@ -35,9 +35,9 @@ def value(config, epoch: int) -> float:
 class ToyRun:
     """Goes through the motions of ``trainables.run.Run`` with a checkpoint at every ``SAVE_EVERY``-th epoch."""
 
-    def __init__(self, assignment) -> None:
+    def __init__(self, assignment, files: RunDirectory | None = None) -> None:
         self.assignment = assignment
-        self.directory = RunDirectory(assignment.directory)
+        self.directory = files or RunDirectory(assignment.directory)
         self.epoch = newest_epoch(self.directory.checkpoints, at_most=len(self.directory.epochs()))
         self.directory.begin_attempt(assignment.attempt, self.epoch)
         faults = json.loads(os.environ.get("TOY_FAULTS", "{}"))
@@ -75,6 +75,7 @@ class ToyRun:
         path = path_of(self.directory.checkpoints, self.epoch)
         write_atomic(path, b"toy")
         write_atomic(checksum_of(path), sha256_of(b"toy").encode())
+        self.directory.publish_checkpoint(path)
 
     def _metrics(self) -> dict[str, float]:
         config, access = self.assignment.config, self.assignment.access
@@ -93,6 +94,8 @@ class ToyRun:
         return metrics
 
     def _misbehave(self) -> None:
+        if "TOY_BAD_NODE" in os.environ:
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.fault.get("die") == self.epoch and self.assignment.attempt == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fault.get("hang") == self.epoch and self.assignment.attempt == 1:
@@ -106,8 +109,8 @@ class ToyRun:
 
 
 class ToyTrainable(StudyTrainable):
-    def open_run(self, assignment):
-        return ToyRun(assignment)
+    def open_run(self, assignment, files):
+        return ToyRun(assignment, files)
 
 
 def main() -> None:

@@ -25,8 +25,10 @@ from trainables.run_directory import Outcome, RunDirectory
 
 OF_A_REAL_RUN = [name for name in POINTS if name.split(":")[0] in ("checkpoint", "run")]
 OF_MLFLOW = [name for name in POINTS if name.startswith("mirror")]
-OF_REUSE = [name for name in POINTS if name.startswith("reuse")]  # visited beside another study: test_reuse
-OF_A_STUDY = [name for name in POINTS if name not in (*OF_A_REAL_RUN, *OF_MLFLOW, *OF_REUSE)]
+OF_OTHERS = ("reuse", "objects")  # visited beside another study, and with an object store: test_reuse, test_artifacts
+OF_A_STUDY = [
+    name for name in POINTS if name not in (*OF_A_REAL_RUN, *OF_MLFLOW) and name.split(":")[0] not in OF_OTHERS
+]
 RETRIED = "dispatcher: attempt counted"  # visited by a resume only
 LIMIT = "limits: cut short"
 UNREPORTED = "results: written, no report"

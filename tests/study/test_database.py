@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from study import database
 from study import directory as study_directory
 from study.errors import CannotCreateError, ServiceError, StudyDirectoryError, StudyFileError, UsageError
-from study.settings import Database
+from study.service_settings import Database
 
 REFERENCE = {"env": "CSKD_DATABASE_URL"}
 MOUNTS = ["/dev/sda1 / ext4 rw 0 0", "server:/home /home nfs4 rw 0 0", r"//host/s /mnt/my\040share cifs rw 0 0"]

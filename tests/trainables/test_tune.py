@@ -9,7 +9,7 @@ import pytest
 import torch
 from training import BrokenLoss, Ledger, small_config
 
-from trainables import checkpoint, generations, tune
+from trainables import checkpoint, generations, scratch, tune
 from trainables.errors import ConfigError, DataError, PreemptedError, SupersededError
 from trainables.run_directory import RunDirectory
 from trainables.trainer import Trainer
@@ -24,6 +24,7 @@ def assignment(directory, config=None, *, attempt=1, access=None):
         access=access,
         test_each_epoch=False,
         patience_seconds=600,
+        objects=None,
     )
 
 
@@ -193,3 +194,26 @@ def test_an_error_of_a_step_is_written_before_it_is_raised(tmp_path):
 )
 def test_the_kind_of_an_error_decides_a_retry(error, kind):
     assert kind_of(error) == kind
+
+
+def test_a_run_with_an_object_store_goes_on_on_another_machine(tmp_path, monkeypatch):
+    """What it did on the first one, down to the last bit of its metrics, is what an unbroken run does."""
+    config = small_config(epochs=3, checkpoint_seconds=0)
+    unbroken = begin(assignment(tmp_path / "unbroken", config))
+    expected = [unbroken.step()["metrics"] for _ in range(3)]
+
+    def worker(attempt: int) -> StudyTrainable:
+        monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / f"machine{attempt}"))
+        scratch._of_this_process.cache_clear()
+        given = assignment(tmp_path / "of_the_driver", config, attempt=attempt)
+        given.objects = (tmp_path / "bucket").as_uri()
+        return begin(given)
+
+    first = worker(1)
+    assert [first.step()["metrics"] for _ in range(2)] == expected[:2]
+    first._run._writer.wait()
+    again = worker(2).step()  # the first one is dropped, as a kill drops it
+    assert (again["epoch"], again["done"]) == (3, True)
+    assert again["metrics"] == expected[2]
+    assert not (tmp_path / "of_the_driver").exists()
+    assert not list((tmp_path / "machine2").glob("*/*/"))  # nothing stays on a machine that is done

@@ -1,0 +1,189 @@
+"""A study whose workers share no folder with its driver: what they leave in the store comes to the study directory."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from fake import DriverKilledError, Executor
+from oracle import verify_study
+
+from analysis import predictions
+from study import api, artifacts, cleaning, ledger, nodes, provenance, status
+from study import directory as study_directory
+from study.errors import ServiceError, StudyFileError
+from study.verification import verify
+from trainables import object_store, scratch
+from trainables.faultpoints import POINTS, arm
+from trainables.object_store import ObjectStore
+from trainables.run_directory import RunDirectory
+
+SMALL = {"search__trials": 2, "controls": [], "confirm__seeds": [1], "training__epochs": 3}
+OF_THE_STORE = [name for name in POINTS if name.startswith("objects")]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / "scratch"))
+    scratch._of_this_process.cache_clear()
+    return (tmp_path / "bucket").as_uri()
+
+
+@pytest.fixture
+def small(new_study, place: str):
+    """A toy study with an object store."""
+    return lambda: new_study(**SMALL, artifacts=place)
+
+
+def same_as_without(study, new_study) -> bool:
+    """Whether a study found what it finds in a shared folder."""
+    other = new_study(name="shared", **SMALL)
+    Executor(other).run()
+    found = [[trial.values for trial in each.store.trials("search")] for each in (study, other)]
+    return found[0] == found[1]
+
+
+def test_a_study_without_a_shared_folder_finds_what_one_with_it_finds(small, new_study, place: str) -> None:
+    study = small()
+    Executor(study).run()
+    verify_study(study.directory)
+    found = verify(study)
+    assert found.violations == []
+    assert found.checked["runs in the object store"] == 3
+    assert same_as_without(study, new_study)
+    assert len(ledger.readings(study.directory)) == 1
+    confirmed = RunDirectory(study.directory / "confirm" / "0")
+    assert len(predictions.read(confirmed.predictions).labels) == 4
+    assert [path.name for path in confirmed.checkpoints.glob("*.pt")] == ["epoch_000003.pt"]  # for cskd evaluate
+    assert status.describe(study)["artifacts"] == place
+    left = [path for path in Path(os.environ[scratch.VARIABLE]).rglob("*") if path.is_file()]
+    assert [path.name for path in left] == [scratch.OWNER]
+
+
+def test_workers_are_lost_and_others_go_on(small) -> None:
+    study, faults = small(), {("search", 0): 2, ("confirm", 0): 3, ("search", 1): 1}
+
+    def fault(assignment, epoch):
+        return (
+            "lost" if assignment.attempt == 1 and faults.get((assignment.phase, assignment.number)) == epoch else None
+        )
+
+    Executor(study, fault).run()
+    counts = verify_study(study.directory)
+    assert counts["attempts"] == counts["trials"] + 3
+    assert verify(study).violations == []
+
+
+@pytest.mark.parametrize("step", [4])
+def test_the_driver_dies_and_the_study_directory_catches_up(small, step: int) -> None:
+    study, steps = small(), iter(range(1000))
+    with pytest.raises(DriverKilledError):
+        Executor(study, lambda *_: "driver" if next(steps) == step else None).run()
+    Executor(study).run()
+    verify_study(study.directory)
+    assert verify(study).violations == []
+
+
+@pytest.mark.parametrize("point", OF_THE_STORE)
+def test_killed_at_each_point(small, point: str) -> None:
+    directory = small().directory
+    child = os.fork()
+    if child == 0:
+        arm(f"{point}:2:kill")
+        with study_directory.open_study(directory) as study:
+            Executor(study).run()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    with study_directory.open_study(directory) as study:
+        Executor(study).run()
+        verify_study(directory)
+        assert verify(study).violations == []
+
+
+def test_what_a_driver_did_not_fetch_is_told_and_synced(small, place: str) -> None:
+    study = small()
+    Executor(study).run()
+    lost = study.directory / "trials" / "1" / "metrics.jsonl"
+    whole = lost.read_bytes()
+    lost.write_bytes(whole[:-30])
+    assert "lines are only there; `cskd sync` fetches them" in {v.found[2:] for v in verify(study).violations}
+    api._fetch(study)
+    assert lost.read_bytes() == whole
+    assert verify(study).violations == []
+
+
+def test_a_damaged_checkpoint_of_an_unfinished_run_is_told(small) -> None:
+    study, steps = small(), iter(range(1000))
+    with pytest.raises(DriverKilledError):
+        Executor(study, lambda *_: "driver" if next(steps) == 4 else None).run()
+    place = ObjectStore(artifacts.place_of(study.config.artifacts, "toy", study.store))
+    name = next(name for name in place.names() if name.endswith(".pt"))
+    place.write(name, b"other")
+    assert [v.rule for v in verify(study).violations if "there" in v.found] == ["checksums"]
+
+
+def test_clean_removes_checkpoints_there_too(small, place: str) -> None:
+    study = small()
+    Executor(study).run()
+    before = {name for name in ObjectStore(place).names() if ".pt" in name}
+    assert before
+    found = cleaning.clean(study.directory)
+    assert found.files >= len(before)
+    assert not any(".pt" in name for name in ObjectStore(place).names())
+    assert cleaning.clean(study.directory).files == 0
+
+
+def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, steps, away = small(), iter(range(1000)), False
+    connected = object_store._connected
+
+    def fault(*_):
+        nonlocal away
+        away = next(steps) == 4
+        return "lost" if away else None
+
+    def door(uri: str):
+        if away:
+            raise OSError("no network")
+        return connected(uri)
+
+    monkeypatch.setattr(object_store, "_connected", door)
+    monkeypatch.setattr(object_store.ObjectStore.__init__, "__defaults__", (0.0, lambda: True))
+    with pytest.raises(ServiceError, match=r"^artifacts at file://.*: no network; when it is back, resume"):
+        Executor(study, fault).run()
+    with pytest.raises(ServiceError, match="cskd doctor"):
+        artifacts.require(study.config.artifacts)
+    assert "artifacts at file://" in str(verify(study).skipped)
+    away = False
+    artifacts.require(study.config.artifacts)
+    Executor(study).run()
+    verify_study(study.directory)
+
+
+def test_studies_of_one_name_do_not_meet(small, toy, place: str, tmp_path: Path) -> None:
+    one = artifacts.place_of(small().config.artifacts, "toy", small().store)
+    directory = study_directory.create(toy(artifacts=place), tmp_path / "elsewhere")
+    with study_directory.open_study(directory) as other:
+        assert artifacts.place_of(other.config.artifacts, "toy", other.store) != one
+
+
+def test_a_node_proves_that_it_reaches_the_store(place: str, tmp_path: Path) -> None:
+    said = nodes.answer(None, place)
+    assert said.error is None
+    nodes.refuse_unfit("10.0.0.2", said, None)
+    assert ObjectStore(place).names() == {}
+    (tmp_path / "file").write_text("")
+    said = nodes.answer(None, (tmp_path / "file").as_uri())
+    with pytest.raises(
+        ServiceError, match=r"^node 10\.0\.0\.2: artifacts at file://.*: cannot be written: .*; give every node"
+    ):
+        nodes.refuse_unfit("10.0.0.2", said, None)
+    assert said.code == provenance.code_digest()
+
+
+def test_a_uri_alone_is_enough_and_a_mistaken_one_is_refused(toy) -> None:
+    assert toy(artifacts="s3://bucket/x").artifacts == toy(artifacts={"uri": "s3://bucket/x"}).artifacts
+    assert toy().artifacts is None
+    with pytest.raises(StudyFileError, match=r"^toy: artifacts\.uri: .*holds a key; leave it out") as caught:
+        toy(artifacts="s3://AKIA:canary@bucket")
+    assert "canary" not in str(caught.value)

@@ -1,0 +1,96 @@
+"""Studies whose workers write to a real S3 server: killed, with the server away, on machines that share no folder."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from drivers import REAL, TRACKED, kill, left_behind, read_log, start
+from machines import Machines
+from namespaces import possible
+from oracle import finished_runs, verify_study, verify_tracking
+from s3_server import KEYS, S3, command, place
+
+from study.directory import open_study
+from study.verification import verify
+from trainables import scratch
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+TRIALS = 4
+S3_PORT = 9000
+SMALL = ("--set", f"search.trials={TRIALS}", "--set", "training.epochs=8", "--set", "training.checkpoint_seconds=0")
+FEW = ("--set", "confirm.finalists=1", "--set", "confirm.seeds=[1]", "--set", "controls=[{method: cross_entropy}]")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[S3]:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / "scratch"))
+    made = S3()
+    yield made
+    made.stop()
+
+
+def wait_for(folder: Path, process, text: str) -> None:
+    while text not in read_log(folder):
+        assert process.poll() is None, read_log(folder)
+        time.sleep(0.1)
+
+
+def test_digits_killed_and_resumed_and_the_server_away(server: S3, tmp_path: Path, record_property: Callable) -> None:
+    storage, study = tmp_path / "storage", tmp_path / "storage" / "digits"
+    storage.mkdir()
+    words = ("launch", "digits", "--storage", str(storage), "--set", f"artifacts={server.uri}")
+    process = start(tmp_path, *words, *SMALL, *FEW, *TRACKED, program=REAL)
+    wait_for(tmp_path, process, "search 0: COMPLETE")
+    everybody = kill(process, signal.SIGKILL)
+    assert process.wait(60) == -signal.SIGKILL
+    finished = finished_runs(study)
+    begun = time.monotonic()
+    process = start(tmp_path, "resume", str(study), program=REAL)
+    seen = read_log(tmp_path).count("COMPLETE")
+    while read_log(tmp_path).count("COMPLETE") == seen:
+        assert process.poll() is None, read_log(tmp_path)
+        time.sleep(0.1)
+    resumed = time.monotonic() - begun
+    server.stop()
+    time.sleep(8)
+    server.start()
+    assert process.wait(400) == 0, read_log(tmp_path)
+    for path, content in finished.items():
+        assert (path.parent / "metrics.jsonl").read_bytes() == content  # V2
+    counts = verify_study(study)
+    assert verify_tracking(study)["FINISHED"] == TRIALS + 1 + 1 + 2
+    with open_study(study) as opened:
+        found = verify(opened)
+    assert found.violations == []  # the canaries are in no file, too
+    assert found.checked["runs in the object store"] == TRIALS + 3
+    assert left_behind(everybody) == []  # V8
+    record_property("result", f"first trial ended {resumed:.1f} s after the resume; {counts}")
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Machines]:
+    if not possible():
+        pytest.skip("this process may not make network namespaces (root and `ip` are needed)")
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-scratch")
+    made = Machines(tmp_path, shared=False, environment={**KEYS, scratch.VARIABLE: str(elsewhere)})
+    yield made
+    made.network.close()
+
+
+def test_machines_that_share_no_folder(apart: Machines, record_property: Callable) -> None:
+    host = apart.network.addresses["head"]
+    apart.start("head", *command(host, S3_PORT), log="s3.log")
+    apart.join("one")
+    process = apart.launch("--set", f"artifacts={place(f'http://{host}:{S3_PORT}')}")
+    apart.wait_for(process, "controls 0: COMPLETE")
+    apart.join("two")
+    apart.network.kill("one")
+    assert process.wait(250) == 0, apart.log()
+    counts = verify_study(apart.folder / "toy")
+    assert counts["retrained_epochs"] <= 1
+    record_property("result", f"one machine lost with its disk; {counts}")
