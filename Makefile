@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check long faults mutations audit bench bench-gpu clean
+.PHONY: setup demo test check long faults mutations audit bench bench-gpu docs clean
 
 setup: $(STAMP)
 
@@ -34,7 +34,7 @@ check: setup
 
 # Minutes of kills and a real study; not part of the gate.
 long: setup
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,cluster]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[long]'
 	$(BIN)/python -m pytest -m long
 
 # Every fault of the acceptance list and every input to refuse; writes and prints the table, fails where a row does.
@@ -53,6 +53,11 @@ audit: setup
 	test -x .audit/bin/python || $(PYTHON) -m venv .audit
 	.audit/bin/python -m pip install --quiet -r tests/audit/tools.txt
 	.audit/bin/python -m tests.audit $(BIN)/python
+
+# The manual with its reference as a site in build/site/; a broken link is an error.
+docs: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # Runs from the bare source tree with any Python that has torch: no .venv, no Ray, no MLflow.
 bench-gpu:

@@ -1,0 +1,41 @@
+"""The evidence that the manual shows: its tables follow from the committed results, and nothing says where it ran."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from analysis import best_config, records, table_files, tables
+from tests.evidence import questions
+
+HERE = Path(__file__).parent
+PAGE = (HERE.parents[1] / "docs" / "evidence.md").read_text()
+STUDIES = sorted(path.parent for path in HERE.glob("*/results"))
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_the_table_is_that_of_the_results(study: Path) -> None:
+    found = tables.best_config_table(best_config.collect(records.read(study / "results")))
+    assert table_files.content(found, "md") == (study / "best_config.md").read_text()
+    assert f'--8<-- "tests/evidence/{study.name}/best_config.md"' in PAGE
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_each_confirmation_read_the_test_set_as_the_ledger_says(study: Path) -> None:
+    results = records.read(study / "results")
+    runs = results.confirmations
+    assert (runs["state"] == "COMPLETE").all()
+    readings = [(line["trial"], line["attempt"]) for line in results.study["ledger"]]
+    assert {trial for trial, _ in readings} == set(runs["trial"])
+
+
+def test_nothing_says_where_it_ran() -> None:
+    for study in STUDIES:
+        content = json.loads((study / "results" / "study.json").read_text())
+        assert not re.search(r'"(/[^"]*)"', json.dumps([content["provenance"], content["ledger"]]))
+
+
+def test_the_answers_are_those_of_the_recorded_runs() -> None:
+    assert (HERE / "questions.md").read_text() == table_files.content(questions.answers(), "md")
+    assert '--8<-- "tests/evidence/questions.md"' in PAGE

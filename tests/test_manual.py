@@ -1,0 +1,53 @@
+"""The manual's page on one's own images, followed command by command on real photographs."""
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "own_images.md"
+ARCHIVE = ROOT.parent / "shared" / "data" / "cub200" / "CUB_200_2011.tgz"
+CLASSES = 10
+
+
+def unpack(folder: Path) -> None:
+    """The photographs of the first ten species, one folder a class."""
+    with tarfile.open(ARCHIVE) as archive:
+        for member in archive:
+            parts = Path(member.name).parts
+            if "images" in parts[:-2] and member.isfile() and int(parts[-2].partition(".")[0]) <= CLASSES:
+                target = folder / parts[-2] / parts[-1]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.extractfile(member).read())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not ARCHIVE.exists(), reason=f"{ARCHIVE} is not here")
+def test_from_a_folder_to_a_best_configuration(tmp_path: Path) -> None:
+    unpack(tmp_path / "birds")
+    text = PAGE.read_text()
+    (study,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
+    for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL):
+        for line in block.splitlines():
+            done = subprocess.run(
+                line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{line}: {done.stderr}"
+        # The page's own file takes the place of the one that `init` wrote.
+        (tmp_path / "birds.yaml").write_text(study)
+    for name in ("best.yaml", "birds_2.yaml", "runs/birds/report/index.html"):
+        assert (tmp_path / name).stat().st_size > 0
+    verified = subprocess.run(["cskd", "verify", "runs/birds"], cwd=tmp_path, env=environment, check=False)
+    assert verified.returncode == 0
