@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from study.environment import why_silent
 from study.errors import ServiceError
+from study.placement import usable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
     from study.allocation import Share
+    from study.cluster import Node
 
 PERIOD_SECONDS = 1.0
 HEAD_PATIENCE_SECONDS = 15.0  # Ray itself ends the process after 60, without a word of what to do
@@ -31,13 +33,26 @@ class ClusterWatch:
     Args:
         directory: The study directory.
         share: What a trial takes.
+        left_out: Ids of the nodes that get no more trials.
+        fit: Takes note of the nodes that trials can use now.
         say: Writes a line for the user.
         farewell: Called before the process is ended.
     """
 
-    def __init__(self, directory: Path, share: Share, say: Callable[[str], None], farewell: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        share: Share,
+        *,
+        left_out: Callable[[], Sequence[str]],
+        fit: Callable[[Sequence[Node]], None],
+        say: Callable[[str], None],
+        farewell: Callable[[], None],
+    ) -> None:
         self._directory = directory
         self._share = share
+        self._left_out = left_out
+        self._fit = fit
         self._say = say
         self._farewell = farewell
         self._ended = threading.Event()
@@ -64,21 +79,20 @@ class ClusterWatch:
                 self._end(f"{host}:{port}")
 
     def look(self, nodes: Iterable[Mapping[str, Any]]) -> None:
-        """Says, once, that no node can take a trial, and once that one can again.
+        """Fits the study to the nodes; says, once, that none can take a trial, and once that one can again.
 
         Args:
             nodes: As ``ray.nodes`` describes them.
         """
-        waiting = not any(node["Alive"] and self._suits(node["Resources"]) for node in nodes)
+        found = usable(nodes, self._share, self._left_out())
+        self._fit(found)
+        waiting = not found
         if waiting and not self._waiting:
             gpus = f" and {self._share.gpus:g} GPUs" if self._share.gpus else ""
             self._say(f"no node is left with {self._share.cpus:g} CPUs{gpus}; waiting for one")
         if self._waiting and not waiting:
             self._say("a node is there again; the study goes on")
         self._waiting = waiting
-
-    def _suits(self, resources: Mapping[str, float]) -> bool:
-        return resources.get("CPU", 0) >= self._share.cpus and resources.get("GPU", 0) >= self._share.gpus
 
     def _end(self, address: str) -> None:
         lost = ServiceError(

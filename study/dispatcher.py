@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from study.assignment import Assignment
     from study.limits import Limits
+    from study.listener import Listener
     from study.phases import Phase
     from study.reuse import Reuse
     from study.store import Store
@@ -28,31 +29,6 @@ RETRIED_KINDS = ("lost", "io")
 ALONE_KIND = "out_of_memory"
 PREEMPTED_KIND = "preempted"  # the node was taken away: no fault of the trial's, so it is not counted
 FULL_KIND = "disk_full"  # no fault of the trial's: the study stops, and a resume tries it again
-
-
-class Listener(Protocol):
-    """Who watches a study."""
-
-    def started(self, assignment: Assignment) -> None:
-        """A run was handed out."""
-
-    def taken_over(self, assignment: Assignment, source: str) -> None:
-        """A run has the epochs of the same one of another study and is not trained."""
-
-    def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
-        """A run finished an epoch."""
-
-    def settled(self, assignment: Assignment, state: str, value: float | None, error: str | None) -> None:
-        """A trial has its final state."""
-
-    def retried(self, assignment: Assignment, error: str) -> None:
-        """A run was lost and will be tried again."""
-
-    def warned(self, assignment: Assignment, text: str) -> None:
-        """A run goes on although something is amiss."""
-
-    def cut_short(self, phase: str, reason: str) -> None:
-        """A phase has no more runs than it has now."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +44,7 @@ class Dispatcher:
     Args:
         store: The study's trials.
         phases: In the order in which trials are started.
-        max_concurrent: Runs at once.
+        max_concurrent: Runs at once; may be changed while the study runs, as nodes come and go.
         retries: How often a trial is tried again after a fault that is not its own.
         prunes: Whether a scheduler may stop search trials.
         stopping: Tells whether the user has asked to stop; running trials then stay open for a resume.
@@ -92,7 +68,7 @@ class Dispatcher:
     ) -> None:
         self._store = store
         self._phases = phases
-        self._max_concurrent = max_concurrent
+        self.max_concurrent = max_concurrent
         self._retries = retries
         self._prunes = prunes
         self._limits = limits
@@ -147,7 +123,7 @@ class Dispatcher:
         if self._stopping():
             self.finished = not self._in_flight
             return None
-        if len(self._in_flight) >= self._max_concurrent or self._someone_is_alone():
+        if len(self._in_flight) >= self.max_concurrent or self._someone_is_alone():
             return None
         room.require(self._phases[0].directory)
         item = self._take()

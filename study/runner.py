@@ -6,15 +6,19 @@ import math
 import signal
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from study import course, nodes, provenance, pruning, results
-from study.allocation import share_of
+from study import course, nodes, placement, provenance, pruning, results
+from study.allocation import concurrent_on
+from study.autoscaling import share_when_there
+from study.cluster import connected
 from study.cluster_watch import ClusterWatch
 from study.dispatcher import Dispatcher
 from study.environment import LOCAL, StopSignals, ray_address, ray_connection
 from study.errors import ServiceError
 from study.events import Events, Listeners
+from study.exclusion import LEFT_OUT_NODES, Exclusion
 from study.limits import Limits
 from study.progress import Progress
 from study.reuse import Reuse
@@ -26,8 +30,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from study.allocation import Share
+    from study.cluster import Cluster, Node
     from study.directory import Study
-    from study.dispatcher import Listener
+    from study.listener import Listener
     from study.phases import Phase
     from trainables.tune import StudyTrainable
 
@@ -90,15 +95,20 @@ def run(
         if any(phase.is_open() for phase in phases) and not stopping():
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
                 signals.listen()
-                share = share_of(study.config, cluster)
+                share = share_when_there(study.config, cluster, stopping, progress.note)
                 tracker.start()
-                for line in _looked_at(study, address):
-                    progress.note(line)
-                progress.note(f"{study.config.name}: {share.concurrent} trials at once on {cluster}")
-                dispatcher = _dispatcher(study, phases, share, stopping, limits, _listener(progress, events))
-                dispatcher.recover()
-                with ClusterWatch(study.directory, share, progress.note, lambda: tracker.end(limit=LAST_SECONDS)):
-                    _fit(study, dispatcher, share, signals, trainable)
+                if share is not None:
+                    for line in _looked_at(study, address):
+                        progress.note(line)
+                    progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
+                    listener = _listener(progress, events)
+                    exclusion = _exclusion(study, address, listener)
+                    dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
+                    dispatcher.recover()
+                    with _watch(study, share, cluster, dispatcher, exclusion, progress, tracker):
+                        _fit(study, dispatcher, share, exclusion, signals, trainable)
+                    for line in _runs_by_node(exclusion):
+                        progress.note(line)
         _conclude(study, tracker, signals)
         limits.note()
     return _ending(study, phases, signals, until)
@@ -110,6 +120,48 @@ def _looked_at(study: Study, address: str | None) -> list[str]:
         return []
     artifacts = study.config.artifacts
     return nodes.examine(study.directory, None if artifacts is None else artifacts.uri)
+
+
+def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
+    """Leaves out nodes that lose runs; none of a Ray of our own, which has one."""
+    study.store.set_study_attribute(LEFT_OUT_NODES, [])
+    if ray_address(address) == LOCAL:
+        return None
+
+    def leave_out(node: str, losses: int) -> None:
+        found = {"node": placement.address_of(node), "reason": f"{losses} runs were lost there, while others went well"}
+        study.store.set_study_attribute(LEFT_OUT_NODES, [*study.store.attribute(LEFT_OUT_NODES), found])
+        listener.left_out(**found)
+
+    return Exclusion(leave_out)
+
+
+def _watch(
+    study: Study,
+    share: Share,
+    cluster: Cluster,
+    dispatcher: Dispatcher,
+    exclusion: Exclusion | None,
+    progress: Progress,
+    tracker: Tracker,
+) -> ClusterWatch:
+    def fit(nodes: Sequence[Node]) -> None:
+        most = study.config.resources.max_concurrent
+        dispatcher.max_concurrent = concurrent_on(nodes, share, most, grows=cluster.grows)
+
+    return ClusterWatch(
+        study.directory,
+        share,
+        left_out=lambda: () if exclusion is None else exclusion.left_out,
+        fit=fit,
+        say=progress.note,
+        farewell=lambda: tracker.end(limit=LAST_SECONDS),
+    )
+
+
+def _runs_by_node(exclusion: Exclusion | None) -> list[str]:
+    counts = [] if exclusion is None else exclusion.ended.most_common()
+    return [f"runs on node {placement.address_of(node)}: {count}" for node, count in counts]
 
 
 class _Stopping:
@@ -168,7 +220,12 @@ def _dispatcher(
 
 
 def _fit(
-    study: Study, dispatcher: Dispatcher, share: Share, signals: StopSignals, trainable: type[StudyTrainable] | None
+    study: Study,
+    dispatcher: Dispatcher,
+    share: Share,
+    exclusion: Exclusion | None,
+    signals: StopSignals,
+    trainable: type[StudyTrainable] | None,
 ) -> None:
     from ray import tune
     from ray.exceptions import RayError
@@ -178,13 +235,13 @@ def _fit(
     from trainables.tune import StudyTrainable
 
     pruner = pruning.pruner_of(study.config, study.store, study.directory)
-    searcher = StudySearcher(dispatcher, pruner)
+    searcher = StudySearcher(dispatcher, pruner, exclusion)
     with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
         tuner = tune.Tuner(
-            tune.with_resources(trainable or StudyTrainable, {"cpu": share.cpus, "gpu": share.gpus}),
+            tune.with_resources(trainable or StudyTrainable, partial(placement.request, share)),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=StudyScheduler(searcher),
+                scheduler=StudyScheduler(searcher, exclusion),
                 num_samples=-1,
                 reuse_actors=True,
             ),

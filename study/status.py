@@ -9,6 +9,7 @@ from analysis.wording import reuse_words
 from search_spaces.symbols import symbol
 from study import course, lease
 from study.choice import ranked
+from study.exclusion import LEFT_OUT_NODES
 from study.store import PHASES, REUSED_FROM, rank_value
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def describe(study: Study) -> dict[str, Any]:
         "artifacts": study.config.artifacts.uri if study.config.artifacts else None,
         "objective": study.config.objective,
         "phases": phases,
+        "left_out": study.store.attribute(LEFT_OUT_NODES) or [],
         "reused": _reused(study),
         "best": {"trial": best[0].number, "value": rank_value(best[0]), "params": best[0].params} if best else None,
     }
@@ -39,7 +41,12 @@ def table(found: dict[str, Any]) -> Table:
     keys = ("planned", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
     rows = tuple((name, *(counts[key] for key in keys)) for name, counts in found["phases"].items())
     driver = f" (driver {found['driver']})" if found["driver"] else ""
-    return Table(f"{found['name']}: {found['state']}{driver}", columns, rows, (_best(found), *_taken_over(found), *_elsewhere(found)))
+    return Table(
+        f"{found['name']}: {found['state']}{driver}",
+        columns,
+        rows,
+        (_best(found), *_taken_over(found), *_elsewhere(found), *_left_out(found)),
+    )
 
 
 def summary(found: list[dict[str, Any]]) -> Table:
@@ -70,6 +77,10 @@ def _reused(study: Study) -> dict[str, str]:
 def _taken_over(found: dict[str, Any]) -> list[str]:
     sources = [label.partition("/")[0] for label in found["reused"].values()]
     return [reuse_words(sources)] if sources else []
+
+
+def _left_out(found: dict[str, Any]) -> list[str]:
+    return [f"node {each['node']} was left out: {each['reason']}" for each in found["left_out"]]
 
 
 def _elsewhere(found: dict[str, Any]) -> list[str]:

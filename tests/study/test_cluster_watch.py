@@ -1,19 +1,35 @@
-"""What is said of a cluster that loses its nodes; one that loses its head is in test_cluster.py."""
+"""What is said of a cluster that loses its nodes, and who may use them; a lost head is in test_cluster.py."""
+
+import itertools
 
 import pytest
 
 from study.allocation import Share
+from study.cluster import Node
 from study.cluster_watch import ClusterWatch
 
+IDS = map(str, itertools.count())
 
-def node(alive: bool = True, **resources: float) -> dict:
-    return {"Alive": alive, "Resources": resources}
+
+def node(name: str | None = None, alive: bool = True, **resources: float) -> dict:
+    return {"NodeID": name or next(IDS), "Alive": alive, "Resources": resources}
+
+
+def watch_of(tmp_path, said: list[str], fitted: list, left_out: tuple[str, ...] = ()) -> ClusterWatch:
+    return ClusterWatch(
+        tmp_path,
+        Share(cpus=2, gpus=1, concurrent=1),
+        left_out=lambda: left_out,
+        fit=fitted.append,
+        say=said.append,
+        farewell=lambda: None,
+    )
 
 
 @pytest.mark.fault(7)
 def test_waiting_is_said_once_and_so_is_its_end(tmp_path) -> None:
     said: list[str] = []
-    watch = ClusterWatch(tmp_path, Share(cpus=2, gpus=1, concurrent=1), said.append, lambda: None)
+    watch = watch_of(tmp_path, said, [])
     watch.look([node(CPU=2, GPU=1)])
     assert said == []
     for _ in range(2):
@@ -22,3 +38,12 @@ def test_waiting_is_said_once_and_so_is_its_end(tmp_path) -> None:
     for _ in range(2):
         watch.look([node(), node(CPU=2, GPU=1)])
     assert said[1:] == ["a node is there again; the study goes on"]
+
+
+def test_a_study_is_fitted_to_the_nodes_that_come_and_go(tmp_path) -> None:
+    fitted: list[list[Node]] = []
+    watch = watch_of(tmp_path, [], fitted, left_out=("bad",))
+    watch.look([node(CPU=2, GPU=1)])
+    watch.look([node(CPU=2, GPU=1), node("good", CPU=8, GPU=2), node("bad", CPU=4, GPU=4), node(CPU=1, GPU=1)])
+    watch.look([node("bad", CPU=4, GPU=4)])
+    assert fitted == [[Node(2, 1)], [Node(2, 1), Node(8, 2)], []]
