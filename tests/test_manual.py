@@ -1,4 +1,4 @@
-"""The manual's page on one's own images, followed command by command on real photographs."""
+"""The manual followed: the page on one's own images command by command on real photographs, and the notebook."""
 
 import os
 import re
@@ -24,6 +24,21 @@ def unpack(folder: Path) -> None:
                 target = folder / parts[-2] / parts[-1]
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(archive.extractfile(member).read())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert "λ_cls" in "".join(str(output) for output in shown)
+    assert (tmp_path / "runs/digits/report/index.html").exists()
 
 
 @pytest.mark.long
