@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from analysis import surface
 from analysis.surface import estimate
 
 RANDOM = np.random.default_rng(0)
@@ -38,3 +39,14 @@ def test_two_trials_at_one_point_are_noise() -> None:
     found = estimate(np.array([[0.5, 0.5]] * 8), np.array([0.1, 0.3] * 4), np.array([[0.5, 0.5]]))
     assert found.mean[0] == pytest.approx(0.2, abs=1e-6)
     assert found.noise == pytest.approx(0.1, rel=0.1)
+
+
+def test_many_trials_cost_no_more_than_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surface, "_MOST_KNOWN", 300)
+    rng = np.random.default_rng(3)
+    points = rng.random((2000, 2))
+    values = points.sum(axis=1) + 0.1 * rng.standard_normal(2000)
+    found = surface.fit(points, values)
+    assert len(found.process.X_train_) == 300
+    assert np.abs(found.at(POINTS).mean - POINTS.sum(axis=1)).max() < 0.15
+    assert abs(found.noise - 0.1) < 0.02
