@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from study.commands import catalogue, cluster, data, look, outcome, prepare, reproduce, run, upkeep
+from study.commands import catalogue, cluster, data, look, outcome, prepare, reproduce, run, services, upkeep
 from study.errors import INTERNAL, code_and_lines, harmless
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for group in (catalogue, prepare, data, run, reproduce, cluster, look, outcome, upkeep):
+for group in (catalogue, prepare, data, run, reproduce, cluster, services, look, outcome, upkeep):
     app.add_typer(group.app)
 
 

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from study import tracking_record
+from study import mlflow_server, tracking_record
 from study.directory import studies_in
 from study.errors import ServiceError, UsageError, without_password
-from study.tracking_address import MLFLOW_SETTINGS, tracking_uri
+from study.tracking_address import tracking_uri
 
-HOST = "127.0.0.1"
 PORTS = range(5000, 5100)
-START_SECONDS = 90.0
-END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -70,9 +62,8 @@ def serve(storage: Path, port: int | None = None) -> Iterator[Pages]:
         raise UsageError(f"{storage}: no runs here; `cskd launch ... --storage {storage}` makes some")
     port = _free_port(port)
     with tempfile.TemporaryFile() as log, _server(uri, storage, port, log) as process:
-        address = f"http://{HOST}:{port}"
-        _wait_until_ready(process, address, log)
-        yield Pages(address, process)
+        mlflow_server.wait_until_ready(process, port, log)
+        yield Pages(f"http://{mlflow_server.HOST}:{port}", process)
 
 
 def links(storage: Path, address: str) -> dict[str, str]:
@@ -98,53 +89,17 @@ def way_to(directory: Path) -> str | None:
 
 @contextlib.contextmanager
 def _server(uri: str, storage: Path, port: int, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    names = (f"{HOST}:{port}", f"localhost:{port}")
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
-        *("--allowed-hosts", ",".join(names), "--cors-allowed-origins", ",".join(f"http://{name}" for name in names)),
-        *("--no-serve-artifacts", "--default-artifact-root", (storage / "mlartifacts").as_uri()),
-    ]
-    settings = {
-        "MLFLOW_BACKEND_STORE_URI": uri,  # not among the words of the command, which everybody on this machine sees
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    }
-    process = subprocess.Popen(  # noqa: S603
-        command, env=os.environ | MLFLOW_SETTINGS | settings, stdout=log, stderr=log, start_new_session=True
-    )
+    words = ("--workers", "1", "--no-serve-artifacts", "--default-artifact-root", (storage / "mlartifacts").as_uri())
+    process = mlflow_server.start(uri, port, log, words)
     try:
         yield process
     finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the server and its workers; a page that is still open must not keep them."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(END_SECONDS)
-            return
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> None:
-    end = time.monotonic() + START_SECONDS
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows nothing of this machine
-    while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(urllib.error.URLError, OSError), direct.open(f"{address}/health", timeout=2):
-            return
-        time.sleep(0.1)
-    log.seek(0)
-    last = (log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-    raise ServiceError(f"MLflow's server does not start: {last}")
+        mlflow_server.end(process)
 
 
 def _free_port(wanted: int | None) -> int:
-    for port in PORTS if wanted is None else (wanted,):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
-            return port
+    port = mlflow_server.first_free(PORTS if wanted is None else (wanted,))
+    if port is not None:
+        return port
     taken = f"ports {PORTS[0]} to {PORTS[-1]} are taken" if wanted is None else f"port {wanted} is taken"
     raise ServiceError(f"{taken}; give another with --port")

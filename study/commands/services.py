@@ -1,0 +1,64 @@
+"""Services for a team: a database and an MLflow server on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.commands.output import say
+
+if TYPE_CHECKING:
+    from study.services import Service
+
+PANEL = "Cluster"
+NOT_RUNNING = 69
+
+app = typer.Typer()
+group = typer.Typer(no_args_is_help=True, help="Start, end or look at PostgreSQL and an MLflow server on this machine.")
+app.add_typer(group, name="services", rich_help_panel=PANEL, epilog="Example: cskd services up --root services")
+
+Root = Annotated[Path, typer.Option(help="Folder of their data, secrets and logs.", show_default=False)]
+
+
+@group.command(epilog="Example: cskd services up --root services")
+def up(
+    root: Root,
+    sqlite: Annotated[
+        bool, typer.Option("--sqlite", help="MLflow alone, with its runs in a file: no PostgreSQL is needed.")
+    ] = False,
+) -> None:
+    """Start what does not run yet, and say how to use it."""
+    from study.services import Services
+
+    services = Services(root)
+    _show(services.up(sqlite=sqlite))
+    say(f"take their addresses and passwords into a shell with: . {services.variables}")
+    if not sqlite and any(found.name == "postgresql" for found in services.status()):
+        say("trials go to the database with: --set database.env=CSKD_DATABASE_URL")
+
+
+@group.command(epilog="Example: cskd services down --root services")
+def down(root: Root) -> None:
+    """End what was started there; data stay."""
+    from study.services import Services
+
+    ended = Services(root).down()
+    say(f"ended: {', '.join(ended)}" if ended else "nothing was running")
+
+
+@group.command(epilog="Example: cskd services status --root services")
+def status(root: Root) -> None:
+    """Say which run; exit code 69 where one does not."""
+    from study.services import Services
+
+    found = Services(root).status()
+    _show(found)
+    if not all(service.running for service in found):
+        raise typer.Exit(NOT_RUNNING)
+
+
+def _show(found: list[Service]) -> None:
+    for service in found:
+        say(f"{service.name}: {'running' if service.running else 'not running'} at {service.address}")
