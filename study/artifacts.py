@@ -74,11 +74,16 @@ def require(artifacts: Artifacts | None) -> None:
         raise ServiceError(f"{error}; `cskd doctor` looks at it") from error
 
 
-def follow(assignment: Assignment) -> None:
-    """Brings a running run's new epochs into the study directory; what cannot be had now comes with the next ones."""
+def follow(assignment: Assignment) -> list[str]:
+    """Brings a running run's new epochs into the study directory; what cannot be had now comes with the next ones.
+
+    Returns:
+        What was damaged in the store and passed over, as far as the new epochs say.
+    """
     if assignment.objects is not None:
         with contextlib.suppress(ObjectStoreError):
-            _collect(assignment, ObjectStore(assignment.objects, patience_seconds=0))
+            return _collect(assignment, ObjectStore(assignment.objects, patience_seconds=0))
+    return []
 
 
 def collect(assignment: Assignment, give_up: Callable[[], bool] = lambda: False) -> None:
@@ -127,7 +132,7 @@ def compare(assignment: Assignment, *, checkpoints: bool) -> Lack:
     names = objects.store.names()
     missing = run_objects.missing_lines(names, files.log())
     usable = run_objects.usable(run_objects.checkpoints(names), files.epochs()) if checkpoints else []
-    damaged = [f"attempt {each.attempt}, epoch {each.epoch}" for each in usable if not objects.is_whole(each)]
+    damaged = [str(each) for each in usable if not objects.is_whole(each)]
     return Lack(tuple(missing), tuple(damaged))
 
 
@@ -159,7 +164,8 @@ def _objects(assignment: Assignment) -> RunObjects:
     return RunObjects(ObjectStore(str(assignment.objects), patience_seconds=0))
 
 
-def _collect(assignment: Assignment, store: ObjectStore) -> None:
+def _collect(assignment: Assignment, store: ObjectStore) -> list[str]:
+    """As ``collect``; gives what attempts that are new here passed over."""
     objects, files = RunObjects(store), RunDirectory(assignment.directory)
     names = store.names()
     if assignment.access is not None:
@@ -169,9 +175,10 @@ def _collect(assignment: Assignment, store: ObjectStore) -> None:
     rows = files.epochs()
     usable = run_objects.usable(run_objects.checkpoints(names), rows)
     files.take_in([], usable[0].epoch if usable else 0)
+    passed_over = [name for line in lines for name in line.get(run_objects.PASSED_OVER, ())]
     outcome, known = objects.outcome(names), files.outcome()
     if outcome is None or (known is not None and known.attempt >= outcome["attempt"]):
-        return
+        return passed_over
     if outcome["state"] == "finished":
         for name, path in run_objects.predictions_of(files, names, rows):
             store.download(name, path)
@@ -179,3 +186,4 @@ def _collect(assignment: Assignment, store: ObjectStore) -> None:
             objects.fetch_checkpoint(usable[0], files.checkpoints)
     faultpoint("objects: run collected, no outcome")
     files.take_outcome(outcome)
+    return passed_over

@@ -135,7 +135,8 @@ class Dispatcher:
         """Takes note of an epoch; late news of an earlier attempt are ignored."""
         assignment = self._current(phase, number, attempt)
         if assignment is not None:
-            artifacts.follow(assignment)
+            for name in artifacts.follow(assignment):
+                self._warn(assignment, name)
             self._listener.epoch(assignment, epoch, metrics)
             self._stopping()  # may find that the time is over
 
@@ -216,7 +217,10 @@ class Dispatcher:
     def _warn_of_damage(self, assignment: Assignment) -> None:
         """Says that a run goes on from an earlier epoch than it had come to."""
         for name in RunDirectory(assignment.directory).damaged():
-            self._listener.warned(assignment, f"{name} is damaged; the run goes on from what is whole before it")
+            self._warn(assignment, name)
+
+    def _warn(self, assignment: Assignment, name: str) -> None:
+        self._listener.warned(assignment, f"{name} is damaged; the run goes on from what is whole before it")
 
     def _settle(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
         values, error = None, outcome.error

@@ -159,7 +159,7 @@ def _objects(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Vio
         if lack.missing:
             yield Violation("artifacts", key, f"{len(lack.missing)} lines are only there; `cskd sync` fetches them")
         for name in lack.damaged:
-            yield Violation("checksums", key, f"the checkpoint of {name} does not match its checksum there")
+            yield Violation("checksums", key, f"{name} does not match its checksum there")
 
 
 def _own_files(study: Study) -> Iterator[Violation]:

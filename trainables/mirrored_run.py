@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from trainables import run_objects
 from trainables.faultpoints import faultpoint
 from trainables.generations import checksum_of
 from trainables.run_directory import Outcome, RunDirectory
-from trainables.run_objects import Saved
+from trainables.run_objects import PASSED_OVER, Saved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,12 @@ class MirroredRunDirectory(RunDirectory):
         self._attempt = attempt
         self._generations: list[Saved] = []
         self._useless: list[Saved] = []
+        self._passed_over: list[str] = []
+
+    def hang_report(self, attempt: int) -> Path:
+        """On this machine, and outside the scratch folder, which is removed after its process."""
+        run = "-".join(urlsplit(self._objects.store.uri).path.split("/")[-3:])
+        return self.path.parent.with_name(f"cskd-hang-{run}-{attempt}.txt")
 
     def restore(self) -> None:
         """Brings the log, the outcome and the newest whole checkpoint of the attempts before.
@@ -55,7 +62,7 @@ class MirroredRunDirectory(RunDirectory):
         saved = run_objects.checkpoints(names)
         usable = run_objects.usable(saved, self.epochs())
         while usable and not self._objects.fetch_checkpoint(usable[0], self.checkpoints):
-            usable.pop(0)
+            self._passed_over.append(str(usable.pop(0)))
         self._generations = usable[::-1]
         self._useless = [each for each in saved if each not in usable]
 
@@ -89,6 +96,11 @@ class MirroredRunDirectory(RunDirectory):
         for saved in [*self._useless, *self._generations]:
             self._objects.delete_checkpoint(saved)
         self._useless, self._generations = [], []
+
+    def begin_attempt(self, attempt: int, after_epoch: int) -> None:
+        """Notes that an attempt goes on, and which damaged checkpoints it passed over, for the driver to tell."""
+        record = {"attempt": attempt, "after_epoch": after_epoch}
+        self._append(record | ({PASSED_OVER: self._passed_over} if self._passed_over else {}))
 
     def _append(self, record: dict[str, Any]) -> None:
         if "epoch" in record:

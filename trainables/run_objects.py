@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BEGUN = "begun.json"
 OUTCOME = "outcome.json"
+PASSED_OVER = "passed_over"  # in the line that begins an attempt: damaged checkpoints
 READING = "reading_"
 LINE = "epoch_"
 READERS = 8  # requests at once: an object is small, and its way is long
@@ -33,6 +34,9 @@ class Saved(NamedTuple):
 
     attempt: int
     epoch: int
+
+    def __str__(self) -> str:
+        return f"the checkpoint of attempt {self.attempt}, epoch {self.epoch}"
 
 
 class RunObjects:

@@ -112,14 +112,17 @@ def test_what_a_driver_did_not_fetch_is_told_and_synced(small, place: str) -> No
     assert verify(study).violations == []
 
 
-def test_a_damaged_checkpoint_of_an_unfinished_run_is_told(small) -> None:
+def test_a_damaged_checkpoint_is_told_and_passed_over(small) -> None:
     study, steps = small(), iter(range(1000))
     with pytest.raises(DriverKilledError):
-        Executor(study, lambda *_: "driver" if next(steps) == 4 else None).run()
+        Executor(study, lambda *_: "driver" if next(steps) == 4 else None, slots=1).run()
     place = ObjectStore(artifacts.place_of(study.config.artifacts, "toy", study.store))
-    name = next(name for name in place.names() if name.endswith(".pt"))
-    place.write(name, b"other")
-    assert [v.rule for v in verify(study).violations if "there" in v.found] == ["checksums"]
+    place.write("search/1/0001/epoch_000001.pt", b"other")
+    said = "the checkpoint of attempt 1, epoch 1"
+    assert f"{said} does not match its checksum there" in [v.found for v in verify(study).violations]
+    warned = Executor(study).run().watcher.of("warned")
+    assert warned == [("search", 1, 2, f"{said} is damaged; the run goes on from what is whole before it")]
+    verify_study(study.directory)
 
 
 def test_clean_removes_checkpoints_there_too(small, place: str) -> None:

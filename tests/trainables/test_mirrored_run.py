@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainables import run_objects
+from trainables import run_objects, scratch
 from trainables.durable import sha256_of, write_atomic
 from trainables.errors import SupersededError
 from trainables.generations import checksum_of, path_of
@@ -138,3 +138,13 @@ def test_a_finished_run_leaves_no_checkpoints_and_nothing_on_its_machine(cluster
     files.discard()
     assert cluster.saved() == []
     assert not files.path.exists()
+
+
+def test_where_a_worker_hung_outlives_its_scratch_folder(cluster: Cluster) -> None:
+    files = cluster.worker(1, after=0)
+    report = files.hang_report(1)
+    assert report.name.startswith("cskd-hang-")
+    assert not report.is_relative_to(files.path.parent.parent / scratch.PREFIX)
+    report.write_text("here")
+    files.discard()
+    assert report.read_text() == "here"
