@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check long faults mutations audit bench bench-gpu docs clean
+.PHONY: setup demo cluster-demo test check long faults mutations audit bench bench-gpu docs clean
 
 setup: $(STAMP)
 
@@ -20,6 +20,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	@rm -rf runs/demo
 	$(BIN)/cskd launch digits --storage runs/demo
+
+# Three Ray nodes as processes of this machine, a study on them, one node killed in the middle; all ends with the command.
+cluster-demo: setup
+	$(BIN)/python -m tests.cluster_demo
 
 # Three at once on two cores: many tests wait for a process of their own.
 test: check

@@ -26,7 +26,7 @@ class Exclusion:
     """Counts what is lost where. Knows no Ray.
 
     A node is left out after three losses of at least two runs, with none between that went well there, while one went
-    well on another node. It stays so until the driver ends: a resume begins anew.
+    well on another node that is not left out; so one always stays. It is so until the driver ends: a resume begins anew.
 
     Args:
         tell: Called once with a node and how many runs were lost there when it is left out.
@@ -66,6 +66,8 @@ class Exclusion:
         """A run came to its end on a node."""
         self.ended[node] += 1
         self._streaks.pop(node, None)
+        if node in self.left_out:  # what still ran there; it speaks against no other
+            return
         for other, streak in self._streaks.items():
             streak.elsewhere = True
             self._judge(other, streak)

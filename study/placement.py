@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.cluster import Node
@@ -55,7 +56,7 @@ def node_that_lost(trial: Any) -> str | None:
     """Id of the node that lost one of Ray's trials; None where the run is to blame, or where the node is gone."""
     from ray.exceptions import RayActorError
 
-    error = trial.get_pickled_error()
+    error = _error_of(trial)
     of_node = isinstance(error, RayActorError) or isinstance(getattr(error, "cause", None), OSError)
     return _node_of_actor(getattr(error, "actor_id", None)) if of_node else None
 
@@ -66,6 +67,15 @@ def address_of(node: str) -> str:
 
     found = [each["NodeManagerAddress"] for each in ray.nodes() if each["NodeID"] == node]
     return f"{found[0]} ({node[:8]})" if found else node[:8]
+
+
+def _error_of(trial: Any) -> Exception | None:
+    """What one of Ray's trials ended with, as the driver has just written it; Ray's own reader looks elsewhere."""
+    from ray import cloudpickle
+
+    file = Path(trial.pickled_error_file) if trial.pickled_error_file else None
+    error: Exception | None = cloudpickle.loads(file.read_bytes()) if file and file.exists() else None
+    return error
 
 
 def _node_of_actor(actor: str | None) -> str | None:

@@ -15,7 +15,7 @@ from drivers import KIT, TRACKED, read_log, start
 from oracle import verify_study, verify_tracking
 from toy import write_study
 
-from study import cli
+from study import cli, status
 from study.directory import open_study
 from trainables.run_directory import RunDirectory
 
@@ -63,8 +63,17 @@ def nodes_of(cluster: Any, count: int) -> list[Any]:
     return nodes
 
 
-def launch(folder: Path, cluster: Any) -> subprocess.Popen:
-    words = ("--storage", str(folder), "--address", cluster.address, "--set", f"search.trials={TRIALS}", *TRACKED)
+def launch(folder: Path, cluster: Any, *more: str) -> subprocess.Popen:
+    words = (
+        "--storage",
+        str(folder),
+        "--address",
+        cluster.address,
+        "--set",
+        f"search.trials={TRIALS}",
+        *TRACKED,
+        *more,
+    )
     return start(folder, "launch", str(write_study(folder)), *words)
 
 
@@ -169,6 +178,43 @@ def test_all_nodes_are_gone_for_ten_seconds(cluster: Any, tmp_path: Path, record
     assert process.wait(250) == 0, read_log(tmp_path)
     assert check(tmp_path)["retrained_epochs"] <= 2
     record_property("result", f"an epoch more {went_on:.1f} s after the new node")
+
+
+@pytest.mark.fault(7)
+def test_a_study_waits_for_its_first_node(cluster: Any, tmp_path: Path) -> None:
+    process = launch(tmp_path, cluster)
+    wait_for(tmp_path, process, "no node is up for a trial yet")
+    assert "asked the cluster for 1 CPUs, waiting" in read_log(tmp_path)
+    nodes_of(cluster, 1)
+    wait_for(tmp_path, process, "1 trials at once on 1 CPUs")
+    nodes_of(cluster, 1)
+    wait_for_two_runs(tmp_path, process)  # the second node is used, too
+    assert process.wait(200) == 0, read_log(tmp_path)
+    check(tmp_path)
+
+
+@pytest.mark.fault(5)
+def test_a_node_on_which_workers_die_is_left_out(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
+) -> None:
+    nodes_of(cluster, 1)
+    with monkeypatch.context() as patch:
+        patch.setenv("TOY_BAD_NODE", "1")  # of its workers, which have the environment of their node
+        nodes_of(cluster, 1)
+    # A run is longer than a worker's start: Ray gives up starting one for a run that another worker can take.
+    words = ("--set", "training.epochs=30", "--set", "search.trials=2", "--until", "search")
+    process = launch(tmp_path, cluster, *words)
+    wait_for(tmp_path, process, "is left out: 3 runs were lost there, while others went well; a resume tries it again")
+    assert process.wait(200) == 0, read_log(tmp_path)
+    verify_study(tmp_path / "toy")
+    log = read_log(tmp_path)
+    assert "tried again:" not in log.partition("is left out")[2]
+    (line,) = [line for line in log.splitlines() if line.startswith("runs on node")]
+    assert line.endswith(": 3")
+    with open_study(tmp_path / "toy") as study:
+        (left_out,) = status.describe(study)["left_out"]
+    assert left_out["reason"] == "3 runs were lost there, while others went well"
+    record_property("result", f"left out after {log.count('tried again:')} lost runs")
 
 
 @pytest.mark.fault(9)

@@ -40,7 +40,7 @@ def test_left_out(steps: str, expected: tuple[str, ...]) -> None:
 
 
 def test_it_is_told_once_and_one_node_always_stays() -> None:
-    for seed in range(200):
+    for seed in range(500):
         exclusion, found = told()
         draw = random.Random(seed)
         for _ in range(60):
@@ -51,7 +51,7 @@ def test_it_is_told_once_and_one_node_always_stays() -> None:
                 exclusion.lost(node, draw.randrange(9))
         names = [node for node, _ in found]
         assert names == list(exclusion.left_out)
-        assert len(set(names)) == len(names)
+        assert len(set(names)) == len(names) < 3
         assert all(losses >= LOSSES for _, losses in found)
 
 

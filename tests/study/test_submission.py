@@ -7,17 +7,10 @@ import sys
 
 import pytest
 from ray_head import ray_head
+from ray_routes import WRONG_TOKEN, gcs_answer, probed
 
 SMALL = ("search.trials=2", "training.epochs=2", "confirm.seeds=[1]", "confirm.finalists=1", "controls=[]")
-ROUTES = (  # all but the static page that asks for the token
-    "/api/version",
-    "/api/jobs/",
-    "/api/cluster_status",
-    "/api/actors",
-    "/nodes?view=summary",
-    "/api/v0/tasks",
-    "/api/packages/gcs/_ray_pkg_0.zip",
-)
+PUBLIC = {"/api/gcs_healthz"}  # says that the head lives
 
 
 @pytest.mark.parametrize(
@@ -60,9 +53,13 @@ def test_a_study_runs_as_a_job_is_left_and_taken_up_again_and_resumed(tmp_path):
                 command, env=environment, capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False
             )
 
-        refused = {route: head.status(route) for route in ROUTES}
-        assert set(refused.values()) == {401}, refused
+        routes = probed(head)
+        assert len(routes) > 50
+        assert [each for each in routes if each.without != 401 and each.path not in PUBLIC] == []
+        assert [each for each in routes if each.wrong != 403 and each.path not in PUBLIC] == []
         assert head.status("/api/jobs/", head.token) == 200
+        answers = [gcs_answer(head, token) for token in (None, WRONG_TOKEN, head.token)]
+        assert answers == ["UNAUTHENTICATED", "UNAUTHENTICATED", "OK"]
         settings = [word for each in SMALL for word in ("--set", each)]
         done = cskd("submit", "digits", "--storage", tmp_path / "runs", "--detach", *settings)
         assert done.returncode == 0, done.stderr
