@@ -26,7 +26,8 @@ class Exclusion:
     """Counts what is lost where. Knows no Ray.
 
     A node is left out after three losses of at least two runs, with none between that went well there, while one went
-    well on another node that is not left out; so one always stays. It is so until the driver ends: a resume begins anew.
+    well on another node that is not left out; so one always stays. It is so until the driver ends: a resume begins
+    anew.
 
     Args:
         tell: Called once with a node and how many runs were lost there when it is left out.

@@ -121,9 +121,8 @@ def main() -> None:
             print(f"GCS, {name}: {gcs_answer(head, token)}")
         print("\n| program | address | `GET /` | `GET /metrics` |\n|---|---|---|---|")
         for program, address, port in sorted(set(listening())):
-            print(
-                f"| {program} | {address}:{port} | {http_answer(address, port, '/')} | {http_answer(address, port, '/metrics')} |"
-            )
+            answers = " | ".join(http_answer(address, port, path) for path in ("/", "/metrics"))
+            print(f"| {program} | {address}:{port} | {answers} |")
 
 
 if __name__ == "__main__":
