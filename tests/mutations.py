@@ -161,6 +161,34 @@ MUTATIONS = (
         "exit=False",
         "tests/trainables/test_watchdog.py::test_a_process_that_hangs_is_ended_and_says_where_it_stood",
     ),
+    Mutation(
+        "a late worker's writes go into the store",
+        "trainables/mirrored_run.py",
+        "        return self._objects.is_followed(attempt)\n",
+        "        return False\n",
+        "tests/trainables/test_mirrored_run.py::test_a_late_worker_neither_overwrites_nor_goes_on",
+    ),
+    Mutation(
+        "the checkpoint of a late worker in the store is gone on from",
+        "trainables/run_objects.py",
+        "(each for each in saved if each in trained)",
+        "(each for each in saved if each.epoch in {epoch for _, epoch in trained})",
+        "tests/trainables/test_mirrored_run.py::test_a_checkpoint_of_epochs_that_another_attempt_trained_is_not_taken",
+    ),
+    Mutation(
+        "a checkpoint from the store is not compared with its checksum",
+        "trainables/run_objects.py",
+        "        if sha256_of(path.read_bytes()).encode() != expected:\n",
+        "        if not expected:\n",
+        "tests/trainables/test_mirrored_run.py::test_a_damaged_checkpoint_gives_way_to_the_one_before",
+    ),
+    Mutation(
+        "predictions are not in the store when the last line is",
+        "trainables/mirrored_run.py",
+        "                if path.exists():  # written just before the line of the last epoch\n",
+        "                if False:\n",
+        "tests/trainables/test_mirrored_run.py::test_predictions_are_there_before_the_last_line_and_the_outcome_after_all",
+    ),
 )
 
 

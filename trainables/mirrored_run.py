@@ -80,6 +80,8 @@ class MirroredRunDirectory(RunDirectory):
         faultpoint("objects: checkpoint uploaded, without its checksum")
         self._objects.upload(self._attempt, checksum_of(path))
         self._generations.append(Saved(self._attempt, int(path.stem.removeprefix("epoch_"))))
+        if self._objects.is_followed(self._attempt):
+            return  # a later attempt went on from what is there, and removes what it makes superfluous
         superfluous = self._useless + self._generations[:-GENERATIONS]
         self._generations, self._useless = self._generations[-GENERATIONS:], []
         for saved in superfluous:

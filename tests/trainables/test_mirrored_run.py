@@ -148,3 +148,12 @@ def test_where_a_worker_hung_outlives_its_scratch_folder(cluster: Cluster) -> No
     report.write_text("here")
     files.discard()
     assert report.read_text() == "here"
+
+
+def test_a_checkpoint_of_epochs_that_another_attempt_trained_is_not_taken(cluster: Cluster) -> None:
+    """On other hardware the last bits differ: what a run goes on from is what its log says it did."""
+    late = cluster.worker(1, after=0)
+    train(late, 1, 1, 2)
+    train(cluster.worker(2, after=1), 2, 2, 3, save=False)
+    checkpoint(late, 3)
+    assert held(cluster.worker(3)) == {"epoch_000001.pt": "machine1 1"}
