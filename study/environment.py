@@ -165,7 +165,7 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
                 )
             else:
                 ray.init(address=address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # of a start that takes too long it is a bare one
             reason = str(error).splitlines()[0]
             raise ServiceError(f"Ray at {address} cannot be reached: {reason}") from error
         try:

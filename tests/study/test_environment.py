@@ -129,6 +129,18 @@ def test_a_malformed_address_is_refused(address: str) -> None:
         pass
 
 
+def test_a_ray_that_takes_too_long_to_start_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(**_: object) -> None:
+        raise Exception("The current node timed out during startup. This could happen because\n…")  # noqa: TRY002
+
+    monkeypatch.setattr(ray, "init", init)
+    refused = pytest.raises(ServiceError, match=r"^Ray at local cannot be reached: The current node timed out[^\n]*$")
+    with refused, ray_connection("local"):
+        pass
+
+
 def test_an_address_where_nobody_answers_is_told_at_once() -> None:
     with socket.socket() as closed:  # bound, but not listening
         closed.bind(("127.0.0.1", 0))

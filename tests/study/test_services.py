@@ -83,10 +83,9 @@ def test_two_drivers_at_once_on_the_services_one_killed(
         monkeypatch.setenv(name, value)
     one, two = (study(tmp_path, name) for name in ("one", "two"))
     uri = variables["MLFLOW_TRACKING_URI"]
-    processes = [start(folder, *words, uri=uri, seconds=0.5) for folder, words in (one, two)]
-    while "search 0: COMPLETE" not in read_log(one[0]):
-        assert processes[0].poll() is None, read_log(one[0])
-        time.sleep(0.1)
+    processes = [begun(one, uri)]  # one after the other: Ray's start is hard on two cores
+    processes.append(begun(two, uri))
+    wait_for(one[0], processes[0], "search 0: COMPLETE")
     family = kill(processes[0], signal.SIGKILL)
     processes[0].wait(60)
     mlflow = background.alive(root / "mlflow" / "process.json")
@@ -105,6 +104,19 @@ def test_two_drivers_at_once_on_the_services_one_killed(
     assert services.down() == []
     assert [found.running for found in services.status()] == [False, False]
     record_property("result", str(counts))
+
+
+def begun(made: tuple[Path, tuple[str, ...]], uri: str) -> subprocess.Popen:
+    """A driver that has Ray."""
+    process = start(made[0], *made[1], uri=uri, seconds=0.5)
+    wait_for(made[0], process, "trials at once")
+    return process
+
+
+def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
+    while text not in read_log(folder):
+        assert process.poll() is None, read_log(folder)
+        time.sleep(0.1)
 
 
 def study(folder: Path, name: str) -> tuple[Path, tuple[str, ...]]:
