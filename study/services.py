@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shlex
+import subprocess
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,8 @@ database_uri = sqlite:///{users}
 admin_username = {admin}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 """
+
+_outliving: list[subprocess.Popen[bytes]] = []  # kept, for Python warns of a process that it forgets while it runs
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,7 @@ class Services:
             try:
                 background.note(self._process, process.pid)
                 mlflow_server.wait_until_ready(process, state.mlflow_port, log)
+                _outliving.append(process)
             except BaseException:
                 mlflow_server.end(process)
                 self._process.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from study.directory import open_study
 from study.verification import verify
 from trainables import scratch
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 TRIALS = 4
 S3_PORT = 9000
@@ -59,7 +59,7 @@ def test_digits_killed_and_resumed_and_the_server_away(server: S3, tmp_path: Pat
     server.stop()
     time.sleep(8)
     server.start()
-    assert process.wait(400) == 0, read_log(tmp_path)
+    assert process.wait(600) == 0, read_log(tmp_path)
     for path, content in finished.items():
         assert (path.parent / "metrics.jsonl").read_bytes() == content  # V2
     counts = verify_study(study)
