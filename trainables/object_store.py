@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 OUTAGE_SECONDS = 60.0  # that a store may be away while a study runs
 PAUSE_SECONDS = 0.5
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 16 << 20  # a request each
 SCHEMES = ("s3", "gs", "abfs", "hdfs", "file")
 OPTIONS = ("region", "scheme", "endpoint_override", "tls_ca_file_path", "project_id", "enable_tls")
 
