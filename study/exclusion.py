@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 
 LOSSES = 3
 LEFT_OUT_NODES = "left_out"  # attribute of a study: the nodes that its latest driver left out, each with the reason
 
 
-@dataclass
-class _Streak:
-    """What was lost on a node since a run last went well there."""
-
-    runs: list[Hashable] = field(default_factory=list)
-    elsewhere: bool = False
-
-    def counts_against(self) -> bool:
-        """Whether the node is to blame, and not a run that dies wherever it goes, nor all nodes alike."""
-        return len(self.runs) >= LOSSES and len(set(self.runs)) > 1 and self.elsewhere
-
-
 class Exclusion:
     """Counts what is lost where. Knows no Ray.
 
-    A node is left out after three losses of at least two runs, with none between that went well there, while one went
-    well on another node that is not left out; so one always stays. It is so until the driver ends: a resume begins
-    anew.
+    A node is left out after three losses, with none between that came to its end there, while runs went on at another
+    node that is not left out; so one always stays. A run that was lost on two nodes is to blame itself and counts
+    against none: a node that it had cost its place gets it back. A resume begins anew.
 
     Args:
-        tell: Called once with a node and how many runs were lost there when it is left out.
+        tell: Called with a node and how many runs were lost there when it is left out, once each.
 
     Attributes:
-        left_out: The nodes that are, in the order of their losses.
-        ended: For each node the runs that went well there.
+        left_out: The nodes that are.
+        ended: For each node the runs that came to their end there.
 
     Example:
         >>> exclusion = Exclusion(lambda node, losses: print(f"{node} is left out after {losses} losses"))
-        >>> for run in (4, 5, 4):
+        >>> for run in (4, 4, 5):
         ...     exclusion.lost("b", run)
-        >>> exclusion.went_well("a")
+        >>> exclusion.went_on("a")
         b is left out after 3 losses
         >>> exclusion.left_out
         ('b',)
@@ -48,9 +35,17 @@ class Exclusion:
 
     def __init__(self, tell: Callable[[str, int], None]) -> None:
         self._tell = tell
-        self._streaks: dict[str, _Streak] = {}
+        self._told: set[str] = set()
+        self._streaks: dict[str, list[Hashable]] = {}
+        self._places: defaultdict[Hashable, set[str]] = defaultdict(set)
+        self._others_work: set[str] = set()
         self.left_out: tuple[str, ...] = ()
         self.ended: Counter[str] = Counter()
+
+    @property
+    def suspects(self) -> bool:
+        """Whether anything was lost of late, so that it matters where runs go on."""
+        return bool(self._streaks)
 
     def lost(self, node: str, run: Hashable) -> None:
         """A worker died on a node, or could not start there.
@@ -59,21 +54,34 @@ class Exclusion:
             node: Its id.
             run: Which run it was; another attempt is the same one.
         """
-        streak = self._streaks.setdefault(node, _Streak())
-        streak.runs.append(run)
-        self._judge(node, streak)
+        self._streaks.setdefault(node, []).append(run)
+        self._places[run].add(node)
+        self.left_out = tuple(each for each in self.left_out if self._losses(each) >= LOSSES)
+        self._judge(node)
+
+    def went_on(self, node: str) -> None:
+        """A run finished an epoch on a node."""
+        if node not in self.left_out:  # there, what still runs speaks against no other
+            for other in self._streaks.keys() - {node}:
+                self._others_work.add(other)
+                self._judge(other)
 
     def went_well(self, node: str) -> None:
         """A run came to its end on a node."""
         self.ended[node] += 1
-        self._streaks.pop(node, None)
-        if node in self.left_out:  # what still ran there; it speaks against no other
-            return
-        for other, streak in self._streaks.items():
-            streak.elsewhere = True
-            self._judge(other, streak)
+        if node not in self.left_out:
+            self._streaks.pop(node, None)
+            self._others_work.discard(node)
+            self.went_on(node)
 
-    def _judge(self, node: str, streak: _Streak) -> None:
-        if node not in self.left_out and streak.counts_against():
-            self.left_out = (*self.left_out, node)
-            self._tell(node, len(streak.runs))
+    def _losses(self, node: str) -> int:
+        return sum(len(self._places[run]) == 1 for run in self._streaks.get(node, ()))
+
+    def _judge(self, node: str) -> None:
+        if node in self.left_out or node not in self._others_work or self._losses(node) < LOSSES:
+            return
+        self.left_out = (*self.left_out, node)
+        self._others_work.clear()  # it may have been this node that worked
+        if node not in self._told:
+            self._told.add(node)
+            self._tell(node, self._losses(node))

@@ -57,8 +57,9 @@ def node_that_lost(trial: Any) -> str | None:
     from ray.exceptions import RayActorError
 
     error = _error_of(trial)
-    of_node = isinstance(error, RayActorError) or isinstance(getattr(error, "cause", None), OSError)
-    return _node_of_actor(getattr(error, "actor_id", None)) if of_node else None
+    if isinstance(error, RayActorError):  # its worker is gone, perhaps before it had started
+        return _node_of_actor(error.actor_id)
+    return node_of_trial(trial) if isinstance(getattr(error, "cause", None), OSError) else None
 
 
 def address_of(node: str) -> str:

@@ -129,7 +129,7 @@ def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusi
         return None
 
     def leave_out(node: str, losses: int) -> None:
-        found = {"node": placement.address_of(node), "reason": f"{losses} runs were lost there, while others went well"}
+        found = {"node": placement.address_of(node), "reason": f"{losses} runs were lost there, while others went on"}
         study.store.set_study_attribute(LEFT_OUT_NODES, [*study.store.attribute(LEFT_OUT_NODES), found])
         listener.left_out(**found)
 

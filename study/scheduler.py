@@ -29,8 +29,11 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         self._exclusion = exclusion
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Says whether a run goes on after an epoch."""
+        """Says whether a run goes on after an epoch; notes where it was, while it matters."""
         del tune_controller
+        exclusion = self._exclusion
+        if exclusion is not None and exclusion.suspects and (node := placement.node_of_trial(trial)):
+            exclusion.went_on(node)
         stops = self._searcher.stops(trial.trial_id, result)
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
