@@ -12,7 +12,7 @@ from analysis import best_config, frames
 from analysis.records import ResultsError
 from analysis.statistics import Interval, MeanStd, difference_p, mean_std, paired_difference
 from analysis.tables import Cell, Table
-from analysis.wording import probability, scale_of, signed, spread
+from analysis.wording import hours, probability, scale_of, signed, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +36,8 @@ class Side:
         search_value: Best value in the search; optimistic.
         test: Over the fresh seeds; None before the confirmation.
         values: The test value of each seed.
+        run_hours: Device hours that a run of the winner trained, on the mean over the confirmation, before it those of
+            its run in the search; None where none was trained.
     """
 
     label: str
@@ -46,6 +48,7 @@ class Side:
     search_value: float | None
     test: MeanStd | None
     values: Mapping[int, float]
+    run_hours: float | None
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def settings_table(comparison: Comparison) -> Table:
 def winners_table(comparison: Comparison) -> Table:
     """What each study found, and the verdicts below."""
     unit = "%" if scale_of(comparison.metric)[0] == 100 else "nats"
-    columns = ("study", "winner", "method", f"search {unit}", f"test {unit}", "n")
+    columns = ("study", "winner", "method", f"search {unit}", f"test {unit}", "n", "device h a run")
     rows = tuple(_row(side, comparison.metric) for side in comparison.sides)
     return Table(f"Winners ({comparison.metric})", columns, rows, tuple(pair.verdict for pair in comparison.pairs))
 
@@ -162,7 +165,14 @@ def winners_table(comparison: Comparison) -> Table:
 def _row(side: Side, metric: str) -> tuple[Cell, ...]:
     test = side.test
     shown = (spread(side.search_value, None, metric), spread(test.mean, test.std, metric) if test else None)
-    return (f"{side.label}: {side.study}", side.winner, side.method, *shown, test.n if test else None)
+    return (
+        f"{side.label}: {side.study}",
+        side.winner,
+        side.method,
+        *shown,
+        test.n if test else None,
+        None if side.run_hours is None else hours(side.run_hours),
+    )
 
 
 def _side(label: str, results: Results, metric: str) -> Side:
@@ -170,10 +180,28 @@ def _side(label: str, results: Results, metric: str) -> Side:
     try:
         arm = best_config.collect(results).arms[0]
     except ResultsError:  # no trial has completed
-        return Side(label, name, None, None, {}, None, None, {})
+        return Side(label, name, None, None, {}, None, None, {}, None)
     values = frames.values_by_seed(results, metric).get(arm.name, {})
     test = mean_std(list(values.values())) if values else None
-    return Side(label, name, arm.name, arm.method, arm.hyperparameters, arm.search_value, test, values)
+    return Side(
+        label,
+        name,
+        arm.name,
+        arm.method,
+        arm.hyperparameters,
+        arm.search_value,
+        test,
+        values,
+        _run_hours(results, arm.name),
+    )
+
+
+def _run_hours(results: Results, arm: str) -> float | None:
+    confirmed = results.confirmations
+    runs = confirmed[(confirmed["arm"] == arm) & (confirmed["state"] == "COMPLETE")]
+    seconds = (frames.trial(results, arm) if runs.empty else runs)["device_seconds"].astype(float)
+    trained = seconds[seconds > 0]  # not those taken over from another study
+    return None if trained.empty else float(trained.mean()) / 3600
 
 
 def _pair(first: tuple[Side, Results], second: tuple[Side, Results], metric: str) -> Pair:

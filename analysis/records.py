@@ -233,6 +233,8 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
+        if not path.parent.parent.is_dir():
+            raise ResultsError(f"{path.parent.parent}: there is no such study directory") from None
         raise ResultsError(f"{path} does not exist; `cskd sync` on the study's folder writes its results") from None
 
 

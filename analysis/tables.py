@@ -74,7 +74,10 @@ def numeric_columns(table: Table) -> list[bool]:
 
 
 def to_text(table: Table, width: int = 80) -> str:
-    """Aligned plain text; columns that do not fit beside the others go on below, with the head columns repeated."""
+    """Aligned plain text; columns that do not fit beside the others go on below, with the head columns repeated.
+
+    Of a table without rows title and notes stay, for heads over nothing look like a fault.
+    """
     heads = [escape(column) for column in table.columns]
     body = [[shown(cell) + ("*" if isinstance(cell, Strong) else "") for cell in row] for row in table.rows]
     widths = [
@@ -87,7 +90,7 @@ def to_text(table: Table, width: int = 80) -> str:
     right = numeric_columns(table)
     blocks = [
         "\n".join(_line(line, block, widths, right) for line in [heads, ["─" * size for size in widths], *body])
-        for block in _blocks(widths, width, table.heads)
+        for block in (_blocks(widths, width, table.heads) if table.rows else ())
     ]
     title, *notes = (_wrapped(text, width) for text in (table.title, *table.notes))
     return "\n\n".join([title, *blocks, *(["\n".join(notes)] if notes else [])]) + "\n"

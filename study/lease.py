@@ -84,7 +84,9 @@ def stop_holder(directory: Path) -> Holder:
     held = is_held(directory)  # first: a killed driver's note is still there when the next one has just begun
     found = holder(directory)
     if not held or found is None:
-        raise UsageError(f"{directory}: no driver is running; `cskd resume {directory}` goes on with the study")
+        raise UsageError(
+            f"{directory}: no driver is running, so there is nothing to stop; `cskd status {directory}` says more"
+        )
     if found.host != socket.gethostname():
         raise UsageError(f"{directory}: its driver runs on {found.host}; stop it there")
     os.kill(found.pid, signal.SIGINT)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.importance import ped_anova
+from analysis.wording import hours
 from search_spaces.symbols import symbol
 from study import course, lease
 from study.choice import ranked
@@ -145,7 +146,9 @@ def _best(found: dict[str, Any]) -> Table:
 
 def _summary(found: dict[str, Any]) -> str:
     shares = ", ".join(f"{symbol(name).text} {share:.0%}" for name, share in found["importance"].items())
-    left = "?" if found["seconds_left"] is None else clock(found["seconds_left"])
     parts = [f"importance so far: {shares}"] if shares else []
-    parts += [f"{found['epochs_a_minute']:.1f} epochs/min", f"{found['device_hours']:.2f} device-hours", f"{left} left"]
+    parts.append(f"{hours(found['device_hours'])} device-hours")
+    if found["state"] != "done":
+        left = "?" if found["seconds_left"] is None else clock(found["seconds_left"])
+        parts += [f"{found['epochs_a_minute']:.1f} epochs/min", f"{left} left"]
     return " | ".join(parts)

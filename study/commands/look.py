@@ -61,7 +61,8 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     from trainables.errors import CskdError
 
     found: list[dict[str, Any]] = []
-    for directory in studies_in(environment.storage_folder(storage)):
+    folder = environment.storage_folder(storage)
+    for directory in studies_in(folder):
         try:
             with open_study(directory) as study:
                 found.append(study_status.describe(study))
@@ -69,8 +70,11 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
             found.append({"name": directory.name, "error": str(error).splitlines()[0]})
     if as_json:
         show_json(found)
-    else:
+    elif found:
         show(study_status.summary(found))
+    else:
+        why = "no studies" if folder.is_dir() else "no such folder"
+        say(f"{folder}: {why}; `cskd launch digits --storage {folder}` begins one")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd logs runs/digits search/7")

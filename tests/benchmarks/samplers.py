@@ -54,24 +54,34 @@ class Ours:
 
     def __init__(self, name: str, space: spaces.Space, seed: int, planned: int) -> None:
         self._name, self._space, self._seed, self._planned = name, space, seed, planned
-        self._trials: list[FrozenTrial] = []
+        self.trials: list[FrozenTrial] = []
 
-    def suggest(self, number: int) -> dict[str, Any]:
+    def suggest(self, number: int, attributes: dict[str, int] | None = None) -> dict[str, Any]:
+        del number  # trials begin in order
         point = suggest(
-            self._space, self._trials, sampler=self._name, seed=self._seed, minimizes=[True], planned=self._planned
+            self._space, self.trials, sampler=self._name, seed=self._seed, minimizes=[True], planned=self._planned
         )
         assert point is not None
-        self._trials.append(self._trial(number, point, TrialState.RUNNING))
+        self.begin(point, attributes or {})
         return point
 
+    def begin(self, point: dict[str, Any], attributes: dict[str, int]) -> None:
+        """Adds a running trial with a point, such as one that the sampler did not suggest."""
+        self.trials.append(self._trial(len(self.trials), point, attributes, TrialState.RUNNING))
+
     def tell(self, number: int, value: float, stopped_after: int | None = None) -> None:
+        """What a trial reached; one that ended before the whole schedule says after how many epochs."""
         state = TrialState.COMPLETE if stopped_after is None else TrialState.PRUNED
         steps = {} if stopped_after is None else {stopped_after: value}
-        point = self._trials[number].params
-        self._trials[number] = self._trial(number, point, state, value=value, intermediate_values=steps)
+        begun = self.trials[number]
+        self.trials[number] = self._trial(
+            number, begun.params, begun.user_attrs, state, value=value, intermediate_values=steps
+        )
 
-    def _trial(self, number: int, point: dict[str, Any], state: TrialState, **told: Any) -> FrozenTrial:
-        trial = create_trial(state=state, params=point, distributions=self._space, **told)
+    def _trial(
+        self, number: int, point: dict[str, Any], attributes: dict[str, int], state: TrialState, **told: Any
+    ) -> FrozenTrial:
+        trial = create_trial(state=state, params=point, distributions=self._space, user_attrs=attributes, **told)
         trial.number = number
         return trial
 

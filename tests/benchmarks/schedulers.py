@@ -1,16 +1,17 @@
 """Schedulers on a recorded surface's curves: epochs spent, and what the winner is worth."""
 
 import os
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from search_spaces import space as spaces
 from study.pruning import RULES, is_kept
 from study.settings import Scheduler
 from tests.benchmarks.measuring import Finding
@@ -32,7 +33,6 @@ SCHEDULERS = {
     **{f"asha from 0.25 on, one in {n}": Scheduler(name="asha", reduction=n, **EARLY) for n in (2, 3, 4)},
     "median from 0.25 on": Scheduler(name="median", **EARLY),
 }
-
 SEARCHES = [("gp", "none"), *product(SAMPLERS, SCHEDULERS)]
 
 
@@ -44,32 +44,31 @@ class Ended:
     worth: dict[str, float]
 
 
-class Replay:
+Search = Callable[[str, str, int], Ended]
+"""Carries out the search with a sampler, a scheduler and the number of a repetition."""
+
+
+class Replay(ABC):
     """A search whose trials go through recorded curves, four at once, an epoch each in turn.
 
     Args:
-        surface: Where the curves come from.
-        scheduler: Who stops trials.
+        space: What is searched.
         sampler: The study's sampler, by name.
-        seed: Of the sampler and of the trials' training seeds, which are the same for all schedulers.
+        seed: Of the sampler and of the trials' training seeds, which are the same for all schedulers of one schedule.
+        points: That are looked at.
     """
 
-    def __init__(self, surface: Surface, scheduler: Scheduler, sampler: str, seed: int) -> None:
-        self._surface, self._scheduler = surface, scheduler
-        self._sampler = Ours(sampler, surface.space, seed, TRIALS)
-        self._seeds = np.random.default_rng(seed).integers(surface.design.seeds, size=TRIALS)
-        self._rungs = scheduler.rungs(TRAINING)
-        self._at_rung: dict[int, list[float]] = {rung: [] for rung in self._rungs}
+    def __init__(self, space: spaces.Space, sampler: str, seed: int, points: int) -> None:
+        self._points = points
+        self._sampler = Ours(sampler, space, seed, points)
+        self._random = np.random.default_rng(seed)
         self._curves: list[NDArray[np.float64]] = []
-        self._points: list[dict[str, Any]] = []
 
     def run(self) -> Ended:
         finals: dict[int, float] = {}
         running: dict[int, int] = {}
         spent = 0
-        while len(self._curves) < TRIALS or running:
-            while len(running) < CONCURRENT and len(self._curves) < TRIALS:
-                running[self._begin()] = 0
+        while self._fill(running):
             for number in list(running):
                 running[number] += 1
                 spent += 1
@@ -79,18 +78,46 @@ class Replay:
                         finals[number] = self._curves[number][-1]
         return Ended(spent, {name: self._worth(finals, choose) for name, choose in CHOICES.items()})
 
-    def _worth(self, finals: dict[int, float], choose: Choice) -> float:
-        numbers = sorted(finals)
-        points, values = [self._points[number] for number in numbers], np.array([finals[number] for number in numbers])
-        winner = points[choose(points, values, self._surface.space)]
-        return float(self._surface.means[METRIC][self._surface.cell(winner)])
+    def _fill(self, running: dict[int, int]) -> bool:
+        """Lets trials begin while there is room; returns whether any runs."""
+        while len(running) < CONCURRENT and self._begins():
+            running[len(self._curves) - 1] = 0
+        return bool(running)
 
-    def _begin(self) -> int:
-        number = len(self._curves)
-        self._points.append(self._sampler.suggest(number))
-        cell = self._surface.cell(self._points[number])
-        self._curves.append(self._surface.curves[(*cell, self._seeds[number])])
-        return number
+    def _take(self, surface: Surface) -> None:
+        """Takes the curve of the trial that began last, with a training seed of its own."""
+        cell = surface.cell(self._sampler.trials[-1].params)
+        self._curves.append(surface.curves[(*cell, self._random.integers(surface.design.seeds))])
+
+    def _worth(self, finals: dict[int, float], choose: Choice) -> float:
+        surface, numbers = read("plane"), sorted(finals)
+        points, values = [self._sampler.trials[n].params for n in numbers], np.array([finals[n] for n in numbers])
+        return float(surface.means[METRIC][surface.cell(points[choose(points, values, surface.space)])])
+
+    @abstractmethod
+    def _begins(self) -> bool:
+        """Lets one more trial begin and takes its curve; False when none can."""
+
+    @abstractmethod
+    def _ends(self, number: int, epoch: int) -> bool:
+        """Whether a trial ends after an epoch, of which the sampler has then heard."""
+
+
+class Stopping(Replay):
+    """All trials have the whole schedule; the scheduler stops some at its rungs, or none."""
+
+    def __init__(self, scheduler: Scheduler, sampler: str, seed: int, points: int = TRIALS) -> None:
+        super().__init__(read("plane").space, sampler, seed, points)
+        self._scheduler = scheduler
+        self._rungs = scheduler.rungs(TRAINING)
+        self._at_rung: dict[int, list[float]] = {rung: [] for rung in self._rungs}
+
+    def _begins(self) -> bool:
+        if len(self._curves) == self._points:
+            return False
+        self._sampler.suggest(len(self._curves))
+        self._take(read("plane"))
+        return True
 
     def _ends(self, number: int, epoch: int) -> bool:
         value = float(self._curves[number][epoch - 1])
@@ -141,42 +168,66 @@ def rank_correlations(surface: Surface) -> Iterator[tuple[int, float]]:
         yield epoch, float(np.mean(found))
 
 
-def _one(task: tuple[str, str, int]) -> Ended:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler, scheduler, repetition = task
-    return Replay(read("plane"), SCHEDULERS[scheduler], sampler, repetition).run()
+def replay(sampler: str, scheduler: str, repetition: int) -> Ended:
+    """The search with a sampler and a scheduler, by their names here."""
+    return Stopping(SCHEDULERS[scheduler], sampler, repetition).run()
 
 
-def compare(repetitions: int) -> dict[tuple[str, str], list[Ended]]:
-    """Searches by sampler and scheduler."""
-    tasks = [(*search, repetition) for search, repetition in product(SEARCHES, range(repetitions))]
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        found = list(pool.map(_one, tasks, chunksize=8))
+def compare(
+    searches: Sequence[tuple[str, str]], replay: Search, repetitions: int
+) -> dict[tuple[str, str], list[Ended]]:
+    """Searches by sampler and scheduler.
+
+    Args:
+        searches: Names of sampler and scheduler.
+        replay: Carries out one of them in a process of its own.
+        repetitions: Of each.
+    """
+    tasks = [(*search, repetition) for search, repetition in product(searches, range(repetitions))]
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), initializer=_quiet) as pool:
+        found = list(pool.map(replay, *zip(*tasks, strict=True), chunksize=8))
     return {
-        search: [ended for task, ended in zip(tasks, found, strict=True) if task[:2] == search] for search in SEARCHES
+        search: [ended for task, ended in zip(tasks, found, strict=True) if task[:2] == search] for search in searches
     }
 
 
-def measure(repetitions: int = REPETITIONS) -> Finding:
-    """Epochs as shares of the grid's, regrets in points, and how often a regret lies within one seed deviation."""
+def _quiet() -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def judge(worths: Sequence[float]) -> tuple[float, float]:
+    """Mean regret in points of error, and the share of regrets that lie within one seed deviation."""
     surface = read("plane")
-    least, deviation = float(surface.means[METRIC].min()), seed_deviation(surface)
-    figures = {"seed deviation, points": 100 * deviation}
-    figures |= {f"rank correlation after epoch {epoch} of 24": rho for epoch, rho in rank_correlations(surface)}
+    regrets = np.array(worths) - float(surface.means[METRIC].min())
+    return 100 * float(regrets.mean()), float((regrets <= seed_deviation(surface)).mean())
 
-    def add(key: str, worths: list[float]) -> float:
-        regrets = np.array(worths) - least
-        within = float((regrets <= deviation).mean())
-        figures.update({f"{key}: regret, points": 100 * float(regrets.mean()), f"{key}: within one deviation": within})
-        return within
 
-    add("grid, luckiest", [grid_winner(surface, repetition) for repetition in range(repetitions)])
-    met = []
-    for (sampler, name), searches in compare(repetitions).items():
+def findings(found: dict[tuple[str, str], list[Ended]]) -> Finding:
+    """Epochs as shares of the grid's, regrets in points, and how often a regret lies within one seed deviation."""
+    figures, met = {}, []
+    for (sampler, name), searches in found.items():
         key = f"{sampler}, {name}"
         share = float(np.mean([search.epochs for search in searches])) / (GRID_CELLS * TRAINING.epochs)
         figures[f"{key}: share of the grid's epochs"] = share
-        within = {choice: add(f"{key}, {choice}", [search.worth[choice] for search in searches]) for choice in CHOICES}
-        met += [f"{sampler} with {name}"] if share <= 0.5 and within[CHOSEN_BY] >= 0.9 else []
+        for choice in CHOICES:
+            regret, within = judge([search.worth[choice] for search in searches])
+            figures |= {f"{key}, {choice}: regret, points": regret, f"{key}, {choice}: within one deviation": within}
+            met += [f"{sampler} with {name}"] if choice == CHOSEN_BY and share <= 0.5 and within >= 0.9 else []
     target = "S13: at most 50 % of the grid's epochs, a regret within one seed deviation in 90 % of resamples"
     return Finding(f"{target}; by {', '.join(met) or 'none'}", bool(met), figures)
+
+
+def measure(repetitions: int = REPETITIONS) -> Finding:
+    """The searches of all samplers and schedulers, with the grid that they stand for."""
+    surface = read("plane")
+    regret, within = judge([grid_winner(surface, repetition) for repetition in range(repetitions)])
+    finding = findings(compare(SEARCHES, replay, repetitions))
+    finding.figures.update(
+        {
+            "seed deviation, points": 100 * seed_deviation(surface),
+            "grid, luckiest: regret, points": regret,
+            "grid, luckiest: within one deviation": within,
+            **{f"rank correlation after epoch {epoch} of 24": rho for epoch, rho in rank_correlations(surface)},
+        }
+    )
+    return finding

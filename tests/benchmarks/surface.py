@@ -52,14 +52,29 @@ class Axis:
 
 @dataclass(frozen=True)
 class Design:
-    """What a surface is made of: its axes, and the training seeds of each cell, the same for all cells."""
+    """What a surface is made of.
+
+    Attributes:
+        axes: By parameter.
+        seeds: Training seeds of each cell, from 0, the same for all cells.
+        epochs: Of the schedule, whose milestones are fractions of it.
+    """
 
     axes: dict[str, Axis]
     seeds: int
+    epochs: int = BASE["training"]["epochs"]
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """What all its runs have in common."""
+        return BASE | {"training": BASE["training"] | {"epochs": self.epochs}}
 
 
+PLANE = {"temperature": Axis(0.5, 16, 15), "lambda_cls": Axis(0.1, 8, 15)}
 DESIGNS = {
-    "plane": Design({"temperature": Axis(0.5, 16, 15), "lambda_cls": Axis(0.1, 8, 15)}, 12),
+    "plane": Design(PLANE, 12),
+    "plane_12": Design(PLANE, 4, epochs=12),  # compressed schedules, of a part of the seeds
+    "plane_6": Design(PLANE, 6, epochs=6),
     "cube": Design(
         {"temperature": Axis(0.5, 16, 7), "lambda_cls": Axis(0.1, 8, 8), "training.lr": Axis(0.02, 0.3, 7)}, 6
     ),
@@ -97,14 +112,17 @@ class Surface:
 
 @lru_cache
 def read(name: str) -> Surface:
-    """The surface ``plane`` or ``cube`` as it was recorded.
+    """A surface as it was recorded.
+
+    Args:
+        name: Of ``DESIGNS``.
 
     Raises:
         ValueError: The file is of another design.
     """
     table, design = pq.read_table(path_of(name)), DESIGNS[name]
     shape = (*(axis.size for axis in design.axes.values()), design.seeds)
-    if json.loads(table.schema.metadata[b"base"]) != BASE or table.num_rows != np.prod(shape):
+    if json.loads(table.schema.metadata[b"base"]) != design.base or table.num_rows != np.prod(shape):
         raise ValueError(f"{path_of(name)} is of another design; `python -m tests.benchmarks.surface_recording {name}`")
     wrong = np.stack(table["wrong"].to_numpy())
     curves = np.where(wrong == NOTHING, np.nan, wrong / VALIDATION_IMAGES)

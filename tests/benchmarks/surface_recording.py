@@ -1,4 +1,4 @@
-"""Records a surface: ``python -m tests.benchmarks.surface_recording plane|cube``; hours on one core, resumable."""
+"""Records a surface: ``python -m tests.benchmarks.surface_recording NAME``; up to hours on one core, resumable."""
 
 import argparse
 import itertools
@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.benchmarks.surface import BASE, DESIGNS, NOTHING, VALIDATION_IMAGES, Design, path_of
+from tests.benchmarks.surface import DESIGNS, NOTHING, VALIDATION_IMAGES, Design, path_of
 from trainables.config import TrainConfig
 from trainables.run import Run
 from trainables.run_directory import Outcome, RunDirectory
@@ -21,7 +21,7 @@ Key = tuple[int, ...]  # cell and seed
 
 def config_of(design: Design, key: Key) -> TrainConfig:
     """The run of a cell and a seed."""
-    sections = {name: dict(BASE[name]) for name in BASE}
+    sections = {name: dict(section) for name, section in design.base.items()}
     for (name, axis), index in zip(design.axes.items(), key, strict=False):
         section, _, option = name.rpartition(".")
         sections[section or "method"][option] = float(axis.values[index])
@@ -64,14 +64,14 @@ def record(design: Design, notes: Path) -> dict[Key, dict[str, Any]]:
     return found
 
 
-def write(path: Path, found: dict[Key, dict[str, Any]]) -> None:
+def write(path: Path, design: Design, found: dict[Key, dict[str, Any]]) -> None:
     """Writes a recording, cells in order with their seeds together."""
     rows = [found[key] for key in sorted(found)]
     columns = {
-        "wrong": pa.array([row["wrong"] for row in rows], pa.list_(pa.uint16(), BASE["training"]["epochs"])),
+        "wrong": pa.array([row["wrong"] for row in rows], pa.list_(pa.uint16(), design.epochs)),
         **{name: pa.array([row[name] for row in rows], pa.float32()) for name in ("nll", "ece")},
     }
-    table = pa.table(columns).replace_schema_metadata({"base": json.dumps(BASE)})
+    table = pa.table(columns).replace_schema_metadata({"base": json.dumps(design.base)})
     pq.write_table(table, path, compression="zstd", compression_level=19)
 
 
@@ -80,9 +80,9 @@ def main() -> None:
     parser.add_argument("name", choices=DESIGNS)
     parser.add_argument("--notes", type=Path, help="lines of the runs so far; beside the surface by default")
     words = parser.parse_args()
-    path = path_of(words.name)
+    path, design = path_of(words.name), DESIGNS[words.name]
     path.parent.mkdir(exist_ok=True)
-    write(path, record(DESIGNS[words.name], words.notes or path.with_suffix(".jsonl")))
+    write(path, design, record(design, words.notes or path.with_suffix(".jsonl")))
 
 
 if __name__ == "__main__":

@@ -73,10 +73,7 @@ def test_the_interval_of_a_mean_holds_it():
 
 @pytest.mark.parametrize("sampler", schedulers.SAMPLERS)
 def test_schedulers_spend_less_and_the_late_ones_at_least_up_to_their_rung(sampler):
-    found = {
-        name: schedulers.Replay(read("plane"), scheduler, sampler, 0).run()
-        for name, scheduler in schedulers.SCHEDULERS.items()
-    }
+    found = {name: schedulers.replay(sampler, name, 0) for name in schedulers.SCHEDULERS}
     whole = schedulers.TRIALS * schedulers.TRAINING.epochs
     assert found["none"].epochs == whole
     for name, scheduler in schedulers.SCHEDULERS.items():

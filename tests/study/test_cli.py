@@ -115,6 +115,8 @@ def test_list(cskd, done_directory: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("CSKD_STORAGE", str(done_directory.parent))
     assert [found["name"] for found in json.loads(cskd("list", "--json")[1])] == ["toy"]
     assert json.loads(cskd("list", "--json", "--storage", tmp_path)[1]) == []
+    assert cskd("list", "--storage", tmp_path)[1].startswith(f"{tmp_path}: no studies; `cskd launch")
+    assert "no such folder" in cskd("list", "--storage", tmp_path / "nowhere")[1]
 
 
 def test_logs(cskd, done_directory: Path) -> None:
@@ -192,10 +194,13 @@ def test_report_and_comparison(cskd, done_directory: Path, tmp_path: Path) -> No
     assert page == str(tmp_path / "both" / "index.html")
     assert Path(page).stat().st_size > 1000
     found = json.loads(cskd("compare", first, second, "--json")[1])
+    assert found["sides"][0]["run_hours"] > 0
+    assert "device h a run" in out
     assert [side["label"] for side in found["sides"]] == ["A", "B"]
     code, out, err = cskd("compare", first)
     assert (code, out, len(err.splitlines())) == (64, "", 1)
-    assert cskd("compare", first, tmp_path / "nowhere")[0] == 65
+    assert "no such study directory" in cskd("compare", first, tmp_path / "nowhere")[2]
+    assert "is named twice" in cskd("compare", first, tmp_path / "b" / ".." / "a")[2]
 
 
 def test_sync(cskd, done_directory: Path, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_stop(tmp_path: Path, other_driver) -> None:
     assert stop_holder(tmp_path).pid == other_driver.pid
     assert other_driver.wait(10) == 0
     assert other_driver.stdout.read() == "interrupted\n"
-    with pytest.raises(UsageError, match="no driver is running; `cskd resume"):
+    with pytest.raises(UsageError, match="no driver is running, so there is nothing to stop; `cskd status"):
         stop_holder(tmp_path)
 
 

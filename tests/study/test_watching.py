@@ -68,4 +68,4 @@ def test_a_search_without_its_confirmation_has_nothing_left(new_study) -> None:
 def test_from_the_command_line(cskd, done_directory: Path) -> None:
     code, out, _ = cskd("watch", done_directory)
     assert (code, out.splitlines()[0]) == (0, "toy: done")
-    assert out.endswith("0:00 left\n")
+    assert out.endswith(" device-hours\n")
