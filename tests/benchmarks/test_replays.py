@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.benchmarks import races, samplers, schedulers
+from tests.benchmarks import halving, races, samplers, schedulers
 from tests.benchmarks.surface import read
 
 
@@ -79,6 +79,15 @@ def test_schedulers_spend_less_and_the_late_ones_at_least_up_to_their_rung(sampl
     for name, scheduler in schedulers.SCHEDULERS.items():
         if name != "none":
             assert scheduler.rungs(schedulers.TRAINING)[0] * schedulers.TRIALS <= found[name].epochs < whole
+
+
+@pytest.mark.parametrize("sampler", schedulers.SAMPLERS)
+def test_halving_trains_short_schedules_first_and_whole_ones_last(sampler):
+    found = halving.replay(sampler, "halving", 0)
+    lengths = halving.SCHEDULERS["halving"][0].lengths(schedulers.TRAINING)
+    assert lengths[-1] == schedulers.TRAINING.epochs
+    assert schedulers.TRIALS * lengths[0] < found.epochs < schedulers.TRIALS * schedulers.TRAINING.epochs
+    assert all(0.05 < worth < 0.9 for worth in found.worth.values())
 
 
 def test_a_race_keeps_the_best_of_all_candidates_with_fewer_runs():
