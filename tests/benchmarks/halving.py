@@ -13,7 +13,10 @@ from tests.benchmarks.surface import read
 
 SCHEDULERS = {
     "halving": (Scheduler(name="halving"), TRIALS),
-    "halving, 42 points": (Scheduler(name="halving"), 42),  # which cost as much as 32 whole runs
+    "halving, 42 points": (
+        Scheduler(name="halving"),
+        42,
+    ),  # planned to cost as 32 whole runs; promotions come early, so it costs more
     "halving from 0.5 on": (Scheduler(name="halving", grace=0.5), TRIALS),
 }
 

@@ -73,7 +73,7 @@ class Design:
 PLANE = {"temperature": Axis(0.5, 16, 15), "lambda_cls": Axis(0.1, 8, 15)}
 DESIGNS = {
     "plane": Design(PLANE, 12),
-    "plane_12": Design(PLANE, 6, epochs=12),  # compressed schedules, of a part of the seeds
+    "plane_12": Design(PLANE, 6, epochs=12),  # compressed schedules, of half the seeds
     "plane_6": Design(PLANE, 6, epochs=6),
     "cube": Design(
         {"temperature": Axis(0.5, 16, 7), "lambda_cls": Axis(0.1, 8, 8), "training.lr": Axis(0.02, 0.3, 7)}, 6
