@@ -122,7 +122,7 @@ class Services:
             UsageError: There are no services here.
             ServiceError: PostgreSQL does not end.
         """
-        state, ended = self._read(), []
+        state, ended = self._load(), []
         with self._alone():
             if background.end(self._process):
                 ended.append("mlflow")
@@ -137,7 +137,7 @@ class Services:
         Raises:
             UsageError: There are no services here.
         """
-        state = self._read()
+        state = self._load()
         runs = background.alive(self._process) is not None and mlflow_server.answers(state.mlflow_port)
         found = [Service("mlflow", f"http://{mlflow_server.HOST}:{state.mlflow_port}", runs)]
         if not state.sqlite:
@@ -148,7 +148,7 @@ class Services:
     def _alone(self) -> FileLock:
         return FileLock(self.root / ".lock")  # two who start at the same moment
 
-    def _read(self) -> State:
+    def _load(self) -> State:
         try:
             return State(**json.loads((self.root / STATE).read_bytes()))
         except FileNotFoundError:
@@ -157,7 +157,7 @@ class Services:
     def _settled(self, *, sqlite: bool) -> State:
         """Ports and secrets: those of before, but for a port that somebody else has taken meanwhile."""
         if (self.root / STATE).exists():
-            state = self._read()
+            state = self._load()
         else:
             words = [secrets.token_hex(24) for _ in range(3)]
             state = State(sqlite, POSTGRESQL_PORTS[0], MLFLOW_PORTS[0], *words)

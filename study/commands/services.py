@@ -17,7 +17,7 @@ NOT_RUNNING = 69
 
 app = typer.Typer()
 group = typer.Typer(no_args_is_help=True, help="Start, end or look at PostgreSQL and an MLflow server on this machine.")
-app.add_typer(group, name="services", rich_help_panel=PANEL, epilog="Example: cskd services up --root services")
+app.add_typer(group, name="services", rich_help_panel=PANEL, epilog="Example: cskd services up")
 
 Root = Annotated[Path, typer.Option(help="Folder of their data, secrets and logs.", show_default=False)]
 
