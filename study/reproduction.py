@@ -25,7 +25,8 @@ Budget = Literal["paper", "smoke"]
 
 GRID: Mapping[str, Any] = {"temperature": {"choices": [1, 4]}, "lambda_cls": {"choices": [1, 2, 3, 4]}}
 SEARCHED = "cs_kd"
-LAMBDA_E = 1.0  # of CS-KD-E, whose weight the paper does not print
+# Rows that are the searched method with a term more, whose weight the paper does not print.
+EXTENDED: Mapping[str, Mapping[str, float]] = {"cs_kd_e": {"lambda_e": 1.0}}
 _COMPARED = ("cross_entropy", SEARCHED)
 _REGULARISERS = ("virtual_softmax", "adacos", "max_entropy", "label_smoothing")
 # What the figures show (captions of figures 1 to 5): data set, network, methods.
@@ -157,8 +158,8 @@ def _control(method: str, point: Mapping[str, Any], teacher: Path) -> dict[str, 
     """A row beside the search; None for the row that is searched."""
     if method == SEARCHED:
         return None
-    if method == "cs_kd_e":
-        return {**point, "lambda_e": LAMBDA_E}
+    if method in EXTENDED:
+        return {**point, **EXTENDED[method]}
     if paper_studies.learns(method):
         return {"method": {"name": method, "teacher": {"study": str(teacher), "seed": 1}}}
     return {"method": method}

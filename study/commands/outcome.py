@@ -106,6 +106,9 @@ def compare(
 
     if not 2 <= len(directories) <= len(comparison.LETTERS):
         raise UsageError(f"compare: give 2 to {len(comparison.LETTERS)} study directories, not {len(directories)}")
+    for number, directory in enumerate(directories):
+        if directory.resolve() in [other.resolve() for other in directories[:number]]:
+            raise UsageError(f"compare: {directory} is named twice; a study does not differ from itself")
     studies = [records.read(directory / "results") for directory in directories]
     found = comparison.compare(studies)
     if as_json:

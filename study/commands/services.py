@@ -19,12 +19,13 @@ app = typer.Typer()
 group = typer.Typer(no_args_is_help=True, help="Start, end or look at PostgreSQL and an MLflow server on this machine.")
 app.add_typer(group, name="services", rich_help_panel=PANEL, epilog="Example: cskd services up")
 
-Root = Annotated[Path, typer.Option(help="Folder of their data, secrets and logs.", show_default=False)]
+Root = Annotated[Path, typer.Option(help="Folder of their data, secrets and logs.")]
+ROOT = Path("services")
 
 
 @group.command(epilog="Example: cskd services up --root services")
 def up(
-    root: Root,
+    root: Root = ROOT,
     sqlite: Annotated[
         bool, typer.Option("--sqlite", help="MLflow alone, with its runs in a file: no PostgreSQL is needed.")
     ] = False,
@@ -40,7 +41,7 @@ def up(
 
 
 @group.command(epilog="Example: cskd services down --root services")
-def down(root: Root) -> None:
+def down(root: Root = ROOT) -> None:
     """End what was started there; data stay."""
     from study.services import Services
 
@@ -49,7 +50,7 @@ def down(root: Root) -> None:
 
 
 @group.command(epilog="Example: cskd services status --root services")
-def status(root: Root) -> None:
+def status(root: Root = ROOT) -> None:
     """Say which run; exit code 69 where one does not."""
     from study.services import Services
 

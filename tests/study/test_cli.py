@@ -200,6 +200,7 @@ def test_report_and_comparison(cskd, done_directory: Path, tmp_path: Path) -> No
     code, out, err = cskd("compare", first)
     assert (code, out, len(err.splitlines())) == (64, "", 1)
     assert "no such study directory" in cskd("compare", first, tmp_path / "nowhere")[2]
+    assert "is named twice" in cskd("compare", first, tmp_path / "b" / ".." / "a")[2]
 
 
 def test_sync(cskd, done_directory: Path, tmp_path: Path) -> None:

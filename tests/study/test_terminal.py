@@ -6,9 +6,11 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,15 @@ from study.commands import output
 ROOT = Path(cli.__file__).parents[1]
 COMMANDS = typer.main.get_command(cli.app).commands
 HOSTILE = "<script>=cmd()\x1b[31m\x9b2J\x07\r\n\0{{7*7}}\u202e\u2028[red]"
-LOOKS = ("status DIR", "list", "logs DIR 0", "logs DIR confirm/0", "best DIR", "compare DIR DIR", "clean DIR --dry-run")
+LOOKS = (
+    "status DIR",
+    "list",
+    "logs DIR 0",
+    "logs DIR confirm/0",
+    "best DIR",
+    "compare DIR COPY",
+    "clean DIR --dry-run",
+)
 CATALOGUE = ("presets", "methods", "models", "datasets", "validate digits", "doctor")
 WITH_JSON = (
     "presets",
@@ -40,7 +50,16 @@ WITH_JSON = (
 
 
 def words_of(line: str, directory: Path) -> list[str]:
-    return [str(directory) if word == "DIR" else word for word in line.split()]
+    places = {"DIR": str(directory), "COPY": str(directory.parent / "other" / directory.name)}
+    return [places.get(word, word) for word in line.split()]
+
+
+@pytest.fixture(scope="module")
+def copied(done_directory: Path) -> Iterator[None]:
+    """A second study, where ``words_of`` says; below a folder, so that it is in no list of studies."""
+    shutil.copytree(done_directory, done_directory.parent / "other" / done_directory.name)
+    yield
+    shutil.rmtree(done_directory.parent / "other")
 
 
 def is_harmless(text: str) -> bool:
@@ -70,6 +89,7 @@ def test_help_names_the_environment_and_the_defaults(cskd) -> None:
     assert not [line for line in out.splitlines() if line.rstrip(" │").endswith(" .")]  # markup that ate its brackets
 
 
+@pytest.mark.usefixtures("copied")
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("line", [*LOOKS, *CATALOGUE])
 def test_everything_fits_the_terminal_and_is_plain_in_a_pipe(
@@ -85,6 +105,7 @@ def test_everything_fits_the_terminal_and_is_plain_in_a_pipe(
     assert max(map(len, lines)) <= columns
 
 
+@pytest.mark.usefixtures("copied")
 @pytest.mark.parametrize("name", WITH_JSON)
 def test_scripts_read_json(cskd, done_directory: Path, name: str) -> None:
     line = next(line for line in (*LOOKS, *CATALOGUE) if line.split()[0] == name)
