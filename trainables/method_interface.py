@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field, model_validator
 
+from trainables.errors import ConfigError
 from trainables.parts import Options, Part
 
 if TYPE_CHECKING:
@@ -168,8 +169,14 @@ class Method(Part, ABC):
             last: Of the last stage's map.
             width: Of the network's pooled features.
             num_classes: Outputs.
+
+        Raises:
+            ConfigError: The method declares exits, but no branch for them.
         """
-        raise NotImplementedError(f"{self.part_name()} declares exits and no branch")
+        del shape, last, width, num_classes
+        raise ConfigError(
+            f"{self.part_name()} declares exits and no branch; override branch, as trainables/methods/byot.py does"
+        )
 
     def pretrained(self) -> Teacher | None:
         """The trained network that this method learns from; None for methods without one."""

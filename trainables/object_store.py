@@ -28,6 +28,8 @@ OUTAGE_SECONDS = 60.0  # that a store may be away while a study runs
 PAUSE_SECONDS = 0.5
 CHUNK_BYTES = 16 << 20  # a request each
 SCHEMES = ("s3", "gs", "abfs", "hdfs", "file")
+# A URI that pyarrow cannot take, a file system that it was built without: no waiting mends these.
+PERMANENT = (ValueError, ImportError, NotImplementedError)
 OPTIONS = ("region", "scheme", "endpoint_override", "tls_ca_file_path", "project_id", "enable_tls")
 
 
@@ -178,10 +180,10 @@ class ObjectStore:
                 return work(*_connected(self.uri))
             except FileNotFoundError:
                 raise
-            except (OSError, ValueError, ImportError, NotImplementedError) as error:
+            except (OSError, *PERMANENT) as error:
                 if isinstance(error, OSError) and error.filename is not None:  # of this machine's own disk
                     raise
-                if time.monotonic() > end or self._give_up():
+                if isinstance(error, PERMANENT) or time.monotonic() > end or self._give_up():
                     reason = _reason(error)
                     raise ObjectStoreError(f"artifacts at {shown(self.uri)}: {problem}: {reason}") from error
             time.sleep(PAUSE_SECONDS)

@@ -29,6 +29,16 @@ def test_a_model_without_feature_maps_has_no_exits():
         build_network(DropoutNet(), part_from("methods", "byot"), 3, 8, 8)
 
 
+class ExitsOnly(registry.load("methods", "cross_entropy")):
+    def exits(self) -> tuple[int, ...]:
+        return (1,)
+
+
+def test_exits_without_a_branch_are_a_mistake_of_the_method():
+    with pytest.raises(ConfigError, match="declares exits and no branch"):
+        build_network(part_from("models", MODEL), ExitsOnly(), 3, 8, 8)
+
+
 def test_a_student_answers_with_its_exits_and_a_teacher_without_gradient():
     network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
     images = torch.randn(2, 3, 8, 8)

@@ -71,6 +71,12 @@ def test_a_store_that_stays_away_is_one_line_with_its_place(tmp_path: Path) -> N
         ObjectStore(place, patience_seconds=1e6, give_up=lambda: True).write("a", b"")
 
 
+def test_what_no_waiting_mends_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_store.time, "sleep", lambda seconds: pytest.fail(f"waits for {seconds} s"))
+    with pytest.raises(ObjectStoreError, match="cannot be read: Unexpected query parameter"):
+        ObjectStore("s3://bucket?enable_tls=1", patience_seconds=60).read("a")
+
+
 def test_a_full_disk_here_is_not_the_stores(store: ObjectStore, tmp_path: Path) -> None:
     store.write("a", b"content")
     (tmp_path / "folder").write_text("a file where a folder should be")
