@@ -68,4 +68,4 @@ bench-gpu:
 	$(PYTHON) -m tests.benchmarks --gpu
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs/demo .audit build
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs/demo runs/cluster-demo .audit build

@@ -66,7 +66,7 @@ class State:
 
 @dataclass(frozen=True)
 class Service:
-    """A service and where it is; ``running`` is None where the folder has none of its kind."""
+    """A service, where it is, and whether it runs."""
 
     name: str
     address: str

@@ -10,6 +10,7 @@ import typer
 from study.commands.arguments import Address, AsJson, Settings, Storage
 from study.commands.endings import conclude, outputs
 from study.commands.output import say, show, show_json
+from study.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,8 @@ def reproduce(
     """
     from study import environment, reproduction, study_file
 
+    if as_json and not plan:
+        raise UsageError("--json goes with --plan")
     overrides = study_file.parse_settings(settings or [])
     planned = reproduction.plan(items, datasets or [], budget)
     folder = environment.storage_folder(storage)

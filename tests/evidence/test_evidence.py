@@ -33,7 +33,10 @@ def test_each_confirmation_read_the_test_set_as_the_ledger_says(study: Path) -> 
 def test_nothing_says_where_it_ran() -> None:
     for study in STUDIES:
         content = json.loads((study / "results" / "study.json").read_text())
-        assert not re.search(r'"(/[^"]*)"', json.dumps([content["provenance"], content["ledger"]]))
+        lines = [*content["provenance"], *content["ledger"]]
+        assert {line["host"] for line in lines} == {"machine"}
+        for text in (json.dumps(content), (study / "study.yaml").read_text()):
+            assert not re.search(r"""(^|[\s"'=:])/\w""", text)
 
 
 def test_the_answers_are_those_of_the_recorded_runs() -> None:
