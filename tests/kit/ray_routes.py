@@ -8,6 +8,7 @@ import http.client
 import re
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -32,13 +33,15 @@ class Route:
 
 def dashboard_routes() -> list[tuple[str, str]]:
     """Methods and paths of Ray's own tables, as its dashboard fills them."""
-    from ray.dashboard import utils
-    from ray.dashboard.subprocesses.module import SubprocessModule
-    from ray.dashboard.subprocesses.routes import SubprocessRouteTable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own use of pydantic
+        from ray.dashboard import utils
+        from ray.dashboard.subprocesses.module import SubprocessModule
+        from ray.dashboard.subprocesses.routes import SubprocessRouteTable
 
-    for kind in (utils.DashboardHeadModule, SubprocessModule):
-        utils.get_all_modules(kind)  # imports them, which fills the tables
-    from ray.dashboard.optional_utils import DashboardHeadRouteTable
+        for kind in (utils.DashboardHeadModule, SubprocessModule):
+            utils.get_all_modules(kind)  # imports them, which fills the tables
+        from ray.dashboard.optional_utils import DashboardHeadRouteTable
 
     entries = [*DashboardHeadRouteTable.routes(), *SubprocessRouteTable.routes()]
     found = {(each.method, each.path) for each in entries if hasattr(each, "method")}  # the rest are static files
