@@ -70,26 +70,37 @@ def reproduce(
 
 def _price(planned: list[Planned], studies: dict[str, Any], address: str | None, *, as_json: bool) -> None:
     from analysis.tables import Table
+    from analysis.wording import hours
     from study import planner
     from trainables.errors import DataError
 
-    rows: list[tuple[Any, ...]] = []
+    priced: list[dict[str, Any]] = []
     notes: list[str] = []
     for each in planned:
+        dataset, model, _ = each.rows[0]
+        found: dict[str, Any] = {}
         try:
             config = studies[each.name]()
             found = planner.plan(config, *planner.measure(config, address))
         except DataError as error:
-            rows.append((each.name, len(each.rows), None, None, None))
             notes.append(f"{each.name}: {str(error).splitlines()[0]}")
-            continue
-        hours = f"{found['device_hours']['total']:,.2f}"
-        rows.append((each.name, len(each.rows), found["runs"], hours, f"{found['wall_hours']:,.2f}"))
-    columns = ("study", "methods", "runs", "device h", "wall h")
+        priced.append(
+            {
+                "study": each.name,
+                "data set": dataset,
+                "network": model,
+                "methods": len(each.rows),
+                "runs": found["runs"] if found else None,
+                "device h": hours(found["device_hours"]["total"]) if found else None,
+                "wall h": hours(found["wall_hours"]) if found else None,
+            }
+        )
     if as_json:
-        show_json({"studies": [dict(zip(columns, row, strict=True)) for row in rows], "notes": notes})
+        show_json({"studies": priced, "notes": notes})
         return
-    show(Table("studies behind it, at the rate measured here", columns, tuple(rows), tuple(notes)))
+    columns = tuple(priced[0])[1:]  # a study's name says no more than its data set and network
+    rows = tuple(tuple(each[column] for column in columns) for each in priced)
+    show(Table("studies behind it, at the rate measured here", columns, rows, tuple(notes)))
 
 
 def _show_tables(directories: list[Path], numbers: list[int]) -> None:

@@ -1,5 +1,6 @@
 """The studies behind each table and figure of the paper."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,23 @@ def test_the_grid_is_the_papers_and_settings_reach_each_study() -> None:
 def test_what_the_paper_does_not_show_is_refused(items: list[str], datasets: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         reproduction.plan(items, datasets)
+
+
+def test_a_plan_names_every_study_and_what_is_missing(cskd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CSKD_DATA", str(tmp_path))
+    code, out, _ = cskd("reproduce", "table4", "--dataset", "cub200", "--plan", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert [(each["network"], each["methods"], each["runs"]) for each in found["studies"]] == [
+        ("densenet121", 1, None),
+        ("resnet10", 4, None),
+    ]
+    assert "cskd data prepare cub200" in found["notes"][0]
+    assert "launch it first" in found["notes"][1]
+
+
+def test_mistakes_are_one_line_before_anything_begins(cskd, tmp_path: Path) -> None:
+    for words in (["table9"], ["table1", "--dataset", "digits"], ["figure2", "--json"], ["figure2", "--set", "no=1"]):
+        code, out, err = cskd("reproduce", *words, "--storage", str(tmp_path / "runs"))
+        assert (code, out, len(err.splitlines())) == (64, "", 1)
+    assert not (tmp_path / "runs").exists()
