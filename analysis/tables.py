@@ -76,17 +76,14 @@ def numeric_columns(table: Table) -> list[bool]:
 def to_text(table: Table, width: int = 80) -> str:
     """Aligned plain text; columns that do not fit beside the others go on below, with the head columns repeated.
 
-    Of a table without rows title and notes stay, for heads over nothing look like a fault.
+    Long heads are cut off only where the table would be wider than ``width``, for they are names to be copied. Of a table without rows title and notes stay, for heads over nothing look like a fault.
     """
     heads = [escape(column) for column in table.columns]
     body = [[shown(cell) + ("*" if isinstance(cell, Strong) else "") for cell in row] for row in table.rows]
-    widths = [
-        min(
-            max(_width(line[i]) for line in [heads, *body]),
-            _FIRST_COLUMN if i < table.heads else width - _FIRST_COLUMN - _GAP,
-        )
-        for i in range(len(heads))
-    ]
+    widths = [max(_width(line[i]) for line in [heads, *body]) for i in range(len(heads))]
+    if sum(widths) + _GAP * (len(widths) - 1) > width:
+        limits = [_FIRST_COLUMN if i < table.heads else width - _FIRST_COLUMN - _GAP for i in range(len(heads))]
+        widths = list(map(min, widths, limits))
     right = numeric_columns(table)
     blocks = [
         "\n".join(_line(line, block, widths, right) for line in [heads, ["─" * size for size in widths], *body])

@@ -61,7 +61,8 @@ def summary(found: list[dict[str, Any]]) -> Table:
         rows.append(
             (item["name"], item["state"], f"{search['COMPLETE']}/{search['planned']}", item["objective"], value)
         )
-    return Table(f"{len(found)} studies", ("study", "state", "trials", "objective", "best"), tuple(rows))
+    count = f"{len(found)} {'study' if len(found) == 1 else 'studies'}"
+    return Table(count, ("study", "state", "trials", "objective", "best"), tuple(rows))
 
 
 def _reused(study: Study) -> dict[str, str]:

@@ -64,7 +64,10 @@ def reproduce(
 
     places = partial(outputs, events=None, notify=None)
     parts = campaign.run(studies, folder, hours=hours, say=say, outputs=places, address=address, until="confirm")
-    _show_tables([part.directory for part in parts if part.error is None], reproduction.tables(items))
+    done = [part.directory for part in parts if part.error is None and part.interrupted is None]
+    _show_tables(done, reproduction.tables(items))
+    for directory in done:
+        say(f"figures and tables of {directory.name}: {directory / 'report' / 'index.html'}")
     conclude(folder, parts, len(studies))
 
 

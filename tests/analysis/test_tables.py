@@ -119,3 +119,12 @@ def test_values_in_nats_are_no_percent(load: Any, content: dict[str, Any]) -> No
     table = best_config_table(collect(load(content)))
     assert {"validation nats", "test nats"} <= set(table.columns)
     assert "0.9000 ± 0.0000" in table.rows[0]
+
+
+def test_long_names_are_whole_where_there_is_room():
+    name = "cifar100-preact_resnet18-cs_kd"
+    narrow = Table("t", ("study", "state"), ((name, "done"),))
+    assert name in to_text(narrow, 80)
+    wide = Table("t", ("study", *(f"column {i}" for i in range(9))), ((name, *range(9)),))
+    assert name not in to_text(wide, 80)
+    assert name[:20] in to_text(wide, 80)
