@@ -19,7 +19,7 @@ from analysis.statistics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -236,7 +236,7 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
     best_test = _values(runs, "best_test/top1_error")
     at_best_validation = _values(runs, f"at_best_validation/{quantity}")
     test = mean_std(list(values.values())) if values else None
-    hyperparameters = _hyperparameters(config, results.study["distributions"])
+    hyperparameters = _hyperparameters(config, _varied_training(results))
     return Arm(
         name=name,
         role=entry["role"],
@@ -275,10 +275,16 @@ def _hours(runs: pd.DataFrame) -> float:
     return float(runs["device_seconds"].sum()) / 3600
 
 
-def _hyperparameters(config: Mapping[str, Any], searched: Mapping[str, Any]) -> dict[str, Any]:
+def _hyperparameters(config: Mapping[str, Any], training: Iterable[str]) -> dict[str, Any]:
     method = {name: value for name, value in config["method"].items() if name != "name"}
-    training = [name for name in searched if name.startswith("training.")]
-    return method | {name: config["training"][name.removeprefix("training.")] for name in training}
+    return method | {f"training.{name}": config["training"][name] for name in training}
+
+
+def _varied_training(results: Results) -> list[str]:
+    """Options of the training that are searched, or in which arms differ, such as a control's own weight decay."""
+    searched = {name.removeprefix("training.") for name in results.study["distributions"]}
+    first, *others = (entry["config"]["training"] for entry in _entries(results).values())
+    return [name for name in first if name in searched or any(other.get(name) != first[name] for other in others)]
 
 
 def _against(values: Mapping[int, float], baseline: Mapping[int, float], metric: str) -> dict[str, Any]:

@@ -76,7 +76,8 @@ def numeric_columns(table: Table) -> list[bool]:
 def to_text(table: Table, width: int = 80) -> str:
     """Aligned plain text; columns that do not fit beside the others go on below, with the head columns repeated.
 
-    Long heads are cut off only where the table would be wider than ``width``, for they are names to be copied. Of a table without rows title and notes stay, for heads over nothing look like a fault.
+    Long heads are cut off only where the table would be wider than ``width``, for they are names to be copied. Of a
+    table without rows title and notes stay, for heads over nothing look like a fault.
     """
     heads = [escape(column) for column in table.columns]
     body = [[shown(cell) + ("*" if isinstance(cell, Strong) else "") for cell in row] for row in table.rows]

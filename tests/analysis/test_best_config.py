@@ -152,6 +152,15 @@ def test_searched_training_options_are_hyperparameters(load: Any, content: dict[
     assert collect(load(content)).arms[0].hyperparameters["training.lr"] == 0.1
 
 
+def test_training_in_which_a_control_differs_is_shown_of_every_arm(load: Any, content: dict[str, Any]) -> None:
+    assert "λ_wd" not in best_config_table(collect(load(content))).columns
+    content["study"]["arms"]["controls/1"]["config"]["training"]["weight_decay"] = 5e-4
+    best = collect(load(content))
+    usual = content["study"]["arms"]["controls/0"]["config"]["training"]["weight_decay"]
+    assert [arm.hyperparameters["training.weight_decay"] for arm in best.arms] == [*[usual] * 4, 5e-4]
+    assert "λ_wd" in best_config_table(best).columns
+
+
 def test_before_confirmation_the_best_search_trial_is_shown(load: Any, unconfirmed: dict[str, Any]) -> None:
     for row in unconfirmed["trials"]:
         row["params/training.lr"] = 0.05
