@@ -10,6 +10,7 @@ import yaml
 
 from study import config, study_file
 from study.cli import app
+from trainables import registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -75,3 +76,10 @@ def test_study_files_are_valid(page: Path) -> None:
     for block in blocks(page, "yaml"):
         if "method:" in block:
             config.build(study_file.parse(block.encode(), name_of(page)), name_of(page))
+
+
+def test_the_reference_has_every_method() -> None:
+    shown = re.findall(
+        r"^::: trainables\.methods\.(\w+)$", (ROOT / "docs/reference/methods.md").read_text(), re.MULTILINE
+    )
+    assert sorted(shown) == sorted(registry.available("methods"))
