@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 RETRIED_KINDS = ("lost", "io")
 ALONE_KIND = "out_of_memory"
-PREEMPTED_KIND = "preempted"  # the node was taken away: no fault of the trial's, so it is not counted
+REFUSED_KIND = "refused"
+BLAMELESS_KINDS = ("preempted", REFUSED_KIND)  # the node was taken away, or was not fit: not counted against the trial
 FULL_KIND = "disk_full"  # no fault of the trial's: the study stops, and a resume tries it again
 
 
@@ -140,7 +141,7 @@ class Dispatcher:
             self._listener.epoch(assignment, epoch, metrics)
             self._stopping()  # may find that the time is over
 
-    def ended(self, phase: str, number: int, attempt: int, *, error: bool) -> None:
+    def ended(self, phase: str, number: int, attempt: int, *, error: bool, refused: str | None = None) -> None:
         """A run's process is done with it: settles the trial by its outcome, or tries it again.
 
         Args:
@@ -148,6 +149,7 @@ class Dispatcher:
             number: Of the trial.
             attempt: Of the run; late news of an earlier one are ignored.
             error: Whether the run raised or its worker died.
+            refused: Why its node was not fit for it, so that it did not begin.
         """
         assignment = self._current(phase, number, attempt)
         if assignment is None:
@@ -156,6 +158,8 @@ class Dispatcher:
         outcome = self._outcome(assignment)
         if outcome is not None and outcome.attempt == attempt:
             self._settle_or_retry(item, assignment, outcome)
+        elif refused is not None:
+            self._lose(item, assignment, f"a node is not fit: {refused}", REFUSED_KIND)
         elif error:
             self._lose(item, assignment, _why_lost(assignment))
         elif self._stopping():
@@ -185,8 +189,8 @@ class Dispatcher:
             self._listener.cut_short(phase.name, reason)
         return reason is not None
 
-    def _lose(self, item: _Item, assignment: Assignment, why: str) -> None:
-        lost = Outcome("failed", assignment.attempt, 0, error=why, error_kind="lost")
+    def _lose(self, item: _Item, assignment: Assignment, why: str, kind: str = "lost") -> None:
+        lost = Outcome("failed", assignment.attempt, 0, error=why, error_kind=kind)
         self._settle_or_retry(item, assignment, lost)
 
     def _settle_or_retry(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
@@ -195,7 +199,7 @@ class Dispatcher:
         if outcome.state != "failed" or not self._may_retry(item, outcome.error_kind):
             self._settle(item, assignment, outcome)
             return
-        if outcome.error_kind != PREEMPTED_KIND:
+        if outcome.error_kind not in BLAMELESS_KINDS:
             failures = item.trial.user_attrs.get("failures", 0) + 1
             self._store.set_attribute(item.trial, "failures", failures)
         self._waiting.append(self._next_attempt(item, alone=outcome.error_kind == ALONE_KIND))
@@ -205,7 +209,7 @@ class Dispatcher:
         failures = item.trial.user_attrs.get("failures", 0)
         if kind == ALONE_KIND:
             return not item.alone and failures < self._retries
-        return kind == PREEMPTED_KIND or (kind in RETRIED_KINDS and failures < self._retries)
+        return kind in BLAMELESS_KINDS or (kind in RETRIED_KINDS and failures < self._retries)
 
     def _next_attempt(self, item: _Item, *, alone: bool = False) -> _Item:
         self._store.set_attribute(item.trial, "attempt", item.trial.user_attrs["attempt"] + 1)

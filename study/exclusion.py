@@ -1,4 +1,4 @@
-"""Which nodes of a cluster a study leaves out, because its runs are lost there while others go well elsewhere."""
+"""Which nodes of a cluster a study leaves out: they lose its runs while others go well elsewhere, or are not fit."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ class Exclusion:
 
     A node is left out after three losses, with none between that came to its end there, while runs went on at another
     node that is not left out; so one always stays. A run that was lost on two nodes is to blame itself and counts
-    against none: a node that it had cost its place gets it back. A resume begins anew.
+    against none: a node that it had cost its place gets it back. A node that is not fit is left out at once, even if it
+    is the last one. A resume begins anew.
 
     Args:
-        tell: Called with a node and how many runs were lost there when it is left out, once each.
+        tell: Called with a node and the reason when it is left out, once each.
 
     Attributes:
         left_out: The nodes that are.
         ended: For each node the runs that came to their end there.
 
     Example:
-        >>> exclusion = Exclusion(lambda node, losses: print(f"{node} is left out after {losses} losses"))
+        >>> exclusion = Exclusion(lambda node, reason: print(f"{node} is left out: {reason}"))
         >>> for run in (4, 4, 5):
         ...     exclusion.lost("b", run)
         >>> exclusion.went_on("a")
-        b is left out after 3 losses
+        b is left out: 3 runs were lost there, while others went on
         >>> exclusion.left_out
         ('b',)
     """
 
-    def __init__(self, tell: Callable[[str, int], None]) -> None:
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
         self._tell = tell
         self._told: set[str] = set()
+        self._unfit: set[str] = set()
         self._streaks: dict[str, list[Hashable]] = {}
         self._places: defaultdict[Hashable, set[str]] = defaultdict(set)
         self._others_work: set[str] = set()
@@ -56,8 +58,13 @@ class Exclusion:
         """
         self._streaks.setdefault(node, []).append(run)
         self._places[run].add(node)
-        self.left_out = tuple(each for each in self.left_out if self._losses(each) >= LOSSES)
+        self.left_out = tuple(each for each in self.left_out if each in self._unfit or self._losses(each) >= LOSSES)
         self._judge(node)
+
+    def refused(self, node: str, reason: str) -> None:
+        """A node was found not fit for the study before a run began there."""
+        self._unfit.add(node)
+        self._leave_out(node, reason)
 
     def went_on(self, node: str) -> None:
         """A run finished an epoch on a node."""
@@ -80,8 +87,12 @@ class Exclusion:
     def _judge(self, node: str) -> None:
         if node in self.left_out or node not in self._others_work or self._losses(node) < LOSSES:
             return
-        self.left_out = (*self.left_out, node)
         self._others_work.clear()  # it may have been this node that worked
+        self._leave_out(node, f"{self._losses(node)} runs were lost there, while others went on")
+
+    def _leave_out(self, node: str, reason: str) -> None:
+        if node not in self.left_out:
+            self.left_out = (*self.left_out, node)
         if node not in self._told:
             self._told.add(node)
-            self._tell(node, self._losses(node))
+            self._tell(node, reason)

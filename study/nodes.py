@@ -5,18 +5,16 @@ These are the study directory, which all nodes share, or an object store.
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study import artifacts, provenance
 from study.errors import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
 ANSWER_SECONDS = 60
 
@@ -40,11 +38,11 @@ class Answer:
     error: str | None
 
 
-def examine(directory: Path, uri: str | None = None, seconds: float = ANSWER_SECONDS) -> list[str]:
+def examine(mark: Path | None, uri: str | None = None, seconds: float = ANSWER_SECONDS) -> list[str]:
     """Asks every node of the connected cluster, all at once.
 
     Args:
-        directory: The study directory, which all nodes must share where there is no object store.
+        mark: The driver's, in the study directory, which all nodes must share; None where there is an object store.
         uri: Of the object store.
         seconds: For all answers together.
 
@@ -54,10 +52,9 @@ def examine(directory: Path, uri: str | None = None, seconds: float = ANSWER_SEC
     Raises:
         ServiceError: A node does not answer, lacks our code or has other code, or does not reach the files.
     """
-    with _mark(directory) if uri is None else contextlib.nullcontext() as mark:
-        found = _answers(mark, uri, seconds)
-        for address, said in found.items():
-            refuse_unfit(address, said, mark)
+    found = _answers(mark, uri, seconds)
+    for address, said in found.items():
+        refuse_unfit(address, said, mark)
     return [line for address, said in found.items() for line in skew(address, said.versions, provenance.versions())]
 
 
@@ -166,15 +163,3 @@ def _answer_to(question: Any, address: str) -> Answer:
         raise ServiceError(f"node {address}: {str(error).strip().splitlines()[-1]}") from error
     assert isinstance(said, Answer)  # noqa: S101 - for the type checker
     return said
-
-
-@contextlib.contextmanager
-def _mark(directory: Path) -> Iterator[Path]:
-    """A file of the driver's; removed at the end with what the nodes left beside it."""
-    mark = directory / f".node-{secrets.token_hex(8)}"
-    mark.write_text("driver")
-    try:
-        yield mark
-    finally:
-        for left in directory.glob(f"{mark.name}*"):
-            left.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.cluster import Node
+from trainables.errors import UnfitNodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,6 +51,12 @@ def node_of_trial(trial: Any) -> str | None:
     """
     actor = trial.temporary_state.ray_actor
     return None if actor is None else _node_of_actor(actor._actor_id.hex())
+
+
+def why_refused(trial: Any) -> str | None:
+    """Why the node of one of Ray's trials is not fit for it; None where something else ended the trial."""
+    cause = getattr(_error_of(trial), "cause", None)
+    return str(cause) if isinstance(cause, UnfitNodeError) else None
 
 
 def node_that_lost(trial: Any) -> str | None:

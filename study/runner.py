@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import tempfile
@@ -14,6 +15,7 @@ from study.allocation import concurrent_on
 from study.autoscaling import share_when_there
 from study.cluster import connected
 from study.cluster_watch import ClusterWatch
+from study.demands import Demands, marked
 from study.dispatcher import Dispatcher
 from study.environment import LOCAL, StopSignals, ray_address, ray_connection
 from study.errors import ServiceError
@@ -25,7 +27,7 @@ from study.reuse import Reuse
 from study.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -98,15 +100,14 @@ def run(
                 share = share_when_there(study.config, cluster, stopping, progress.note)
                 tracker.start()
                 if share is not None:
-                    for line in _looked_at(study, address):
-                        progress.note(line)
-                    progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
-                    listener = _listener(progress, events)
-                    exclusion = _exclusion(study, address, listener)
-                    dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
-                    dispatcher.recover()
-                    with _watch(study, share, cluster, dispatcher, exclusion, progress, tracker):
-                        _fit(study, dispatcher, share, exclusion, signals, trainable)
+                    with _examined(study, address, progress.note) as demands:
+                        progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
+                        listener = _listener(progress, events)
+                        exclusion = _exclusion(study, address, listener)
+                        dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
+                        dispatcher.recover()
+                        with _watch(study, share, cluster, dispatcher, exclusion, progress, tracker):
+                            _fit(study, dispatcher, share, exclusion, demands, signals, trainable)
                     for line in _runs_by_node(exclusion):
                         progress.note(line)
         _conclude(study, tracker, signals)
@@ -114,22 +115,30 @@ def run(
     return _ending(study, phases, signals, until)
 
 
-def _looked_at(study: Study, address: str | None) -> list[str]:
-    """What the nodes of a cluster differ in; a Ray of our own is this machine."""
+@contextlib.contextmanager
+def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> Iterator[Demands | None]:
+    """Examines the nodes of a cluster, says in what they differ, and gives what is asked of those that join later.
+
+    None of a Ray of our own, which is this machine.
+    """
     if ray_address(address) == LOCAL:
-        return []
+        yield None
+        return
     artifacts = study.config.artifacts
-    return nodes.examine(study.directory, None if artifacts is None else artifacts.uri)
+    with contextlib.nullcontext() if artifacts else marked(study.directory) as mark:
+        for line in nodes.examine(mark, artifacts.uri if artifacts else None):
+            say(line)
+        yield Demands(provenance.code_digest(), mark)
 
 
 def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
-    """Leaves out nodes that lose runs; none of a Ray of our own, which has one."""
+    """Leaves out nodes that lose runs or are not fit; none of a Ray of our own, which has one."""
     study.store.set_study_attribute(LEFT_OUT_NODES, [])
     if ray_address(address) == LOCAL:
         return None
 
-    def leave_out(node: str, losses: int) -> None:
-        found = {"node": placement.address_of(node), "reason": f"{losses} runs were lost there, while others went on"}
+    def leave_out(node: str, reason: str) -> None:
+        found = {"node": placement.address_of(node), "reason": reason}
         study.store.set_study_attribute(LEFT_OUT_NODES, [*study.store.attribute(LEFT_OUT_NODES), found])
         listener.left_out(**found)
 
@@ -224,6 +233,7 @@ def _fit(
     dispatcher: Dispatcher,
     share: Share,
     exclusion: Exclusion | None,
+    demands: Demands | None,
     signals: StopSignals,
     trainable: type[StudyTrainable] | None,
 ) -> None:
@@ -235,7 +245,7 @@ def _fit(
     from trainables.tune import StudyTrainable
 
     pruner = pruning.pruner_of(study.config, study.store, study.directory)
-    searcher = StudySearcher(dispatcher, pruner, exclusion)
+    searcher = StudySearcher(dispatcher, pruner, exclusion, demands)
     with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
         tuner = tune.Tuner(
             tune.with_resources(trainable or StudyTrainable, partial(placement.request, share)),

@@ -44,9 +44,15 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             self._exclusion.went_well(node)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Notes where a run was lost, which Ray tells here before it tells the searcher."""
+        """Notes where a run was lost or not let in, which Ray tells here before it tells the searcher."""
         super().on_trial_error(tune_controller, trial)
-        if self._exclusion is not None and (node := placement.node_that_lost(trial)):
+        if self._exclusion is None:
+            return
+        if why := placement.why_refused(trial):
+            self._searcher.refused(trial.trial_id, why)
+            if node := placement.node_of_trial(trial):
+                self._exclusion.refused(node, why)
+        elif node := placement.node_that_lost(trial):
             self._exclusion.lost(node, self._searcher.run_of(trial.trial_id))
 
     def __getstate__(self) -> dict[str, Any]:

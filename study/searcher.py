@@ -14,6 +14,7 @@ from study.placement import LEFT_OUT
 from trainables.tune import METRICS_PREFIX
 
 if TYPE_CHECKING:
+    from study.demands import Demands
     from study.dispatcher import Dispatcher
     from study.exclusion import Exclusion
     from study.pruning import Pruner
@@ -29,16 +30,23 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         dispatcher: Decides what runs.
         pruner: Decides which search trials end early; None where no scheduler does.
         exclusion: Knows the nodes that get no more runs; None where there is one machine.
+        demands: What each run asks of its node; None where there is one machine.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, pruner: Pruner | None = None, exclusion: Exclusion | None = None
+        self,
+        dispatcher: Dispatcher,
+        pruner: Pruner | None = None,
+        exclusion: Exclusion | None = None,
+        demands: Demands | None = None,
     ) -> None:
         super().__init__()
         self.error: Exception | None = None
         self._dispatcher: Dispatcher | None = dispatcher
         self._pruner = pruner
         self._exclusion = exclusion
+        self._demands = demands
+        self._refused: dict[str, str] = {}
         self._runs: dict[str, tuple[str, int, int]] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -52,7 +60,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return str(Searcher.FINISHED) if self._dispatcher.finished else None
         self._runs[trial_id] = (assignment.phase, assignment.number, assignment.attempt)
         left_out = () if self._exclusion is None else self._exclusion.left_out
-        return {"assignment": assignment, "phase": assignment.phase, LEFT_OUT: left_out}
+        return {
+            "assignment": assignment,
+            "phase": assignment.phase,
+            "demands": self._demands,
+            LEFT_OUT: left_out,
+        }
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Passes an epoch on."""
@@ -72,12 +85,16 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                 return self._pruner.stops(number, result["epoch"], _metrics_of(result))
         return False
 
+    def refused(self, trial_id: str, why: str) -> None:
+        """The node of a run was not fit for it; ``on_trial_complete`` follows."""
+        self._refused[trial_id] = why
+
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Passes the end of a run on; what became of it is in its directory."""
         del result
         assert self._dispatcher is not None  # noqa: S101
         with self._kept_from_ray():
-            self._dispatcher.ended(*self._runs.pop(trial_id), error=error)
+            self._dispatcher.ended(*self._runs.pop(trial_id), error=error, refused=self._refused.pop(trial_id, None))
 
     @contextlib.contextmanager
     def _kept_from_ray(self) -> Iterator[None]:

@@ -36,6 +36,12 @@ class PreemptedError(CskdError):
     """The node of this worker is about to be taken away; what is done has been saved."""
 
 
+class UnfitNodeError(CskdError):
+    """This node must not run trials of the study: it has other code, or does not see the study directory."""
+
+    exit_code = 69
+
+
 class ObjectStoreError(OSError):
     """An object store does not answer, or refuses; a run that meets it is tried again, as after any error of a disk."""
 

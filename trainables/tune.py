@@ -57,6 +57,13 @@ class Assignment(Protocol):
         """The longest that an epoch may take; a run that takes longer hangs, and its process is ended."""
 
 
+class Demands(Protocol):
+    """What a run asks of the node that it lands on."""
+
+    def check(self) -> None:
+        """Raises ``UnfitNodeError`` where the node is not fit."""
+
+
 class Advancing(Protocol):
     """A run that goes on epoch by epoch."""
 
@@ -102,23 +109,30 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
     _run: Advancing | None = None
     _files: RunDirectory | None = None
     _assignment: Assignment
+    _demands: Demands | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Takes the first assignment."""
         import trainables.run  # noqa: F401 - loads torch while the worker starts
 
-        self._take(config["assignment"])
+        self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next assignment in the same process: nothing is imported or loaded again.
 
         A run that is still open was stopped by the scheduler; nobody will go on with it.
         """
-        self._take(new_config["assignment"])
+        self._take(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Trains one epoch."""
+        """Trains one epoch.
+
+        Raises:
+            UnfitNodeError: The run is not for this node; nothing was written here.
+        """
+        if self._run is None and self._demands is not None:
+            self._demands.check()
         reported = self._guarded(self._advance)
         ended = isinstance(reported, Outcome)
         if ended:
@@ -155,12 +169,12 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
             keep_checkpoint=assignment.access is not None,
         )
 
-    def _take(self, assignment: Assignment) -> None:
+    def _take(self, config: dict[str, Any]) -> None:
         if self._run is not None:
             self._run.leave()
         self._run = None
         self._discard_files()
-        self._assignment = assignment
+        self._assignment, self._demands = config["assignment"], config.get("demands")
 
     def _advance(self) -> Outcome | EpochRow:
         assignment, files = self._assignment, self._opened_files()

@@ -9,6 +9,7 @@ from pathlib import Path
 from study import environment, nodes
 from study.checks.finding import Finding
 from study.checks.web import status
+from study.demands import marked
 from study.errors import ServiceError, UsageError, without_password
 
 DASHBOARD_PORT = 8265
@@ -37,8 +38,8 @@ def alike(address: str, storage: Path) -> Iterator[Finding]:
         yield Finding("ok", "ray nodes", f"not compared, for they would share {storage}, which is not there yet")
         return
     try:
-        with environment.ray_connection(address) as found:
-            different = nodes.examine(storage)
+        with environment.ray_connection(address) as found, marked(storage) as mark:
+            different = nodes.examine(mark)
     except (ServiceError, UsageError) as error:
         yield Finding("problem", "ray nodes", without_password(str(error)), "make the nodes alike, then look again")
         return

@@ -76,8 +76,8 @@ class Executor:
 
     Args:
         study: An open study.
-        fault: Asked before each epoch: None, ``lost`` (worker), ``stop`` (by a scheduler), ``nan``, ``driver``, or a
-            key of ``ERRORS``.
+        fault: Asked before each epoch: None, ``lost`` (worker), ``refused`` (by its node), ``stop`` (by a scheduler),
+            ``nan``, ``driver``, or a key of ``ERRORS``.
         slots: Runs at once.
         seed: Of the order in which running trials advance.
         until: ``search`` leaves the confirmation out.
@@ -145,8 +145,8 @@ class Executor:
             raise DriverKilledError
         if fault in ERRORS:
             run.directory.write_outcome(failure(ERRORS[fault], assignment.attempt))
-        if fault in ("lost", "stop", *ERRORS):
-            self._ended(assignment, error=fault != "stop")
+        if fault in ("lost", "refused", "stop", *ERRORS):
+            self._ended(assignment, error=fault != "stop", refused="it has other code" if fault == "refused" else None)
             return True
         run.fault = {"nan": run.epoch + 1} if fault == "nan" else {}
         reported = run.advance()
@@ -165,5 +165,6 @@ class Executor:
         search = self._pruner is not None and assignment.phase == "search"
         return search and self._pruner.stops(assignment.number, row.epoch, row.metrics)
 
-    def _ended(self, assignment, *, error: bool) -> None:
-        self.dispatcher.ended(assignment.phase, assignment.number, assignment.attempt, error=error)
+    def _ended(self, assignment, *, error: bool, refused: str | None = None) -> None:
+        run = (assignment.phase, assignment.number, assignment.attempt)
+        self.dispatcher.ended(*run, error=error, refused=refused)

@@ -18,7 +18,8 @@ ROOT = Path(cli.__file__).parents[1]
 RAY = Path(sys.executable).parent / "ray"
 TRIALS = 6
 PORT = 6379
-HIDE = 'mount -t tmpfs none "$1" && shift && exec "$@"'  # in the mount namespace that `ip netns exec` makes
+HIDE = "mount -t tmpfs none {}"
+PUT = "mount --bind {} {}"
 STARTED = "Ray runtime started"
 # A machine counts as lost after four silent seconds, not after half a minute.
 IMPATIENT = {
@@ -42,6 +43,7 @@ class Machines:
         self.folder = folder
         self.network = Network()
         self._shared = shared
+        self._mounts: dict[str, list[str]] = {}
         self.environment = {
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(KIT), os.environ.get("PYTHONPATH", "")]),
             "RAY_AUTH_MODE": "token",
@@ -61,10 +63,21 @@ class Machines:
             f"--system-config={json.dumps(IMPATIENT)}",
         )
 
-    def join(self, name: str) -> None:
-        """A machine joins the cluster, for the first time or again."""
+    def join(self, name: str, *, shared: bool = True, code: Path = ROOT) -> None:
+        """A machine joins the cluster, for the first time or again.
+
+        Args:
+            name: Of the machine.
+            shared: Whether it sees the folder.
+            code: What it has as our ``trainables`` lies here.
+        """
         if name not in self.network.addresses:
             self.network.add(name)
+        put = PUT.format(code / "trainables", ROOT / "trainables")
+        hide = HIDE.format(self.folder)
+        self._mounts[name] = [
+            line for line, done in ((put, code != ROOT), (hide, not (shared and self._shared))) if done
+        ]
         self._ray(name, f"--address={self.address}", "--num-cpus=1")
 
     def launch(self, *settings: str) -> subprocess.Popen:
@@ -95,6 +108,6 @@ class Machines:
 
     def start(self, name: str, *command: object, log: str) -> subprocess.Popen:
         """A process on a machine."""
-        if not self._shared and name != "head":
-            command = ("sh", "-c", HIDE, "hide", self.folder, *command)
+        if mounts := self._mounts.get(name):  # in the mount namespace that `ip netns exec` makes
+            command = ("sh", "-c", " && ".join([*mounts, 'exec "$@"']), "machine", *command)
         return self.network.start(name, *command, log=self.folder / log, environment=self.environment)

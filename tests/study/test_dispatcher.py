@@ -89,6 +89,15 @@ def test_a_run_whose_node_is_taken_away_is_tried_again_without_a_failure(new_stu
     verify_study(study.directory)
 
 
+def test_a_run_that_met_an_unfit_node_is_tried_again_without_a_failure(new_study) -> None:
+    study = new_study(search__trials=1, controls=[], confirm__seeds=[1])
+    executor = Executor(study, at("search", 0, 1, "refused"), retries=0).run()
+    assert executor.watcher.of("retried") == [("search", 0, 1, "a node is not fit: it has other code")]
+    (trial,) = study.store.trials("search")
+    assert (trial.state.name, trial.user_attrs["attempt"]) == ("COMPLETE", 2)
+    assert "failures" not in trial.user_attrs
+
+
 @pytest.mark.fault(17)
 def test_no_run_begins_without_room(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
     study = new_study(search__trials=2)

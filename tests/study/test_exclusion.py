@@ -7,9 +7,9 @@ import pytest
 from study.exclusion import LOSSES, Exclusion
 
 
-def told() -> tuple[Exclusion, list[tuple[str, int]]]:
-    found: list[tuple[str, int]] = []
-    return Exclusion(lambda node, losses: found.append((node, losses))), found
+def told() -> tuple[Exclusion, list[tuple[str, str]]]:
+    found: list[tuple[str, str]] = []
+    return Exclusion(lambda node, reason: found.append((node, reason))), found
 
 
 def play(steps: str) -> tuple[str, ...]:
@@ -55,7 +55,17 @@ def test_it_is_told_once_and_one_node_always_stays() -> None:
         names = [node for node, _ in found]
         assert len(set(names)) == len(names)
         assert set(exclusion.left_out) <= set(names)
-        assert all(losses >= LOSSES for _, losses in found)
+        assert all(int(reason.split()[0]) >= LOSSES for _, reason in found)
+
+
+def test_a_node_that_is_not_fit_is_left_out_at_once_and_for_good() -> None:
+    exclusion, found = told()
+    for _ in range(2):
+        exclusion.refused("b", "it has other code")
+    assert (exclusion.left_out, found) == (("b",), [("b", "it has other code")])
+    exclusion.lost("a", 1)  # what is lost elsewhere brings no node back that is not fit
+    exclusion.went_well("a")
+    assert exclusion.left_out == ("b",)
 
 
 def test_runs_are_counted_where_they_end() -> None:

@@ -1,13 +1,17 @@
 """A study on a Ray cluster of machines with addresses of their own: one is cut off, comes back, loses its power."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from machines import TRIALS, Machines
+from machines import ROOT, TRIALS, Machines
 from namespaces import possible
 from oracle import verify_study, verify_tracking
+
+from study import status
+from study.directory import open_study
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
@@ -53,3 +57,29 @@ def test_a_machine_loses_its_power_and_another_joins(machines: Machines, record_
     machines.join("three")
     counts = check(machines, process)
     record_property("result", f"said after {waited:.1f} s that no machine is left; {counts}")
+
+
+def test_machines_that_join_later_and_are_not_fit_get_no_run(machines: Machines, tmp_path: Path) -> None:
+    machines.join("one")
+    process = machines.launch("--set", "training.epochs=12")
+    machines.wait_for(process, "controls 0: COMPLETE")
+    machines.join("two", code=another_version(tmp_path))
+    machines.wait_for(process, "is left out: it has other code of cs-kd-study")
+    machines.join("three", shared=False)
+    machines.wait_for(process, f"is left out: {tmp_path / 'toy'} there is not the study directory")
+    assert check(machines, process)["retrained_epochs"] == 0
+    (line,) = [line for line in machines.log().splitlines() if line.startswith("runs on node")]
+    assert line.startswith(f"runs on node {machines.network.addresses['one']}")
+    with open_study(tmp_path / "toy") as study:
+        trials = [trial for phase in ("controls", "search", "confirm") for trial in study.store.trials(phase)]
+        assert len(status.describe(study)["left_out"]) == 2
+    assert not any("failures" in trial.user_attrs for trial in trials)
+    assert not list((tmp_path / "toy").glob(".node-*"))
+
+
+def another_version(folder: Path) -> Path:
+    """A copy of the trainables in which a line was added."""
+    copied = shutil.copytree(ROOT / "trainables", folder / "other" / "trainables")
+    with (copied / "metrics.py").open("a") as file:
+        file.write("# another version\n")
+    return copied.parent

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from study import nodes, provenance
+from study.demands import marked
 from study.errors import ServiceError
 
 
@@ -68,11 +69,11 @@ def test_real_nodes(tmp_path, monkeypatch):
         cluster.add_node(num_cpus=1)
         cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
-        assert nodes.examine(tmp_path) == []
-        assert not list(tmp_path.glob(".node-*"))
+        with marked(tmp_path) as mark:
+            assert nodes.examine(mark) == []
         monkeypatch.setattr(provenance, "code_digest", lambda: "0000")  # here, not in the nodes' processes
-        with pytest.raises(ServiceError, match="has other code of cs-kd-study"):
-            nodes.examine(tmp_path)
+        with marked(tmp_path) as mark, pytest.raises(ServiceError, match="has other code of cs-kd-study"):
+            nodes.examine(mark)
         assert not list(tmp_path.glob(".node-*"))
     finally:
         ray.shutdown()

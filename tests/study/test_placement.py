@@ -10,7 +10,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from study import placement
 from study.allocation import Share
 from study.cluster import Node
-from trainables.errors import PreemptedError
+from trainables.errors import PreemptedError, UnfitNodeError
 
 SHARE = Share(cpus=2, gpus=0.5, concurrent=4)
 
@@ -47,6 +47,7 @@ def test_nodes_that_a_trial_can_use() -> None:
         (RayTaskError("step", "", OSError("the disk went away")), True),
         (RayTaskError("step", "", ValueError("a wrong option")), False),
         (RayTaskError("step", "", PreemptedError("its node is being drained")), False),
+        (RayTaskError("step", "", UnfitNodeError("it has other code")), False),
         (None, False),
     ],
 )
@@ -60,3 +61,5 @@ def test_who_is_to_blame(error, blamed: bool, tmp_path: Path, monkeypatch: pytes
         temporary_state=SimpleNamespace(ray_actor=SimpleNamespace(_actor_id=bytes.fromhex("1234"))),
     )
     assert placement.node_that_lost(trial) == ("the node" if blamed else None)
+    refused = isinstance(getattr(error, "cause", None), UnfitNodeError)
+    assert placement.why_refused(trial) == ("it has other code" if refused else None)

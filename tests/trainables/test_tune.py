@@ -10,7 +10,7 @@ import torch
 from training import BrokenLoss, Ledger, small_config
 
 from trainables import checkpoint, generations, scratch, tune
-from trainables.errors import ConfigError, DataError, PreemptedError, SupersededError
+from trainables.errors import ConfigError, DataError, PreemptedError, SupersededError, UnfitNodeError
 from trainables.run_directory import RunDirectory
 from trainables.trainer import Trainer
 from trainables.tune import StudyTrainable, kind_of
@@ -94,6 +94,18 @@ def test_a_worker_that_was_only_set_up_touches_nothing(tmp_path):
     spare.stop()
     assert (tmp_path / "0" / "metrics.jsonl").read_bytes() == before
     assert not (tmp_path / "1").exists()
+
+
+def test_a_node_that_is_not_fit_is_left_as_it_was(tmp_path):
+    def refuse():
+        raise UnfitNodeError("it has other code")
+
+    given = {"assignment": assignment(tmp_path / "0"), "demands": SimpleNamespace(check=refuse)}
+    trainable = StudyTrainable(config=given)
+    with pytest.raises(UnfitNodeError, match="it has other code"):
+        trainable.train()
+    trainable.stop()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_a_confirmation_run_keeps_its_checkpoint(tmp_path):

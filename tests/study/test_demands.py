@@ -1,0 +1,33 @@
+"""What runs ask of their node; a real node with other code joins in test_cluster.py."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from study import demands, provenance
+from study.demands import Demands, marked
+from trainables.errors import UnfitNodeError
+
+
+def test_this_node_is_fit_and_the_mark_goes_with_the_driver(tmp_path: Path) -> None:
+    (tmp_path / ".node-of-a-killed-driver").write_text("driver")
+    with marked(tmp_path) as mark:
+        assert list(tmp_path.iterdir()) == [mark]
+        asked = pickle.loads(pickle.dumps(Demands(provenance.code_digest(), mark)))
+        asked.check()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UnfitNodeError, match="is not the study directory of the driver's machine"):
+        asked.check()
+    Demands(provenance.code_digest(), None).check()  # an object store: nothing is shared
+
+
+def test_other_code_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnfitNodeError, match=f"other code of cs-kd-study .{provenance.code_digest()}, the driver 0000"):
+        Demands("0000", None).check()
+
+
+def test_a_worker_keeps_the_code_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Demands(demands._own_code(), None)
+    monkeypatch.setattr(provenance, "code_digest", lambda: "0000")  # somebody installs another version
+    asked.check()
