@@ -16,6 +16,7 @@ from study import config as study_config
 from study import directory as study_directory
 from study.comparability import allow_changes, check_data
 from study.course import phases_of
+from study.data_progress import bring
 from study.errors import HeldError, UsageError
 from study.halving import points_of
 from study.runner import Ending, Until, run
@@ -134,6 +135,7 @@ def launch(
     storage = storage.expanduser().absolute()
     study_directory.refuse_existing(config, storage)
     artifacts.require(config.artifacts)
+    bring(config.dataset, console or Console())
     digests = check_data(config)  # before anything is made: data that is missing or unfit is said at once
     directory = study_directory.create(config, storage)
     with lease.lease(directory), study_directory.open_study(directory) as study:
@@ -189,6 +191,7 @@ def resume(
     artifacts.require(study_directory.read_config(directory).artifacts)
     console = console or Console()
     with lease.lease(directory), _mended(directory, console), study_directory.open_study(directory) as study:
+        bring(study.config.dataset, console)
         allowed = allow_changes(study, allow_changed=allow_changed)
         if trials is not None:
             _extend(study, trials)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from study import study_file, teachers
+from study.data_progress import bring
 from study.environment import make_directory
 from study.errors import StudyFileError, UsageError
 from study.ledger import FILE_NAME, LedgeredAccess
@@ -75,6 +76,7 @@ def _train(
 
     from trainables.run import Run
 
+    bring(config.dataset, console)
     columns = (
         TextColumn("epoch"),
         BarColumn(),

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,22 +16,24 @@ from filelock import FileLock
 from trainables.dataset_interface import Progress, no_progress
 from trainables.errors import DataError
 from trainables.extraction import BLOCK, unpack
+from trainables.object_store import shown
+from trainables.places import Place, data_place
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def data_folder(root: Path | None) -> Path:
+def data_folder(root: Place | None) -> Path:
     """The folder of the data: ``root``, else that of ``CSKD_DATA``, else the user's data folder.
 
     Raises:
-        DataError: ``root`` is given and does not exist.
+        DataError: ``root`` is given and does not exist, or the place is in an object store.
     """
-    if root is not None:
-        if not root.exists():
-            raise DataError(f"{root} does not exist; create it or correct the data set's root")
-        return root
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(os.environ.get("CSKD_DATA") or Path(home) / "cskd")
+    place = data_place(root)
+    if isinstance(place, str):
+        raise DataError(f"{shown(place)} is no folder; data is prepared in one, then `cskd data push` puts it there")
+    if root is not None and not place.exists():
+        raise DataError(f"{place} does not exist; create it or correct the data set's root")
+    return place
 
 
 def read_verified(path: Path, md5: str) -> bytes:

@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
+from trainables import data_copies
 from trainables.errors import DataError, TestSetClosedError
 from trainables.images import RaggedImages
+from trainables.object_store import OUTAGE_SECONDS
 from trainables.parts import Options, Part
+from trainables.places import Place, data_place, place_from
 
 Progress = Callable[[str, int, int], None]
 """Told of long work: what is done, how much of it is done, how much there is (0: unknown)."""
@@ -149,7 +152,8 @@ class Dataset(Part, ABC):
     """A data set with its published train and test parts, normalisation and augmentation.
 
     Attributes:
-        root: Folder of the data; None means the folder of ``CSKD_DATA``, or the user's data folder.
+        root: Place of the data, a folder or a URI such as ``s3://bucket/data``; None means that of ``CSKD_DATA``, or
+            the user's data folder.
         validation: How the validation split is cut out of the training part.
         subset: A smaller part of the data; None for all.
     """
@@ -157,7 +161,7 @@ class Dataset(Part, ABC):
     mean: ClassVar[tuple[float, float, float]]
     std: ClassVar[tuple[float, float, float]]
 
-    root: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] | None = None
+    root: Annotated[Place, AfterValidator(place_from)] | None = None
     validation: ValidationSplit = ValidationSplit(fraction=0.1)
     subset: Subset = Subset()
 
@@ -177,7 +181,8 @@ class Dataset(Part, ABC):
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """Reads a published part from disk: what a data set implements.
 
-        Nobody calls it but ``training_images`` and ``test_images``, which guard the test part.
+        Nobody calls it but ``training_images`` and ``test_images``, which guard the test part; ``root`` is then a
+        folder, or there is none.
 
         Raises:
             DataError: Files are missing or damaged; the message names the file and the cure.
@@ -187,8 +192,46 @@ class Dataset(Part, ABC):
         """What lies on disk; by default the data set needs nothing there."""
         return [StoredData("built in")]
 
+    def stored_file(self) -> StoredData:
+        """What lies on disk of the data of these options, every byte verified."""
+        return self.stored()[0]
+
+    def kept(self) -> tuple[str, ...]:
+        """Names, below the data's place, of the files and folders that reading needs; by default all below ``root``."""
+        return () if self.root is None else ("",)
+
+    def here(self, progress: Progress = no_progress, patience_seconds: float = OUTAGE_SECONDS) -> Dataset:
+        """The data set in a folder of this machine: as it is, or of a copy of what lies in an object store.
+
+        The copy is fetched by the first process of a machine that asks, and verified.
+
+        Args:
+            progress: Told of the bytes that come.
+            patience_seconds: How long a store is waited for that does not answer.
+
+        Raises:
+            DataError: The data is not in the store, or damaged there.
+            ObjectStoreError: The store does not answer, or refuses.
+            OSError: There is no room for a copy.
+        """
+        place = data_place(self.root)
+        if isinstance(place, Path) or not self.kept():
+            return self
+        folders = {data_copies.bring(place, name, progress, patience_seconds) for name in self.kept()}
+        return self.model_copy(update={"root": folders.pop()})
+
+    def absent(self) -> str | None:
+        """What reading the data would first fetch or make, and what does so beforehand; None where all is there."""
+        place = data_place(self.root)
+        if isinstance(place, str):
+            if all(data_copies.is_here(place, name) for name in self.kept()):
+                return None
+            return f"{data_copies.folder_of(place)}: no data here; `cskd data fetch {self.part_name()}` fetches it"
+        missing = self.missing()
+        return None if missing is None else f"{missing}: no data here; `cskd data prepare {self.part_name()}` makes it"
+
     def missing(self) -> Path | None:
-        """What reading the data would first download or unpack; None where reading makes no files."""
+        """What reading the data from a folder would first download or unpack; None where it makes no files."""
         return None
 
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
@@ -204,7 +247,7 @@ class Dataset(Part, ABC):
 
     def training_images(self) -> LabelledImages:
         """The training part, reduced to ``subset``."""
-        images = self._classes_only(self._read("train"))
+        images = self._classes_only(self._opened("train"))
         if self.subset.train_per_class is None:
             return images
         keep = np.sort(
@@ -225,9 +268,21 @@ class Dataset(Part, ABC):
         """
         if not callable(getattr(access, "record", None)):
             raise TestSetClosedError("test data opens only with an access that records the reading (study/confirm.py)")
-        images = self._classes_only(self._read("test"))
+        images = self._classes_only(self._opened("test"))
         access.record(self.part_name(), len(images.labels))
         return images
+
+    def _opened(self, part: Literal["train", "test"]) -> LabelledImages:
+        """A published part; a copy that turns out to be damaged is fetched again, once."""
+        here, place = self.here(), data_place(self.root)
+        try:
+            return here._read(part)
+        except DataError:
+            if isinstance(place, Path) or here is self:
+                raise
+        for name in self.kept():
+            data_copies.doubt(place, name)
+        return self.here()._read(part)
 
     def _classes_only(self, images: LabelledImages) -> LabelledImages:
         count = self.subset.classes

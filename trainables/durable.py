@@ -23,7 +23,7 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Gives an error of writing the path that the operating system does not name."""
     try:
         yield
@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with _named(path), temporary.open("wb") as file:
+        with naming(path), temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -81,7 +81,7 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
-        with _named(path):
+        with naming(path):
             if os.write(descriptor, line) < len(line):  # what a full disk says first
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             faultpoint("durable: line appended, not synced")

@@ -24,6 +24,8 @@ POINTS = (
     "objects: checkpoint uploaded, without its checksum",
     "objects: line uploaded",
     "objects: run collected, no outcome",
+    "data: piece fetched",
+    "data: file in place, not said",
     "store: trial begun",
     "store: told the value, not the state",
     "store: told the state",

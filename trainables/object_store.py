@@ -88,15 +88,21 @@ class ObjectStore:
         uri: Of any file system that pyarrow knows, such as ``s3://bucket/prefix`` or ``file:///folder``.
         patience_seconds: How long an operation is tried again while the store does not answer.
         give_up: Ends the trying before.
+        what: Is kept there; messages say it.
 
     Raises:
         ObjectStoreError: From every method, when the store does not answer, or refuses.
     """
 
     def __init__(
-        self, uri: str, patience_seconds: float = OUTAGE_SECONDS, give_up: Callable[[], bool] = lambda: False
+        self,
+        uri: str,
+        patience_seconds: float = OUTAGE_SECONDS,
+        give_up: Callable[[], bool] = lambda: False,
+        what: str = "artifacts",
     ) -> None:
         self.uri = uri
+        self._what = what
         self._patience = patience_seconds
         self._give_up = give_up
 
@@ -130,6 +136,19 @@ class ObjectStore:
 
         return self._lasting("cannot be read", get)
 
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Bytes ``start`` to ``start + length`` of an object; fewer where it ends before.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+
+        def get(files: FileSystem, root: str) -> bytes:
+            with files.open_input_file(_joined(root, name)) as source:
+                return bytes(source.read_at(length, start))
+
+        return self._lasting("cannot be read", get)
+
     def write(self, name: str, content: bytes) -> None:
         """Makes or replaces an object."""
 
@@ -139,12 +158,23 @@ class ObjectStore:
 
         self._lasting("cannot be written", put)
 
-    def upload(self, name: str, path: Path) -> None:
-        """Makes or replaces an object from a file, piece by piece."""
+    def upload(self, name: str, path: Path, start: int = 0, length: int | None = None) -> None:
+        """Makes or replaces an object from a file, piece by piece.
+
+        Args:
+            name: Of the object.
+            path: The file.
+            start: First byte that is taken of it.
+            length: How many bytes are; None for all that follow.
+        """
 
         def put(files: FileSystem, root: str) -> None:
             with path.open("rb") as source, _opened(files, _joined(root, name)) as target:
-                shutil.copyfileobj(source, target, CHUNK_BYTES)
+                source.seek(start)
+                left = path.stat().st_size - start if length is None else length
+                while left > 0 and (block := source.read(min(left, CHUNK_BYTES))):
+                    target.write(block)
+                    left -= len(block)
 
         self._lasting("cannot be written", put)
 
@@ -185,7 +215,7 @@ class ObjectStore:
                     raise
                 if isinstance(error, PERMANENT) or time.monotonic() > end or self._give_up():
                     reason = _reason(error)
-                    raise ObjectStoreError(f"artifacts at {shown(self.uri)}: {problem}: {reason}") from error
+                    raise ObjectStoreError(f"{self._what} at {shown(self.uri)}: {problem}: {reason}") from error
             time.sleep(PAUSE_SECONDS)
 
 

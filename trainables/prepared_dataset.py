@@ -100,10 +100,13 @@ class PreparedDataset(CroppedDataset):
 
     def prepared_path(self) -> Path:
         """Where the prepared file lies; a part of the data never lies where all of it would."""
-        name = self.part_name()
-        counts = self.expect
+        return data_folder(self.root) / self.kept()[0]
+
+    def kept(self) -> tuple[str, ...]:
+        """The prepared file."""
+        name, counts = self.part_name(), self.expect
         part = "" if counts is None else f"-part-{counts.classes}-{counts.train}-{counts.test}"
-        return data_folder(self.root) / name / f"{name}-{self.stored_side}{part}.arrow"
+        return (f"{name}/{name}-{self.stored_side}{part}.arrow",)
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """A part of the prepared file.

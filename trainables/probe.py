@@ -104,9 +104,9 @@ class Bench:
     """
 
     def __init__(self, config: TrainConfig) -> None:
-        missing = config.dataset.missing()
-        if missing is not None:
-            raise DataError(f"{missing}: no data here; `cskd data prepare {config.dataset.part_name()}` makes it")
+        absent = config.dataset.absent()
+        if absent is not None:
+            raise DataError(absent)
         self.device = choose_device(config.training.device)
         self._config = config.model_copy(update={"training": config.training.model_copy(update={"compile": "never"})})
         self._data = open_training_data(config.dataset, config.train_on, self.device)

@@ -1,4 +1,4 @@
-"""The published data sets: which are on disk, and on request whether every byte of them is right."""
+"""The data sets: which are on disk or in an object store, and on request whether every byte of them is right."""
 
 from __future__ import annotations
 
@@ -7,21 +7,44 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study import data_sharing
 from study.checks.finding import Finding
-from trainables import registry
-from trainables.archives import data_folder
+from trainables import data_copies, registry
+from trainables.errors import ConfigError, DataError, ObjectStoreError
+from trainables.object_store import shown
+from trainables.places import data_place
 
 if TYPE_CHECKING:
     from trainables.interfaces import Dataset
 
 
 def check(*, verify: bool) -> Iterator[Finding]:
-    """Which published data sets are on disk; the others are fetched when they are first used.
+    """Which data sets are at the place of the data, and on this machine.
 
     Args:
-        verify: Reads every byte and compares checksums, which takes minutes for large data.
+        verify: Reads every byte here and compares checksums, which takes minutes for large data.
     """
-    place = data_folder(None)
+    try:
+        place = data_place(None)
+        yield from _in_store(place, verify=verify) if isinstance(place, str) else _in_folder(place, verify=verify)
+    except (ConfigError, DataError, ObjectStoreError) as error:
+        yield Finding("problem", "data", str(error), "correct CSKD_DATA, or start the store and give it the keys")
+
+
+def _in_store(uri: str, *, verify: bool) -> Iterator[Finding]:
+    kept = [name for name, _ in data_sharing.stored(uri)]
+    here = [name for name in kept if data_copies.is_here(uri, name)]
+    copies = f"; copies in {data_copies.folder_of(uri)}: {', '.join(here) or 'none yet'}"
+    yield Finding("ok", "data", f"in {shown(uri)}: {', '.join(kept) or 'nothing yet'}{copies}")
+    for name in here if verify else ():
+        if data_copies.is_whole(uri, name):
+            yield Finding("ok", f"data {name}", "the copy here is what was put into the store, every byte")
+        else:
+            yield Finding("problem", f"data {name}", "the copy here is damaged", f"rm -r {data_copies.folder_of(uri)}")
+
+
+def _in_folder(place: Path, *, verify: bool) -> Iterator[Finding]:
+    """The others are fetched when they are first used."""
     known = {name: _on_disk(name, place) for name in registry.available("datasets")}
     ready = [name for name, found in known.items() if found]
     absent = [name for name, found in known.items() if found is False]

@@ -25,7 +25,8 @@ from trainables.run_directory import Outcome, RunDirectory
 
 OF_A_REAL_RUN = [name for name in POINTS if name.split(":")[0] in ("checkpoint", "run")]
 OF_MLFLOW = [name for name in POINTS if name.startswith("mirror")]
-OF_OTHERS = ("reuse", "objects")  # visited beside another study, and with an object store: test_reuse, test_artifacts
+# Visited beside another study, and with an object store: test_reuse, test_artifacts, test_data_copies.
+OF_OTHERS = ("reuse", "objects", "data")
 OF_A_STUDY = [
     name for name in POINTS if name not in (*OF_A_REAL_RUN, *OF_MLFLOW) and name.split(":")[0] not in OF_OTHERS
 ]

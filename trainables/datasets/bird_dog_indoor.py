@@ -62,9 +62,16 @@ class BirdDogIndoor(CroppedDataset):
 
     def samples_path(self) -> Path:
         """Where the list of training images lies."""
+        return data_folder(self.root) / self._samples_name()
+
+    def _samples_name(self) -> str:
         name = f"samples-{self.per_class}-seed-{self.sample_seed}"
         parts = f"-part-{digest_of(self.model_dump(mode='json')['expect'])}" if self.expect != Expected() else ""
-        return data_folder(self.root) / self.part_name() / f"{name}{parts}.json"
+        return f"{self.part_name()}/{name}{parts}.json"
+
+    def kept(self) -> tuple[str, ...]:
+        """The three prepared files and the list of training images."""
+        return (*(name for each in self.sets().values() for name in each.kept()), self._samples_name())
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """Joins the parts of the three sets; the test parts whole, the training parts as the stored list says.

@@ -46,6 +46,10 @@ class Cifar100(Dataset):
             return [StoredData("damaged", folder, note=str(error))]
         return [StoredData("ready", folder, Counts(classes=100, train=50_000, test=10_000), nbytes=size)]
 
+    def kept(self) -> tuple[str, ...]:
+        """The folder of the unpacked files."""
+        return (FOLDER,)
+
     def missing(self) -> Path | None:
         """The folder of the unpacked files, unless it is there."""
         folder = self._folder()

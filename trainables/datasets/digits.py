@@ -26,6 +26,10 @@ class Digits(Dataset):
         """Nothing on disk but scikit-learn."""
         return [StoredData("built in", counts=Counts(classes=10, train=899, test=898))]
 
+    def kept(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         """Reads a part from the installed scikit-learn."""
         from sklearn.datasets import load_digits

@@ -11,7 +11,7 @@ from pydantic import Field
 from trainables.archives import data_folder
 from trainables.dataset_interface import Progress, no_progress
 from trainables.errors import DataError
-from trainables.interfaces import Augmentation, Dataset, LabelledImages, StoredData
+from trainables.interfaces import Augmentation, Counts, Dataset, LabelledImages, StoredData
 from trainables.splits import draw_per_class, fraction_of
 
 Files = dict[str, list[Path]]
@@ -42,6 +42,17 @@ class ImageFolder(Dataset):
         """Nothing: the images lie wherever the user has them."""
         return []
 
+    def stored_file(self) -> StoredData:
+        """The folder of the images, counted, not read.
+
+        Raises:
+            DataError: ``root`` is not given, or its folders are not what they should be.
+        """
+        folder = self._folder()
+        train, test = (self._files(folder, part) for part in ("train", "test"))
+        counts = Counts(classes=len(train), train=sum(map(len, train.values())), test=sum(map(len, test.values())))
+        return StoredData("ready", folder, counts)
+
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:  # noqa: ARG002
         """Refuses: there is nothing to prepare."""
         raise DataError("image_folder needs no preparation: name your folder of images as dataset.root")
@@ -53,16 +64,19 @@ class ImageFolder(Dataset):
             DataError: ``root`` is not given or holds fewer than two classes, a class is empty or has a single training
                 image, the folders of train and test have different classes, or a file is no readable image.
         """
-        if self.root is None:
-            raise DataError(
-                "image_folder needs dataset.root, the folder that holds one folder of images for each class"
-            )
-        files = self._files(data_folder(self.root), part)
+        files = self._files(self._folder(), part)
         paths = [path for of_class in files.values() for path in of_class]
         labels = np.repeat(np.arange(len(files)), [len(of_class) for of_class in files.values()])
         with ThreadPoolExecutor() as pool:
             images = np.stack(list(pool.map(lambda path: read_square(path, self.size), paths)))
         return LabelledImages(images, labels, tuple(files))
+
+    def _folder(self) -> Path:
+        if self.root is None:
+            raise DataError(
+                "image_folder needs dataset.root, the folder that holds one folder of images for each class"
+            )
+        return data_folder(self.root)
 
     def _files(self, root: Path, part: Literal["train", "test"]) -> Files:
         if (root / "train").is_dir():
