@@ -89,7 +89,7 @@ def _of_search(results: Results) -> Iterator[str]:
     wanted = TRIALS_PER_DIMENSION * len(results.study["distributions"])
     done = int((trials["state"] == "COMPLETE").sum())
     if 0 < done < wanted:
-        yield f"{number_of(done, 'completed search trial')} are few for this space; {wanted} would be little."
+        yield f"{number_of(done, 'completed search trial')} are few for this space; {wanted} or more are better."
     yield from _of_scheduler(results)
 
 

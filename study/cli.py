@@ -4,22 +4,54 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
-from study.commands import catalogue, cluster, data, look, outcome, prepare, reproduce, run, services, upkeep
+from study.commands import (
+    catalogue,
+    cluster,
+    data,
+    help_pages,
+    look,
+    outcome,
+    prepare,
+    reproduce,
+    run,
+    services,
+    upkeep,
+)
 from study.errors import INTERNAL, code_and_lines, harmless
 
 app = typer.Typer(
     name="cskd",
-    help="Hyperparameter studies of class-wise self-knowledge distillation (CS-KD).",
-    epilog="Start with: cskd launch digits --storage runs",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for group in (catalogue, prepare, data, run, reproduce, cluster, services, look, outcome, upkeep):
+for group in (catalogue, prepare, data, run, reproduce, look, outcome, upkeep, cluster, services):
     app.add_typer(group.app)
+help_pages.lay_out(app)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        try:
+            version = metadata.version("cs-kd-study")
+        except metadata.PackageNotFoundError:
+            version = "of a source tree that is not installed"
+        print(f"cskd {version}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback(cls=help_pages.Group, no_args_is_help=True, epilog="Start with: cskd launch digits --storage runs")
+def _itself(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Hyperparameter studies of class-wise self-knowledge distillation (CS-KD)."""
 
 
 def main() -> None:

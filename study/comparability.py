@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study import provenance
 from study.errors import StudyDirectoryError
@@ -11,6 +11,8 @@ from trainables.splits import data_digest, split_training
 if TYPE_CHECKING:
     from study.config import StudyConfig
     from study.directory import Study
+    from trainables.interfaces import LabelledImages
+    from trainables.splits import Split
 
 
 def check_data(config: StudyConfig) -> dict[str, str]:
@@ -24,6 +26,27 @@ def check_data(config: StudyConfig) -> dict[str, str]:
         ConfigError: The model takes images of another size.
         CheckpointError: A trained teacher is missing, damaged, or of other classes.
     """
+    images, split = _checked(config)
+    return {"split_digest": split.digest, "data_digest": data_digest(images)}
+
+
+def describe_data(config: StudyConfig) -> dict[str, Any]:
+    """``check_data`` with the number of classes, of images to train on and of validation images; ready for JSON.
+
+    Raises:
+        CskdError: As ``check_data``.
+    """
+    images, split = _checked(config)
+    return {
+        "classes": len(images.classes),
+        "training_images": len(split.train),
+        "validation_images": len(split.validation),
+        "split_digest": split.digest,
+        "data_digest": data_digest(images),
+    }
+
+
+def _checked(config: StudyConfig) -> tuple[LabelledImages, Split]:
     images = config.dataset.training_images()
     size = config.dataset.image_size(images)
     config.model.check_images(*size)
@@ -32,8 +55,7 @@ def check_data(config: StudyConfig) -> dict[str, str]:
             from trainables.pretrained import check_teacher
 
             check_teacher(method, images.classes, size)
-    split = split_training(images, config.dataset.validation)
-    return {"split_digest": split.digest, "data_digest": data_digest(images)}
+    return images, split_training(images, config.dataset.validation)
 
 
 def allow_changes(study: Study, *, allow_changed: bool) -> list[str]:

@@ -114,7 +114,8 @@ def _code_and_line(error: Exception) -> tuple[int, str]:
         return int(code), str(error)
     if hasattr(error, "format_message"):
         message = error.format_message()  # without words typer has printed the help
-        return 64, f"{message} (see `cskd --help`)" if message else "say what to do"
+        command = getattr(getattr(error, "ctx", None), "command_path", "cskd")
+        return 64, f"{message} (see `{command} --help`)" if message else "say what to do"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
         return 74, f"{error.filename or 'writing'}: {error.strerror}{_room_left(error)}; make room, then resume"
     if isinstance(code, int) and code != INTERNAL:

@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from analysis import paper
+from analysis.units import size
 from study import preview
 from study.allocation import share_of
 from study.cluster import Cluster, Node
@@ -207,7 +208,8 @@ def warnings(config: StudyConfig) -> list[str]:
     if search.sampler.name == "gp" and trials > LARGEST_FOR_GP:
         found.append(f"gp is slow beyond {LARGEST_FOR_GP} trials; take the sampler tpe")
     if 1 < trials < TRIALS_PER_DIMENSION * dimensions and trials == search.trials:
-        found.append(f"{trials} trials are few for {dimensions} parameters; {TRIALS_PER_DIMENSION} for each is little")
+        fewest = TRIALS_PER_DIMENSION * dimensions
+        found.append(f"search.trials: {trials} are few for {dimensions} parameters; take {fewest} or more")
     if not config.controls:
         found.append("there is no control to compare the winner with; add controls: [{method: cross_entropy}]")
     return found
@@ -232,11 +234,11 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
     """``plan`` in words, by heading."""
     words = preview.entries(found)
     if "rate" in found:
-        rate, hours = found["rate"], found["device_hours"]
+        rate, hours, fitting = found["rate"], found["device_hours"], found["trials_per_device"]
         words["measured"] = (
             f"{rate['device']}: {_time(rate['step_seconds'])} a step, {_time(rate['epoch_seconds'])} an epoch with "
-            f"{_time(rate['evaluation_seconds'])} of evaluation; {rate['peak_bytes'] / 2**30:.1f} GiB a trial, so that "
-            f"{found['trials_per_device']} fit into memory"
+            f"{_time(rate['evaluation_seconds'])} of evaluation; {size(rate['peak_bytes'])} a trial, so that "
+            f"{fitting if fitting < found['runs'] else 'all'} fit into memory at once"
         )
         words["costs"] = (
             ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in hours if phase != "total")
@@ -254,7 +256,7 @@ def _shown(found: Mapping[str, Any], objective: str) -> str:
     doubt = "; yours may spread more, for it departs from the paper's protocol" if found["departure"] else ""
     return (
         f"a difference of {factor * found['difference']:.2f} {unit} in four of five studies ({found['seeds']} seeds, "
-        f"paired t test at 5 %; seeds spread by {factor * found['seed_spread']:.2f}, {found['source']}{doubt})"
+        f"paired t test at 5 %; seeds spread by {factor * found['seed_spread']:.2f} {unit}, {found['source']}{doubt})"
     )
 
 

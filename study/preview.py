@@ -71,6 +71,17 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def data_entries(found: Mapping[str, Any]) -> dict[str, str]:
+    """``comparability.describe_data`` in words, by heading; nothing where the data was not read."""
+    if not found:
+        return {}
+    return {
+        "data": f"{found['classes']:,} classes, {_count(found['training_images'], 'image')} to train on, "
+        f"{found['validation_images']:,} for validation; the test part stays closed",
+        "digests": f"data {found['data_digest']}, split {found['split_digest']}",
+    }
+
+
 def _race(config: StudyConfig, trials: int) -> dict[str, int] | None:
     """Candidates, seeds and the most runs of the race; None where there is none, or too few trials for one."""
     rule = config.confirm.race

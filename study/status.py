@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from analysis.tables import Cell, Table
-from analysis.wording import reuse_words
+from analysis.wording import metric_words, reuse_words, spread, with_unit
 from search_spaces.symbols import symbol
 from study import course, lease
 from study.choice import ranked
@@ -57,10 +57,8 @@ def summary(found: list[dict[str, Any]]) -> Table:
             rows.append((item["name"], f"unreadable: {item['error']}", None, None, None))
             continue
         search = item["phases"]["search"]
-        value = item["best"]["value"] if item["best"] else None
-        rows.append(
-            (item["name"], item["state"], f"{search['COMPLETE']}/{search['planned']}", item["objective"], value)
-        )
+        trials = f"{search['COMPLETE']}/{search['planned']}"
+        rows.append((item["name"], item["state"], trials, item["objective"], _value(item)))
     count = f"{len(found)} {'study' if len(found) == 1 else 'studies'}"
     return Table(count, ("study", "state", "trials", "objective", "best"), tuple(rows))
 
@@ -95,4 +93,10 @@ def _best(found: dict[str, Any]) -> str:
     point = ", ".join(
         f"{symbol(name).text} {x:.4g}" if isinstance(x, float) else f"{name} {x}" for name, x in best["params"].items()
     )
-    return f"best so far: trial {best['trial']}, {found['objective']} {best['value']:.4f} ({point})"
+    return f"best so far: search/{best['trial']}, {metric_words(found['objective'])} {_value(found)} ({point})"
+
+
+def _value(found: dict[str, Any]) -> str | None:
+    """The best value as tables print it, such as ``4.05 %``."""
+    best, metric = found["best"], found["objective"]
+    return with_unit(spread(best["value"], None, metric), metric) if best else None

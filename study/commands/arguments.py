@@ -11,11 +11,21 @@ from study.commands import completion
 
 Directory = Annotated[
     Path,
-    typer.Argument(metavar="DIR", help="A study directory.", show_default=False, autocompletion=completion.directories),
+    typer.Argument(
+        metavar="DIR",
+        help="A study directory, such as runs/digits.",
+        show_default=False,
+        autocompletion=completion.directories,
+    ),
 ]
 Directories = Annotated[
     list[Path],
-    typer.Argument(metavar="DIR", help="Study directories.", show_default=False, autocompletion=completion.directories),
+    typer.Argument(
+        metavar="DIR",
+        help="Study directories, such as runs/digits.",
+        show_default=False,
+        autocompletion=completion.directories,
+    ),
 ]
 StudySource = Annotated[
     str,
@@ -29,7 +39,7 @@ StudySource = Annotated[
 StudySources = Annotated[
     list[str],
     typer.Argument(
-        metavar="STUDY...",
+        metavar="STUDY",
         help="Presets or study files; patterns such as 'cub200-*' take all that fit.",
         show_default=False,
         autocompletion=completion.studies,
@@ -37,14 +47,19 @@ StudySources = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study file; may be repeated."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key of the study file, such as search.trials=8; may be repeated."
+    ),
 ]
 Storage = Annotated[
-    Path | None, typer.Option(help="Folder of the study directories.", envvar="CSKD_STORAGE", show_default="runs")
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of the study directories.", envvar="CSKD_STORAGE", show_default="runs"),
 ]
 Address = Annotated[
     str | None,
-    typer.Option(help="Ray: local, or host:port of a cluster.", envvar="RAY_ADDRESS", show_default="local"),
+    typer.Option(
+        metavar="ADDRESS", help="Ray: local, or host:port of a cluster.", envvar="RAY_ADDRESS", show_default="local"
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Events = Annotated[

@@ -19,7 +19,7 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd presets cub200")
 def presets(
-    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="Only those with this in their name.")] = "",
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Only those with this in their name.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """List the studies that come with the package: short ones, and each row of the paper's tables."""
@@ -44,7 +44,7 @@ def models(as_json: AsJson = False) -> None:
     _parts("models", as_json=as_json)
 
 
-@app.command(rich_help_panel=PANEL, epilog="Example: cskd datasets")
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd datasets --json")
 def datasets(as_json: AsJson = False) -> None:
     """List the data sets."""
     _parts("datasets", as_json=as_json)

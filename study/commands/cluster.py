@@ -30,11 +30,15 @@ def submit(
     address: Annotated[
         str | None,
         typer.Option(
-            help="http://host:8265 of the cluster's head.", envvar="RAY_API_SERVER_ADDRESS", show_default=False
+            metavar="URL",
+            help="http://host:8265 of the cluster's head.",
+            envvar="RAY_API_SERVER_ADDRESS",
+            show_default=False,
         ),
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(help="Folder of the study directories, on the cluster.", show_default=False)
+        str | None,
+        typer.Option(metavar="DIR", help="Folder of the study directories, on the cluster.", show_default=False),
     ] = None,
     settings: Settings = None,
     resume: Annotated[
@@ -61,8 +65,10 @@ def submit(
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd deploy slurm.sh --out slurm.sh")
 def deploy(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A file.", show_default="list them")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write; it must not exist.", show_default="print")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The file.", show_default="list them")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write; it must not exist.", show_default="print")
+    ] = None,
 ) -> None:
     """Print a file that starts a cluster or services: for ray up, KubeRay, Slurm, Docker."""
     from study import deployment

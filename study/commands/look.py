@@ -17,7 +17,7 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd status runs/digits --json")
 def status(directory: Directory, as_json: AsJson = False) -> None:
-    """Show what a study is doing."""
+    """Show what a study is doing: runs by phase and state, and the best so far."""
     from study import status as study_status
     from study.directory import open_study
 
@@ -32,7 +32,9 @@ def status(directory: Directory, as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd watch runs/digits")
 def watch(
     directory: Directory,
-    seconds: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks.")] = 2.0,
+    seconds: Annotated[
+        float, typer.Option("--every", min=0.5, metavar="SECONDS", help="Time between two looks.")
+    ] = 2.0,
 ) -> None:
     """Follow a study until its driver ends: what runs, what is best, importance, rate, cost, time left."""
     import time
@@ -54,7 +56,7 @@ def watch(
 
 @app.command("list", rich_help_panel=PANEL, epilog="Example: cskd list --storage runs")
 def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
-    """List the studies of a storage folder."""
+    """List the studies of a storage folder, one line each."""
     from study import environment
     from study import status as study_status
     from study.directory import open_study, studies_in
@@ -84,14 +86,14 @@ def logs(
         str,
         typer.Argument(
             metavar="TRIAL",
-            help="7 or search/7, controls/0, confirm/2.",
+            help="Such as search/7 (or 7), controls/0, race/3 or confirm/2.",
             show_default=False,
             autocompletion=completion.trials,
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show the epochs of a trial."""
+    """Show the epochs of a trial, one line each."""
     from study.trial_log import rows, table
 
     found = rows(directory, trial)
@@ -104,7 +106,12 @@ def logs(
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd ui --storage runs")
 def ui(
     storage: Storage = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="The first free one from 5000 on.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, metavar="PORT", help="Port of the pages.", show_default="first free one from 5000"
+        ),
+    ] = None,
 ) -> None:
     """Start the MLflow pages of a storage folder on this machine, until Ctrl+C."""
     from study import environment

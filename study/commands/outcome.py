@@ -18,7 +18,7 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd best runs/digits")
 def best(directory: Directory, as_json: AsJson = False) -> None:
-    """Show the best-config table."""
+    """Show the best-config table: the winner, the other arms, and what may be said of them."""
     from analysis import best_config, records, tables
 
     results = records.read(directory / "results")
@@ -46,11 +46,16 @@ def export(
         ],
         typer.Option(
             "--format",
-            help="Configuration (released: flags of the paper's code); record: flat JSON with values, seeds and "
-            "versions; optimization_results: Hydra's file; csv, markdown, latex: table.",
+            metavar="FORMAT",
+            help="The configuration as yaml, json, hydra or args (--temperature 4.0 …), or released, the flags of the "
+            "paper's code; record, flat JSON with values, seeds, commit and versions; optimization_results, Hydra's "
+            "file; the table as csv, markdown or latex.",
         ),
     ] = "yaml",
-    out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write; what is there is replaced.", show_default="print"),
+    ] = None,
 ) -> None:
     """Print the best configuration, to paste into a training script, or the best-config table."""
     from analysis import best_config, records, table_files, tables
@@ -66,6 +71,7 @@ def export(
         write(text.rstrip("\n"))
     else:
         write_atomic(out.absolute(), text.encode())
+        say(str(out))
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd register runs/digits digits@champion")
@@ -73,7 +79,9 @@ def register(
     directory: Directory,
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME[@ALIAS]", help="Model, and an alias that shall point to it.", show_default=False),
+        typer.Argument(
+            metavar="NAME[@ALIAS]", help="The model, and an alias that shall point to it.", show_default=False
+        ),
     ],
 ) -> None:
     """Register the confirmed winner in MLflow: the checkpoint of its first fresh seed, with its configuration."""
@@ -98,7 +106,9 @@ def report(directories: Directories) -> None:
 def compare(
     directories: Directories,
     as_json: AsJson = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for a page with tables and figures of all.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for a page with tables and figures of all.")
+    ] = None,
 ) -> None:
     """Compare the winners of studies with the first one's, show what differs, and fill the paper's tables."""
     from analysis import comparison, comparison_report, paper_layout, paper_tables, records

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from analysis.units import size  # noqa: F401 - until study.commands.data takes it from there
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,19 +26,6 @@ NARROWEST = 40
 def width() -> int:
     """Columns of the terminal: ``COLUMNS``, else what the terminal says, else 80."""
     return max(shutil.get_terminal_size((80, 24)).columns, NARROWEST)
-
-
-def size(count: int) -> str:
-    """A number of bytes for people.
-
-    Example:
-        >>> size(512), size(90_000_000)
-        ('512 bytes', '85.8 MiB')
-    """
-    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if count >= unit:
-            return f"{count / unit:.1f} {name}"
-    return f"{count} bytes"
 
 
 def say(text: str) -> None:

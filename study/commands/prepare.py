@@ -20,35 +20,20 @@ UNAVAILABLE = 69
 app = typer.Typer()
 
 
-@app.command(rich_help_panel=PANEL, epilog="Example: cskd narrow runs/digits --out next.yaml")
-def narrow(
-    directory: Directory,
-    out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
-) -> None:
-    """Print the study that follows another: a space around its best points, which are tried first."""
-    from study import refinement, study_file
-    from trainables.durable import write_atomic
-
-    content = study_file.dump(refinement.refined(directory).resolved())
-    if out is None:
-        write(content.decode().rstrip("\n"))
-    else:
-        write_atomic(out.absolute(), content)
-        say(str(out))
-
-
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd init digits --out my_study.yaml")
 def init(
     preset: Annotated[
         str | None,
         typer.Argument(
             metavar="PRESET",
-            help="A preset or a study file to start from; without one, every default.",
-            show_default=False,
+            help="A preset or a study file to start from.",
+            show_default="every default",
             autocompletion=completion.studies,
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write; it must not exist.", show_default="print")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write; it must not exist.", show_default="print")
+    ] = None,
 ) -> None:
     """Print a commented study file to start from, with every key."""
     from study import config, template
@@ -65,7 +50,9 @@ def init(
 def validate(
     study: StudySource,
     settings: Settings = None,
-    data: Annotated[bool, typer.Option("--data", help="Read the data, too, and check that it fits.")] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Read the data, too: count the images and check that they fit.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a study file, and say what the study will do."""
@@ -80,11 +67,11 @@ def validate(
         show_json({"valid": False, "mistakes": error.mistakes})
         raise typer.Exit(error.exit_code) from None
     described = preview.describe(found)
-    digests = _digests(found) if data else {}
+    images = _data(found) if data else {}
     if as_json:
-        show_json({"valid": True, "mistakes": [], **described, **digests})
+        show_json({"valid": True, "mistakes": [], **described, **images})
         return
-    show_entries({str(study): "valid", **preview.entries(described), **digests})
+    show_entries({str(study): "valid", **preview.entries(described), **preview.data_entries(images)})
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd plan cifar100-smoke --set search.trials=16")
@@ -92,7 +79,9 @@ def plan(
     study: StudySource,
     settings: Settings = None,
     address: Address = None,
-    measure: Annotated[bool, typer.Option("--probe/--no-probe", help="Measure the rate, which takes seconds.")] = True,
+    measure: Annotated[
+        bool, typer.Option("--probe/--no-probe", help="Measure the rate here, which takes seconds.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Say what a study will cost here, at a measured rate, and what difference it can show."""
@@ -107,6 +96,26 @@ def plan(
     show_entries(planner.entries(planned))
     for warning in planned["warnings"]:
         say(f"warning: {warning}")
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: cskd narrow runs/digits --out next.yaml")
+def narrow(
+    directory: Directory,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write; what is there is replaced.", show_default="print"),
+    ] = None,
+) -> None:
+    """Print the study that follows another: a space around its best points, which are tried first."""
+    from study import refinement, study_file
+    from trainables.durable import write_atomic
+
+    content = study_file.dump(refinement.refined(directory).resolved())
+    if out is None:
+        write(content.decode().rstrip("\n"))
+    else:
+        write_atomic(out.absolute(), content)
+        say(f"{out}: look at it, then: cskd launch {out}")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd doctor --storage runs")
@@ -134,7 +143,7 @@ def doctor(
         raise typer.Exit(UNAVAILABLE)
 
 
-def _digests(config: StudyConfig) -> dict[str, Any]:
-    from study import comparability
+def _data(config: StudyConfig) -> dict[str, Any]:
+    from study import comparability  # takes a second, which a mistake must not
 
-    return dict(comparability.check_data(config))
+    return comparability.describe_data(config)

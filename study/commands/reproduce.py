@@ -26,10 +26,12 @@ app = typer.Typer()
 def reproduce(
     items: Annotated[
         list[str],
-        typer.Argument(metavar="TABLE|FIGURE...", help="table1 to table6, figure1b to figure5.", show_default=False),
+        typer.Argument(
+            metavar="TABLE|FIGURE", help="Of the paper: table1 to table6, figure1b to figure5.", show_default=False
+        ),
     ],
     datasets: Annotated[
-        list[str] | None, typer.Option("--dataset", metavar="NAME", help="Only this one; may be repeated.")
+        list[str] | None, typer.Option("--dataset", metavar="NAME", help="Only this data set; may be repeated.")
     ] = None,
     budget: Annotated[
         Literal["paper", "smoke"],
@@ -39,7 +41,10 @@ def reproduce(
     storage: Storage = None,
     settings: Settings = None,
     address: Address = None,
-    hours: Annotated[float | None, typer.Option(min=0, help="Wall time of all together.", show_default=False)] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="HOURS", help="Wall time of all studies together.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the studies behind a table or figure of the paper, and show ours beside the printed values.

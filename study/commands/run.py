@@ -24,13 +24,16 @@ def launch(
     storage: Storage = None,
     settings: Settings = None,
     address: Address = None,
-    until: Annotated[Literal["search", "confirm"], typer.Option(help="Where to stop.")] = "confirm",
+    until: Annotated[
+        Literal["search", "confirm"], typer.Option(help="What comes last; search leaves the test set closed.")
+    ] = "confirm",
     warm_start: Annotated[
         list[Path] | None,
-        typer.Option(metavar="DIR", help="Begin with the best points of a study; may be repeated."),
+        typer.Option(metavar="DIR", help="Begin with the best points of another study; may be repeated."),
     ] = None,
     hours: Annotated[
-        float | None, typer.Option(min=0, help="Of several studies: wall time of all together.", show_default=False)
+        float | None,
+        typer.Option(min=0, metavar="HOURS", help="Wall time of all studies together.", show_default=False),
     ] = None,
     events: Events = None,
     notify: Notify = None,
@@ -69,8 +72,11 @@ def launch(
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd resume runs/digits --trials 32")
 def resume(
     directory: Directory,
-    trials: Annotated[int | None, typer.Option(min=1, help="Search trials in total from now on.")] = None,
-    more_hours: Annotated[float, typer.Option(min=0, help="Added to the budget's hours and device hours.")] = 0.0,
+    trials: Annotated[int | None, typer.Option(min=1, metavar="N", help="Search trials in total from now on.")] = None,
+    more_hours: Annotated[
+        float,
+        typer.Option(min=0, metavar="HOURS", help="Added to the budget's hours and device hours.", show_default=False),
+    ] = 0.0,
     address: Address = None,
     allow_changed: Changed = False,
     events: Events = None,
@@ -105,11 +111,16 @@ def stop(directory: Directory) -> None:
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd train runs/digits/best_config.yaml --out again --test")
 def train(
-    config: Annotated[Path, typer.Argument(help="best_config.yaml, or any run's configuration.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("run"),
+    config: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG", help="best_config.yaml, or any run's configuration as YAML or JSON.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run.")] = Path("run"),
     test: Annotated[bool, typer.Option("--test", help="Read the test set at the last epoch; it is ledgered.")] = False,
 ) -> None:
-    """Train one configuration without Ray."""
+    """Train one configuration without Ray; best_config.yaml repeats the confirmation run of its seed."""
     from study import single_run
 
     outcome = single_run.train(single_run.read_train_config(config), out.absolute(), Console(), test=test)

@@ -19,7 +19,7 @@ app = typer.Typer()
 group = typer.Typer(no_args_is_help=True, help="Start, end or look at PostgreSQL and an MLflow server on this machine.")
 app.add_typer(group, name="services", rich_help_panel=PANEL, epilog="Example: cskd services up")
 
-Root = Annotated[Path, typer.Option(help="Folder of their data, secrets and logs.")]
+Root = Annotated[Path, typer.Option(metavar="DIR", help="Folder of their data, secrets and logs.")]
 ROOT = Path("services")
 
 
@@ -42,7 +42,7 @@ def up(
 
 @group.command(epilog="Example: cskd services down --root services")
 def down(root: Root = ROOT) -> None:
-    """End what was started there; data stay."""
+    """End what was started there; its data stay."""
     from study.services import Services
 
     ended = Services(root).down()
@@ -51,7 +51,7 @@ def down(root: Root = ROOT) -> None:
 
 @group.command(epilog="Example: cskd services status --root services")
 def status(root: Root = ROOT) -> None:
-    """Say which run; exit code 69 where one does not."""
+    """Say which of them run; the exit code is 69 where one does not."""
     from study.services import Services
 
     found = Services(root).status()

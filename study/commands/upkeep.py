@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from analysis.units import size
 from study.commands.arguments import AsJson, Directory
-from study.commands.output import say, show_json, size
+from study.commands.output import say, show_json
 
 PANEL = "Upkeep"
 
@@ -49,7 +50,7 @@ def verify(directory: Directory, as_json: AsJson = False) -> None:
 def clean(
     directory: Directory,
     unfinished: Annotated[
-        bool, typer.Option("--all", help="Those of unfinished runs, too: a resume then trains them from the start.")
+        bool, typer.Option("--all", help="Those of unfinished runs, too; a resume then trains them from the start.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much there is.")] = False,
     as_json: AsJson = False,

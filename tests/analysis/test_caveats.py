@@ -4,7 +4,7 @@ from analysis.caveats import caveats
 
 
 def test_a_sound_study_has_few(load, content) -> None:
-    assert caveats(load(content)) == ("7 completed search trials are few for this space; 16 would be little.",)
+    assert caveats(load(content)) == ("7 completed search trials are few for this space; 16 or more are better.",)
 
 
 def test_a_winner_at_an_edge_is_told_how_to_search_on(load, content) -> None:

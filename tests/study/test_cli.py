@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ def test_help_names_every_command(cskd) -> None:
         code, shown, err = cskd(command, "--help")
         assert (code, err) == (0, "")
         assert f" {command} [OPTIONS]" in shown
+
+
+def test_version(cskd) -> None:
+    assert cskd("--version") == (0, f"cskd {metadata.version('cs-kd-study')}\n", "")
 
 
 def test_help_answers_without_heavy_libraries(tmp_path: Path) -> None:
@@ -64,7 +69,7 @@ def test_lists_of_what_there_is(cskd, command: str, lines: list[str]) -> None:
     ("words", "message"),
     [
         (["lunch"], "No such command 'lunch'"),
-        (["launch"], "Missing argument 'STUDY...'"),
+        (["launch"], "Missing argument 'STUDY'. (see `cskd launch --help`)"),
         (["launch", "digits", "--storag", "x"], "No such option: --storag"),
         (["launch", "digits", "--until", "never"], "Invalid value for '--until'"),
         (["resume", "x", "--trials", "0"], "Invalid value for '--trials'"),
@@ -102,7 +107,7 @@ def test_status(cskd, done_directory: Path) -> None:
     code, out, err = cskd("status", done_directory)
     assert (code, err) == (0, "")
     assert "toy: done" in out
-    assert "best so far: trial " in out
+    assert "best so far: search/" in out
     code, out, _ = cskd("status", done_directory, "--json")
     found = json.loads(out)
     assert (found["state"], found["phases"]["search"]["COMPLETE"]) == ("done", 8)
@@ -168,7 +173,7 @@ def test_export_in_all_formats(cskd, done_directory: Path, tmp_path: Path) -> No
     flags = shlex.split(cskd("export", done_directory, "--format", "args")[1])
     assert flags[flags.index("--temperature") + 1] == "4.0"
     assert flags[flags.index("--method") + 1] == "cs_kd"
-    assert cskd("export", done_directory, "--out", tmp_path / "sub/mine.yaml")[1] == ""
+    assert cskd("export", done_directory, "--out", tmp_path / "sub/mine.yaml")[1] == f"{tmp_path / 'sub/mine.yaml'}\n"
     assert TrainConfig.model_validate(yaml.safe_load((tmp_path / "sub/mine.yaml").read_text())) == config
     assert cskd("export", done_directory, "--format", "hydra")[1].startswith("# @package _global_")
     assert cskd("export", done_directory, "--format", "latex")[1].startswith(r"\begin{table}")

@@ -1,6 +1,7 @@
 """What a study will do, counted by hand."""
 
 from study import preview
+from study.comparability import describe_data
 from study.config import build, load
 from study.template import STARTING_POINT
 
@@ -35,3 +36,12 @@ def test_few_cells_no_controls_and_a_control_of_its_own_length() -> None:
     assert "full training set" in words["confirms"]
     longer = preview.describe(build(base | {"controls": [{"training": {"epochs": 50}}]}, "x"))
     assert longer["epochs"] == found["epochs"] + 50 + 50
+
+
+def test_data_that_was_read_is_counted() -> None:
+    found = describe_data(load("digits"))
+    assert preview.data_entries(found) == {
+        "data": "10 classes, 159 images to train on, 740 for validation; the test part stays closed",
+        "digests": f"data {found['data_digest']}, split {found['split_digest']}",
+    }
+    assert preview.data_entries({}) == {}

@@ -30,7 +30,8 @@ def test_done(done_directory: Path) -> None:
     assert found["objective"] == "validation/top1_error"
     assert found["best"]["params"] == {"temperature": 4.0, "lambda_cls": 1.0}  # the toy's optimum
     lines = status._best(found)
-    assert lines.startswith(f"best so far: trial {found['best']['trial']}, validation/top1_error 0.")
+    assert lines.startswith(f"best so far: search/{found['best']['trial']}, validation top-1 error ")
+    assert f" {100 * found['best']['value']:.2f} % (" in lines
     assert "T 4, λ_cls 1" in lines
 
 
@@ -77,4 +78,4 @@ def test_several_studies_in_a_table(done_directory: Path) -> None:
     table = status.summary([found, found | {"name": "other", "best": None}])
     assert table.title == "2 studies"
     assert [row[:3] for row in table.rows] == [("toy", "done", "8/8"), ("other", "done", "8/8")]
-    assert [row[-1] for row in table.rows] == [found["best"]["value"], None]
+    assert [row[-1] for row in table.rows] == [f"{100 * found['best']['value']:.2f} %", None]

@@ -82,6 +82,20 @@ def test_help_says_what_it_does_in_a_group_and_ends_with_an_example(cskd, monkey
     assert max(map(len, out.splitlines())) <= 80
 
 
+PAGES = [(name,) for name in COMMANDS] + [
+    (name, below) for name, command in COMMANDS.items() for below in getattr(command, "commands", {})
+]
+
+
+@pytest.mark.parametrize("page", [(), *PAGES], ids=" ".join)
+def test_help_speaks_of_no_python_types(cskd, monkeypatch: pytest.MonkeyPatch, page: tuple[str, ...]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = cskd(*page, "--help")[1]
+    assert not re.search(r"<(bool|str|path|int|float|list)|list\[|[{}]|\.{4}", out)
+    assert f"Usage: cskd {' '.join(page)}" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_help_names_the_environment_and_the_defaults(cskd) -> None:
     out = cskd("launch", "--help")[1]
     assert re.search(r"Folder of the study directories\. +\[env var: CSKD_STORAGE\] +\[default: \(runs\)\]", out)
