@@ -16,24 +16,25 @@ KEYS = {
 }
 
 
-def place(address: str) -> str:
+def place(address: str, folder: str = "all") -> str:
     """URI of a folder in the bucket of a server."""
-    return f"s3://{BUCKET}/all?endpoint_override={quote(address, safe='')}"
+    return f"s3://{BUCKET}/{folder}?endpoint_override={quote(address, safe='')}"
 
 
 def command(host: str, port: int) -> list[str]:
-    """What starts a server with its bucket elsewhere."""
+    """What starts a server with its bucket elsewhere; it notes each request on standard error."""
     return [sys.executable, __file__, host, str(port)]
 
 
 class S3:
     """A server with one bucket."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int | None = None) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int | None = None, *, verbose: bool = False) -> None:
         self.host = host
         self.port = port or free_port()
         self.address = f"http://{self.host}:{self.port}"
         self.uri = place(self.address)
+        self._verbose = verbose
         self._server = None
         self.start()
         urllib.request.urlopen(urllib.request.Request(f"{self.address}/{BUCKET}", method="PUT")).close()
@@ -41,7 +42,7 @@ class S3:
     def start(self) -> None:
         from moto.server import ThreadedMotoServer
 
-        self._server = ThreadedMotoServer(ip_address=self.host, port=self.port, verbose=False)
+        self._server = ThreadedMotoServer(ip_address=self.host, port=self.port, verbose=self._verbose)
         self._server.start()
 
     def stop(self) -> None:
@@ -49,5 +50,5 @@ class S3:
 
 
 if __name__ == "__main__":
-    S3(sys.argv[1], int(sys.argv[2]))
+    S3(sys.argv[1], int(sys.argv[2]), verbose=True)
     threading.Event().wait()

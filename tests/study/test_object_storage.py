@@ -1,11 +1,13 @@
 """Studies whose workers write to a real S3 server: killed, with the server away, on machines that share no folder."""
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from archive_maker import birds, tar_of
 from drivers import REAL, TRACKED, kill, left_behind, read_log, start
 from machines import Machines
 from namespaces import possible
@@ -14,12 +16,25 @@ from s3_server import KEYS, S3, command, place
 
 from study.directory import open_study
 from study.verification import verify
-from trainables import scratch
+from trainables import data_copies, scratch
+from trainables.faultpoints import VARIABLE
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 TRIALS = 4
 S3_PORT = 9000
+BIRDS = """
+name: birds
+dataset:
+  {name: cub200, crop: 32, stored_side: 40, expect: {classes: 4, train: 32, test: 16}, validation: {per_class: 2}}
+model: {name: preact_resnet10, width: 8}
+method: cs_kd
+training: {epochs: 2, batch_size: 16, checkpoint_seconds: 0}
+search: {trials: 6}
+controls: [{method: cross_entropy}]
+confirm: {finalists: 1, seeds: [1]}
+tracking: {enabled: false}
+"""
 SMALL = ("--set", f"search.trials={TRIALS}", "--set", "training.epochs=8", "--set", "training.checkpoint_seconds=0")
 FEW = ("--set", "confirm.finalists=1", "--set", "confirm.seeds=[1]", "--set", "controls=[{method: cross_entropy}]")
 
@@ -77,7 +92,9 @@ def apart(tmp_path: Path) -> Iterator[Machines]:
     if not possible():
         pytest.skip("this process may not make network namespaces (root and `ip` are needed)")
     elsewhere = tmp_path.with_name(f"{tmp_path.name}-scratch")
-    made = Machines(tmp_path, shared=False, environment={**KEYS, scratch.VARIABLE: str(elsewhere)})
+    # Machines other than the head see an empty folder, so that each has copies of its own.
+    places = {scratch.VARIABLE: str(elsewhere), data_copies.VARIABLE: str(tmp_path / "copies")}
+    made = Machines(tmp_path, shared=False, environment={**KEYS, **places})
     yield made
     made.network.close()
 
@@ -94,3 +111,34 @@ def test_machines_that_share_no_folder(apart: Machines, record_property: Callabl
     counts = verify_study(apart.folder / "toy")
     assert counts["retrained_epochs"] <= 1
     record_property("result", f"one machine lost with its disk; {counts}")
+
+
+def test_data_in_the_store_is_fetched_once_by_each_machine(apart: Machines, record_property: Callable) -> None:
+    host, folder = apart.network.addresses["head"], apart.folder
+    server = f"http://{host}:{S3_PORT}"
+    apart.start("head", *command(host, S3_PORT), log="s3.log")
+
+    def cskd(*words: object, log: str, fault: str = "") -> int:
+        program = ("env", f"{VARIABLE}={fault}") if fault else ()
+        return apart.start("head", *program, sys.executable, *REAL, *words, log=log).wait(250)
+
+    (folder / "root").mkdir()
+    archive = tar_of(folder / "CUB_200_2011.tgz", birds(classes=4, train=8, test=4), "w:gz")
+    options = ("--root", folder / "root", "--expect", "classes=4,train=32,test=16", "--set", "stored_side=40")
+    options += ("--set", "crop=32")
+    assert cskd("data", "prepare", "cub200", "--archive", archive, *options, log="data.log") == 0
+    assert cskd("data", "push", "cub200", "--to", place(server, "data"), *options, log="data.log") == 0
+    (folder / "birds.yaml").write_text(BIRDS)
+    launch = ("launch", folder / "birds.yaml", "--storage", folder, "--address", apart.address)
+    launch += ("--set", f"dataset.root={place(server, 'data')}", "--set", f"artifacts={place(server)}")
+    killed = cskd(*launch, log="driver.log", fault="data: piece fetched:1:kill")
+    assert killed == -signal.SIGKILL
+    assert not (folder / "birds").exists()
+    apart.join("one")
+    apart.join("two")
+    assert cskd(*launch, log="driver.log") == 0, apart.log()
+    counts = verify_study(folder / "birds")
+    requests = (folder / "s3.log").read_text().splitlines()
+    fetched = [line for line in requests if "GET" in line and "cub200-40-part-4-32-16.arrow HTTP" in line]
+    assert len(fetched) == 1 + 2, fetched  # the head's, by the killed driver, and one of each machine for its trials
+    record_property("result", f"one copy for each of three machines, the driver killed at its own; {counts}")
