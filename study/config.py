@@ -153,8 +153,10 @@ class StudyConfig(Options):
         return 2**33 + int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
     def digest(self) -> str:
-        """Short digest of the whole study."""
-        return digest_of(self.resolved())
+        """Short digest of the whole study, but for where its data lies."""
+        content = self.resolved()
+        content["dataset"].pop("root", None)
+        return digest_of(content)
 
     def resolved(self) -> dict[str, Any]:
         """The study file with every default written out."""

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
+from analysis.units import size
 from study.commands.arguments import AsJson
-from study.commands.output import say, show, show_entries, show_json, size
+from study.commands.output import say, show, show_entries, show_json
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
-
     from trainables.interfaces import Dataset, StoredData
 
 PANEL = "Prepare"
 
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `cskd datasets`.", show_default=False)]
 Root = Annotated[
-    Path | None, typer.Option(help="Folder of the data.", envvar="CSKD_DATA", show_default="~/.local/share")
+    str | None,
+    typer.Option(
+        metavar="DIR", help="Folder of the data, or its URI.", envvar="CSKD_DATA", show_default="~/.local/share"
+    ),
+]
+Expect = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COUNTS",
+        help="What a part of the published data holds, such as classes=50,train=1500,test=1389.",
+        show_default="the published counts",
+    ),
+]
+DataSettings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another option; may be repeated.")
 ]
 
 app = typer.Typer()
@@ -28,7 +41,7 @@ group = typer.Typer(no_args_is_help=True)
 app.add_typer(
     group,
     name="data",
-    help="Prepare data sets from their published archives, and see what is ready.",
+    help="Prepare data sets from their published archives, share them, and see what is ready.",
     epilog="Example: cskd data list",
     rich_help_panel=PANEL,
 )
@@ -54,45 +67,69 @@ def list_(root: Root = None, as_json: AsJson = False) -> None:
 
 @group.command(epilog="Example: cskd data prepare cub200 --root /data --archive CUB_200_2011.tgz")
 def prepare(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set of `cskd datasets`.", show_default=False)],
+    name: Name,
     root: Root = None,
     archive: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A published archive that you have; may be repeated."),
     ] = None,
-    expect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COUNTS",
-            help="What a part of the published data holds, such as classes=50,train=1500,test=1389.",
-            show_default="the published counts",
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another option; may be repeated.")
-    ] = None,
+    expect: Expect = None,
+    settings: DataSettings = None,
 ) -> None:
     """Make a data set ready: fetch or take its archives, verify, unpack, decode once, write one file for all trials.
 
     Does nothing where it is ready, replaces a damaged file, and goes on where it was stopped.
     """
+    from study.data_progress import DataProgress
+
     dataset = _dataset(name, root, expect, settings or [])
-    if root is not None:
-        root.mkdir(parents=True, exist_ok=True)
-    with _Told(name) as told:
-        made = dataset.prepare(archive or [], told)
+    if isinstance(dataset.root, Path):
+        dataset.root.mkdir(parents=True, exist_ok=True)
+    with DataProgress(name, Console(stderr=True)) as shown:
+        made = dataset.prepare(archive or [], shown)
     what = "a part of the published data, " if made.part else ""
     say(f"{name}: {made.state}, {what}{made.counts or ''}{f' at {made.path}' if made.path else ''}")
     if made.note:
         say(f"{name}: {made.note}")
 
 
-def _dataset(name: str, root: Path | None, expect: str | None, settings: list[str]) -> Dataset:
+@group.command(epilog="Example: cskd data push cub200 --root /data --to s3://bucket/data")
+def push(
+    name: Name,
+    to: Annotated[str, typer.Option(metavar="URI", help="Place in an object store.", show_default=False)],
+    root: Root = None,
+    expect: Expect = None,
+    settings: DataSettings = None,
+) -> None:
+    """Put a data set that is ready into an object store, for the nodes of a cluster.
+
+    Does nothing where it is there, and goes on where it was stopped; a study then says `dataset.root: URI`.
+    """
+    from study import data_sharing
+    from study.data_progress import DataProgress
+
+    dataset = _dataset(name, root, expect, settings or [])
+    with DataProgress(name, Console(stderr=True)) as shown:
+        put = data_sharing.push(dataset, to, shown)
+    for place, inventory in put.items():
+        say(f"{name}: {inventory.nbytes:,} bytes at {place}")
+
+
+@group.command(epilog="Example: cskd data fetch cub200 --root s3://bucket/data")
+def fetch(name: Name, root: Root = None, expect: Expect = None, settings: DataSettings = None) -> None:
+    """Fetch this machine's copy of a data set in an object store now, not with the first trial."""
+    from study.data_progress import bring
+
+    here = bring(_dataset(name, root, expect, settings or []), Console(stderr=True))
+    say(f"{name}: ready{f' in {here.root}' if here.root else ''}")
+
+
+def _dataset(name: str, root: str | None, expect: str | None, settings: list[str]) -> Dataset:
     from study import study_file
     from study.errors import UsageError
     from trainables.config import part_from
 
-    options: dict[str, Any] = {"name": name, "root": None if root is None else str(root)}
+    options: dict[str, Any] = {"name": name, "root": root}
     for key, value in study_file.parse_settings(settings).items():
         study_file.override(options, key, value)
     if expect is not None:
@@ -104,9 +141,14 @@ def _dataset(name: str, root: Path | None, expect: str | None, settings: list[st
     return dataset
 
 
-def _stored(root: Path | None) -> list[tuple[str, StoredData]]:
+def _stored(root: str | None) -> list[tuple[str, StoredData]]:
+    from study import data_sharing
     from trainables import registry
+    from trainables.places import data_place
 
+    place = data_place(_dataset("digits", root, None, []).root)
+    if isinstance(place, str):
+        return data_sharing.stored(place)
     names = registry.available("datasets")
     return [(name, each) for name in names for each in _dataset(name, root, None, []).stored()]
 
@@ -132,37 +174,3 @@ def _as_json(name: str, stored: StoredData) -> dict[str, Any]:
         "path": path,
         "note": stored.note,
     }
-
-
-class _Told:
-    """Shows progress: a bar for each step on a terminal, otherwise a line for each step and each tenth of it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._bars: Bars | None = None
-        self._tasks: dict[str, TaskID] = {}
-        self._last: tuple[str, int] = ("", -1)
-
-    def __enter__(self) -> _Told:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bars = Progress(console=Console(stderr=True), transient=True)
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if self._bars is not None:
-            if what not in self._tasks:
-                self._tasks[what] = self._bars.add_task(what, total=total or None)
-            self._bars.update(self._tasks[what], completed=done, total=total or None)
-            return
-        tenth = 10 * done // total if total else 0
-        if (what, tenth) != self._last:
-            self._last = (what, tenth)
-            print(f"{self._name}: {what}{f' {done:,} of {total:,}' if total else ''}", file=sys.stderr)  # noqa: T201

@@ -144,6 +144,11 @@ def doctor(
 
 
 def _data(config: StudyConfig) -> dict[str, Any]:
+    from rich.console import Console
+
     from study import comparability  # takes a second, which a mistake must not
+    from study.data_progress import bring
+
+    bring(config.dataset, Console(stderr=True))
 
     return comparability.describe_data(config)

@@ -53,6 +53,21 @@ def test_every_preset_loads_and_its_resolved_file_is_the_same_study(preset: str)
     assert build(again.resolved(), "x") == again
 
 
+def test_where_the_data_lies_is_no_part_of_a_study() -> None:
+    places = ("/data", "s3://bucket/data?region=eu-north-1")
+    here, there = (build(SMALLEST | {"dataset": {"name": "cub200", "root": root}}, "x") for root in places)
+    assert tuple(each.resolved()["dataset"]["root"] for each in (here, there)) == places
+    assert here.digest() == there.digest()
+    assert here.search_config({}, 0).digest() == there.search_config({}, 0).digest()
+
+
+def test_a_place_of_data_that_holds_a_key_is_refused_without_being_shown() -> None:
+    dataset = {"name": "cub200", "root": "s3://me:canary-3@bucket/data"}
+    with pytest.raises(StudyFileError, match=r"dataset: root: holds a key; leave it out") as caught:
+        build(SMALLEST | {"dataset": dataset}, "x")
+    assert "canary-3" not in str(caught.value)
+
+
 def test_there_are_presets() -> None:
     assert {"digits", "cifar100-preact_resnet18-cs_kd"} <= set(study_config.presets())
 
