@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL
 
@@ -21,8 +22,12 @@ from study.lease import lease
 from study.store import PHASES, Store, owner_of
 from trainables.durable import write_atomic
 
+if TYPE_CHECKING:
+    from analysis.records import Results
+
 STUDY_FILE = "study.yaml"
 IDENTITY_FILE = ".identity"
+SHOWN = 5  # studies that a line names at most
 
 
 @dataclass(frozen=True)
@@ -85,10 +90,22 @@ def read_config(directory: Path) -> StudyConfig:
     """
     path = directory / STUDY_FILE
     if not path.exists():
-        raise StudyDirectoryError(
-            f"{directory}: no study here ({STUDY_FILE} is missing); `cskd list` shows the studies"
-        )
+        raise StudyDirectoryError(f"{directory}: no study here{_instead(directory)}")
     return study_config.build(study_file.read(path, is_frozen=True), str(path))
+
+
+def read_results(directory: Path) -> Results:
+    """The result files of a study directory; they alone are enough, as on a laptop that has nothing else of the study.
+
+    Raises:
+        StudyDirectoryError: There is no study.
+        ResultsError: They are missing or damaged.
+    """
+    from analysis import records  # loads pandas
+
+    if not (directory / "results").exists():
+        read_config(directory)
+    return records.read(directory / "results")
 
 
 @contextlib.contextmanager
@@ -121,6 +138,25 @@ def discard(study: Study) -> None:
 def studies_in(storage: Path) -> list[Path]:
     """Study directories in a storage folder, by name."""
     return sorted(path.parent for path in storage.glob(f"*/{STUDY_FILE}"))
+
+
+def studies_below(folder: Path) -> list[Path]:
+    """Study directories in the storage folders within a folder, by path."""
+    return sorted(path.parent for path in folder.glob(f"*/*/{STUDY_FILE}"))
+
+
+def _instead(directory: Path) -> str:
+    """What a user who named a directory without a study may have meant."""
+    if found := studies_in(directory) or studies_below(directory):
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        return f", but below it; name one of {', '.join(map(str, found[:SHOWN]))}{more}"
+    above = next((place for place in list(directory.parents)[:2] if (place / STUDY_FILE).exists()), None)
+    names = {path.name: path for path in studies_in(directory.parent)}
+    near = above or next((names[name] for name in difflib.get_close_matches(directory.name, names, n=1)), None)
+    if near is not None:
+        return f"; did you mean {near}?"
+    why = f"{STUDY_FILE} is missing" if directory.exists() else "there is no such folder"
+    return f" ({why}); `cskd list --storage DIR` shows the studies of a folder"
 
 
 def _refuse_database(config: StudyConfig, directory: Path) -> None:

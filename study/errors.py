@@ -113,7 +113,7 @@ def _code_and_line(error: Exception) -> tuple[int, str]:
     if isinstance(error, CskdError):
         return int(code), str(error)
     if hasattr(error, "format_message"):
-        message = error.format_message()  # without words typer has printed the help
+        message = error.format_message().replace(": Value error, ", ": ")  # without words typer has printed the help
         command = getattr(getattr(error, "ctx", None), "command_path", "cskd")
         return 64, f"{message} (see `{command} --help`)" if message else "say what to do"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis import frames, records
+from analysis import frames
 from search_spaces import space as spaces
 from search_spaces.narrowing import BEYOND, narrow
 from study import config as study_config
-from study.directory import read_config
+from study.directory import read_config, read_results
 from study.errors import StudyFileError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def refined(directory: Path) -> StudyConfig:
         UsageError: Too few trials have completed, or its space cannot be narrowed.
     """
     config, space = read_config(directory), read_config(directory).space()
-    trials = frames.ranked_trials(records.read(directory / "results"))
+    trials = frames.ranked_trials(read_results(directory))
     if len(trials) < FEWEST:
         raise UsageError(f"{directory}: {len(trials)} search trials have completed; at least {FEWEST} tell where to go")
     chosen = trials.head(max(len(trials) // SHARE, FEWEST))

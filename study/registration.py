@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from study.tracking import ModelVersion
 
 SEPARATOR = "@"
+FORBIDDEN = "/:"  # in MLflow's names of models, for its addresses end a name there
 
 
 class Registered(NamedTuple):
@@ -59,8 +60,11 @@ def register(directory: Path, name: str) -> Registered:
         ServiceError: MLflow does not answer, or refuses the name or the alias.
     """
     model, separator, alias = name.partition(SEPARATOR)
-    if not model or (separator and not alias):
-        raise UsageError(f"{name!r} names no model; write NAME or NAME{SEPARATOR}ALIAS, such as digits@champion")
+    if not model or (separator and not alias) or set(model) & set(FORBIDDEN):
+        raise UsageError(
+            f"{name!r} names no model; write NAME or NAME{SEPARATOR}ALIAS, such as digits@champion, "
+            f"NAME without {' and '.join(FORBIDDEN)}"
+        )
     with open_study(directory) as study:
         if not study.config.tracking.enabled:
             raise UsageError(

@@ -9,6 +9,7 @@ from analysis import report as page
 from search_spaces import space as spaces
 from study import confirm, ledger, limits, provenance, race, tracking_record
 from study.course import phases_of
+from study.directory import read_results
 from study.store import REUSED_FROM
 from trainables.durable import digest_of, write_atomic
 from trainables.faultpoints import faultpoint
@@ -48,9 +49,10 @@ def report(directory: Path) -> Path:
         Path of the page.
 
     Raises:
+        StudyDirectoryError: There is no study.
         ResultsError: The result files are missing or damaged.
     """
-    return page.write(records.read(directory / "results"), directory / REPORT)
+    return page.write(read_results(directory), directory / REPORT)
 
 
 def write_results(study: Study) -> records.Results:

@@ -31,6 +31,8 @@ def read_train_config(path: Path) -> TrainConfig:
         StudyFileError: It has mistakes; one line each.
     """
     content = teachers.resolve(study_file.read(path))
+    if "search" in content or "confirm" in content:
+        raise StudyFileError(f"{path}: is a study file, not one run's configuration; `cskd launch {path}` runs it")
     try:
         return TrainConfig.model_validate(content)
     except ValidationError as error:

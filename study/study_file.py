@@ -92,11 +92,20 @@ def read(path: Path, *, is_frozen: bool = False) -> dict[str, Any]:
     Raises:
         StudyFileError: It cannot be read, or as ``parse``.
     """
+    if path.is_dir():
+        raise StudyFileError(f"{path}: is a folder, not a file{_in_folder(path)}")
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from error
     return parse(content, str(path), is_frozen=is_frozen)
+
+
+def _in_folder(folder: Path) -> str:
+    """What a user who named a folder may have meant."""
+    if (folder / "study.yaml").exists():
+        return f"; of a study `cskd resume {folder}` goes on, and {folder / 'best_config.yaml'} is its winner's run"
+    return "; `cskd init` writes a study file, whose dataset.root names a folder of images"
 
 
 def parse_value(text: str) -> Any:

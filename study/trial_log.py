@@ -37,7 +37,9 @@ def rows(directory: Path, trial: str) -> dict[str, Any]:
     phase, _, number = trial.rpartition("/")
     phase = phase or "search"
     with open_study(directory) as study:
-        known = study.store.trials(phase) if phase in FOLDERS else []  # type: ignore[arg-type]
+        if phase not in FOLDERS:
+            raise UsageError(f"{directory}: no trial {trial!r}; a trial is of {', '.join(FOLDERS)}, such as search/7")
+        known = study.store.trials(phase)  # type: ignore[arg-type]
         if not (number.isascii() and number.isdigit()) or int(number) >= len(known):
             raise UsageError(f"{directory}: no trial {trial!r}; {phase} has {len(known)} trials, numbered from 0")
         found = known[int(number)]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from analysis import frames, records
+from analysis import frames
 from search_spaces import space as spaces
 from study import config as study_config
+from study.directory import read_results
 from study.enumeration import is_discrete, nearest_free_cell
 from study.errors import UsageError
 
@@ -64,7 +65,7 @@ def points(space: spaces.Space, directories: Sequence[Path], count: int = POINTS
 
 
 def _ranked(space: spaces.Space, directory: Path) -> Iterator[dict[str, Any]]:
-    results = records.read(directory / "results")
+    results = read_results(directory)
     searched = set(results.study["distributions"])
     if searched != set(space):
         raise UsageError(

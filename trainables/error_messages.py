@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from trainables.interfaces import Options
 
+UNPARSED = ", unable to parse"  # pydantic says so behind what it wants
 YAML_BOOLEANS = "; YAML reads on, off, yes and no as true or false, unless they are in quotes"
 
 
@@ -33,7 +34,7 @@ def _line(mistake: Any, error: ValidationError) -> str:
         return f"{path}: unknown key{_nearest(location[-1], error.title, location[:-1])}"
     if mistake["type"] == "missing":
         return f"{path}: is missing"
-    message = mistake["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = mistake["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").partition(UNPARSED)[0]
     if mistake["type"] == "value_error":
         return f"{path}: {message}" if path else message
     if mistake["type"] in ("model_type", "dict_type"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -75,8 +76,21 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     elif found:
         show(study_status.summary(found))
     else:
-        why = "no studies" if folder.is_dir() else "no such folder"
-        say(f"{folder}: {why}; `cskd launch digits --storage {folder}` begins one")
+        _say_none(folder)
+
+
+def _say_none(folder: Path) -> None:
+    """What to do about a folder without studies: look below it, or begin one."""
+    from study.directory import studies_below
+
+    why = "no studies" if folder.is_dir() else "no such folder"
+    below = sorted({path.parent for path in studies_below(folder)})
+    cure = (
+        f"there are some in {', '.join(map(str, below))}"
+        if below
+        else f"`cskd launch digits --storage {folder}` begins one"
+    )
+    say(f"{folder}: {why}; {cure}")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd logs runs/digits search/7")

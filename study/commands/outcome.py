@@ -19,9 +19,10 @@ app = typer.Typer()
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd best runs/digits")
 def best(directory: Directory, as_json: AsJson = False) -> None:
     """Show the best-config table: the winner, the other arms, and what may be said of them."""
-    from analysis import best_config, records, tables
+    from analysis import best_config, tables
+    from study.directory import read_results
 
-    results = records.read(directory / "results")
+    results = read_results(directory)
     if as_json:
         show_json(best_config.winner_config(results))
     else:
@@ -58,11 +59,12 @@ def export(
     ] = None,
 ) -> None:
     """Print the best configuration, to paste into a training script, or the best-config table."""
-    from analysis import best_config, records, table_files, tables
+    from analysis import best_config, table_files, tables
     from analysis import export as exports
+    from study.directory import read_results
     from trainables.durable import write_atomic
 
-    results = records.read(directory / "results")
+    results = read_results(directory)
     if kind := {"csv": "csv", "markdown": "md", "latex": "tex"}.get(fmt):
         text = table_files.content(tables.best_config_table(best_config.collect(results)), kind)
     else:
@@ -111,7 +113,8 @@ def compare(
     ] = None,
 ) -> None:
     """Compare the winners of studies with the first one's, show what differs, and fill the paper's tables."""
-    from analysis import comparison, comparison_report, paper_layout, paper_tables, records
+    from analysis import comparison, comparison_report, paper_layout, paper_tables
+    from study.directory import read_results
     from study.errors import UsageError
 
     if not 2 <= len(directories) <= len(comparison.LETTERS):
@@ -119,7 +122,7 @@ def compare(
     for number, directory in enumerate(directories):
         if directory.resolve() in [other.resolve() for other in directories[:number]]:
             raise UsageError(f"compare: {directory} is named twice; a study does not differ from itself")
-    studies = [records.read(directory / "results") for directory in directories]
+    studies = [read_results(directory) for directory in directories]
     found = comparison.compare(studies)
     if as_json:
         show_json(asdict(found))

@@ -122,6 +122,8 @@ def test_list(cskd, done_directory: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert json.loads(cskd("list", "--json", "--storage", tmp_path)[1]) == []
     assert cskd("list", "--storage", tmp_path)[1].startswith(f"{tmp_path}: no studies; `cskd launch")
     assert "no such folder" in cskd("list", "--storage", tmp_path / "nowhere")[1]
+    (tmp_path / "deep").symlink_to(done_directory.parent)
+    assert f"no studies; there are some in {tmp_path / 'deep'}\n" in cskd("list", "--storage", tmp_path)[1]
 
 
 def test_logs(cskd, done_directory: Path) -> None:
@@ -204,7 +206,7 @@ def test_report_and_comparison(cskd, done_directory: Path, tmp_path: Path) -> No
     assert [side["label"] for side in found["sides"]] == ["A", "B"]
     code, out, err = cskd("compare", first)
     assert (code, out, len(err.splitlines())) == (64, "", 1)
-    assert "no such study directory" in cskd("compare", first, tmp_path / "nowhere")[2]
+    assert "nowhere: no study here (there is no such folder)" in cskd("compare", first, tmp_path / "nowhere")[2]
     assert "is named twice" in cskd("compare", first, tmp_path / "b" / ".." / "a")[2]
 
 

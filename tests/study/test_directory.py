@@ -6,7 +6,7 @@ import pytest
 
 from study import directory as study_directory
 from study import room
-from study.directory import create, open_study, read_config, studies_in
+from study.directory import create, open_study, read_config, read_results, studies_in
 from study.errors import CannotCreateError, StudyDirectoryError
 
 
@@ -62,8 +62,20 @@ def test_no_study_here(tmp_path: Path) -> None:
     with pytest.raises(StudyDirectoryError, match=r"no study here \(study.yaml is missing\)"), open_study(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(StudyDirectoryError), open_study(tmp_path / "missing"):
-        pass
+    with pytest.raises(StudyDirectoryError, match=r"no study here \(there is no such folder\)"):
+        read_config(tmp_path / "missing")
+
+
+def test_no_study_here_but_near(toy, tmp_path: Path) -> None:
+    made = create(toy(), tmp_path / "runs")
+    for place, words in {
+        tmp_path / "runs": f", but below it; name one of {made}$",
+        tmp_path: f", but below it; name one of {made}$",
+        made / "results": rf"; did you mean {made}\?",
+        made.parent / "tyo": rf"; did you mean {made}\?",
+    }.items():
+        with pytest.raises(StudyDirectoryError, match=f"^{place}: no study here{words}"):
+            read_results(place)
 
 
 def test_studies_of_a_storage_folder(toy, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_the_cost_of_each_phase():
     json.dumps(found)
     words = planner.entries(found)
     assert words["measured"].startswith(
-        "a device: 500 ms a step, 22 s an epoch with 2 s of evaluation; 3 GiB a trial, so that 3 fit into memory at once"
+        "a device: 500 ms a step, 22 s an epoch with 2 s of evaluation; 3 GiB a trial, so that 3 fit into memory"
     )
     assert words["costs"].startswith(
         "search 26 min, controls 2 min, confirm 28 min: 55 min of one device; about 14 min"

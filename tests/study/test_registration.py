@@ -60,7 +60,7 @@ def test_one_checkpoint_is_one_version_and_an_alias_moves(confirmed, local_track
 
 def test_what_cannot_be_registered_is_said_in_a_line(confirmed, new_study, local_tracking: str) -> None:
     directory, checkpoint = confirmed
-    for name in ("", "@champion", "digits@"):
+    for name in ("", "@champion", "digits@", "my/digits", "a:b@champion"):
         with pytest.raises(UsageError, match="names no model"):
             registration.register(directory, name)
     with pytest.raises(ServiceError, match="alias"):  # the words of MLflow

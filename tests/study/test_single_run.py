@@ -78,6 +78,9 @@ def test_the_configuration_of_a_file(config: TrainConfig, tmp_path: Path) -> Non
     path.write_bytes(study_file.dump(CONFIG | {"sed": 1, "training": {"epochs": 0}}))
     with pytest.raises(StudyFileError) as caught:
         read_train_config(path)
+    path.write_text("name: mine\nsearch: {trials: 2}\n")
+    with pytest.raises(StudyFileError, match=f"is a study file, not one run's configuration; `cskd launch {path}`"):
+        read_train_config(path)
     assert sorted(line.removeprefix(f"{path}: ") for line in str(caught.value).split("\n")) == [
         "sed: unknown key; did you mean 'seed'?",
         "training.epochs: input should be greater than or equal to 1, not 0",

@@ -78,7 +78,7 @@ def test_anchors_without_aliases_and_fifty_levels_are_fine() -> None:
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(StudyFileError, match="cannot be read: Is a directory"):
+    with pytest.raises(StudyFileError, match="is a folder, not a file; `cskd init` writes a study file"):
         read(tmp_path)
     with pytest.raises(StudyFileError, match="cannot be read: No such file"):
         read(tmp_path / "missing.yaml")

@@ -26,7 +26,7 @@ def with_training(**changes) -> dict:
         (with_training(epoch=3), "training.epoch: unknown key; did you mean 'epochs'?"),
         (
             with_training(lr="fast"),
-            "training.lr: input should be a valid number, unable to parse string as a number, not 'fast'",
+            "training.lr: input should be a valid number, not 'fast'",
         ),
         (with_training(epochs=0), "training.epochs: input should be greater than or equal to 1, not 0"),
         (
