@@ -153,9 +153,10 @@ class StudyConfig(Options):
         return 2**33 + int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
     def digest(self) -> str:
-        """Short digest of the whole study, but for where its data lies."""
+        """Short digest of the whole study, but for where its data lies and how it is read."""
         content = self.resolved()
-        content["dataset"].pop("root", None)
+        for key in ("root", "stream"):
+            content["dataset"].pop(key, None)
         return digest_of(content)
 
     def resolved(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from study.errors import UsageError
@@ -35,7 +37,10 @@ def push(dataset: Dataset, to: str, progress: Progress) -> dict[str, Inventory]:
     """
     store, folder = DataStore(_uri(to)), data_folder(dataset.root)
     _refuse_unready(dataset)
-    return {store.shown(name): store.put(folder, name, progress) for name in dataset.kept()}
+    with TemporaryDirectory() as made:
+        indexes = dict.fromkeys(dataset.write_index(Path(made)), Path(made))
+        places = indexes | dict.fromkeys(dataset.kept(), folder)
+        return {store.shown(name): store.put(place, name, progress) for name, place in places.items()}
 
 
 def _uri(to: str) -> str:

@@ -129,7 +129,7 @@ class TrainConfig(Options):
     def digest(self) -> str:
         """Short digest of what decides the outcome: where files lie and how often it is saved do not."""
         content = self.model_dump(mode="json")
-        for key in ("root", "memory_limit"):
+        for key in ("root", "memory_limit", "stream"):
             content["dataset"].pop(key, None)
         for option in content["method"].values():
             if isinstance(option, dict) and option.get("sha256"):  # a file that is known by its content

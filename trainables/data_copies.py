@@ -53,6 +53,23 @@ def is_whole(uri: str, kept: str) -> bool:
     return known is not None and all(_is_whole(folder, known, path) for path in known.files)
 
 
+def fits(uri: str, kept: str, patience_seconds: float) -> bool:
+    """Whether this machine has a copy of what is kept under a name, has begun one, or has room for one.
+
+    Raises:
+        DataError: The inventory is damaged.
+        ObjectStoreError: The store does not answer, or refuses.
+    """
+    folder = folder_of(uri)
+    there = None if is_here(uri, kept) else DataStore(uri, patience_seconds).inventory(kept)
+    if there is None:
+        return True
+    places = [place for path in there.files for place in (folder / path, _partial(folder / path))]
+    begun = sum(place.stat().st_size for place in places if place.exists())
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    return there.nbytes <= shutil.disk_usage(existing).free + begun
+
+
 def doubt(uri: str, kept: str) -> None:
     """Has every byte of a copy compared with its checksum when it is next asked for."""
     (folder_of(uri) / inventory.name_of(kept)).unlink(missing_ok=True)
@@ -110,6 +127,11 @@ def _is_whole(folder: Path, wanted: Inventory, path: str) -> bool:
     return inventory.pieces_of(place, lambda _: None) == pieces
 
 
+def _partial(place: Path) -> Path:
+    """Where a file is until it is whole."""
+    return place.with_name(f".{place.name}.partial")
+
+
 @contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
     try:
@@ -155,13 +177,9 @@ class _Fetch:
             for path, pieces in lacking.items():
                 self._fill(path, pieces, blocks, told)
 
-    def _partial(self, path: str) -> Path:
-        place = self._folder / path
-        return place.with_name(f".{place.name}.partial")
-
     def _lacking(self, path: str) -> list[Piece]:
         """The pieces of a file from the first one that an earlier process did not fetch."""
-        place, pieces = self._partial(path), list(self._wanted.pieces(path))
+        place, pieces = _partial(self._folder / path), list(self._wanted.pieces(path))
         if not place.exists():
             return pieces
         found = inventory.pieces_of(place, lambda _: None)
@@ -178,7 +196,8 @@ class _Fetch:
             yield partial(self._store.read, piece, start, min(RANGE_BYTES, piece.size - start))
 
     def _fill(self, path: str, pieces: list[Piece], blocks: Iterator[bytes], told: Told) -> None:
-        place, partial_place = self._folder / path, self._partial(path)
+        place = self._folder / path
+        partial_place = _partial(place)
         place.parent.mkdir(parents=True, exist_ok=True)
         with naming(place), partial_place.open("ab") as file:
             file.truncate(pieces[0].start if pieces else sum(size for size, _ in self._wanted.files[path]))

@@ -83,6 +83,17 @@ class DataStore:
         read = {kept: self.inventory(kept) for kept in sorted(found)}
         return {kept: each for kept, each in read.items() if each is not None}
 
+    def pieces(self, path: str) -> list[Piece]:
+        """The pieces of a file that is kept under its own name.
+
+        Raises:
+            DataError: It is not there.
+        """
+        found = self.inventory(path)
+        if found is None:
+            raise DataError(f"{self.shown(path)} is not there; `cskd data push` puts data sets into an object store")
+        return list(found.pieces(path))
+
     def read(self, piece: Piece, start: int, length: int) -> bytes:
         """Bytes of a piece; fewer, perhaps none, where the object is damaged."""
         try:

@@ -217,14 +217,37 @@ class Dataset(Part, ABC):
         place = data_place(self.root)
         if isinstance(place, Path) or not self.kept():
             return self
-        folders = {data_copies.bring(place, name, progress, patience_seconds) for name in self.kept()}
-        return self.model_copy(update={"root": folders.pop()})
+        names = self.copied(place, patience_seconds)
+        folders = {data_copies.bring(place, name, progress, patience_seconds) for name in names}
+        return self.model_copy(update={"root": folders.pop() if names == self.kept() else place})
+
+    def copied(self, place: str, patience_seconds: float) -> tuple[str, ...]:
+        """Which of the names that are kept at a place in an object store are copied here; all, by default.
+
+        Args:
+            place: Its URI.
+            patience_seconds: How long a store is waited for that does not answer.
+
+        Raises:
+            ObjectStoreError: The store does not answer, or refuses.
+        """
+        del place, patience_seconds
+        return self.kept()
+
+    def write_index(self, folder: Path) -> tuple[str, ...]:
+        """Writes what reading without a copy needs into a folder, for an object store.
+
+        Returns:
+            Names of the files, below the folder; none by default.
+        """
+        del folder
+        return ()
 
     def absent(self) -> str | None:
         """What reading the data would first fetch or make, and what does so beforehand; None where all is there."""
         place = data_place(self.root)
         if isinstance(place, str):
-            if all(data_copies.is_here(place, name) for name in self.kept()):
+            if all(data_copies.is_here(place, name) for name in self.copied(place, 0)):
                 return None
             return f"{data_copies.folder_of(place)}: no data here; `cskd data fetch {self.part_name()}` fetches it"
         missing = self.missing()
@@ -280,7 +303,7 @@ class Dataset(Part, ABC):
         except DataError:
             if isinstance(place, Path) or here is self:
                 raise
-        for name in self.kept():
+        for name in self.copied(place, OUTAGE_SECONDS):
             data_copies.doubt(place, name)
         return self.here()._read(part)
 

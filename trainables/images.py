@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,19 @@ CHANNELS = 3
 MEMORY_LIMIT = 8 << 30
 
 
+class Pixels(Protocol):
+    """Bytes of images: an array, or what fetches those of an image when they are asked for."""
+
+    def __getitem__(self, place: slice, /) -> NDArray[np.uint8]:
+        """The bytes of the image that lies at ``place``."""
+
+
 @dataclass(frozen=True, eq=False)
 class RaggedImages:
     """RGB images as uint8, each in the order height, width, channel, in one or several flat buffers.
 
     Attributes:
-        buffers: Bytes ``[.]``; writing to them changes no file.
+        buffers: Bytes ``[.]``, arrays or elsewhere; writing to them changes no file.
         digests: What tells the content of each buffer from any other.
         buffer: In which buffer image i lies ``[n]``.
         start: Its first byte there ``[n]``.
@@ -26,7 +34,7 @@ class RaggedImages:
         memory_limit: Bytes that copies of them may take on a device.
     """
 
-    buffers: tuple[NDArray[np.uint8], ...]
+    buffers: tuple[NDArray[np.uint8] | Pixels, ...]
     digests: tuple[str, ...]
     buffer: NDArray[np.int64]
     start: NDArray[np.int64]
@@ -42,6 +50,11 @@ class RaggedImages:
         start = self.start[index]
         flat: NDArray[np.uint8] = self.buffers[self.buffer[index]][start : start + height * width * CHANNELS]
         return flat.reshape(height, width, CHANNELS)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether pixels come from elsewhere when they are asked for."""
+        return not all(isinstance(buffer, np.ndarray) for buffer in self.buffers)
 
     @property
     def nbytes(self) -> int:

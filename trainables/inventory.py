@@ -12,7 +12,7 @@ from trainables.sealed import seal, unseal
 
 SUFFIX = "inventory.json"
 FORMAT = 1
-OBJECT_BYTES = 256 << 20  # pyarrow cannot make objects of more than 98 GiB in S3; a piece is also what is fetched again
+OBJECT_BYTES = 1 << 30  # pyarrow makes no object of more than 98 GiB in S3; a piece is also what is fetched again
 BLOCK = 1 << 20
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pyarrow import NativeFile
     from pyarrow.fs import FileSystem
 
 Result = TypeVar("Result")
@@ -27,6 +28,7 @@ Result = TypeVar("Result")
 OUTAGE_SECONDS = 60.0  # that a store may be away while a study runs
 PAUSE_SECONDS = 0.5
 CHUNK_BYTES = 16 << 20  # a request each
+MOST_OPEN = 400
 SCHEMES = ("s3", "gs", "abfs", "hdfs", "file")
 # A URI that pyarrow cannot take, a file system that it was built without: no waiting mends these.
 PERMANENT = (ValueError, ImportError, NotImplementedError)
@@ -105,6 +107,8 @@ class ObjectStore:
         self._what = what
         self._patience = patience_seconds
         self._give_up = give_up
+        # An object is opened once, for that is a request of its own; several threads may read it then.
+        self._readable = functools.lru_cache(maxsize=MOST_OPEN)(self._open_to_read)
 
     def names(self, folder: str = "", *, deep: bool = True) -> dict[str, int]:
         """Names and sizes in bytes of all objects, and without ``deep`` of the nearest ones and of folders.
@@ -143,9 +147,12 @@ class ObjectStore:
             FileNotFoundError: There is none.
         """
 
-        def get(files: FileSystem, root: str) -> bytes:
-            with files.open_input_file(_joined(root, name)) as source:
-                return bytes(source.read_at(length, start))
+        def get(_files: FileSystem, _root: str) -> bytes:
+            try:
+                return bytes(self._readable(name).read_at(length, start))
+            except OSError:
+                self._readable.cache_clear()
+                raise
 
         return self._lasting("cannot be read", get)
 
@@ -201,6 +208,10 @@ class ObjectStore:
             self._lasting("cannot be changed", remove)
         except FileNotFoundError:
             return
+
+    def _open_to_read(self, name: str) -> NativeFile:
+        files, root = _connected(self.uri)
+        return files.open_input_file(_joined(root, name))
 
     def _lasting(self, problem: str, work: Callable[[FileSystem, str], Result]) -> Result:
         """Does the work, again and again while the store is away."""

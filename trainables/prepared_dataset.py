@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ByteSize, Field, model_validator
 
+from trainables import data_copies
 from trainables.archives import PublishedFile, data_folder
 from trainables.dataset_interface import (
     Counts,
@@ -20,8 +21,10 @@ from trainables.dataset_interface import (
 )
 from trainables.errors import DataError
 from trainables.images import MEMORY_LIMIT
+from trainables.places import data_place
 
 if TYPE_CHECKING:
+    from trainables.prepared import Description
     from trainables.recipes import Listing, Recipe
 
 
@@ -77,12 +80,15 @@ class PreparedDataset(CroppedDataset):
 
     Attributes:
         expect: What the data must hold, for a part of the published data; None for all of it.
+        stream: Whether pixels of data in an object store stay there and come as they are needed: ``auto`` where this
+            machine has no room for a copy. Decides about speed, not about results.
     """
 
     files: ClassVar[tuple[PublishedFile, ...]]
     published: ClassVar[Counts]
 
     expect: Counts | None = None
+    stream: Literal["auto", "always", "never"] = "auto"
 
     @classmethod
     @abstractmethod
@@ -114,14 +120,51 @@ class PreparedDataset(CroppedDataset):
         Raises:
             DataError: The file is missing, damaged or holds something else; the message says what prepares it.
         """
+        place = data_place(self.root)
+        if isinstance(place, str):
+            return self._read_streamed(place, part)
         from trainables.prepared import describe, read_part
 
         path, cure = self.prepared_path(), self._cure()
-        description = describe(path, cure)
+        self._check(describe(path, cure), path, cure)
+        return read_part(path, cure, part, self.memory_limit)
+
+    def _read_streamed(self, place: str, part: Literal["train", "test"]) -> LabelledImages:
+        from trainables.streamed import Index, index_of
+
+        (name,) = self.kept()
+        path = data_copies.folder_of(place) / index_of(name)
+        index = Index(path)
+        self._check(index.description, path, "`cskd data push` puts it there")
+        return index.read(part, place, name, self.memory_limit)
+
+    def _check(self, description: Description, path: Path, cure: str) -> None:
         wanted = (self.part_name(), self.stored_side, self.expect or self.published, self.expect is not None)
         if (description.name, description.side, description.counts, description.part) != wanted:
             raise DataError(f"{path} holds {description.counts} of {description.name}; {cure}")
-        return read_part(path, cure, part, self.memory_limit)
+
+    def copied(self, place: str, patience_seconds: float) -> tuple[str, ...]:
+        """The prepared file, or its index alone where ``stream`` says so."""
+        from trainables.streamed import index_of
+
+        (name,) = self.kept()
+        if self.stream == "auto":
+            streams = not data_copies.fits(place, name, patience_seconds)
+        else:
+            streams = self.stream == "always"
+        return (index_of(name),) if streams else (name,)
+
+    def write_index(self, folder: Path) -> tuple[str, ...]:
+        """Writes where each image lies in the prepared file, and its checksum.
+
+        Raises:
+            DataError: The file is missing or damaged.
+        """
+        from trainables.streamed import index_of, write_index
+
+        name = index_of(self.kept()[0])
+        write_index(self.prepared_path(), folder / name, self._cure())
+        return (name,)
 
     def stored(self) -> list[StoredData]:
         """The prepared files in the folder, verified; a line for a missing one where there is none."""

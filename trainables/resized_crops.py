@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import tee
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from trainables.residency import landing
 from trainables.stores import Mirrored, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -149,13 +149,17 @@ class RaggedStore(Store):
         self._resize = augmentation.resize
         self._device = device
         self._normalised = Normalisation(mean, std, (self._size, self._size), device)
-        self._buffers = [torch.from_numpy(buffer) for buffer in images.buffers]
         self._buffer = torch.empty(0, dtype=torch.uint8)
         self._keeps_centres = len(images) * self._size**2 * CHANNELS <= images.memory_limit
         self._centres: Tensor | None = None
         self._resident: tuple[Tensor, Tensor, Tensor] | None = None
         self._may_reside = device.type != "cpu" and images.nbytes <= images.memory_limit
         self.ahead = 0 if device.type == "cpu" or (self._may_reside and self._keeps_centres) else AHEAD
+
+    @property
+    def threads(self) -> int:
+        """Threads that cut batches ahead."""
+        return torch.get_num_threads()
 
     def draw(self, generator: np.random.Generator, index: NDArray[np.int64], augmentation: ResizedCrop) -> BoxDraws:
         """An epoch's draws for the images at ``index`` ``[n]``: flips first, then boxes, drawn by NumPy."""
@@ -191,7 +195,7 @@ class RaggedStore(Store):
             yield from super().in_turn(requests)
             return
         wanted, cut = tee(requests)
-        with closing(prefetched((self._work(*each) for each in cut), self.ahead, torch.get_num_threads())) as crops:
+        with closing(prefetched((self._work(*each) for each in cut), self.ahead, self.threads)) as crops:
             for request, crop in zip(wanted, crops, strict=True):
                 if crop is None:
                     yield from super().in_turn([request])
@@ -223,21 +227,30 @@ class RaggedStore(Store):
 
     def _cut(self, crops: Tensor, index: Tensor, draws: BoxDraws) -> Tensor:
         """Fills ``crops`` with grey levels under the training transform."""
-        rows = zip(crops, index.tolist(), draws.boxes.host.tolist(), draws.flip.host.tolist(), strict=True)
+        pictures = self._pictures(index.tolist())
+        rows = zip(crops, pictures, draws.boxes.host.tolist(), draws.flip.host.tolist(), strict=True)
         for place, image, box, flip in rows:
-            crop = resize_box(self._image(image), tuple(box), (self._size, self._size))
+            crop = resize_box(image, tuple(box), (self._size, self._size))
             place.copy_(crop.flip(1) if flip else crop)
         return crops
 
     def _cut_centres(self, crops: Tensor, index: Tensor) -> Tensor:
         """Fills ``crops`` with grey levels under the test transform."""
         size = self._size
-        for place, image in zip(crops, index.tolist(), strict=True):
-            height, width = self._images.sizes[image].tolist()
+        for place, image in zip(crops, self._pictures(index.tolist()), strict=True):
+            height, width, _ = image.shape
             resized, (top, left) = centre_box(height, width, size, self._resize)
-            whole = resize_box(self._image(image), (0, 0, height, width), resized)
+            whole = resize_box(image, (0, 0, height, width), resized)
             place.copy_(whole[top : top + size, left : left + size])
         return crops
+
+    def _pictures(self, index: Iterable[int]) -> Iterator[Tensor]:
+        """Images ``[height, width, 3]`` in the order of ``index``."""
+        return map(self._image, index)
+
+    @cached_property
+    def _buffers(self) -> list[Tensor]:
+        return [torch.from_numpy(buffer) for buffer in self._images.buffers]
 
     def _image(self, index: int) -> Tensor:
         height, width = self._images.sizes[index].tolist()
@@ -251,7 +264,6 @@ class RaggedStore(Store):
         last = sizes.prod(dim=1).cumsum(dim=0)
         pixels = torch.empty(int(last[-1]), CHANNELS, dtype=torch.uint8, device=self._device)
         first = last - sizes.prod(dim=1)
-        for number, start in enumerate(first.tolist()):
-            image = self._image(number)
+        for start, image in zip(first.tolist(), self._pictures(range(len(first))), strict=True):
             pixels[start : start + image.shape[0] * image.shape[1]] = image.reshape(-1, CHANNELS).to(self._device)
         return pixels, first.to(self._device), sizes[:, 1].to(self._device)

@@ -13,6 +13,7 @@ from trainables.images import RaggedImages
 from trainables.interfaces import Augmentation, LabelledImages, ResizedCrop
 from trainables.resized_crops import RaggedStore
 from trainables.splits import split_training
+from trainables.streamed_crops import StreamedStore
 
 if TYPE_CHECKING:
     from trainables.interfaces import Dataset
@@ -70,7 +71,8 @@ def store_plain(dataset: Dataset, images: LabelledImages, device: torch.device) 
 def _stored(dataset: Dataset, images: LabelledImages, device: torch.device, *, plain: bool = False) -> StoredSplit:
     augmentation, pixels = dataset.augmentation, images.images
     if isinstance(augmentation, ResizedCrop) and isinstance(pixels, RaggedImages):
-        return StoredSplit(images, RaggedStore(pixels, augmentation, dataset.mean, dataset.std, device))
+        store = StreamedStore if pixels.is_streamed else RaggedStore
+        return StoredSplit(images, store(pixels, augmentation, dataset.mean, dataset.std, device))
     if isinstance(augmentation, Augmentation) and not isinstance(pixels, RaggedImages):
         padding = 0 if plain else augmentation.padding
         return StoredSplit(images, ImageStore(pixels, dataset.mean, dataset.std, padding, device))

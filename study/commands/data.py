@@ -111,8 +111,7 @@ def push(
     dataset = _dataset(name, root, expect, settings or [])
     with DataProgress(name, Console(stderr=True)) as shown:
         put = data_sharing.push(dataset, to, shown)
-    for place, inventory in put.items():
-        say(f"{name}: {inventory.nbytes:,} bytes at {place}")
+    say(f"{name}: {sum(each.nbytes for each in put.values()):,} bytes at {', '.join(put)}")
 
 
 @group.command(epilog="Example: cskd data fetch cub200 --root s3://bucket/data")

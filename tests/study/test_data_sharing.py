@@ -9,7 +9,7 @@ from study.checks import data
 from trainables import data_copies
 
 EXPECT = ("--expect", "classes=2,train=6,test=4")
-KEPT = "cub200/cub200-256-part-2-6-4.arrow"
+KEPT, INDEX = (f"cub200/cub200-256-part-2-6-4.{kind}" for kind in ("arrow", "index"))
 
 
 @pytest.fixture
@@ -21,14 +21,15 @@ def there(cskd, tmp_path, monkeypatch):
     assert cskd("data", "prepare", "cub200", "--root", root, "--archive", archive, *EXPECT)[0] == 0
     code, out, err = cskd("data", "push", "cub200", "--root", root, "--to", uri, *EXPECT)
     size = (root / KEPT).stat().st_size
-    assert (code, out) == (0, f"cub200: {size:,} bytes at {uri}/{KEPT}\n")
+    assert code == 0
+    assert out.endswith(f"bytes at {uri}/{INDEX}, {uri}/{KEPT}\n")
     assert f"cub200: put {size:,} of {size:,}" in err.splitlines()
     return uri
 
 
 def test_from_the_store_to_a_copy(cskd, tmp_path, there) -> None:
     code, out, _ = cskd("data", "list", "--root", there, "--json")
-    (entry,) = json.loads(out)
+    entry, _ = json.loads(out)
     assert (code, entry["name"], entry["state"], entry["note"]) == (0, KEPT, "ready", f"{there}/{KEPT}")
     code, out, err = cskd("data", "fetch", "cub200", "--root", there, *EXPECT)
     assert (code, out) == (0, f"cub200: ready in {data_copies.folder_of(there)}\n")
@@ -41,7 +42,7 @@ def test_from_the_store_to_a_copy(cskd, tmp_path, there) -> None:
 def test_the_examination_looks_at_store_and_copies(cskd, tmp_path, there, monkeypatch) -> None:
     monkeypatch.setenv("CSKD_DATA", there)
     (found,) = data.check(verify=True)
-    assert found.found == f"in {there}: {KEPT}; copies in {data_copies.folder_of(there)}: none yet"
+    assert found.found == f"in {there}: {KEPT}, {INDEX}; copies in {data_copies.folder_of(there)}: none yet"
     cskd("data", "fetch", "cub200", *EXPECT)
     assert [finding.level for finding in data.check(verify=True)] == ["ok", "ok"]
     copy = data_copies.folder_of(there) / KEPT

@@ -30,7 +30,7 @@ dataset:
 model: {name: preact_resnet10, width: 8}
 method: cs_kd
 training: {epochs: 2, batch_size: 16, checkpoint_seconds: 0}
-search: {trials: 6}
+search: {trials: 6, sampler: {name: random}}
 controls: [{method: cross_entropy}]
 confirm: {finalists: 1, seeds: [1]}
 tracking: {enabled: false}
@@ -113,7 +113,15 @@ def test_machines_that_share_no_folder(apart: Machines, record_property: Callabl
     record_property("result", f"one machine lost with its disk; {counts}")
 
 
-def test_data_in_the_store_is_fetched_once_by_each_machine(apart: Machines, record_property: Callable) -> None:
+def values_of(directory: Path) -> list[tuple]:
+    with open_study(directory) as study:
+        phases = ("search", "controls", "confirm")
+        return [(phase, trial.params, trial.values) for phase in phases for trial in study.store.trials(phase)]
+
+
+def test_data_in_the_store_is_fetched_once_by_each_machine_or_streamed(
+    apart: Machines, record_property: Callable
+) -> None:
     host, folder = apart.network.addresses["head"], apart.folder
     server = f"http://{host}:{S3_PORT}"
     apart.start("head", *command(host, S3_PORT), log="s3.log")
@@ -141,4 +149,8 @@ def test_data_in_the_store_is_fetched_once_by_each_machine(apart: Machines, reco
     requests = (folder / "s3.log").read_text().splitlines()
     fetched = [line for line in requests if "GET" in line and "cub200-40-part-4-32-16.arrow HTTP" in line]
     assert len(fetched) == 1 + 2, fetched  # the head's, by the killed driver, and one of each machine for its trials
+    streamed = ("--set", "name=streamed", "--set", "search.reuse=false", "--set", "dataset.stream=always")
+    assert cskd(*launch, *streamed, log="driver.log") == 0, apart.log()
+    verify_study(folder / "streamed")
+    assert values_of(folder / "streamed") == values_of(folder / "birds")
     record_property("result", f"one copy for each of three machines, the driver killed at its own; {counts}")
