@@ -103,9 +103,18 @@ def read_results(directory: Path) -> Results:
     """
     from analysis import records  # loads pandas
 
+    require_results(directory)
+    return records.read(directory / "results")
+
+
+def require_results(directory: Path) -> None:
+    """Whether a directory holds a study, or result files of one.
+
+    Raises:
+        StudyDirectoryError: It does not; the message says what may have been meant.
+    """
     if not (directory / "results").exists():
         read_config(directory)
-    return records.read(directory / "results")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from study import study_file, teachers
 from study.data_progress import bring
+from study.directory import STUDY_FILE
 from study.environment import make_directory
 from study.errors import StudyFileError, UsageError
 from study.ledger import FILE_NAME, LedgeredAccess
@@ -49,13 +50,13 @@ def train(config: TrainConfig, directory: Path, console: Console, *, test: bool)
         test: Whether to read the test set at the last epoch; the reading is ledgered in ``directory``.
 
     Raises:
-        UsageError: The directory holds a run of another configuration, or one that ended without ``test``.
+        UsageError: The directory holds a study, a run of another configuration, or one that ended without ``test``.
         CskdError: The data or the configuration is unfit.
     """
+    _refuse_another_run(directory, config)
     make_directory(directory)
     run_directory = RunDirectory(directory)
     done = run_directory.outcome()
-    _refuse_another_run(directory, config)
     if done is not None and done.state == "finished":
         if test and not any(name.startswith("test/") for name in done.metrics):
             raise UsageError(f"{directory}: this run ended without reading the test set; give another --out")
@@ -66,6 +67,8 @@ def train(config: TrainConfig, directory: Path, console: Console, *, test: bool)
 
 
 def _refuse_another_run(directory: Path, config: TrainConfig) -> None:
+    if (directory / STUDY_FILE).exists():
+        raise UsageError(f"{directory}: holds a study; give another --out")
     frozen = directory / CONFIG_FILE
     if frozen.exists() and read_train_config(frozen).digest() != config.digest():
         raise UsageError(f"{directory}: holds a run of another configuration; give another --out")

@@ -35,6 +35,7 @@ def _line(mistake: Any, error: ValidationError) -> str:
     if mistake["type"] == "missing":
         return f"{path}: is missing"
     message = mistake["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").partition(UNPARSED)[0]
+    message = message.replace("a valid tuple", "a list")
     if mistake["type"] == "value_error":
         return f"{path}: {message}" if path else message
     if mistake["type"] in ("model_type", "dict_type"):

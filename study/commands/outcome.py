@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from study.commands.arguments import AsJson, Directories, Directory
-from study.commands.output import say, show, show_json, write
+from study.commands.output import say, show, show_json, write, write_over
 
 PANEL = "Results"
 
@@ -62,7 +62,6 @@ def export(
     from analysis import best_config, table_files, tables
     from analysis import export as exports
     from study.directory import read_results
-    from trainables.durable import write_atomic
 
     results = read_results(directory)
     if kind := {"csv": "csv", "markdown": "md", "latex": "tex"}.get(fmt):
@@ -72,7 +71,7 @@ def export(
     if out is None:
         write(text.rstrip("\n"))
     else:
-        write_atomic(out.absolute(), text.encode())
+        write_over(out, text.encode())
         say(str(out))
 
 
@@ -99,7 +98,10 @@ def register(
 def report(directories: Directories) -> None:
     """Write the report of each study: one page with all tables and figures."""
     from study import results
+    from study.directory import require_results
 
+    for directory in directories:
+        require_results(directory)  # a mistake is told before any page is drawn
     for directory in directories:
         say(str(results.report(directory)))
 

@@ -57,6 +57,21 @@ def write_new(path: Path, text: str) -> None:
         raise CannotCreateError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+def write_over(path: Path, content: bytes) -> None:
+    """Writes a file in place of any that is there.
+
+    Raises:
+        CannotCreateError: It cannot be written there.
+    """
+    from study.errors import CannotCreateError
+    from trainables.durable import write_atomic
+
+    try:
+        write_atomic(path.absolute(), content)
+    except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise CannotCreateError(f"{path}: cannot be written: {error.strerror}; give --out another name") from error
+
+
 def show(table: Table) -> None:
     """Prints a table that fits the terminal."""
     from analysis.tables import to_text

@@ -180,6 +180,9 @@ def test_export_in_all_formats(cskd, done_directory: Path, tmp_path: Path) -> No
     assert cskd("export", done_directory, "--format", "hydra")[1].startswith("# @package _global_")
     assert cskd("export", done_directory, "--format", "latex")[1].startswith(r"\begin{table}")
     assert cskd("export", done_directory, "--format", "csv")[1].startswith("arm,method,")
+    code, out, err = cskd("export", done_directory, "--out", tmp_path)
+    assert (code, out) == (73, "")
+    assert err == f"cskd: {tmp_path}: cannot be written: Is a directory; give --out another name\n"
     code, out, err = cskd("export", done_directory, "--format", "released")
     assert (code, out, len(err.splitlines())) == (65, "", 1)
     assert cskd("export", done_directory, "--format", "xml")[0] == 64

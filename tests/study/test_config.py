@@ -171,7 +171,7 @@ MISTAKES = [
     (edited(controls=[{"training": {"lr": 0}}]), "controls.0: training.lr: input should be greater than 0"),
     (edited(controls=[{"training": 5}]), "controls.0.training: is a mapping of options, not 5"),
     (edited(controls=[{"training": "fast"}]), "controls.0.training: is a mapping of options, not 'fast'"),
-    (edited(controls={"method": "cs_kd"}), "controls: input should be a valid tuple"),
+    (edited(controls={"method": "cs_kd"}), "controls: input should be a list"),
     (edited(search__sampler={"seed": 2**31}), "search.sampler.seed: input should be less than 2147483648"),
     ({key: value for key, value in TOY.items() if key != "method"}, "method: is missing"),
 ]

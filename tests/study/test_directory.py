@@ -59,9 +59,11 @@ def test_a_file_where_the_directory_should_be(toy, tmp_path: Path) -> None:
 
 
 def test_no_study_here(tmp_path: Path) -> None:
-    with pytest.raises(StudyDirectoryError, match=r"no study here \(study.yaml is missing\)"), open_study(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(StudyDirectoryError, match=r"no study here \(study.yaml is missing\)"), open_study(empty):
         pass
-    assert list(tmp_path.iterdir()) == []
+    assert list(empty.iterdir()) == []
     with pytest.raises(StudyDirectoryError, match=r"no study here \(there is no such folder\)"):
         read_config(tmp_path / "missing")
 

@@ -36,7 +36,7 @@ def test_without_postgresql_one_line_says_what_to_install_or_leave_out(cskd, tmp
 def test_where_there_are_none(cskd, tmp_path: Path, command: str) -> None:
     code, _, err = cskd("services", command, "--root", tmp_path / "root")
     assert code == 64
-    assert "no services here; cskd services up" in err
+    assert "no services here; `cskd services up --root " in err
 
 
 def test_the_newest_version_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

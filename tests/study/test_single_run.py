@@ -71,6 +71,13 @@ def test_without_test_the_test_set_stays_closed(config: TrainConfig, tmp_path: P
     assert train(short, tmp_path, SILENT, test=False) == outcome
 
 
+def test_a_study_directory_is_no_place_for_a_run(config: TrainConfig, tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("")
+    with pytest.raises(UsageError, match="holds a study; give another --out"):
+        train(config, tmp_path, SILENT, test=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
 def test_the_configuration_of_a_file(config: TrainConfig, tmp_path: Path) -> None:
     path = tmp_path / "best_config.yaml"
     path.write_bytes(study_file.dump(config.model_dump(mode="json")))
