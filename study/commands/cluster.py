@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from study.commands import completion
 from study.commands.arguments import Settings
 from study.commands.output import say, show_entries, write, write_new
 from study.errors import UsageError
@@ -25,7 +26,13 @@ app = typer.Typer()
 )
 def submit(
     study: Annotated[
-        str | None, typer.Argument(metavar="STUDY", help="A preset's name or a study file.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="STUDY",
+            help="A preset's name or a study file.",
+            show_default=False,
+            autocompletion=completion.studies,
+        ),
     ] = None,
     address: Annotated[
         str | None,
@@ -65,7 +72,10 @@ def submit(
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd deploy slurm.sh --out slurm.sh")
 def deploy(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The file.", show_default="list them")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="The file.", show_default="list them", autocompletion=completion.templates),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File to write; it must not exist.", show_default="print")
     ] = None,

@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import typer
 
 
 def directories(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Study directories of the storage folder, as one would write them here."""
+    """Study directories of the storage folder, as one would write them here, and those in the folder typed so far."""
     from study.directory import studies_in
     from study.environment import storage_folder
 
     here = Path.cwd()
     found = studies_in(storage_folder(ctx.params.get("storage")))
     names = [str(path.relative_to(here) if path.is_relative_to(here) else path) for path in found]
-    return [name for name in names if name.startswith(incomplete)]
+    names += map(str, studies_in(_folder(incomplete)))
+    return _beginning(names, incomplete)
+
+
+def configurations(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The winners' configurations of these studies, and the YAML files beside what is written so far."""
+    best = [Path(name) / "best_config.yaml" for name in directories(ctx, "")]
+    return _beginning([*(str(path) for path in best if path.exists()), *_yaml_files(incomplete)], incomplete)
 
 
 def studies(incomplete: str) -> list[str]:
     """Presets, and the study files beside what is written so far."""
     from study.config import presets
 
-    folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
-    files = sorted(str(path) for ending in ("yaml", "yml") for path in folder.glob(f"*.{ending}"))
-    return [name for name in (*presets(), *files) if name.startswith(incomplete)]
+    return _beginning([*presets(), *_yaml_files(incomplete)], incomplete)
 
 
-def preset_names(incomplete: str) -> list[str]:
-    """Presets."""
-    from study.config import presets
+def datasets(incomplete: str) -> list[str]:
+    """Data sets."""
+    from trainables.registry import available
 
-    return [name for name in presets() if name.startswith(incomplete)]
+    return _beginning(available("datasets"), incomplete)
+
+
+def paper_items(incomplete: str) -> list[str]:
+    """Tables and figures of the paper."""
+    from study.reproduction import items
+
+    return _beginning(items(), incomplete)
+
+
+def templates(incomplete: str) -> list[str]:
+    """Files of ``cskd deploy``."""
+    from study.deployment import templates as known
+
+    return _beginning(known(), incomplete)
 
 
 def trials(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -42,7 +62,19 @@ def trials(ctx: typer.Context, incomplete: str) -> list[str]:
     if directory is None:
         return []
     labels = [f"{phase}/{number}" for phase, folder in FOLDERS.items() for number in _numbers(directory / folder)]
-    return [label for label in labels if label.startswith(incomplete)]
+    return _beginning(labels, incomplete)
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def _folder(incomplete: str) -> Path:
+    return Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+
+
+def _yaml_files(incomplete: str) -> list[str]:
+    return sorted(str(path) for ending in ("yaml", "yml") for path in _folder(incomplete).glob(f"*.{ending}"))
 
 
 def _numbers(folder: Path) -> list[int]:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from analysis.units import size
+from study.commands import completion
 from study.commands.arguments import AsJson
 from study.commands.output import say, show, show_entries, show_json
 
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 
 PANEL = "Prepare"
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `cskd datasets`.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A data set of `cskd datasets`.",
+        show_default=False,
+        autocompletion=completion.datasets,
+    ),
+]
 Root = Annotated[
     str | None,
     typer.Option(
@@ -33,7 +42,8 @@ Expect = Annotated[
     ),
 ]
 DataSettings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another option; may be repeated.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Another option of the data set; may be repeated."),
 ]
 
 app = typer.Typer()

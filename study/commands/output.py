@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from analysis.units import size  # noqa: F401 - until study.commands.data takes it from there
-
 if TYPE_CHECKING:
     from pathlib import Path
 

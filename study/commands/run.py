@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from study.commands import completion
 from study.commands.arguments import Address, Changed, Directory, Events, Notify, Settings, Storage, StudySources
 from study.commands.endings import conclude, finish, outputs
 from study.commands.output import say
@@ -29,7 +30,11 @@ def launch(
     ] = "confirm",
     warm_start: Annotated[
         list[Path] | None,
-        typer.Option(metavar="DIR", help="Begin with the best points of another study; may be repeated."),
+        typer.Option(
+            metavar="DIR",
+            help="Begin with the best points of another study; may be repeated.",
+            autocompletion=completion.directories,
+        ),
     ] = None,
     hours: Annotated[
         float | None,
@@ -114,7 +119,10 @@ def train(
     config: Annotated[
         Path,
         typer.Argument(
-            metavar="CONFIG", help="best_config.yaml, or any run's configuration as YAML or JSON.", show_default=False
+            metavar="CONFIG",
+            help="best_config.yaml, or any run's configuration as YAML or JSON.",
+            show_default=False,
+            autocompletion=completion.configurations,
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run.")] = Path("run"),

@@ -37,6 +37,14 @@ def test_commands_and_options(offered) -> None:
     assert offered("cskd export x --format y") == ["yaml"]
 
 
+def test_names_that_a_command_asks_for(offered) -> None:
+    assert offered("cskd data prepare c") == ["cifar100", "cub200"]
+    assert offered("cskd reproduce table1 figure1") == ["figure1b"]
+    assert offered("cskd reproduce table1 --dataset st") == ["stanford_dogs"]
+    assert offered("cskd deploy sl") == ["slurm.sh"]
+    assert offered("cskd submit dig") == [name for name in presets() if name.startswith("dig")]
+
+
 def test_studies_are_presets_and_files(offered, tmp_path: Path) -> None:
     for name in ("mine.yaml", "other.yml", "notes.txt", "sub/deep.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -55,8 +63,20 @@ def test_directories_and_trials(offered, done_directory: Path, tmp_path: Path, m
     assert offered("cskd logs runs/toy co") == [*["controls/0"], *(f"confirm/{number}" for number in range(4))]
     assert len(offered("cskd logs runs/toy ")) == 8 + 1 + 4
     assert offered("cskd logs nowhere ") == []
+    assert offered("cskd launch digits --warm-start r") == ["runs/toy"]
+    assert offered("cskd train runs/toy/b") == ["runs/toy/best_config.yaml"]
+    shutil.copytree(done_directory, tmp_path / "elsewhere" / "toy")
+    assert offered("cskd status elsewhere/") == ["elsewhere/toy"]
     monkeypatch.setenv("CSKD_STORAGE", str(done_directory.parent))
     assert offered("cskd resume ") == [str(done_directory)]
+
+
+def test_zsh_asks_in_another_way(cskd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_CSKD_COMPLETE", "complete_zsh")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "cskd export x --format js")
+    assert '"json"' in cskd()[1]
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "cskd init cifar100-sm")
+    assert '"cifar100-smoke"' in cskd()[1]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
