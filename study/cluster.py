@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+KIND_PREFIX = "accelerator_type:"  # of the resource by which Ray tells the kind of a node's GPUs
 STATUS_KEY = "__autoscaling_status"  # where the monitor of a Ray cluster leaves what `ray status` shows
 
 
 class Node(NamedTuple):
-    """What one machine of a Ray cluster has to give."""
+    """What one machine of a Ray cluster has to give.
+
+    Attributes:
+        cpus: Cores.
+        gpus: GPUs.
+        memory: Bytes that Ray shares out.
+        kind: Of its GPUs, as Ray calls them; empty where there are none, or where Ray does not know them.
+    """
 
     cpus: float
     gpus: float
+    memory: float = math.inf
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,9 +54,21 @@ def connected() -> Cluster:
     import ray
     from ray.experimental.internal_kv import _internal_kv_get  # as `ray status` does: there is no public way
 
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    nodes = tuple(Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in alive)
-    return Cluster(nodes, may_grow(_internal_kv_get(STATUS_KEY)))
+    return Cluster(tuple(up(ray.nodes()).values()), may_grow(_internal_kv_get(STATUS_KEY)))
+
+
+def up(nodes: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
+    """The nodes that are up, by id.
+
+    Args:
+        nodes: As ``ray.nodes`` describes them.
+    """
+    return {node["NodeID"]: _node(node["Resources"]) for node in nodes if node["Alive"]}
+
+
+def _node(has: Mapping[str, float]) -> Node:
+    kinds = [name.removeprefix(KIND_PREFIX) for name in has if name.startswith(KIND_PREFIX)]
+    return Node(has.get("CPU", 0.0), has.get("GPU", 0.0), has.get("memory", math.inf), "".join(kinds[:1]))
 
 
 def may_grow(status: bytes | None) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.cluster import Node
+from study.allocation import trials_on
+from study.cluster import up
 from trainables.errors import UnfitNodeError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ray import tune
 
     from study.allocation import Share
+    from study.cluster import Node
 
 NODE_LABEL = "ray.io/node-id"  # Ray labels every node with its id
 LEFT_OUT = "left_out"  # key of a trial's configuration: ids of the nodes on which it must not be placed
@@ -23,7 +25,7 @@ def request(share: Share, config: Mapping[str, Any]) -> tune.PlacementGroupFacto
     """What a trial asks Ray for: its share of one node, which is none of those that its configuration leaves out."""
     from ray import tune
 
-    bundle = {"CPU": share.cpus, "GPU": share.gpus}
+    bundle = {"CPU": share.cpus, "GPU": share.gpus, "memory": share.memory}
     left_out: Sequence[str] = config.get(LEFT_OUT, ())
     if not left_out:
         return tune.PlacementGroupFactory([bundle])
@@ -38,9 +40,7 @@ def usable(nodes: Iterable[Mapping[str, Any]], share: Share, left_out: Sequence[
         share: What a trial takes.
         left_out: Ids.
     """
-    up = [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in left_out]
-    found = [Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in up]
-    return [node for node in found if node.cpus >= share.cpus and node.gpus >= share.gpus]
+    return [node for name, node in up(nodes).items() if name not in left_out and trials_on(node, share)]
 
 
 def node_of_trial(trial: Any) -> str | None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from analysis import paper
 from analysis.units import size
-from study import preview
-from study.allocation import share_of
-from study.cluster import Cluster, Node
-from study.environment import LOCAL, ray_connection, usable_cores
+from study import packing, preview
+from study.measurement import kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from study.allocation import Share
     from study.config import StudyConfig
     from trainables.config import TrainConfig
+    from trainables.packing import Packing
     from trainables.probe import Rate
 
 LEVEL = 0.05
@@ -28,13 +28,16 @@ LARGEST_FOR_GP = 100
 TRIALS_PER_DIMENSION = 5
 
 
-def plan(config: StudyConfig, rates: Mapping[str, Rate], share: Share) -> dict[str, Any]:
+def plan(
+    config: StudyConfig, rates: Mapping[str, Rate], share: Share, packings: Mapping[str, Packing] | None = None
+) -> dict[str, Any]:
     """``preview.describe`` with cost, detectable difference and warnings; ready for JSON.
 
     Args:
         config: The study.
         rates: Measured, by ``kind`` of each run; empty where nothing was measured.
         share: What a trial gets, and how many run at once.
+        packings: What trials do that share a device, by its kind; None where nothing was measured.
     """
     found = preview.describe(config)
     found["detectable"] = detectable(config)
@@ -46,57 +49,18 @@ def plan(config: StudyConfig, rates: Mapping[str, Rate], share: Share) -> dict[s
         found["concurrent"] = share.concurrent
         found["trials_per_device"] = max(1, int(MEMORY_SHARE * rate.device_bytes / max(rate.peak_bytes, 1)))
         found["device_hours"] = hours | {"total": sum(hours.values())}
-        found["wall_hours"] = sum(hours.values()) / share.concurrent
+        found["packing"] = {name: asdict(each) for name, each in (packings or {}).items()}
+        found["wall_hours"] = sum(hours.values()) / (share.concurrent * pace(packings or {}))
         found["warnings"] += too_dear(config, found)
     return found
 
 
+def pace(packings: Mapping[str, Packing]) -> float:
+    """Speed of a trial that shares its device as it will, in that of one that has the device alone."""
+    return min((each.speedup / each.best for each in packings.values()), default=1.0)
+
+
 RATE_FIELDS = ("device", "step_seconds", "evaluation_seconds", "startup_seconds", "peak_bytes", "device_bytes")
-
-
-def kind(config: TrainConfig) -> str:
-    """What decides the rate of a run among those of a study: its method, and which of its numbers are zero."""
-    numbers = config.method.model_dump(mode="json")
-    zeros = [name for name, value in sorted(numbers.items()) if value == 0 and not isinstance(value, bool)]
-    return " ".join([config.method.part_name(), *(f"{name}=0" for name in zeros)])
-
-
-def runs_to_measure(config: StudyConfig) -> dict[str, TrainConfig]:
-    """One run of each kind that the study has."""
-    controls = [config.control_config(number) for number in range(len(config.controls))]
-    return {kind(run): run for run in [*reversed(controls), config.search_config({}, 0)]}
-
-
-def measure(config: StudyConfig, address: str | None) -> tuple[dict[str, Rate], Share]:
-    """Rates of the study's runs on this machine, or on a worker of a cluster, and what each trial gets there.
-
-    Args:
-        config: The study.
-        address: ``host:port`` of a Ray cluster; None or ``local`` measures here, without Ray.
-
-    Raises:
-        DataError: The data is not there.
-        ConfigError: A run does not fit the device.
-        ServiceError: The cluster cannot be reached.
-    """
-    from trainables.probe import probe
-
-    runs = runs_to_measure(config)
-    if address in {None, LOCAL}:
-        return {name: probe(run) for name, run in runs.items()}, share_here(config)
-    with ray_connection(address) as cluster:
-        import ray
-
-        share = share_of(config, cluster)
-        remote = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_retries=0)(probe)
-        return {name: ray.get(remote.remote(run)) for name, run in runs.items()}, share
-
-
-def share_here(config: StudyConfig) -> Share:
-    """What a trial of a local study would get."""
-    import torch
-
-    return share_of(config, Cluster((Node(usable_cores(), torch.cuda.device_count()),)))
 
 
 def device_seconds(config: StudyConfig, rates: Mapping[str, Rate]) -> dict[str, float]:
@@ -240,6 +204,8 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
             f"{_time(rate['evaluation_seconds'])} of evaluation; {size(rate['peak_bytes'])} a trial, so that "
             f"{fitting if fitting < found['runs'] else 'all'} fit into memory at once"
         )
+        if found["packing"]:
+            words["packs"] = "; ".join(packing.in_words(*each) for each in packing.restored(found["packing"]).items())
         words["costs"] = (
             ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in hours if phase != "total")
             + f": {_time(3600 * hours['total'])} of one device; about {_time(3600 * found['wall_hours'])} with "

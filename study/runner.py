@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from study import course, nodes, placement, provenance, pruning, results
+from study import course, nodes, packing, placement, provenance, pruning, results
 from study.allocation import concurrent_on
 from study.autoscaling import share_when_there
 from study.cluster import connected
@@ -101,9 +101,10 @@ def run(
                 tracker.start()
                 if share is not None:
                     with _examined(study, address, progress.note) as demands:
-                        progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
                         listener = _listener(progress, events)
                         exclusion = _exclusion(study, address, listener)
+                        share = _packed(study, share, exclusion, progress.note)
+                        progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
                         dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
                         dispatcher.recover()
                         with _watch(study, share, cluster, dispatcher, exclusion, progress, tracker):
@@ -143,6 +144,14 @@ def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusi
         listener.left_out(**found)
 
     return Exclusion(leave_out)
+
+
+def _packed(study: Study, share: Share, exclusion: Exclusion | None, say: Callable[[str], None]) -> Share:
+    """The share of a trial, measured where the study wants it."""
+    if study.config.resources.packing == "none":
+        return share
+    refuse = (lambda *_: None) if exclusion is None else exclusion.refused  # a single node says it by an error
+    return packing.packed_share(study.config, study.store, share, refuse, say)
 
 
 def _watch(

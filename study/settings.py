@@ -249,6 +249,9 @@ class Resources(Options):
     Attributes:
         gpus_per_trial: May be a fraction. Default: one GPU where there are any.
         cpus_per_trial: Default: the threads of a trial; with a GPU an equal share of the cores.
+        packing: ``measured`` trains one, two, three … trials at once for some seconds on a GPU of each kind before the
+            first trial, and lets as many share a GPU as do the most work together; each then asks Ray for the memory
+            that it takes. ``none`` gives each trial a GPU.
         max_concurrent: Trials at once. Default: as many as fit.
         retries: How often a trial is tried again after its worker was lost.
         epoch_hours: The longest that an epoch may take, evaluation included. A run that takes longer hangs: its process
@@ -257,6 +260,7 @@ class Resources(Options):
 
     gpus_per_trial: float | None = Field(default=None, ge=0)
     cpus_per_trial: float | None = Field(default=None, gt=0)
+    packing: Literal["none", "measured"] = "none"
     max_concurrent: int | None = Field(default=None, ge=1)
     retries: int = Field(default=3, ge=0)
     epoch_hours: float | None = Field(default=2.0, gt=0)

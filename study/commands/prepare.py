@@ -9,7 +9,7 @@ import typer
 
 from study.commands import completion
 from study.commands.arguments import Address, AsJson, Directory, Settings, Storage, StudySource
-from study.commands.output import say, show_entries, show_finding, show_json, write, write_new
+from study.commands.output import say, show_entries, show_finding, show_json, write, write_new, write_over
 
 if TYPE_CHECKING:
     from study.config import StudyConfig
@@ -85,11 +85,11 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say what a study will cost here, at a measured rate, and what difference it can show."""
-    from study import config, planner, study_file
+    from study import config, measurement, planner, study_file
 
     found = config.load(study, study_file.parse_settings(settings or []))
-    rates, share = planner.measure(found, address) if measure else ({}, planner.share_here(found))
-    planned = planner.plan(found, rates, share)
+    measured = measurement.measure(found, address) if measure else ({}, measurement.share_here(found))
+    planned = planner.plan(found, *measured)
     if as_json:
         show_json(planned)
         return
@@ -108,13 +108,12 @@ def narrow(
 ) -> None:
     """Print the study that follows another: a space around its best points, which are tried first."""
     from study import refinement, study_file
-    from trainables.durable import write_atomic
 
     content = study_file.dump(refinement.refined(directory).resolved())
     if out is None:
         write(content.decode().rstrip("\n"))
     else:
-        write_atomic(out.absolute(), content)
+        write_over(out, content)
         say(f"{out}: look at it, then: cskd launch {out}")
 
 
@@ -126,6 +125,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Examine this machine and the services it uses: what is there, who else gets in, what to do."""
+    from analysis.wording import number_of
     from study import doctor as examination
     from study import environment
 
@@ -138,7 +138,7 @@ def doctor(
     if as_json:
         show_json(summary)
     else:
-        say(f"{summary['problems']} problems, {summary['warnings']} warnings")
+        say(f"{number_of(summary['problems'], 'problem')}, {number_of(summary['warnings'], 'warning')}")
     if not summary["healthy"]:
         raise typer.Exit(UNAVAILABLE)
 

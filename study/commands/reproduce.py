@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from study.commands import completion
 from study.commands.arguments import Address, AsJson, Settings, Storage
 from study.commands.endings import conclude, outputs
 from study.commands.output import say, show, show_json
@@ -27,11 +28,20 @@ def reproduce(
     items: Annotated[
         list[str],
         typer.Argument(
-            metavar="TABLE|FIGURE", help="Of the paper: table1 to table6, figure1b to figure5.", show_default=False
+            metavar="TABLE|FIGURE",
+            help="Of the paper: table1 to table6, figure1b to figure5.",
+            show_default=False,
+            autocompletion=completion.paper_items,
         ),
     ],
     datasets: Annotated[
-        list[str] | None, typer.Option("--dataset", metavar="NAME", help="Only this data set; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--dataset",
+            metavar="NAME",
+            help="Only this data set; may be repeated.",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
     budget: Annotated[
         Literal["paper", "smoke"],
@@ -79,7 +89,7 @@ def reproduce(
 def _price(planned: list[Planned], studies: dict[str, Any], address: str | None, *, as_json: bool) -> None:
     from analysis.tables import Table
     from analysis.wording import hours
-    from study import planner
+    from study import measurement, planner
     from trainables.errors import DataError
 
     priced: list[dict[str, Any]] = []
@@ -89,7 +99,7 @@ def _price(planned: list[Planned], studies: dict[str, Any], address: str | None,
         found: dict[str, Any] = {}
         try:
             config = studies[each.name]()
-            found = planner.plan(config, *planner.measure(config, address))
+            found = planner.plan(config, *measurement.measure(config, address))
         except DataError as error:
             notes.append(f"{each.name}: {str(error).splitlines()[0]}")
         priced.append(

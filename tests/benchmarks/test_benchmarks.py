@@ -8,6 +8,7 @@ from tests.benchmarks import accuracy, anatomy, gpu_epoch, gpu_packing, gpu_step
 from tests.benchmarks import input as input_benchmark
 from tests.benchmarks.material import CifarShaped, cifar_shaped, write_photographs
 from tests.benchmarks.step import SideBySide
+from trainables import packing
 from trainables.datasets.cub200 import Cub200
 from trainables.extraction import unpack
 from trainables.interfaces import Counts
@@ -101,7 +102,11 @@ def test_an_epoch_reads_its_sums_and_nothing_else():
     assert found["reads from the device in an epoch"] == 3  # a CPU's SGD reads its learning rate in each step
 
 
-@pytest.mark.slow
 def test_processes_beside_each_other_are_counted():
-    options = gpu_packing.options_of(NARROW, "cpu", count=400)
-    assert gpu_packing.trials_an_hour(options, 2, lasting=0.1) > 0
+    found = packing.Packing("a device", (1.0, 1.5), device_bytes=1, host_bytes=1)
+    assert gpu_packing.figures("net", found) == {
+        "net, 1 at once, trials an hour": 18.0,
+        "net, 2 at once, trials an hour": 27.0,
+        "net, at once in a study": 2,
+    }
+    assert gpu_packing.config_of(NARROW, "cpu", count=400).dataset.count == 400

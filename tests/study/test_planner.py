@@ -8,10 +8,11 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from study import planner
+from study import measurement, planner
 from study.allocation import Share
 from study.config import build, load
 from study.template import STARTING_POINT
+from trainables.packing import Packing
 from trainables.probe import Rate
 
 RATE = Rate(
@@ -35,7 +36,7 @@ def study(**changes):
 def rates_of(config, slower=1.0):
     """The control without a partner runs at ``RATE``, everything else slower."""
     slow = dataclasses.replace(RATE, training_seconds=10.0 * slower, evaluation_seconds=2.0)
-    return {name: RATE if name == "cross_entropy" else slow for name in planner.runs_to_measure(config)}
+    return {name: RATE if name == "cross_entropy" else slow for name in measurement.runs_to_measure(config)}
 
 
 def test_the_cost_of_each_phase():
@@ -60,6 +61,18 @@ def test_the_cost_of_each_phase():
     assert words["costs"].startswith(
         "search 26 min, controls 2 min, confirm 28 min: 55 min of one device; about 14 min"
     )
+
+
+def test_trials_that_share_a_device_are_slower_each_and_faster_together():
+    config = study(search={"trials": 7})
+    alone = planner.plan(config, rates_of(config), Share(1.0, 1.0, 1))
+    packing = Packing("a device", (2.0, 3.0, 3.9), device_bytes=3 << 30, host_bytes=2 << 30)
+    shared = planner.plan(config, rates_of(config), Share(1.0, 1 / 3, 3), {"GPU": packing})
+    assert shared["device_hours"] == alone["device_hours"]
+    assert shared["wall_hours"] == pytest.approx(alone["wall_hours"] / (3.9 / 2.0))
+    json.dumps(shared)
+    expected = "GPU: 1, 2, 3 trials at once do 1.00, 1.50, 1.95 of the work of one, so 3 share one; each takes 2 GiB"
+    assert planner.entries(shared)["packs"] == expected
 
 
 def test_a_budget_that_does_not_reach_is_said():

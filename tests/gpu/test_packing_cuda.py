@@ -1,0 +1,17 @@
+"""Runs that share a GPU, each in a process of its own."""
+
+import pytest
+import torch
+from training import small_config
+
+from trainables import packing
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+def test_two_runs_train_at_once_on_a_gpu() -> None:
+    found = packing.measure(small_config(device="cuda", lr=0.01), 2, seconds=1.0)
+    assert len(found.epochs_per_second) == 2
+    assert min(found.epochs_per_second) > 0
+    assert found.device == torch.cuda.get_device_name()
+    assert found.device_bytes > 100 << 20  # a context alone takes more
