@@ -61,12 +61,14 @@ class Store:
         phases: Sequence[Phase] = PHASES,
     ) -> None:
         self._place = place if isinstance(place, URL) else database.file_url(place)
-        with self._translated():
+        with self._translated(), contextlib.ExitStack() as unless_opened:
             self._database = _connected(self._place)
+            unless_opened.callback(self._database.engine.dispose)
             # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
             self._storage = optuna.storages.get_storage(self._database)
             self._studies = {phase: self._study_id(_study_name(name, phase), directions) for phase in phases}
             self._name_metrics(metrics)
+            unless_opened.pop_all()
 
     def begin(
         self,
@@ -212,9 +214,20 @@ def owner_of(place: URL, name: str) -> str | None:
     return attributes.get("identity")
 
 
+class _Storage(optuna.storages.RDBStorage):
+    """Optuna's, which gives the database back where it cannot be opened, too."""
+
+    def __init__(self, url: str, engine_options: dict[str, Any]) -> None:
+        try:
+            super().__init__(url, engine_kwargs=engine_options)
+        except Exception:
+            if hasattr(self, "engine"):  # else there is no connection yet
+                self.engine.dispose()
+            raise
+
+
 def _connected(place: URL) -> optuna.storages.RDBStorage:
-    url = place.render_as_string(hide_password=False)
-    found = optuna.storages.RDBStorage(url, engine_kwargs=database.engine_options(place))
+    found = _Storage(place.render_as_string(hide_password=False), database.engine_options(place))
     if place.get_backend_name() != "sqlite":
         database.outlast_outages(found.engine)
     return found

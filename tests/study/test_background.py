@@ -27,7 +27,8 @@ def test_a_process_is_known_and_ended_with_its_children(process: subprocess.Pope
     assert background.alive(path) == process.pid
     assert background.end(path)
     process.wait(5)
-    assert background._started(child) is None
+    while background._started(child) is not None:  # signals take their time; pytest's limit ends it
+        pass
     assert not path.exists()
     assert not background.end(path)
 

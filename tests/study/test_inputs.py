@@ -34,9 +34,11 @@ def marked(cases: Iterable[Case]) -> list[ParameterSet]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """What is in a folder; the lock of a study or of data that were looked at is no trace."""
+    """What is in a folder; locks of what was looked at, and what Python compiled of a user's part, are no trace."""
     files = {
-        path: path.read_bytes() if path.is_file() and path.stat().st_size < 10**6 else b"" for path in folder.rglob("*")
+        path: path.read_bytes() if path.is_file() and path.stat().st_size < 10**6 else b""
+        for path in folder.rglob("*")
+        if "__pycache__" not in path.parts
     }
     return {str(path): content for path, content in files.items() if path.name not in LOCKS}
 

@@ -3,6 +3,8 @@
 import copy
 import math
 import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,7 +45,10 @@ class Search:
     ) -> None:
         self.path, self.space, self.sampler, self.seed, self.concurrency = path, space, sampler, seed, concurrency
         self.planned = planned
-        self.store = Store(path, "s", directions=[StudyDirection.MINIMIZE])
+        self.open()
+
+    def open(self) -> None:
+        self.store = Store(self.path, "s", directions=[StudyDirection.MINIMIZE])
 
     def suggest(self):
         trials = self.store.trials("search")
@@ -70,15 +75,31 @@ class Search:
     def points(self):
         return [trial.params for trial in self.store.trials("search")]
 
-    def reopened(self) -> "Search":
+    def close(self) -> None:
         self.store.close()
-        return Search(self.path, self.space, self.sampler, seed=self.seed, concurrency=self.concurrency)
+
+    def reopen(self) -> None:
+        self.close()
+        self.open()
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> Iterator[Callable[..., Search]]:
+    """Makes searches in files of their own, and gives them back."""
+    with ExitStack() as stack:
+
+        def make(space, sampler: str, *, file: str = "db", **options) -> Search:
+            search = Search(tmp_path / file, space, sampler, **options)
+            stack.callback(search.close)
+            return search
+
+        yield make
 
 
 @pytest.mark.parametrize("planned", [6, MANY])  # fewer than there are cells, and more
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_eight_distinct_cells_of_eight_at_a_concurrency_of_four(tmp_path: Path, sampler: str, planned: int) -> None:
-    search = Search(tmp_path / "db", GRID, sampler, planned=planned)
+def test_eight_distinct_cells_of_eight_at_a_concurrency_of_four(searched, sampler: str, planned: int) -> None:
+    search = searched(GRID, sampler, planned=planned)
     keys = {spaces.key(point) for point in search.run(20)}
     assert len(search.points()) == 8
     assert keys == {spaces.key(cell) for cell in spaces.cells(GRID)}
@@ -86,25 +107,25 @@ def test_eight_distinct_cells_of_eight_at_a_concurrency_of_four(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_reopened_search_repeats_nothing_and_goes_on_as_if_unbroken(tmp_path: Path, sampler: str) -> None:
+def test_a_reopened_search_repeats_nothing_and_goes_on_as_if_unbroken(searched, sampler: str) -> None:
     space = GRID if sampler == "grid" else RANGE
     trials = 8 if sampler == "grid" else STARTUP_TRIALS + 2
-    unbroken = Search(tmp_path / "a", space, sampler)
-    broken = Search(tmp_path / "b", space, sampler)
+    unbroken = searched(space, sampler, file="a")
+    broken = searched(space, sampler, file="b")
     for number in range(trials):
         for search in (unbroken, broken):
             while len(search.store.running("search")) >= 2:
                 search.end_oldest()
         if number in (3, STARTUP_TRIALS + 1):
-            broken = broken.reopened()  # two trials are running here
+            broken.reopen()  # two trials are running here
         assert broken.start().params == unbroken.start().params
     assert len({spaces.key(point) for point in broken.points()}) == trials
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_the_same_trials_give_the_same_suggestion_in_whatever_order_they_are_given(tmp_path, sampler) -> None:
+def test_the_same_trials_give_the_same_suggestion_in_whatever_order_they_are_given(searched, sampler) -> None:
     space = GRID if sampler == "grid" else RANGE
-    search = Search(tmp_path / "db", space, sampler)
+    search = searched(space, sampler)
     search.run(6 if sampler == "grid" else STARTUP_TRIALS + 1)
     if sampler != "grid":
         search.start()  # and one that runs
@@ -146,9 +167,9 @@ def test_the_best_of_later_suggestions_beats_the_best_of_as_many_random_ones(sam
     assert statistics.mean(adaptive) < 0.5 * statistics.mean(blind)
 
 
-def test_controls_and_confirmations_leave_the_relative_space_whole(tmp_path: Path) -> None:
+def test_controls_and_confirmations_leave_the_relative_space_whole(searched) -> None:
     """They live in studies of their own, for the GP samples relatively only what all completed trials share."""
-    search = Search(tmp_path / "db", RANGE, "tpe")
+    search = searched(RANGE, "tpe")
     for phase in ("controls", "confirm"):
         trial = search.store.begin(phase, {}, {}, {"arm": "search/0", "seed": 1})
         search.store.tell(trial, TrialState.COMPLETE, [0.5], 1, None)
@@ -164,8 +185,8 @@ def test_controls_and_confirmations_leave_the_relative_space_whole(tmp_path: Pat
 
 @pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
 @pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
-def test_failed_and_pruned_points_are_not_tried_again(tmp_path: Path, sampler: str, state: TrialState) -> None:
-    search = Search(tmp_path / "db", GRID, sampler, concurrency=1)
+def test_failed_and_pruned_points_are_not_tried_again(searched, sampler: str, state: TrialState) -> None:
+    search = searched(GRID, sampler, concurrency=1)
     for _ in range(3):
         search.store.tell(search.start(), state, None if state == TrialState.FAIL else [0.3], 1, None)
     search.run(20)
@@ -173,8 +194,8 @@ def test_failed_and_pruned_points_are_not_tried_again(tmp_path: Path, sampler: s
 
 
 @pytest.mark.parametrize("sampler", ["grid", "gp", "random"])
-def test_a_small_grid_is_enumerated_spread_out_whatever_the_sampler(tmp_path: Path, sampler: str) -> None:
-    points = Search(tmp_path / "db", GRID, sampler, concurrency=3, planned=8).run(8)
+def test_a_small_grid_is_enumerated_spread_out_whatever_the_sampler(searched, sampler: str) -> None:
+    points = searched(GRID, sampler, concurrency=3, planned=8).run(8)
     assert {spaces.key(point) for point in points} == {spaces.key(cell) for cell in spaces.cells(GRID)}
     assert {point["temperature"] for point in points[:2]} == {1, 4}
     assert {point["lambda_cls"] > 2 for point in points[:4]} == {True, False}

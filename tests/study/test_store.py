@@ -5,6 +5,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -140,8 +141,9 @@ def test_a_lock_of_two_seconds_is_only_waited_for(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+def test_a_damaged_database_is_named_and_given_back(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     path.write_bytes(b"not a database" * 100)
-    with pytest.raises(ServiceError, match=r"optuna.db: file is not a database"):
+    with pytest.raises(ServiceError, match=r"optuna.db: file is not a database") as caught:
         Store(path, "toy", directions=[StudyDirection.MINIMIZE])
+    assert str(path) not in {file.path for file in psutil.Process().open_files()}, caught  # alive with all it refers to
