@@ -13,6 +13,7 @@ from study.errors import ServiceError
 from study.placement import usable
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PERIOD_SECONDS = 1.0
 HEAD_PATIENCE_SECONDS = 15.0  # Ray itself ends the process after 60, without a word of what to do
+LAST_PATIENCE_SECONDS = 3.0  # of a driver that was told to stop, and Ray with it, as `systemctl stop` and Slurm do
 
 
 class ClusterWatch:
@@ -34,6 +36,7 @@ class ClusterWatch:
         directory: The study directory.
         share: What a trial takes.
         left_out: Ids of the nodes that get no more trials.
+        stopped: The signal by which the user has asked to stop; None while nobody has.
         fit: Takes note of the nodes that trials can use now.
         say: Writes a line for the user.
         farewell: Called before the process is ended.
@@ -45,6 +48,7 @@ class ClusterWatch:
         share: Share,
         *,
         left_out: Callable[[], Sequence[str]],
+        stopped: Callable[[], signal.Signals | None],
         fit: Callable[[Sequence[Node]], None],
         say: Callable[[str], None],
         farewell: Callable[[], None],
@@ -52,6 +56,7 @@ class ClusterWatch:
         self._directory = directory
         self._share = share
         self._left_out = left_out
+        self._stopped = stopped
         self._fit = fit
         self._say = say
         self._farewell = farewell
@@ -75,7 +80,7 @@ class ClusterWatch:
             if why_silent(host, int(port)) is None:
                 heard = time.monotonic()
                 self.look(ray.nodes())
-            elif time.monotonic() - heard > HEAD_PATIENCE_SECONDS:
+            elif time.monotonic() - heard > (LAST_PATIENCE_SECONDS if self._stopped() else HEAD_PATIENCE_SECONDS):
                 self._end(f"{host}:{port}")
 
     def look(self, nodes: Iterable[Mapping[str, Any]]) -> None:
@@ -95,10 +100,16 @@ class ClusterWatch:
         self._waiting = waiting
 
     def _end(self, address: str) -> None:
+        code, text = self._last_words(address)
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - nobody is left to raise it to
+        self._farewell()
+        os._exit(code)
+
+    def _last_words(self, address: str) -> tuple[int, str]:
+        if number := self._stopped():
+            return 128 + number, f"stopped; go on with: cskd resume {self._directory}"
         lost = ServiceError(
             f"Ray at {address} was lost: its head does not answer; `cskd resume {self._directory}` goes on, "
             "with --address on another cluster"
         )
-        print(f"cskd: {lost}", file=sys.stderr, flush=True)  # noqa: T201 - nobody is left to raise it to
-        self._farewell()
-        os._exit(lost.exit_code)
+        return lost.exit_code, f"cskd: {lost}"

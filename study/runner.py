@@ -107,7 +107,7 @@ def run(
                         progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
                         dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
                         dispatcher.recover()
-                        with _watch(study, share, cluster, dispatcher, exclusion, progress, tracker):
+                        with _watch(study, share, cluster, dispatcher, exclusion, signals, progress, tracker):
                             _fit(study, dispatcher, share, exclusion, demands, signals, trainable)
                     for line in _runs_by_node(exclusion):
                         progress.note(line)
@@ -160,6 +160,7 @@ def _watch(
     cluster: Cluster,
     dispatcher: Dispatcher,
     exclusion: Exclusion | None,
+    signals: StopSignals,
     progress: Progress,
     tracker: Tracker,
 ) -> ClusterWatch:
@@ -171,6 +172,7 @@ def _watch(
         study.directory,
         share,
         left_out=lambda: () if exclusion is None else exclusion.left_out,
+        stopped=lambda: signals.received,
         fit=fit,
         say=progress.note,
         farewell=lambda: tracker.end(limit=LAST_SECONDS),

@@ -20,6 +20,7 @@ def watch_of(tmp_path, said: list[str], fitted: list, left_out: tuple[str, ...] 
         tmp_path,
         Share(cpus=2, gpus=1, concurrent=1),
         left_out=lambda: left_out,
+        stopped=lambda: None,
         fit=fitted.append,
         say=said.append,
         farewell=lambda: None,

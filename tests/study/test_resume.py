@@ -1,5 +1,6 @@
 """Spike 1, kept: our own resume through Ray Tune, with a real driver and real kills; only training is a toy."""
 
+import contextlib
 import os
 import signal
 import time
@@ -99,8 +100,15 @@ def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
 @pytest.mark.fault(3, 25)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "whom"),
+    [
+        (signal.SIGINT, "group"),
+        (signal.SIGTERM, "driver"),
+        pytest.param(signal.SIGTERM, "all", marks=pytest.mark.long),
+    ],
+)
+def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number: signal.Signals, whom: str) -> None:
     """Fault 3."""
     process = launch(tmp_path, seconds=0.5, faults={"search/1": {"hang": 2}})  # does not hear that it is to stop
     while "search 0: COMPLETE" not in read_log(tmp_path):
@@ -108,10 +116,13 @@ def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number
         time.sleep(0.2)
     asked = time.monotonic()
     family = psutil.Process(process.pid).children(recursive=True)
-    if number == signal.SIGINT:
+    if whom == "group":
         os.killpg(process.pid, number)  # as a terminal does: to the workers, too
     else:
         process.send_signal(number)
+    for each in family if whom == "all" else []:  # as `systemctl stop` and Slurm do: to Ray, too
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.send_signal(number)
     assert process.wait(30) == 128 + number
     assert time.monotonic() - asked < 15  # ten on a quiet machine
     assert f"go on with: cskd resume {tmp_path / 'toy'}" in read_log(tmp_path)
