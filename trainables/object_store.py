@@ -1,4 +1,4 @@
-"""Objects that machines share without sharing a file system; the one door to pyarrow's file systems.
+"""Objects that machines share without sharing a file system.
 
 Credentials come from where pyarrow looks for them (environment, profile, the machine's own role), never from the URI,
 so that they are in no file and in no message.
@@ -11,10 +11,11 @@ import re
 import shutil
 import time
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from trainables.durable import replacing
 from trainables.errors import ObjectStoreError
+from trainables.store_connection import connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,17 @@ MOST_OPEN = 400
 SCHEMES = ("s3", "gs", "abfs", "hdfs", "file")
 # A URI that pyarrow cannot take, a file system that it was built without: no waiting mends these.
 PERMANENT = (ValueError, ImportError, NotImplementedError)
-OPTIONS = ("region", "scheme", "endpoint_override", "tls_ca_file_path", "project_id", "enable_tls")
+OPTIONS = (
+    "region",
+    "scheme",
+    "endpoint_override",
+    "tls_ca_file_path",
+    "project_id",
+    "enable_tls",
+    "credential_kind",
+    "tenant_id",
+    "client_id",
+)
 
 
 def below(uri: str, *parts: str) -> str:
@@ -71,13 +82,19 @@ def mistake(uri: str) -> str | None:
         return "is no URI"
     if place.scheme not in SCHEMES:
         return f"is a URI such as s3://bucket/prefix; it begins with one of {', '.join(f'{name}:' for name in SCHEMES)}"
-    if "@" in place.netloc:
+    if "@" in place.netloc and not _names_no_key(place):
         return "holds a key; leave it out: keys come from the environment (AWS_ACCESS_KEY_ID, …) or a profile"
     if not set(OPTIONS).issuperset(parse_qs(place.query, keep_blank_values=True)):
         return f"has an option beside {', '.join(OPTIONS)}; keys come from the environment (AWS_ACCESS_KEY_ID, …)"
     if not (place.netloc or place.scheme == "file") or (place.scheme == "file" and not place.path.startswith("/")):
         return "names no bucket, or no whole path"
     return None
+
+
+def _names_no_key(place: SplitResult) -> bool:
+    """Whether what stands before an @ is Azure's container or account, or Google's word for a public bucket."""
+    user = place.netloc.rpartition("@")[0]
+    return ":" not in user and (place.scheme == "abfs" or (place.scheme == "gs" and user == "anonymous"))
 
 
 class ObjectStore:
@@ -135,7 +152,7 @@ class ObjectStore:
         """
 
         def get(files: FileSystem, root: str) -> bytes:
-            with files.open_input_stream(_joined(root, name)) as source:
+            with files.open_input_stream(_joined(root, name), compression=None) as source:
                 return bytes(source.read())
 
         return self._lasting("cannot be read", get)
@@ -193,7 +210,7 @@ class ObjectStore:
         """
 
         def get(files: FileSystem, root: str) -> None:
-            with files.open_input_stream(_joined(root, name)) as source, replacing(path) as target:
+            with files.open_input_stream(_joined(root, name), compression=None) as source, replacing(path) as target:
                 shutil.copyfileobj(source, target, CHUNK_BYTES)
 
         self._lasting("cannot be read", get)
@@ -210,7 +227,7 @@ class ObjectStore:
             return
 
     def _open_to_read(self, name: str) -> NativeFile:
-        files, root = _connected(self.uri)
+        files, root = connected(self.uri)
         return files.open_input_file(_joined(root, name))
 
     def _lasting(self, problem: str, work: Callable[[FileSystem, str], Result]) -> Result:
@@ -218,7 +235,7 @@ class ObjectStore:
         end = time.monotonic() + self._patience
         while True:
             try:
-                return work(*_connected(self.uri))
+                return work(*connected(self.uri))
             except FileNotFoundError:
                 raise
             except (OSError, *PERMANENT) as error:
@@ -230,30 +247,12 @@ class ObjectStore:
             time.sleep(PAUSE_SECONDS)
 
 
-def _connected(uri: str) -> tuple[FileSystem, str]:
-    """The file system of a URI, and the path in it."""
-    place = urlsplit(uri)
-    path = place.path if place.scheme == "file" else place.netloc + place.path
-    root = place._replace(path="/" if place.scheme == "file" else "").geturl()
-    if place.scheme == "s3":  # one request for a small object instead of three
-        root += f"{'&' if place.query else '?'}allow_delayed_open=true"
-    return _file_system(root), path.rstrip("/")
-
-
-@functools.lru_cache(maxsize=8)
-def _file_system(root: str) -> FileSystem:
-    """Made once, for it keeps connections."""
-    from pyarrow.fs import FileSystem
-
-    return FileSystem.from_uri(root)[0]
-
-
 def _opened(files: FileSystem, path: str):  # type: ignore[no-untyped-def]
     from pyarrow.fs import LocalFileSystem
 
     if isinstance(files, LocalFileSystem):  # object stores have no folders
         files.create_dir(path.rpartition("/")[0], recursive=True)
-    return files.open_output_stream(path)
+    return files.open_output_stream(path, compression=None)  # whatever the name ends with
 
 
 def _joined(root: str, name: str) -> str:
@@ -266,4 +265,5 @@ def _reason(error: Exception) -> str:
     service = re.search(r"AWS Error ([A-Z_]+)( \(HTTP status \d+\))?", text)
     if service is not None:
         return f"{service[1].lower().replace('_', ' ')}{service[2] or ''}"
-    return text.partition(" Detail:")[0] or type(error).__name__
+    said = re.search(r"with a last message of (.+?) error_info=|Azure Error: \[\w*\] (.+)", text)  # Google's, Azure's
+    return (next(filter(None, said.groups())) if said else text).partition(" Detail:")[0] or type(error).__name__

@@ -68,7 +68,7 @@ class RunObjects:
 
     def is_followed(self, attempt: int) -> bool:
         """Whether a later attempt has begun."""
-        found = {name.partition("/")[0] for name in self.store.names(deep=False)}
+        found = {name.partition("/")[0] for name in self.store.names()}  # deep: Google's stores know no folders
         return any(name.isdigit() and int(name) > attempt for name in found)
 
     def lines(self, names: Iterable[str]) -> list[dict[str, Any]]:

@@ -91,6 +91,10 @@ def test_a_full_disk_here_is_not_the_stores(store: ObjectStore, tmp_path: Path) 
         ("s3://bucket/prefix?region=eu-north-1", None),
         ("s3://bucket?endpoint_override=http%3A%2F%2Fminio%3A9000", None),
         ("gs://bucket/a/b", None),
+        ("gs://anonymous@bucket/a", None),
+        ("abfs://container@account.dfs.core.windows.net/a", None),
+        ("abfs://container:secret@account.dfs.core.windows.net/a", "holds a key"),
+        ("gs://secret@bucket/a", "holds a key"),
         ("file:///mnt/all", None),
         ("bucket/prefix", "begins with one of s3:, gs:"),
         ("", "begins with one of"),
@@ -110,5 +114,15 @@ def test_a_mistaken_uri_is_told_without_showing_it(uri: str, said: str | None) -
 def test_reasons_are_short() -> None:
     long = OSError("When initiating multiple part upload for key 'a' in bucket 'b': AWS Error NO_SUCH_BUCKET during X")
     assert object_store._reason(long) == "no such bucket"
+    google = OSError(
+        "google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of gone error_info={})"
+    )
+    assert object_store._reason(google) == "gone"
+    assert object_store._reason(OSError("GetProperties failed for 'http://a/b'. Azure Error: [] gone")) == "gone"
+
+
+def test_content_is_kept_as_it_is_whatever_the_name_ends_with(store: ObjectStore, tmp_path: Path) -> None:
+    store.write("a.gz", b"content")
+    assert (tmp_path / "bucket" / "a.gz").read_bytes() == store.read("a.gz") == b"content"
     denied = OSError("When getting information: AWS Error ACCESS_DENIED (HTTP status 403) during HeadObject operation")
     assert object_store._reason(denied) == "access denied (HTTP status 403)"
