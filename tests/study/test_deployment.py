@@ -33,6 +33,8 @@ def test_the_list_says_what_each_is_for(cskd):
     assert code == 0
     assert [line.partition(":")[0] for line in out.splitlines()] == [
         "compose.yaml",
+        "helm-mlflow.yaml",
+        "helm-postgresql.yaml",
         "kuberay.yaml",
         "ray-up-aws.yaml",
         "ray-up-on-premise.yaml",
@@ -96,6 +98,36 @@ def test_services_listen_on_this_machine_alone_and_hold_no_password():
     assert importlib.metadata.version("mlflow") in services["mlflow"]["image"]
     used = {volume.partition(":")[0] for service in services.values() for volume in service["volumes"]}
     assert used == set(document["volumes"])
+
+
+def test_the_values_for_helm_fit_each_other_and_hold_no_password():
+    """They were checked by the charts' own schemas, cluster 0.8.1 and mlflow 1.11.5, which are not ours to keep."""
+    ((database,), (server,)) = documents("helm-postgresql.yaml"), documents("helm-mlflow.yaml")
+    name, made = database["fullnameOverride"], database["cluster"]["initdb"]
+    owned = [re.fullmatch(r"CREATE DATABASE (\w+) OWNER cskd", line)[1] for line in made["postInitSQL"]]
+    used = [server["backendStore"]["postgres"], server["auth"]["postgres"]]
+    assert [each["database"] for each in used] == owned
+    assert {each["host"] for each in used} == {f"{name}-rw"}
+    secrets = [server["backendStore"]["existingDatabaseSecret"], server["auth"]["postgres"]["existingSecret"]]
+    assert {each["name"] for each in secrets} == {f"{name}-app"}
+    assert server["auth"]["enabled"]
+    assert server["auth"]["defaultPermission"] == "READ"
+    assert server["serverAllowedHosts"]
+    assert "*" not in server["serverAllowedHosts"]
+    (claim,) = server["extraDeploy"]
+    (volume,) = server["extraVolumes"]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert server["artifactRoot"]["defaultArtifactsDestination"] == server["extraVolumeMounts"][0]["mountPath"]
+    _, cluster = documents("kuberay.yaml")
+    wanted = {
+        v["valueFrom"]["secretKeyRef"]["name"]
+        for pod in pods(cluster)
+        for v in pod["containers"][0]["env"]
+        if "valueFrom" in v
+    }
+    assert wanted == {"cskd-secrets"}
+    assert "kubectl create secret generic cskd-secrets" in deployment.text_of("helm-postgresql.yaml")
+    assert not re.search(r"password: \S", re.sub(r'password: ""', "", deployment.text_of("helm-mlflow.yaml")))
 
 
 def test_the_batch_script_is_valid_for_bash_and_its_options_for_sbatch():
