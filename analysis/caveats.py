@@ -57,8 +57,8 @@ def _of_neighbourhood(results: Results, winner: str) -> Iterator[str]:
     if others < len(ranges):
         count = number_of(others, "other trial") if others else "no other trial"
         yield (
-            f"Within {_NEAR:.0%} of each range around {winner} {count} completed, so it is open how sharp the optimum "
-            "is; `cskd narrow` writes a study around it."
+            f"Within {100 * _NEAR:.0f} % of each range around {winner} {count} completed, so it is open how sharp the "
+            "optimum is; `cskd narrow` writes a study around it."
         )
 
 

@@ -8,6 +8,7 @@ from analysis import best_config, frames, parameters, race
 from analysis.drawing import plain
 from analysis.findings import paper_note, selection, verdict
 from analysis.records import ResultsError
+from analysis.units import size
 from analysis.wording import (
     STATES,
     metric_words,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from analysis.parameters import Parameter
     from analysis.records import Results
 
+_BYTES = frozenset({"memory_limit"})  # options of parts that are numbers of bytes
 PHASES = {"search": "The search", "race": "The race", "confirm": "The confirmation"}
 
 
@@ -112,8 +114,12 @@ def _confirmation(results: Results) -> str:
 
 
 def _part(config: Mapping[str, Any]) -> str:
-    """A part's name with its numbers, such as ``preact_resnet10 (width 8)``."""
-    numbers = [f"{name} {x}" for name, x in config.items() if isinstance(x, int | float) and not isinstance(x, bool)]
+    """A part's name with its numbers, such as ``preact_resnet10 (width 8, input size 8)``."""
+    numbers = [
+        f"{name.replace('_', ' ')} {size(x) if name in _BYTES else _number(x)}"
+        for name, x in config.items()
+        if isinstance(x, int | float) and not isinstance(x, bool)
+    ]
     return f"{config['name']} ({', '.join(numbers)})" if numbers else str(config["name"])
 
 
@@ -184,10 +190,12 @@ def _protocol(results: Results) -> Iterator[str]:
     study = results.study
     split, dataset = study["digests"].get("split"), study["config"]["dataset"]
     rule = dataset.get("validation") or {}
-    size = [
-        f"{rule[name]} {name.replace('_', ' ')}" for name in ("per_class", "fraction") if rule.get(name) is not None
-    ]
-    words = f" ({', '.join(size)}, seed {rule.get('seed')})" if size else ""
+    share = ""
+    if rule.get("per_class") is not None:
+        share = number_of(rule["per_class"], "image")
+    elif rule.get("fraction") is not None:
+        share = f"{100 * rule['fraction']:.4g} %"
+    words = f" ({share} of each class, seed {rule.get('seed')})" if share else ""
     yield f"Decisions use a validation split of the training data{words}; its digest is {split or 'not known yet'}."
     try:
         yield selection(best_config.collect(results))

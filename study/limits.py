@@ -111,7 +111,7 @@ class Limits:
     def _costs(self, phase: Phase, runs: int) -> str | None:
         share = {"search": 1.0, "race": RACE_LEAVES}.get(phase, 0.0)
         left_over = share * self._budget.reserve_for_confirmation
-        kept = f", {left_over:.0%} of it kept for the confirmation" if left_over else ""
+        kept = f", {100 * left_over:.0f} % of it kept for the confirmation" if left_over else ""
         what = CUT[phase]
         spent = self._spending
         if self._budget.hours is not None:

@@ -110,7 +110,11 @@ def _scheduler(found: Mapping[str, Any]) -> str:
 def _budget(budget: Mapping[str, Any]) -> str:
     parts = [(budget["hours"], "h"), (budget["device_hours"], "device-hours")]
     limits = " and ".join(f"{limit:g} {unit}" for limit, unit in parts if limit is not None)
-    return f"; at most {limits}, {budget['reserve_for_confirmation']:.0%} of it for the confirmation" if limits else ""
+    return (
+        f"; at most {limits}, {100 * budget['reserve_for_confirmation']:.0f} % of it for the confirmation"
+        if limits
+        else ""
+    )
 
 
 def range_text(words: Mapping[str, Any]) -> str:

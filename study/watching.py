@@ -145,7 +145,7 @@ def _best(found: dict[str, Any]) -> Table:
 
 
 def _summary(found: dict[str, Any]) -> str:
-    shares = ", ".join(f"{symbol(name).text} {share:.0%}" for name, share in found["importance"].items())
+    shares = ", ".join(f"{symbol(name).text} {100 * share:.0f} %" for name, share in found["importance"].items())
     parts = [f"importance so far: {shares}"] if shares else []
     parts.append(f"{hours(found['device_hours'])} device-hours")
     if found["state"] != "done":

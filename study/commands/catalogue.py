@@ -63,5 +63,7 @@ def _parts(package: str, *, as_json: bool) -> None:
 
 
 def _summary(study: StudyConfig) -> str:
+    from analysis.wording import number_of
+
     parts = (study.method.part_name(), study.dataset.part_name(), study.model.part_name())
-    return f"{parts[0]} on {parts[1]} with {parts[2]}, {study.search.trials} trials"
+    return f"{parts[0]} on {parts[1]} with {parts[2]}, {number_of(study.search.trials, 'trial')}"

@@ -15,7 +15,7 @@ def test_what_was_studied(load: Any, content: dict[str, Any]) -> None:
     text = said(summary.studied(load(content)))
     assert "The search was cut short after 8 runs: the budget of 2 h is spent." in text
     assert "T (temperature) from 0.5 to 16 (logarithmic) and λ_cls (lambda_cls) from 0.1 to 8 (logarithmic)" in text
-    assert "of cs_kd for preact_resnet18 (width 64, input_size 32) on cifar100" in text
+    assert "of cs_kd for preact_resnet18 (width 64, input size 32) on cifar100" in text
     assert "Search trials: 7 completed, 1 pruned; each of at most 200 epochs with batches of 128" in text
     assert "sampler gp (seed 3)" in text
     assert "scheduler asha stopped" in text
@@ -59,7 +59,7 @@ def test_readings_are_counted_against_runs(load: Any, content: dict[str, Any]) -
     content["study"]["ledger"] = [{"trial": trial, "attempt": 1} for trial in range(15)]
     text = said(summary.protocol(load(content)))
     assert "The test set was read 15 times, by 15 of 15 confirmation runs." in text
-    assert "50 per class, seed 0" in text
+    assert "50 images of each class, seed 0" in text
     assert "0123456789abcdef" in text
     assert "chosen on validation before the test set was opened" in text
     content["study"]["ledger"] += [{"trial": 3, "attempt": 2}]
@@ -81,3 +81,8 @@ def test_two_objectives_are_both_named(load: Any, content: dict[str, Any]) -> No
     content["study"]["objectives"] = ["validation/top1_error", "validation/recall_at_1"]
     words = said(summary.studied(load(content)))
     assert "two objectives, validation top-1 error (minimized) and validation recall@1 (maximized)" in words
+
+
+def test_options_are_in_words_and_bytes_in_units() -> None:
+    part = {"name": "cub200", "memory_limit": 2**33, "test_fraction": 0.2, "verify": True, "root": None}
+    assert summary._part(part) == "cub200 (memory limit 8 GiB, test fraction 0.2)"

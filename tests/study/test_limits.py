@@ -43,7 +43,7 @@ def test_a_budget_of_training_time_ends_the_search_and_leaves_the_confirmation_i
     assert [event[1] for event in executor.watcher.events if event[0] == "cut_short"] == ["search", "confirm"]
     assert over(study.store, "search").runs == 3
     assert "the budget of 0.005 min of training" in over(study.store, "search").reason
-    assert "40% of it kept for the confirmation" in over(study.store, "search").reason
+    assert "40 % of it kept for the confirmation" in over(study.store, "search").reason
     verify_study(study.directory)
 
 
@@ -88,7 +88,7 @@ def test_hours_of_earlier_drivers_count(new_study, spent: float) -> None:
     if spent:
         assert states(study, "search") == []
         assert over(study.store, "search").reason == (
-            "the budget of 2 h has no time for another search trial: 1.4 h used, 30% of it kept for the confirmation"
+            "the budget of 2 h has no time for another search trial: 1.4 h used, 30 % of it kept for the confirmation"
         )
     else:
         assert len(states(study, "search")) == 8

@@ -85,7 +85,7 @@ def test_a_budget_that_does_not_reach_is_said():
         f"search.budget.device_hours is 0.5, the whole study needs about {needed:.2g}: "
         "the search will end before 7 trials"
     )
-    assert "at most 5 h and 0.5 device-hours, 30% of it for the confirmation" in planner.entries(found)["for"]
+    assert "at most 5 h and 0.5 device-hours, 30 % of it for the confirmation" in planner.entries(found)["for"]
 
 
 @pytest.mark.parametrize("pairs", [3, 5])
