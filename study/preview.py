@@ -67,7 +67,7 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
         **_race_words(found["race"]),
         "confirms": f"{_count(found['finalists'], 'finalist')} and {_count(len(found['controls']), 'control')} with "
         f"{_count(found['seeds'], 'seed')}, trained on {trained_on}: {_count(found['confirmations'], 'run')}",
-        "in all": f"{_count(found['runs'], 'run')}, {found['epochs']:,} epochs at most",
+        "in all": f"{_count(found['runs'], 'run')}, {found['epochs']:,} epochs {_bound(found['scheduler'])}",
     }
 
 
@@ -105,6 +105,12 @@ def _scheduler(found: Mapping[str, Any]) -> str:
         return f"{found['scheduler']} stops trials early"
     rungs = [f"{count} with {_count(int(length), 'epoch')}" for length, count in found["rungs"].items()]
     return f"halving: {', '.join(rungs)}"
+
+
+def _bound(scheduler: str) -> str:
+    if scheduler == "halving":  # promotions do not wait, so some come before a better point is there
+        return "or some more, where better points come late"
+    return "at most"
 
 
 def _budget(budget: Mapping[str, Any]) -> str:

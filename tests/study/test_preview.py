@@ -38,6 +38,12 @@ def test_few_cells_no_controls_and_a_control_of_its_own_length() -> None:
     assert longer["epochs"] == found["epochs"] + 50 + 50
 
 
+def test_halving_may_take_more_than_its_ladder() -> None:
+    search = {"sampler": {"name": "tpe"}, "scheduler": {"name": "halving"}, "trials": 8}
+    found = preview.describe(build(STARTING_POINT | {"search": search, "training": {"epochs": 20}}, "x"))
+    assert preview.entries(found)["in all"].endswith(" epochs or some more, where better points come late")
+
+
 def test_data_that_was_read_is_counted() -> None:
     found = describe_data(load("digits"))
     assert preview.data_entries(found) == {
