@@ -16,10 +16,9 @@ from trainables.interfaces import StoredData
 if TYPE_CHECKING:
     from trainables.dataset_interface import Progress
     from trainables.interfaces import Dataset
-    from trainables.inventory import Inventory
 
 
-def push(dataset: Dataset, to: str, progress: Progress) -> dict[str, Inventory]:
+def push(dataset: Dataset, to: str, progress: Progress) -> int:
     """Puts a data set that is ready in a folder into an object store.
 
     Args:
@@ -28,7 +27,7 @@ def push(dataset: Dataset, to: str, progress: Progress) -> dict[str, Inventory]:
         progress: Told of the bytes.
 
     Returns:
-        What is there now, by where it is.
+        Bytes that are there now.
 
     Raises:
         UsageError: ``to`` is no URI of an object store.
@@ -40,7 +39,7 @@ def push(dataset: Dataset, to: str, progress: Progress) -> dict[str, Inventory]:
     with TemporaryDirectory() as made:
         indexes = dict.fromkeys(dataset.write_index(Path(made)), Path(made))
         places = indexes | dict.fromkeys(dataset.kept(), folder)
-        return {store.shown(name): store.put(place, name, progress) for name, place in places.items()}
+        return sum(store.put(place, name, progress).nbytes for name, place in places.items())
 
 
 def _uri(to: str) -> str:

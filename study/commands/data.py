@@ -120,8 +120,8 @@ def push(
 
     dataset = _dataset(name, root, expect, settings or [])
     with DataProgress(name, Console(stderr=True)) as shown:
-        put = data_sharing.push(dataset, to, shown)
-    say(f"{name}: {sum(each.nbytes for each in put.values()):,} bytes at {', '.join(put)}")
+        nbytes = data_sharing.push(dataset, to, shown)
+    say(f"{name}: {nbytes:,} bytes at {to}")
 
 
 @group.command(epilog="Example: cskd data fetch cub200 --root s3://bucket/data")

@@ -22,7 +22,7 @@ def there(cskd, tmp_path, monkeypatch):
     code, out, err = cskd("data", "push", "cub200", "--root", root, "--to", uri, *EXPECT)
     size = (root / KEPT).stat().st_size
     assert code == 0
-    assert out.endswith(f"bytes at {uri}/{INDEX}, {uri}/{KEPT}\n")
+    assert out == f"cub200: {size + (tmp_path / 'bucket' / INDEX).stat().st_size:,} bytes at {uri}\n"
     assert f"cub200: put {size:,} of {size:,}" in err.splitlines()
     return uri
 
