@@ -138,7 +138,7 @@ def test_clean_removes_checkpoints_there_too(small, place: str) -> None:
 
 def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monkeypatch: pytest.MonkeyPatch) -> None:
     study, steps, away = small(), iter(range(1000)), False
-    connected = object_store._connected
+    connected = object_store.connected
 
     def fault(*_):
         nonlocal away
@@ -150,8 +150,8 @@ def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monk
             raise OSError("no network")
         return connected(uri)
 
-    monkeypatch.setattr(object_store, "_connected", door)
-    monkeypatch.setattr(object_store.ObjectStore.__init__, "__defaults__", (0.0, lambda: True))
+    monkeypatch.setattr(object_store, "connected", door)
+    monkeypatch.setattr(object_store.ObjectStore.__init__, "__defaults__", (0.0, lambda: True, "artifacts"))
     with pytest.raises(ServiceError, match=r"^artifacts at file://.*: no network; when it is back, resume"):
         Executor(study, fault).run()
     with pytest.raises(ServiceError, match="cskd doctor"):
