@@ -79,7 +79,7 @@ def bring(uri: str, kept: str, progress: Progress, patience_seconds: float) -> P
     """Fetches what is kept under a name, unless this machine has it as it is there now.
 
     One process fetches, others wait for it. A killed one has left what it fetched, and the next goes on from there. A
-    copy that is whole serves also while the store does not answer.
+    copy that is whole serves also while the store does not answer, and when the data has been removed there.
 
     Args:
         uri: Of the data's place.
@@ -103,9 +103,9 @@ def bring(uri: str, kept: str, progress: Progress, patience_seconds: float) -> P
         if known is None:
             raise
         return folder
-    if there is None:
+    if there is None and known is None:
         raise DataError(f"{store.shown(kept)} is not there; `cskd data push` puts data sets into an object store")
-    if known != there:
+    if there is not None and known != there:
         with _exclusive(folder):
             if _known(folder, kept) != there:
                 _Fetch(store, folder, there, progress).run()
@@ -124,7 +124,7 @@ def _is_whole(folder: Path, wanted: Inventory, path: str) -> bool:
     place, pieces = folder / path, wanted.files[path]
     if not place.is_file() or place.stat().st_size != sum(size for size, _ in pieces):
         return False
-    return inventory.pieces_of(place, lambda _: None) == pieces
+    return inventory.right_pieces(place, pieces) == len(pieces)
 
 
 def _partial(place: Path) -> Path:
@@ -182,9 +182,7 @@ class _Fetch:
         place, pieces = _partial(self._folder / path), list(self._wanted.pieces(path))
         if not place.exists():
             return pieces
-        found = inventory.pieces_of(place, lambda _: None)
-        here = [has == (piece.size, piece.sha256) for has, piece in zip(found, pieces, strict=False)]
-        return pieces[here.index(False) if False in here else len(here) :]
+        return pieces[inventory.right_pieces(place, self._wanted.files[path]) :]
 
     def _make_sure_of_room(self, needed: int) -> None:
         if needed > shutil.disk_usage(self._folder).free:

@@ -71,7 +71,7 @@ class DataStore:
             return Inventory.from_json(self._store.read(name))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{self.shown(name)} is damaged ({error}); remove it and put the data there again"
             ) from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
@@ -103,12 +104,19 @@ def pieces_of(path: Path, tell: Callable[[int], None]) -> list[tuple[int, str]]:
     """
     with path.open("rb") as file:
         starts = range(0, max(path.stat().st_size, 1), OBJECT_BYTES)
-        return [_piece(file, tell) for _ in starts]
+        return [_piece(file, tell, OBJECT_BYTES) for _ in starts]
 
 
-def _piece(file: BinaryIO, tell: Callable[[int], None]) -> tuple[int, str]:
+def right_pieces(path: Path, pieces: Iterable[tuple[int, str]]) -> int:
+    """How many pieces of a file, from its beginning, are what they should be."""
+    with path.open("rb") as file:
+        return len(list(takewhile(lambda piece: _piece(file, lambda _: None, piece[0]) == piece, pieces)))
+
+
+def _piece(file: BinaryIO, tell: Callable[[int], None], most: int) -> tuple[int, str]:
+    """Size and SHA-256 of the next ``most`` bytes of a file, or of what is left of it."""
     sha256, size = hashlib.sha256(), 0
-    while size < OBJECT_BYTES and (block := file.read(min(BLOCK, OBJECT_BYTES - size))):
+    while size < most and (block := file.read(min(BLOCK, most - size))):
         sha256.update(block)
         size += len(block)
         tell(len(block))

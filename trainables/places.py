@@ -27,7 +27,7 @@ def place_from(value: str | Path) -> Place:
     """The place that a user names.
 
     Raises:
-        ValueError: It is a URI that names no object store, or holds a key.
+        ValueError: It is a URI that names no object store, or holds a key; or the home of a user who has none.
 
     Example:
         >>> place_from("s3://bucket/data"), place_from("/data")
@@ -35,10 +35,17 @@ def place_from(value: str | Path) -> Place:
     """
     text = str(value)
     if not is_uri(text):
-        return Path(text).expanduser().absolute()
+        return _whole(Path(text))
     if why := object_store.mistake(text):  # without showing it, for it may hold a key
         raise ValueError(why)
     return text
+
+
+def _whole(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("begins with ~, but there is no such user's home; write the whole path") from None
 
 
 def data_place(root: Place | None) -> Place:

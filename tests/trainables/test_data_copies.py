@@ -102,8 +102,10 @@ def test_a_killed_one_leaves_what_it_fetched(bucket, asked, name, hit):
     assert len(asked.read_text().splitlines()) <= 14 - 2 * hit
 
 
-def test_a_copy_serves_while_the_store_is_away(bucket):
+def test_a_copy_serves_while_the_store_or_its_data_is_away(bucket):
     bring(bucket)
+    (bucket / "set.inventory.json").unlink()
+    assert (bring(bucket) / "set" / "a").read_bytes() == CONTENT["set/a"]
     bucket.rename(bucket.with_name("away"))
     bucket.write_text("in the way")
     assert (bring(bucket) / "set" / "a").read_bytes() == CONTENT["set/a"]

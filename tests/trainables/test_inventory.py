@@ -26,6 +26,18 @@ def test_a_large_file_is_cut_into_pieces(tmp_path, monkeypatch):
     assert made.nbytes == 35
 
 
+def test_pieces_are_compared_in_the_sizes_in_which_they_were_put(tmp_path, monkeypatch):
+    monkeypatch.setattr(inventory, "OBJECT_BYTES", 10)
+    (tmp_path / "a").write_bytes(bytes(25))
+    pieces = inventory.pieces_of(tmp_path / "a", lambda _: None)
+    monkeypatch.setattr(inventory, "OBJECT_BYTES", 100)
+    assert inventory.right_pieces(tmp_path / "a", pieces) == 3
+    (tmp_path / "a").write_bytes(bytes(24))
+    assert inventory.right_pieces(tmp_path / "a", pieces) == 2
+    (tmp_path / "a").write_bytes(bytes(9) + b"x" * 16)
+    assert inventory.right_pieces(tmp_path / "a", pieces) == 0
+
+
 def test_an_empty_file_is_one_empty_piece(tmp_path):
     (tmp_path / "empty").touch()
     assert inventory.pieces_of(tmp_path / "empty", lambda _: None) == [(0, sha(b""))]

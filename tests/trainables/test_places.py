@@ -14,9 +14,14 @@ def test_a_place_is_a_whole_path_or_a_uri(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("uri", "message"), [("s3://key:canary@bucket", "holds a key"), ("ftp://host/data", "is a URI such as s3://")]
+    ("uri", "message"),
+    [
+        ("s3://key:canary@bucket", "holds a key"),
+        ("ftp://host/data", "is a URI such as s3://"),
+        ("~nobody-of-that-name/data", "begins with ~"),
+    ],
 )
-def test_a_uri_that_is_no_object_store_is_refused_without_being_shown(monkeypatch, uri, message):
+def test_a_place_that_is_none_is_refused_without_being_shown(monkeypatch, uri, message):
     with pytest.raises(ValueError, match=message):
         place_from(uri)
     monkeypatch.setenv("CSKD_DATA", uri)
