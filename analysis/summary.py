@@ -116,7 +116,7 @@ def _confirmation(results: Results) -> str:
 def _part(config: Mapping[str, Any]) -> str:
     """A part's name with its numbers, such as ``preact_resnet10 (width 8, input size 8)``."""
     numbers = [
-        f"{name.replace('_', ' ')} {size(x) if name in _BYTES else _number(x)}"
+        f"{name.replace('_', ' ')} {size(int(x)) if name in _BYTES else _number(x)}"
         for name, x in config.items()
         if isinstance(x, int | float) and not isinstance(x, bool)
     ]

@@ -152,7 +152,9 @@ class Services:
         try:
             return State(**json.loads((self.root / STATE).read_bytes()))
         except FileNotFoundError:
-            raise UsageError(f"{self.root}: no services here; `cskd services up --root {self.root}` starts them") from None
+            raise UsageError(
+                f"{self.root}: no services here; `cskd services up --root {self.root}` starts them"
+            ) from None
 
     def _settled(self, *, sqlite: bool) -> State:
         """Ports and secrets: those of before, but for a port that somebody else has taken meanwhile."""

@@ -11,6 +11,7 @@ import yaml
 from study import config, study_file
 from study.cli import app
 from trainables import registry
+from trainables.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -72,10 +73,14 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_study_files_are_valid(page: Path) -> None:
+def test_study_files_and_configurations_are_valid(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs" / "examples")
     for block in blocks(page, "yaml"):
-        if "method:" in block:
-            config.build(study_file.parse(block.encode(), name_of(page)), name_of(page))
+        content = study_file.parse(block.encode(), name_of(page))
+        if "method" in content and "train_on" in content:  # of a single run
+            TrainConfig.model_validate(content)
+        elif "method:" in block:
+            config.build(content, name_of(page))
 
 
 def test_the_reference_has_every_method() -> None:

@@ -84,6 +84,9 @@ class Forward(Protocol):
     def teacher(self, images: Tensor) -> Outputs:
         """Outputs without gradient."""
 
+    def evaluated(self, images: Tensor) -> Outputs:
+        """Outputs without gradient in evaluation mode, by batch norm's running statistics, which stay as they are."""
+
     def pretrained(self, images: Tensor) -> Outputs:
         """Outputs of the declared teacher, another network in evaluation mode, without gradient."""
 

@@ -105,6 +105,15 @@ class Network:
         return self.student(images)
 
     @torch.no_grad()
+    def evaluated(self, images: Tensor) -> Outputs:
+        """As ``teacher``, in evaluation mode: batch norm takes its running statistics, and leaves them as they are."""
+        mode = self.model.training
+        self.model.eval()
+        outputs = self.student(images)
+        self.model.train(mode)
+        return outputs
+
+    @torch.no_grad()
     def pretrained(self, images: Tensor) -> Outputs:
         """Outputs of the declared teacher, without gradient.
 

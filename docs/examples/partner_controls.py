@@ -1,6 +1,6 @@
 """Controls that take CS-KD apart: what is left of its effect when the partner is not of the anchor's class?
 
-Three methods of one's own, each used in a study file by its path, such as ``method: partner_controls:ShuffledPartner``.
+Four methods of one's own, each used in a study file by its path, such as ``method: partner_controls:ShuffledPartner``.
 """
 
 from trainables.interfaces import LossTerms, Method, View
@@ -27,6 +27,18 @@ class SelfPartner(CsKd):
     def views(self) -> tuple[View, ...]:
         """The anchors under two draws of the augmentation."""
         return (View("anchor"), View("partner", "anchor"))
+
+
+class EvaluatedPartner(CsKd):
+    """CS-KD whose partner is seen in evaluation mode: what does the noise of batch statistics in its soft target do?"""
+
+    def loss_terms(self, forward, batch, values) -> LossTerms:
+        """Parts ``ce`` and ``cls`` as of CS-KD, the partners' logits by batch norm's running statistics."""
+        logits = forward.student(batch.views["anchor"]).logits
+        ce = cross_entropy(logits, batch.labels)
+        partner = forward.evaluated(batch.views["partner"]).logits
+        cls = softened_kl(logits, partner, values["temperature"])
+        return LossTerms(ce + values["lambda_cls"] * cls, {"ce": ce, "cls": cls}, logits)
 
 
 class TwoForwards(Method):

@@ -50,6 +50,21 @@ def test_a_student_answers_with_its_exits_and_a_teacher_without_gradient():
     torch.testing.assert_close(network.classifier(student.features), student.logits)
 
 
+def test_evaluation_mode_leaves_the_network_as_it_was():
+    network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
+    images = 2 * torch.randn(8, 3, 8, 8) + 1
+    network.student(images)
+    before = {name: value.clone() for name, value in network.model.state_dict().items()}
+    found = network.evaluated(images)
+    assert network.model.training
+    assert all(module.training for module in network.model.modules())
+    assert all(torch.equal(value, before[name]) for name, value in network.model.state_dict().items())
+    assert not found.logits.requires_grad
+    assert not torch.allclose(found.logits, network.teacher(images).logits, atol=1e-3)
+    network.model.load_state_dict(before)
+    torch.testing.assert_close(found.logits, network.model.eval()(images))
+
+
 def test_an_undeclared_teacher_is_refused():
     network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
     with pytest.raises(ConfigError, match="declares none"):

@@ -1,5 +1,7 @@
 """One step, run in each of the ways in which it can be run."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from training import CS_KD_E, WITHOUT_TEACHER, small_config, trainer_of, weights
@@ -10,6 +12,14 @@ from trainables.step import numbers_of
 from trainables.trainer import Trainer, all_finite
 
 CPU = torch.device("cpu")
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+EVALUATED = "partner_controls:EvaluatedPartner"
+
+
+@pytest.fixture
+def examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The methods of the manual can be named by their path."""
+    monkeypatch.syspath_prepend(EXAMPLES)
 
 
 class Replays:
@@ -34,7 +44,8 @@ def assert_same(one, other):
     assert all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
 
 
-@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E])
+@pytest.mark.usefixtures("examples")
+@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, EVALUATED])
 def test_a_recorded_step_is_the_step(method):
     eager, recorded = (trainer(method, batch_size=12) for _ in range(2))  # five batches of 12, and one of 4
     replays = Replays()
@@ -62,7 +73,8 @@ def test_a_recording_comes_after_its_warm_up_and_is_of_one_shape():
 
 
 @pytest.mark.slow  # torch compiles
-@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E])
+@pytest.mark.usefixtures("examples")
+@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, pytest.param(EVALUATED, marks=pytest.mark.long)])
 def test_a_compiled_step_is_the_step_in_one_graph(method):
     eager, compiled = (trainer(method, batch_size=12) for _ in range(2))
     compiled._workbench.compile("aot_eager")
