@@ -5,17 +5,8 @@ for study files are checked before torch is loaded; tensors are used through the
 itself (layers, transforms) is imported inside the function that builds it.
 """
 
-from trainables.dataset_interface import (
-    Augmentation,
-    Counts,
-    Dataset,
-    LabelledImages,
-    ResizedCrop,
-    StoredData,
-    Subset,
-    TestAccess,
-    ValidationSplit,
-)
+from trainables.dataset_interface import Dataset, LabelledImages, StoredData, TestAccess
+from trainables.dataset_options import Augmentation, Counts, ResizedCrop, Subset, ValidationSplit
 from trainables.method_interface import Batch, Forward, LossTerms, Method, Mixing, Outputs, Teacher, View
 from trainables.model_interface import Model
 from trainables.parts import Options, Part

@@ -20,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trainables.dataset_interface import Counts, LabelledImages
+from trainables.dataset_interface import LabelledImages
+from trainables.dataset_options import Counts
 from trainables.durable import digest_of, replacing, sha256_of, write_atomic
 from trainables.errors import DataError
 from trainables.images import CHANNELS, MEMORY_LIMIT, RaggedImages

@@ -10,15 +10,8 @@ from pydantic import ByteSize, Field, model_validator
 
 from trainables import data_copies
 from trainables.archives import PublishedFile, data_folder
-from trainables.dataset_interface import (
-    Counts,
-    Dataset,
-    LabelledImages,
-    Progress,
-    ResizedCrop,
-    StoredData,
-    no_progress,
-)
+from trainables.dataset_interface import Dataset, LabelledImages, Progress, StoredData, no_progress
+from trainables.dataset_options import Counts, ResizedCrop
 from trainables.errors import DataError
 from trainables.images import MEMORY_LIMIT
 from trainables.places import data_place

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainables.archives import PublishedFile
-from trainables.dataset_interface import Counts
+from trainables.dataset_options import Counts
 
 
 class Listing(NamedTuple):
