@@ -98,7 +98,7 @@ class Progress:
 
     def taken_over(self, assignment: Assignment, source: str) -> None:
         """A run has the epochs of the same one of another study and is not trained."""
-        self._line(f"{assignment.phase} {assignment.number}: taken over from {source}, not trained again")
+        self._line(f"{assignment.phase}/{assignment.number}: taken over from {source}, not trained again")
 
     def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
         """A run finished an epoch."""
@@ -118,18 +118,18 @@ class Progress:
                 value if self._best is None else (min if self._study.config.minimizes else max)(self._best, value)
             )
         shown = "" if value is None else f" {self._percent(value)}"
-        self._line(f"{assignment.phase} {assignment.number}: {state}{shown} ({_settings(assignment)}){_reason(error)}")
+        self._line(f"{assignment.phase}/{assignment.number}: {state}{shown} ({_settings(assignment)}){_reason(error)}")
 
     def retried(self, assignment: Assignment, error: str) -> None:
         """A run was lost and will be tried again."""
         self._running.pop((assignment.phase, assignment.number), None)
         self._line(
-            f"{assignment.phase} {assignment.number}: attempt {assignment.attempt} ended, tried again{_reason(error)}"
+            f"{assignment.phase}/{assignment.number}: attempt {assignment.attempt} ended, tried again{_reason(error)}"
         )
 
     def warned(self, assignment: Assignment, text: str) -> None:
         """A run goes on although something is amiss."""
-        self._line(f"{assignment.phase} {assignment.number}: {text}")
+        self._line(f"{assignment.phase}/{assignment.number}: {text}")
 
     def cut_short(self, phase: str, reason: str) -> None:
         """A phase has no more runs than it has now."""

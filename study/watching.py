@@ -129,7 +129,7 @@ def _runs(found: dict[str, Any]) -> Table:
     for run in found["running"]:
         attempt = f" (attempt {run['attempt']})" if run["attempt"] > 1 else ""
         value = "-" if run["value"] is None else f"{run['value']:.4f}"
-        table.add_row(f"{run['phase']} {run['trial']}{attempt}", f"{run['epoch']}/{run['epochs']}", value)
+        table.add_row(f"{run['phase']}/{run['trial']}{attempt}", f"{run['epoch']}/{run['epochs']}", value)
     return table
 
 
@@ -140,7 +140,7 @@ def _best(found: dict[str, Any]) -> Table:
             f"{symbol(name).text} {x:.4g}" if isinstance(x, float) else f"{symbol(name).text} {x}"
             for name, x in trial["params"].items()
         )
-        table.add_row(f"search {trial['trial']}", f"{trial['value']:.4f}", harmless(point))
+        table.add_row(f"search/{trial['trial']}", f"{trial['value']:.4f}", harmless(point))
     return table
 
 

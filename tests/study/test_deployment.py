@@ -177,6 +177,6 @@ def test_the_batch_script_runs_a_study_and_then_goes_on_with_it(tmp_path):
         )
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout)
-    assert "search 1: COMPLETE" in outputs[0]
+    assert "search/1: COMPLETE" in outputs[0]
     assert "search" not in outputs[1].partition("best configuration")[0]  # nothing was left to do
     assert not list((tmp_path / ".ray").glob("*.token"))

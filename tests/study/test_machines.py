@@ -36,7 +36,7 @@ def test_a_machine_is_cut_off_and_comes_back(machines: Machines, record_property
     machines.join("one")
     machines.join("two")
     process = machines.launch()
-    machines.wait_for(process, "controls 0: COMPLETE")
+    machines.wait_for(process, "controls/0: COMPLETE")
     machines.network.cut("two")
     noticed = machines.wait_for(process, "the worker process was lost")
     machines.network.mend("two")  # its Ray has given up: it was told that it is dead
@@ -51,7 +51,7 @@ def test_a_machine_is_cut_off_and_comes_back(machines: Machines, record_property
 def test_a_machine_loses_its_power_and_another_joins(machines: Machines, record_property: Callable) -> None:
     machines.join("one")
     process = machines.launch()
-    machines.wait_for(process, "controls 0: COMPLETE")
+    machines.wait_for(process, "controls/0: COMPLETE")
     machines.network.kill("one")
     waited = machines.wait_for(process, "waiting for one")
     machines.join("three")
@@ -62,7 +62,7 @@ def test_a_machine_loses_its_power_and_another_joins(machines: Machines, record_
 def test_machines_that_join_later_and_are_not_fit_get_no_run(machines: Machines, tmp_path: Path) -> None:
     machines.join("one")
     process = machines.launch("--set", "training.epochs=12")
-    machines.wait_for(process, "controls 0: COMPLETE")
+    machines.wait_for(process, "controls/0: COMPLETE")
     machines.join("two", code=another_version(tmp_path))
     machines.wait_for(process, "is left out: it has other code of cs-kd-study")
     machines.join("three", shared=False)

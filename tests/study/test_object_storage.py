@@ -60,7 +60,7 @@ def test_digits_killed_and_resumed_and_the_server_away(server: S3, tmp_path: Pat
     storage.mkdir()
     words = ("launch", "digits", "--storage", str(storage), "--set", f"artifacts={server.uri}")
     process = start(tmp_path, *words, *SMALL, *FEW, *TRACKED, program=REAL)
-    wait_for(tmp_path, process, "search 0: COMPLETE")
+    wait_for(tmp_path, process, "search/0: COMPLETE")
     everybody = kill(process, signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
     finished = finished_runs(study)
@@ -104,7 +104,7 @@ def test_machines_that_share_no_folder(apart: Machines, record_property: Callabl
     apart.start("head", *command(host, S3_PORT), log="s3.log")
     apart.join("one")
     process = apart.launch("--set", f"artifacts={place(f'http://{host}:{S3_PORT}')}")
-    apart.wait_for(process, "controls 0: COMPLETE")
+    apart.wait_for(process, "controls/0: COMPLETE")
     apart.join("two")
     apart.network.kill("one")
     assert process.wait(250) == 0, apart.log()

@@ -31,14 +31,14 @@ def test_plain_lines_where_there_is_no_terminal(new_study) -> None:
 
     lines, _ = watched(study, terminal=False, fault=fault)
     assert len(lines) == 1 + 3 + 4 + 1  # one a trial, and one for the retry
-    assert all(re.match(r"\d\d:\d\d:\d\d (search|controls|confirm) \d: ", line) for line in lines)
+    assert all(re.match(r"\d\d:\d\d:\d\d (search|controls|confirm)/\d: ", line) for line in lines)
     assert all(re.search(r"  \[\d+/8, best (-|[\d.]+ %), [\d:?]+ left\]$", line) for line in lines)
     text = "\n".join(lines)
-    assert re.search(r"search 0: FAIL \(cs_kd, T \d, λ_cls \d, λ_E 0\): train/loss is NaN", text)
-    assert "search 1: attempt 1 ended, tried again: the worker process was lost" in text
-    assert re.search(r"search 1: COMPLETE \d+\.\d\d % \(cs_kd", text)
-    assert re.search(r"controls 0: COMPLETE [\d.]+ % \(cross_entropy\)", text)
-    assert re.search(r"confirm 0: COMPLETE [\d.]+ % \(cs_kd, .*, seed 1\)", text)
+    assert re.search(r"search/0: FAIL \(cs_kd, T \d, λ_cls \d, λ_E 0\): train/loss is NaN", text)
+    assert "search/1: attempt 1 ended, tried again: the worker process was lost" in text
+    assert re.search(r"search/1: COMPLETE \d+\.\d\d % \(cs_kd", text)
+    assert re.search(r"controls/0: COMPLETE [\d.]+ % \(cross_entropy\)", text)
+    assert re.search(r"confirm/0: COMPLETE [\d.]+ % \(cs_kd, .*, seed 1\)", text)
     best = min(trial.value for trial in study.store.trials("search") if trial.value is not None)
     assert lines[-1].endswith(f"[8/8, best {100 * best:.2f} %, 0:00 left]")
 

@@ -111,7 +111,7 @@ def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
 def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number: signal.Signals, whom: str) -> None:
     """Fault 3."""
     process = launch(tmp_path, seconds=0.5, faults={"search/1": {"hang": 2}})  # does not hear that it is to stop
-    while "search 0: COMPLETE" not in read_log(tmp_path):
+    while "search/0: COMPLETE" not in read_log(tmp_path):
         assert process.poll() is None, read_log(tmp_path)
         time.sleep(0.2)
     asked = time.monotonic()
@@ -143,7 +143,7 @@ def test_mlflow_is_killed_in_mid_study_and_back_after_five_seconds(tmp_path: Pat
     """Fault 11."""
     server = Server(tmp_path).start()
     process = launch(tmp_path, seconds=0.3, uri=server.uri)
-    while "search 1: COMPLETE" not in read_log(tmp_path):
+    while "search/1: COMPLETE" not in read_log(tmp_path):
         assert process.poll() is None, read_log(tmp_path)
         time.sleep(0.1)
     server.kill()

@@ -85,7 +85,7 @@ def test_two_drivers_at_once_on_the_services_one_killed(
     uri = variables["MLFLOW_TRACKING_URI"]
     processes = [begun(one, uri)]  # one after the other: Ray's start is hard on two cores
     processes.append(begun(two, uri))
-    wait_for(one[0], processes[0], "search 0: COMPLETE")
+    wait_for(one[0], processes[0], "search/0: COMPLETE")
     family = kill(processes[0], signal.SIGKILL)
     processes[0].wait(60)
     mlflow = background.alive(root / "mlflow" / "process.json")

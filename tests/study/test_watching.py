@@ -47,7 +47,7 @@ def test_a_study_whose_driver_died_in_the_middle(new_study) -> None:
     assert found["state"] == "interrupted"
     assert found["importance"] == {}
     assert found["seconds_left"] > 0
-    assert "search 3" in shown(found)
+    assert "search/3" in shown(found)
     assert "2/4" in shown(found)
 
 
