@@ -58,8 +58,11 @@ def test_links_and_pictures_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if not target.startswith("https://"):
             assert (page.parent / target).exists(), target
-    for target in re.findall(r'--8<-- "([^"]+)"', page.read_text()):
-        assert (ROOT / target).exists(), target
+    marks = [line for line in page.read_text().splitlines() if line.startswith("--8")]
+    for mark in marks:
+        target = re.fullmatch(r'--8<-- "([^"]+)"', mark)
+        assert target is not None, mark
+        assert (ROOT / target[1]).exists(), mark
 
 
 def test_every_page_is_in_the_navigation() -> None:
