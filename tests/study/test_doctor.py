@@ -35,6 +35,6 @@ def test_a_problem_is_exit_code_69_and_hostile_text_stays_text(cskd, monkeypatch
     assert (code, err) == (69, "")
     assert out.splitlines()[0] == "problem  torch: broken\\x1b[31m\\nhere\\x00"
     assert out.splitlines()[1] == "         → install it\\nagain"
-    assert out.splitlines()[-1].startswith("1 problems")
+    assert out.splitlines()[-1].startswith("1 problem, ")
     assert json.loads(cskd("doctor", "--json")[1])["problems"] == 1
     assert not doctor.summary([bad])["healthy"]
