@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from study import cluster
 from study.errors import CannotCreateError, ServiceError, UsageError
+from trainables import places
 
 if TYPE_CHECKING:
     from study.cluster import Cluster
@@ -141,12 +142,13 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
 
     Raises:
         UsageError: The address is ``auto``, of Ray Client, or malformed.
+        ConfigError: ``CSKD_DATA`` names no place for data.
         ServiceError: The cluster cannot be reached.
     """
     address = ray_address(address)
     os.environ |= RAY_SETTINGS | (LOCAL_RAY_SETTINGS if address == LOCAL else {})
-    if data := os.environ.get("CSKD_DATA"):  # workers have working directories of their own
-        os.environ["CSKD_DATA"] = str(Path(data).expanduser().absolute())
+    if os.environ.get(places.VARIABLE):  # workers have working directories of their own
+        os.environ[places.VARIABLE] = str(places.data_place(None))
     import ray
 
     _let_ray_read_its_settings()

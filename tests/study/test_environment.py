@@ -141,6 +141,22 @@ def test_a_ray_that_takes_too_long_to_start_is_told_in_one_line(monkeypatch: pyt
         pass
 
 
+@pytest.mark.parametrize(("given", "place"), [("data", "{here}/data"), ("s3://bucket/data", "s3://bucket/data")])
+def test_workers_look_for_data_where_the_driver_does(
+    given: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    def init(**_: object) -> None:
+        raise Exception(os.environ["CSKD_DATA"])  # noqa: TRY002 - what workers of a Ray that starts now inherit
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setenv("CSKD_DATA", given)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ServiceError, match=f"reached: {place.format(here=tmp_path)}$"), ray_connection("local"):
+        pass
+
+
 def test_an_address_where_nobody_answers_is_told_at_once() -> None:
     with socket.socket() as closed:  # bound, but not listening
         closed.bind(("127.0.0.1", 0))
