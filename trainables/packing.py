@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.managers import SyncManager
 from threading import BrokenBarrierError
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import torch
 
 from trainables import probe
 from trainables.errors import ConfigError
+from trainables.orphans import end_with_parent
 
 if TYPE_CHECKING:
     from threading import Barrier
@@ -82,8 +84,9 @@ def is_gain(rate: float, best: float) -> bool:
 def measure(config: TrainConfig, most: int = MOST, seconds: float = SECONDS) -> Packing:
     """Trains one run, then two, three … at once on the device that the configuration would choose.
 
-    Ends with the first number that is no better than the best before it, or that memory does not hold. Takes about a
-    quarter of a minute for each number on a GPU. Leaves no file and opens no test data.
+    Ends with the first number that is no better than the best before it, that memory does not hold, or that does not
+    begin in ``PATIENCE_SECONDS``. Takes about a quarter of a minute for each number on a GPU. Leaves no file and opens
+    no test data.
 
     Args:
         config: What is trained.
@@ -92,15 +95,15 @@ def measure(config: TrainConfig, most: int = MOST, seconds: float = SECONDS) -> 
 
     Raises:
         DataError: The data is not here, or damaged.
-        ConfigError: There is no such device, or it does not hold even one run.
+        ConfigError: There is no such device, or it, or the machine, does not hold even one run.
     """
-    (alone,) = together(config, 1, seconds)
+    alone = _alone(config, seconds)
     fits = int(MEMORY_SHARE * alone.rate.device_bytes / max(alone.rate.peak_bytes, 1))
     rates, runs = [alone.epochs_per_second], [alone]
     while len(rates) < min(most, fits):
         try:
             found = together(config, len(rates) + 1, seconds)
-        except (ConfigError, BrokenProcessPool):  # so many need more memory than there is
+        except (ConfigError, BrokenProcessPool, BrokenBarrierError):  # so many need more memory than there is, or time
             break
         runs += found
         rates.append(sum(run.epochs_per_second for run in found))
@@ -110,15 +113,28 @@ def measure(config: TrainConfig, most: int = MOST, seconds: float = SECONDS) -> 
     return Packing(alone.rate.device, tuple(rates), device_bytes, host_bytes)
 
 
+def _alone(config: TrainConfig, seconds: float) -> Trained:
+    try:
+        return together(config, 1, seconds)[0]
+    except BrokenProcessPool as error:
+        raise ConfigError(
+            "a trial's process was killed while it was measured, as it is where a machine's memory ends; lower "
+            "training.batch_size, or give the machine more"
+        ) from error
+
+
 def together(config: TrainConfig, count: int, seconds: float) -> list[Trained]:
     """Some runs at once, which begin to count when all of them train at full speed.
 
     Raises:
         ConfigError: A run does not fit into the device's memory beside the others.
         BrokenProcessPool: The machine's memory did not hold them: a process was killed.
+        BrokenBarrierError: One was not ready in ``PATIENCE_SECONDS`` after another.
     """
     spawning = multiprocessing.get_context("spawn")  # CUDA does not outlive a fork
-    with spawning.Manager() as manager, ProcessPoolExecutor(count, spawning) as pool:
+    manager = SyncManager(ctx=spawning)
+    manager.start(end_with_parent)  # a killed worker of Ray would leave them all, and what they hold of the GPU
+    with manager, ProcessPoolExecutor(count, spawning, end_with_parent) as pool:
         start = manager.Barrier(count)
         runs = [pool.submit(_train, config, start, seconds) for _ in range(count)]
         _, waiting = wait(runs, return_when=FIRST_EXCEPTION)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from threading import BrokenBarrierError
 
 import pytest
 from training import small_config
@@ -64,13 +65,20 @@ def test_no_more_are_tried_than_cores_and_memory_hold(device: Callable, most: in
     assert found.best == len(tried)
 
 
-@pytest.mark.parametrize("error", [ConfigError("no memory"), BrokenProcessPool("killed")])
+@pytest.mark.parametrize("error", [ConfigError("no memory"), BrokenProcessPool("killed"), BrokenBarrierError()])
 def test_a_number_that_memory_does_not_hold_is_the_end(device: Callable, error: Exception) -> None:
     tried = device(1.0, 1.9, error)
     assert packing.measure(small_config()).epochs_per_second == (1.0, 1.9)
     assert tried == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(ConfigError("no memory"), "no memory"), (BrokenProcessPool("killed"), "was killed while it was measured, as")],
+)
+def test_a_single_run_that_memory_does_not_hold_is_a_mistake(device: Callable, error: Exception, message: str) -> None:
     device(error)
-    with pytest.raises(type(error)):
+    with pytest.raises(ConfigError, match=message):
         packing.measure(small_config())
 
 
