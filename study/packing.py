@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 PACKING = "packing"  # attribute of a study: what was measured, by kind of GPU
 SPARE = 1.2  # times the memory measured: a run opens the test set, too, and its worker has libraries of Ray
 CPU = "CPU"  # the kind of nodes on whose cores the trials run
+PERIOD_SECONDS = 0.5  # between two looks whether the user has asked to stop
 
 
 def packed_share(
-    config: StudyConfig, store: Store, whole: Share, refuse: Callable[[str, str], None], say: Callable[[str], None]
+    config: StudyConfig,
+    store: Store,
+    whole: Share,
+    *,
+    stopping: Callable[[], bool],
+    refuse: Callable[[str, str], None],
+    say: Callable[[str], None],
 ) -> Share:
     """What each trial gets of the connected cluster, after a look at what trials do together.
 
@@ -37,6 +44,7 @@ def packed_share(
         config: The study.
         store: Keeps what was measured.
         whole: What a trial gets that shares its GPU with none.
+        stopping: Whether the user has asked to stop; ends a measurement, of which nothing is kept.
         refuse: Called with a node, and the reason, whose GPU does not hold even one trial.
         say: Writes a line for the user.
 
@@ -50,7 +58,7 @@ def packed_share(
     kinds = {_kind(node, whole) for node in nodes.values()}
     if missing := kinds - known.keys():
         say(f"measuring how many trials {' and '.join(sorted(missing))} takes at once, about a minute")
-        found, unfit = ask(config, whole, known)
+        found, unfit = ask(config, whole, kinds & known.keys(), stopping)
         known |= found
         store.set_study_attribute(PACKING, {kind: asdict(each) for kind, each in known.items()})
         for name, node in nodes.items():
@@ -62,16 +70,19 @@ def packed_share(
     return share_of(config, connected(), packed(used))
 
 
-def ask(config: StudyConfig, whole: Share, known: Collection[str] = ()) -> tuple[dict[str, Packing], dict[str, str]]:
+def ask(
+    config: StudyConfig, whole: Share, known: Collection[str] = (), stopping: Callable[[], bool] = lambda: False
+) -> tuple[dict[str, Packing], dict[str, str]]:
     """Measures on a node of each kind, on all of them at once.
 
     Args:
         config: The study.
         whole: What a trial gets that shares its GPU with none.
-        known: Kinds that need no measurement.
+        known: Kinds of nodes that are there and need no measurement.
+        stopping: Whether the user has asked to stop.
 
     Returns:
-        What was found by kind; and by kind why it does not hold a single trial.
+        What was found by kind; and by kind why it does not hold a single trial. Nothing when the user has stopped it.
 
     Raises:
         ConfigError: No kind holds a trial.
@@ -93,6 +104,11 @@ def ask(config: StudyConfig, whole: Share, known: Collection[str] = ()) -> tuple
         for kind, (name, node) in chosen.items()
         if kind not in known
     }
+    waiting = list(asked.values())
+    while waiting:
+        if stopping():
+            return {}, {}
+        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=PERIOD_SECONDS)
     found, unfit = {}, {}
     for kind, question in asked.items():
         try:

@@ -103,7 +103,7 @@ def run(
                     with _examined(study, address, progress.note) as demands:
                         listener = _listener(progress, events)
                         exclusion = _exclusion(study, address, listener)
-                        share = _packed(study, share, exclusion, progress.note)
+                        share = _packed(study, share, stopping, exclusion, progress.note)
                         progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
                         dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
                         dispatcher.recover()
@@ -146,12 +146,14 @@ def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusi
     return Exclusion(leave_out)
 
 
-def _packed(study: Study, share: Share, exclusion: Exclusion | None, say: Callable[[str], None]) -> Share:
+def _packed(
+    study: Study, share: Share, stopping: _Stopping, exclusion: Exclusion | None, say: Callable[[str], None]
+) -> Share:
     """The share of a trial, measured where the study wants it."""
     if study.config.resources.packing == "none":
         return share
     refuse = (lambda *_: None) if exclusion is None else exclusion.refused  # a single node says it by an error
-    return packing.packed_share(study.config, study.store, share, refuse, say)
+    return packing.packed_share(study.config, study.store, share, stopping=stopping, refuse=refuse, say=say)
 
 
 def _watch(

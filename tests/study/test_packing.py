@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,9 +58,10 @@ def test_each_trial_needs_a_core(toy: Callable, node: Node, share: Share, overri
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """Three nodes, and what was measured on them."""
     nodes = {"a": Node(8, 2, 64 * GIB, "H100"), "b": Node(8, 2, 64 * GIB, "H100"), "c": Node(8, 1, 64 * GIB, "T4")}
-    found = SimpleNamespace(asked=[], unfit={}, refused=[], said=[])
+    found = SimpleNamespace(asked=[], known=[], unfit={}, refused=[], said=[])
 
-    def ask(_config: object, _whole: object, known: dict) -> tuple[dict, dict]:
+    def ask(_config: object, _whole: object, known: set, _stopping: object) -> tuple[dict, dict]:
+        found.known.append(known)
         missing = {"H100": LARGE, "T4": SMALL}.keys() - set(known)
         found.asked.append(missing)
         measured = {kind: {"H100": LARGE, "T4": SMALL}[kind] for kind in missing - found.unfit.keys()}
@@ -73,7 +75,12 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
 def share_on(cluster: SimpleNamespace, study) -> Share:
     return packed_share(
-        study.config, study.store, ALONE, lambda *each: cluster.refused.append(each), cluster.said.append
+        study.config,
+        study.store,
+        ALONE,
+        stopping=lambda: False,
+        refuse=lambda *each: cluster.refused.append(each),
+        say=cluster.said.append,
     )
 
 
@@ -86,11 +93,32 @@ def test_each_kind_is_measured_once_for_a_study(cluster: SimpleNamespace, new_st
     assert cluster.said[1:3] == [in_words("H100", LARGE), in_words("T4", SMALL)]
 
 
+def test_what_was_measured_on_another_cluster_vouches_for_no_node(
+    cluster: SimpleNamespace, new_study: Callable
+) -> None:
+    study = new_study()
+    study.store.set_study_attribute(packing.PACKING, {"V100": asdict(LARGE), "T4": asdict(SMALL)})
+    share_on(cluster, study)
+    assert cluster.known == [{"T4"}]
+    assert study.store.attribute(packing.PACKING).keys() == {"H100", "T4", "V100"}
+
+
 def test_a_node_that_does_not_hold_a_trial_gets_none(cluster: SimpleNamespace, new_study: Callable) -> None:
     cluster.unfit = {"T4": "a trial needs more memory than the GPU has free"}
     share = share_on(cluster, new_study())
     assert share.gpus == pytest.approx(1 / 3)
     assert cluster.refused == [("c", "a trial needs more memory than the GPU has free")]
+
+
+def test_who_asks_to_stop_does_not_wait_for_the_measurement(toy: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    busy = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: object()))
+    monkeypatch.setattr(ray, "remote", lambda **_: lambda _: busy)  # nodes that never answer, as with GPUs in use
+    monkeypatch.setattr(ray, "wait", lambda waiting, **_: ([], waiting))
+    monkeypatch.setattr(packing, "_usable", lambda _: {56 * "a": Node(8, 2, 64 * GIB, "H100")})  # an id of Ray
+    looks = iter([False, False, True])
+    assert packing.ask(toy(), ALONE, stopping=lambda: next(looks)) == ({}, {})
 
 
 @pytest.mark.long
