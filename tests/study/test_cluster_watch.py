@@ -1,9 +1,12 @@
 """What is said of a cluster that loses its nodes, and who may use them; a lost head is in test_cluster.py."""
 
 import itertools
+import re
+import signal
 
 import pytest
 
+from study import cluster_watch
 from study.allocation import Share
 from study.cluster import Node
 from study.cluster_watch import ClusterWatch
@@ -15,12 +18,14 @@ def node(name: str | None = None, alive: bool = True, **resources: float) -> dic
     return {"NodeID": name or next(IDS), "Alive": alive, "Resources": resources}
 
 
-def watch_of(tmp_path, said: list[str], fitted: list, left_out: tuple[str, ...] = ()) -> ClusterWatch:
+def watch_of(
+    tmp_path, said: list[str], fitted: list, left_out: tuple[str, ...] = (), stopped: signal.Signals | None = None
+) -> ClusterWatch:
     return ClusterWatch(
         tmp_path,
         Share(cpus=2, gpus=1, concurrent=1),
         left_out=lambda: left_out,
-        stopped=lambda: None,
+        stopped=lambda: stopped,
         fit=fitted.append,
         say=said.append,
         farewell=lambda: None,
@@ -48,3 +53,21 @@ def test_a_study_is_fitted_to_the_nodes_that_come_and_go(tmp_path) -> None:
     watch.look([node(CPU=2, GPU=1), node("good", CPU=8, GPU=2), node("bad", CPU=4, GPU=4), node(CPU=1, GPU=1)])
     watch.look([node("bad", CPU=4, GPU=4)])
     assert fitted == [[Node(2, 1)], [Node(2, 1), Node(8, 2)], []]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "code", "words"),
+    [
+        (None, 69, "^cskd: Ray at 10.0.0.1:6379 was lost: its head does not answer; `cskd resume {}` goes on, with"),
+        (signal.SIGTERM, 143, "^stopped; go on with: cskd resume {}$"),
+        (signal.SIGINT, 130, "^stopped; go on with: cskd resume {}$"),
+    ],
+)
+def test_a_driver_whose_ray_is_gone_says_whether_it_was_told_to_stop(
+    tmp_path, capsys, monkeypatch: pytest.MonkeyPatch, stopped: signal.Signals | None, code: int, words: str
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(cluster_watch.os, "_exit", ended.append)
+    watch_of(tmp_path, [], [], stopped=stopped)._end("10.0.0.1:6379")
+    assert ended == [code]
+    assert re.search(words.format(tmp_path), capsys.readouterr().err.strip())
