@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trainables.packing import Packing
 
 PACKING = "packing"  # attribute of a study: what was measured, by kind of GPU
+GPU_SHARE = "gpu_share"  # attribute of a study: the part of a GPU that each run of its latest driver has by that
 SPARE = 1.2  # times the memory measured: a run opens the test set, too, and its worker has libraries of Ray
 CPU = "CPU"  # the kind of nodes on whose cores the trials run
 PERIOD_SECONDS = 0.5  # between two looks whether the user has asked to stop
@@ -67,7 +68,10 @@ def packed_share(
     used = {kind: known[kind] for kind in sorted(kinds & known.keys())}
     for kind, each in used.items():
         say(in_words(kind, each))
-    return share_of(config, connected(), packed(used))
+    share = share_of(config, connected(), packed(used))
+    if used:
+        store.set_study_attribute(GPU_SHARE, share.gpus)
+    return share
 
 
 def ask(

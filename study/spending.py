@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from study.halving import EPOCHS
+from study.packing import GPU_SHARE
 from study.store import FOLDERS, PHASES
 from trainables.run_directory import RunDirectory
 
@@ -33,7 +34,7 @@ class Spending:
         self._store = store
         self._directory = directory
         self._epochs_a_run = config.training.epochs
-        self._share = min(config.resources.gpus_per_trial or 1.0, 1.0)
+        self._gpus = config.resources.gpus_per_trial
         self._before = float(store.attribute(SECONDS) or 0.0)
         self._begun = time.monotonic()
         self._ended: dict[tuple[Phase, int], tuple[int, float]] = {}
@@ -55,7 +56,7 @@ class Spending:
                 whole = trial.user_attrs.get(EPOCHS, self._epochs_a_run)
                 missing = 0 if trial.state.is_finished() else max(whole - epochs, 0)
                 total += seconds + missing * epoch
-        return self._share * total
+        return self._share() * total
 
     def run_seconds(self) -> float:
         """Training time of a whole run, by the epochs so far; 0 before the first."""
@@ -63,7 +64,11 @@ class Spending:
 
     def run_device_seconds(self) -> float:
         """The same as ``device_seconds`` counts it."""
-        return self._share * self.run_seconds()
+        return self._share() * self.run_seconds()
+
+    def _share(self) -> float:
+        """The part of a device that a run has, as the user says or as it was measured."""
+        return min(self._gpus or self._store.attribute(GPU_SHARE) or 1.0, 1.0)
 
     def _epoch_seconds(self) -> float:
         runs = [self._of(phase, trial) for phase in PHASES for trial in self._store.trials(phase)]

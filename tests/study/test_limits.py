@@ -6,6 +6,7 @@ from oracle import verify_study
 
 from study import course, limits
 from study.limits import GRANTED, Limits, Over, cut_short, over
+from study.packing import GPU_SHARE
 from study.spending import SECONDS, Spending
 
 EPOCH = 0.01  # seconds, of the toy
@@ -101,6 +102,20 @@ def test_when_the_hours_are_over_even_running_trials_stop(new_study, spent, gran
     study.store.set_study_attribute(SECONDS, spent * HOUR)
     study.store.set_study_attribute(GRANTED, granted)
     assert Limits(study.config, study.store, study.directory).expired() is expired
+
+
+@pytest.mark.parametrize(
+    ("gpus", "measured", "share"),
+    [(None, None, 1), (0.5, None, 0.5), (None, 0.25, 0.25), (0.5, 0.25, 0.5), (2, None, 1), (None, 0.0, 1)],
+)
+def test_a_run_on_a_part_of_a_gpu_counts_by_that_part(new_study, gpus, measured, share) -> None:
+    study = new_study(resources__gpus_per_trial=gpus, search__trials=2)
+    Executor(study, until="search").run()
+    spending = Spending(study.config, study.store, study.directory)
+    runs = len(study.store.trials("search")) + len(study.store.trials("controls"))
+    study.store.set_study_attribute(GPU_SHARE, measured)  # after the driver has asked for its limits
+    assert spending.device_seconds() == pytest.approx(share * runs * RUN)
+    assert spending.run_device_seconds() == pytest.approx(share * RUN)
 
 
 def test_a_study_without_a_budget_has_no_limits(new_study) -> None:

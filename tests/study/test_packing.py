@@ -88,6 +88,7 @@ def test_each_kind_is_measured_once_for_a_study(cluster: SimpleNamespace, new_st
     study = new_study()
     for _ in range(2):  # a launch and a resume
         assert share_on(cluster, study) == Share(2, 0.5, 10, int(1.2 * 3 * GIB))
+    assert study.store.attribute(packing.GPU_SHARE) == 0.5
     assert cluster.asked == [{"H100", "T4"}]
     assert cluster.said[0] == "measuring how many trials H100 and T4 takes at once, about a minute"
     assert cluster.said[1:3] == [in_words("H100", LARGE), in_words("T4", SMALL)]
