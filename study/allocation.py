@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from analysis.units import size
 from study.errors import UsageError
 
 if TYPE_CHECKING:
@@ -159,7 +160,10 @@ def _too_much(share: Share, cluster: Cluster) -> str:
     with_cpus = [node for node in with_gpus if node.cpus >= share.cpus]
     if with_cpus:
         most = max(node.memory for node in with_cpus)
-        return f"a trial takes {share.memory / 2**30:.1f} GiB of memory, but Ray has at most {most / 2**30:.1f} for it"
+        return (
+            f"a trial takes {size(share.memory)} of memory, but Ray has at most {size(int(most))} on a node; start Ray "
+            "with more (ray start --memory), or give resources.packing: none, which asks for none"
+        )
     most = max((node.cpus for node in with_gpus), default=0)
     largest = "the largest node with that many GPUs" if share.gpus else "the largest node"
     cure = "resources.cpus_per_trial" if share.gpus else "training.threads or resources.cpus_per_trial"

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from analysis.units import size
 from study.environment import why_silent
 from study.errors import ServiceError
 from study.placement import usable
@@ -94,7 +95,8 @@ class ClusterWatch:
         waiting = not found
         if waiting and not self._waiting:
             gpus = f" and {self._share.gpus:g} GPUs" if self._share.gpus else ""
-            self._say(f"no node is left with {self._share.cpus:g} CPUs{gpus}; waiting for one")
+            memory = f" and {size(self._share.memory)} of memory" if self._share.memory else ""
+            self._say(f"no node is left with {self._share.cpus:g} CPUs{gpus}{memory}; waiting for one")
         if self._waiting and not waiting:
             self._say("a node is there again; the study goes on")
         self._waiting = waiting

@@ -12,6 +12,7 @@ from study.cluster import Node
 from study.cluster_watch import ClusterWatch
 
 IDS = map(str, itertools.count())
+SHARE = Share(cpus=2, gpus=1, concurrent=1)
 
 
 def node(name: str | None = None, alive: bool = True, **resources: float) -> dict:
@@ -19,11 +20,16 @@ def node(name: str | None = None, alive: bool = True, **resources: float) -> dic
 
 
 def watch_of(
-    tmp_path, said: list[str], fitted: list, left_out: tuple[str, ...] = (), stopped: signal.Signals | None = None
+    tmp_path,
+    said: list[str],
+    fitted: list,
+    left_out: tuple[str, ...] = (),
+    stopped: signal.Signals | None = None,
+    share: Share = SHARE,
 ) -> ClusterWatch:
     return ClusterWatch(
         tmp_path,
-        Share(cpus=2, gpus=1, concurrent=1),
+        share,
         left_out=lambda: left_out,
         stopped=lambda: stopped,
         fit=fitted.append,
@@ -44,6 +50,13 @@ def test_waiting_is_said_once_and_so_is_its_end(tmp_path) -> None:
     for _ in range(2):
         watch.look([node(), node(CPU=2, GPU=1)])
     assert said[1:] == ["a node is there again; the study goes on"]
+
+
+def test_a_node_without_the_memory_of_a_trial_is_none(tmp_path) -> None:
+    said: list[str] = []
+    share = Share(cpus=2, gpus=0, concurrent=1, memory=3 << 30)
+    watch_of(tmp_path, said, [], share=share).look([node(CPU=8, memory=2 << 30)])
+    assert said == ["no node is left with 2 CPUs and 3 GiB of memory; waiting for one"]
 
 
 def test_a_study_is_fitted_to_the_nodes_that_come_and_go(tmp_path) -> None:
