@@ -155,7 +155,7 @@ def test_the_race_leaves_the_confirmation_its_half_of_what_is_kept(new_study) ->
     Executor(study, slots=1).run()
     ended = limits.over(study.store, "race")
     assert ended.runs == 5  # a whole round after the seven runs before it, and none more
-    assert "25% of it kept for the confirmation" in ended.reason
+    assert "25 % of it kept for the confirmation" in ended.reason
     assert len(study.store.trials("confirm")) == 2
     verify_study(study.directory)
 
