@@ -38,8 +38,8 @@ def push(dataset: Dataset, to: str, progress: Progress) -> int:
     _refuse_unready(dataset)
     with TemporaryDirectory() as made:
         indexes = dict.fromkeys(dataset.write_index(Path(made)), Path(made))
-        places = indexes | dict.fromkeys(dataset.kept(), folder)
-        return sum(store.put(place, name, progress).nbytes for name, place in places.items())
+        folders = indexes | dict.fromkeys(dataset.kept(), folder)
+        return sum(store.put(each, name, progress).nbytes for name, each in folders.items())
 
 
 def _uri(to: str) -> str:

@@ -94,40 +94,53 @@ def ask(
         ServiceError: A node was lost while it measured.
     """
     import ray
-    from ray.exceptions import RayError, RayTaskError
+
+    asked = _asked(config, whole, known)
+    waiting = list(asked.values())
+    while waiting:
+        if stopping():
+            return {}, {}
+        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=PERIOD_SECONDS)
+    said = {kind: _answer(question, kind) for kind, question in asked.items()}
+    unfit = {kind: answer for kind, answer in said.items() if isinstance(answer, str)}
+    found = {kind: answer for kind, answer in said.items() if not isinstance(answer, str)}
+    if unfit and not (found or known):
+        raise ConfigError("; ".join(unfit.values()))
+    return found, unfit
+
+
+def _asked(config: StudyConfig, whole: Share, known: Collection[str]) -> dict[str, Any]:
+    """Begins the measurements; what Ray gives for each of them, by kind."""
+    import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from trainables.packing import measure
 
     remote = ray.remote(num_cpus=whole.cpus, num_gpus=whole.gpus, max_retries=0)(measure)
     chosen = {_kind(node, whole): (name, node) for name, node in _usable(whole).items()}
-    asked = {
+    return {
         kind: remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(name, soft=False)).remote(
             config.search_config({}, 0), most_at_once(config, node, whole)
         )
         for kind, (name, node) in chosen.items()
         if kind not in known
     }
-    waiting = list(asked.values())
-    while waiting:
-        if stopping():
-            return {}, {}
-        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=PERIOD_SECONDS)
-    found, unfit = {}, {}
-    for kind, question in asked.items():
-        try:
-            found[kind] = ray.get(question)
-        except RayTaskError as error:
-            if not isinstance(error.cause, ConfigError):
-                raise error.cause from None
-            unfit[kind] = str(error.cause)
-        except RayError as error:
-            raise ServiceError(
-                f"a node with {kind} was lost while it measured: {str(error).splitlines()[0]}"
-            ) from error
-    if unfit and not (found or known):
-        raise ConfigError("; ".join(unfit.values()))
-    return found, unfit
+
+
+def _answer(question: Any, kind: str) -> Packing | str:
+    """What was found on a node; or why it does not hold a single trial."""
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        found: Packing = ray.get(question)
+    except RayTaskError as error:
+        if not isinstance(error.cause, ConfigError):
+            raise error.cause from None
+        return str(error.cause)
+    except RayError as error:
+        raise ServiceError(f"a node with {kind} was lost while it measured: {str(error).splitlines()[0]}") from error
+    return found
 
 
 def most_at_once(config: StudyConfig, node: Node, whole: Share) -> int:
