@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import secrets
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIX = ".node-"
+OLD_SECONDS = 86_400  # nobody takes the mark of a driver that runs for longer: a study has one driver at a time
 
 
 @dataclass(frozen=True)
@@ -39,28 +43,30 @@ class Demands:
         """
         if _own_code() != self.code:
             raise UnfitNodeError(f"it has other code of cs-kd-study ({_own_code()}, the driver {self.code})")
-        if self.mark is not None and not self.mark.exists():
+        if self.mark is not None and not os.path.lexists(self.mark):  # False also where the way there is broken
             raise UnfitNodeError(f"{self.mark.parent} there is not the study directory of the driver's machine")
 
 
 @contextlib.contextmanager
 def marked(directory: Path) -> Iterator[Path]:
-    """A file of the driver's in the study directory; removed at the end with what nodes left beside it.
+    """A file of this process in a folder; removed at the end with what nodes left beside it.
 
-    What a killed driver left is removed, too: a study has one driver at a time.
+    What a killed process left is removed a day later; others may look at the same folder.
     """
-    _remove(directory)
+    _remove(directory, PREFIX, time.time() - OLD_SECONDS)
     mark = directory / f"{PREFIX}{secrets.token_hex(8)}"
     mark.write_text("driver")
     try:
         yield mark
     finally:
-        _remove(directory)
+        _remove(directory, mark.name)
 
 
-def _remove(directory: Path) -> None:
-    for left in directory.glob(f"{PREFIX}*"):
-        left.unlink(missing_ok=True)
+def _remove(directory: Path, name: str, before: float = math.inf) -> None:
+    for left in directory.glob(f"{name}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if left.stat().st_mtime < before:
+                left.unlink()
 
 
 @cache

@@ -44,13 +44,15 @@ def plan(
     found["warnings"] = warnings(config)
     if rates:
         rate = rates[kind(config.search_config({}, 0))]
-        hours = {phase: seconds / 3600 for phase, seconds in device_seconds(config, rates).items()}
+        alone = {phase: seconds / 3600 for phase, seconds in device_seconds(config, rates).items()}
+        slower = 1 / pace(packings or {})
+        hours = {phase: each * slower * min(share.gpus or 1, 1) for phase, each in alone.items()}
         found["rate"] = {name: getattr(rate, name) for name in RATE_FIELDS} | {"epoch_seconds": rate.epoch_seconds}
         found["concurrent"] = share.concurrent
         found["trials_per_device"] = max(1, int(MEMORY_SHARE * rate.device_bytes / max(rate.peak_bytes, 1)))
         found["device_hours"] = hours | {"total": sum(hours.values())}
         found["packing"] = {name: asdict(each) for name, each in (packings or {}).items()}
-        found["wall_hours"] = sum(hours.values()) / (share.concurrent * pace(packings or {}))
+        found["wall_hours"] = sum(alone.values()) * slower / share.concurrent
         found["warnings"] += too_dear(config, found)
     return found
 

@@ -109,7 +109,7 @@ def run(
                         dispatcher.recover()
                         with _watch(study, share, cluster, dispatcher, exclusion, signals, progress, tracker):
                             _fit(study, dispatcher, share, exclusion, demands, signals, trainable)
-                    for line in _runs_by_node(exclusion):
+                    for line in _runs_by_node(exclusion, signals):
                         progress.note(line)
         _conclude(study, tracker, signals)
         limits.note()
@@ -181,8 +181,10 @@ def _watch(
     )
 
 
-def _runs_by_node(exclusion: Exclusion | None) -> list[str]:
-    counts = [] if exclusion is None else exclusion.ended.most_common()
+def _runs_by_node(exclusion: Exclusion | None, signals: StopSignals) -> list[str]:
+    if exclusion is None or signals.received is not None:  # then perhaps nobody is left to ask for addresses
+        return []
+    counts = exclusion.ended.most_common()
     return [f"runs on node {placement.address_of(node)}: {count}" for node, count in counts]
 
 
@@ -280,6 +282,8 @@ def _fit(
             if signals.received is None:
                 tuner.fit()
         except RayError as error:
+            if signals.received is not None:  # Ray was told to end, too
+                return
             raise ServiceError(
                 f"Ray was lost: {str(error).splitlines()[0]}; `cskd resume {study.directory}` goes on"
             ) from error

@@ -109,9 +109,10 @@ class Network:
         """As ``teacher``, in evaluation mode: batch norm takes its running statistics, and leaves them as they are."""
         mode = self.model.training
         self.model.eval()
-        outputs = self.student(images)
-        self.model.train(mode)
-        return outputs
+        try:
+            return self.student(images)
+        finally:
+            self.model.train(mode)
 
     @torch.no_grad()
     def pretrained(self, images: Tensor) -> Outputs:

@@ -30,7 +30,7 @@ def place_from(value: str | Path) -> Place:
         ValueError: It is a URI that names no object store, or holds a key; or the home of a user who has none.
 
     Example:
-        >>> place_from("s3://bucket/data"), place_from("/data")
+        >>> place_from("s3://bucket/data/"), place_from("/data")
         ('s3://bucket/data', PosixPath('/data'))
     """
     text = str(value)
@@ -38,7 +38,9 @@ def place_from(value: str | Path) -> Place:
         return _whole(Path(text))
     if why := object_store.mistake(text):  # without showing it, for it may hold a key
         raise ValueError(why)
-    return text
+    scheme, way = text.split("://", 1)
+    path, mark, options = way.partition("?")
+    return f"{scheme}://{path.rstrip('/')}{mark}{options}"  # one place has one name, and one copy on a machine
 
 
 def _whole(path: Path) -> Path:

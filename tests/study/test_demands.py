@@ -1,5 +1,6 @@
 """What runs ask of their node; a real node with other code joins in test_cluster.py."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from trainables.errors import UnfitNodeError
 
 
 def test_this_node_is_fit_and_the_mark_goes_with_the_driver(tmp_path: Path) -> None:
-    (tmp_path / ".node-of-a-killed-driver").write_text("driver")
     with marked(tmp_path) as mark:
         assert list(tmp_path.iterdir()) == [mark]
         asked = pickle.loads(pickle.dumps(Demands(provenance.code_digest(), mark)))
@@ -20,6 +20,22 @@ def test_this_node_is_fit_and_the_mark_goes_with_the_driver(tmp_path: Path) -> N
     with pytest.raises(UnfitNodeError, match="is not the study directory of the driver's machine"):
         asked.check()
     Demands(provenance.code_digest(), None).check()  # an object store: nothing is shared
+
+
+def test_what_a_killed_driver_left_goes_a_day_later_and_others_are_left_alone(tmp_path: Path) -> None:
+    old, others = tmp_path / ".node-of-a-killed-driver", tmp_path / ".node-of-another"
+    old.write_text("driver")
+    os.utime(old, (0, 0))
+    others.write_text("driver")
+    with marked(tmp_path) as mark:
+        assert set(tmp_path.iterdir()) == {mark, others}
+    assert list(tmp_path.iterdir()) == [others]
+
+
+def test_a_broken_way_to_the_directory_is_no_fit_node(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UnfitNodeError, match="is not the study directory"):
+        Demands(provenance.code_digest(), tmp_path / "loop" / ".node-1").check()
 
 
 def test_other_code_is_refused(tmp_path: Path) -> None:
