@@ -1,7 +1,8 @@
 """What a method is, what it sees of the network, and what it gives back.
 
 A method is stateless: it declares what it needs (views, mixing, a head, exits, a teacher), and the trainer builds and
-trains it. Head and branches become part of the network, so that checkpoints and the optimizer hold them.
+trains it. Head and branches become part of the network, so that checkpoints and the optimizer hold them; an averaged
+teacher is in the checkpoints, too.
 """
 
 from __future__ import annotations
@@ -87,6 +88,9 @@ class Forward(Protocol):
     def evaluated(self, images: Tensor) -> Outputs:
         """Outputs without gradient in evaluation mode, by batch norm's running statistics, which stay as they are."""
 
+    def averaged(self, images: Tensor) -> Outputs:
+        """Outputs of the declared average of the network's own weights, in train mode, without gradient."""
+
     def pretrained(self, images: Tensor) -> Outputs:
         """Outputs of the declared teacher, another network in evaluation mode, without gradient."""
 
@@ -147,7 +151,14 @@ class Method(Part, ABC):
 
     @abstractmethod
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
-        """Loss of a batch; ``values`` holds the numeric fields as scalar tensors on the batch's device."""
+        """Loss of a batch.
+
+        Args:
+            forward: The network.
+            batch: Its views.
+            values: The numeric fields as scalar tensors on the batch's device; and ``progress``, the share of the
+                run's epochs that lie behind, in [0, 1).
+        """
 
     def mixing_alpha(self) -> float | None:
         """Parameter of the Beta distribution by which batches are mixed; None for methods that do not mix."""
@@ -183,6 +194,13 @@ class Method(Part, ABC):
 
     def pretrained(self) -> Teacher | None:
         """The trained network that this method learns from; None for methods without one."""
+        return None
+
+    def averaging(self) -> str | None:
+        """The field that says how much of themselves averaged weights keep at each step, in [0, 1).
+
+        With it, ``forward.averaged`` is a copy of the network whose weights follow it. None for methods without one.
+        """
         return None
 
     def readouts(self, outputs: Outputs, classifier: nn.Module) -> Mapping[str, Tensor]:

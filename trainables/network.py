@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from trainables.averaging import AveragedCopy
 from trainables.errors import ConfigError
 from trainables.interfaces import Outputs
 
@@ -68,19 +69,29 @@ class Network:
         device: Where it is.
         precision: Arithmetic of its passes.
         pretrained: The declared teacher, whose model is in evaluation mode.
+        averages: Whether a copy follows the model.
 
     Attributes:
         device: Where the model is.
         precision: Arithmetic of its passes.
+        average: The copy that follows the model; None without one.
     """
 
     def __init__(
-        self, model: nn.Module, device: torch.device, precision: torch.dtype, pretrained: Network | None = None
+        self,
+        model: nn.Module,
+        device: torch.device,
+        precision: torch.dtype,
+        pretrained: Network | None = None,
+        *,
+        averages: bool = False,
     ) -> None:
         self.model = model
         self.device = device
         self.precision = precision
+        self.average = AveragedCopy(model) if averages else None
         self._pretrained = pretrained
+        self._averaged = None if self.average is None else Network(self.average.model, device, precision)
 
     @property
     def classifier(self) -> nn.Module:
@@ -113,6 +124,17 @@ class Network:
             return self.student(images)
         finally:
             self.model.train(mode)
+
+    @torch.no_grad()
+    def averaged(self, images: Tensor) -> Outputs:
+        """Outputs of the copy that follows the model, in train mode, without gradient.
+
+        Raises:
+            ConfigError: The method declares none.
+        """
+        if self._averaged is None:
+            raise ConfigError("the method asks for averaged weights and declares no averaging")
+        return self._averaged.student(images)
 
     @torch.no_grad()
     def pretrained(self, images: Tensor) -> Outputs:

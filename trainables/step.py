@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from trainables.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trainables.interfaces import Batch, Method
     from trainables.network import Network
+
+PROGRESS = "progress"  # beside the numbers of a method: the share of the epochs that are done
 
 
 class TrainingStep:
@@ -28,8 +32,11 @@ class TrainingStep:
         weight_decay: L2 coefficient, on all parameters.
 
     Attributes:
-        values: Numeric options of the method, scalars on the device.
+        values: Numeric options of the method, and how far the run is, scalars on the device.
         optimizer: SGD without Nesterov; its learning rate is a scalar on the device.
+
+    Raises:
+        ConfigError: A field of the method has a reserved name, or what it declares to average by is no numeric field.
     """
 
     def __init__(self, network: Network, method: Method, momentum: float, weight_decay: float) -> None:
@@ -40,6 +47,8 @@ class TrainingStep:
         self._names: list[str] = []
         self._sums: Tensor | None = None
         self.values = numbers_of(method, network.device)
+        self._kept = _checked(method.averaging(), self.values)
+        self.values[PROGRESS] = torch.zeros((), device=network.device)
         self._rate = torch.zeros((), device=network.device)
         self.optimizer = torch.optim.SGD(
             network.model.parameters(), lr=self._rate, momentum=momentum, weight_decay=weight_decay, fused=True
@@ -54,6 +63,8 @@ class TrainingStep:
         for name, value in numbers_of(method, self._network.device).items():
             self.values[name].copy_(value)
         self._scaler.load_state_dict(self._first_scale)
+        if self._network.average is not None:
+            self._network.average.begin()
         if self.optimizer.defaults["momentum"] == 0:
             return
         # From zeros SGD's first step is as any other: it neither makes the momentum nor runs a kernel of its own.
@@ -62,8 +73,10 @@ class TrainingStep:
             state.setdefault("momentum_buffer", torch.zeros_like(parameter)).zero_()
 
     def state_dict(self) -> dict[str, Any]:
-        """Momentum and loss scale, and on a GPU its generator's state."""
+        """Momentum and loss scale, averaged weights if there are any, and on a GPU its generator's state."""
         state: dict[str, Any] = {"optimizer": self.optimizer.state_dict(), "scaler": self._scaler.state_dict()}
+        if self._network.average is not None:
+            state["average"] = self._network.average.model.state_dict()
         if self._network.device.type == "cuda":
             state["cuda_rng"] = torch.cuda.get_rng_state(self._network.device)
         return state
@@ -75,6 +88,8 @@ class TrainingStep:
         for number, buffers in saved.items():
             self.optimizer.state[parameters[number]]["momentum_buffer"].copy_(buffers["momentum_buffer"])
         self._scaler.load_state_dict(state["scaler"])
+        if self._network.average is not None:
+            self._network.average.model.load_state_dict(state["average"])
         if "cuda_rng" in state and self._network.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"], self._network.device)
 
@@ -87,9 +102,15 @@ class TrainingStep:
         self._compiled = torch.compile(self._loss_and_values, backend=backend, fullgraph=True, dynamic=False)
         self._compiled_anchors = anchors
 
-    def begin_epoch(self, learning_rate: float) -> None:
-        """Puts the network into train mode and empties the sums."""
+    def begin_epoch(self, learning_rate: float, progress: float = 0.0) -> None:
+        """Puts the network into train mode and empties the sums.
+
+        Args:
+            learning_rate: Of all its steps.
+            progress: The share of the run's epochs that lie behind, in [0, 1).
+        """
         self._network.model.train()
+        self.values[PROGRESS].fill_(progress)
         self._rate.fill_(learning_rate)
         if self._sums is not None:
             self._sums.zero_()
@@ -102,6 +123,8 @@ class TrainingStep:
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self.optimizer)
         self._scaler.update()
+        if self._network.average is not None and self._kept is not None:
+            self._network.average.follow(self.values[self._kept])
         if self._sums is None:
             self._sums = torch.zeros_like(values)
         self._sums.add_(values)
@@ -131,3 +154,12 @@ def numbers_of(method: Method, device: torch.device) -> dict[str, Tensor]:
         for name, value in options.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
+
+
+def _checked(averaging: str | None, numbers: dict[str, Tensor]) -> str | None:
+    """What a method declares to average by."""
+    if PROGRESS in numbers:
+        raise ConfigError(f"a method's field cannot be called {PROGRESS}: values holds the run's progress by that name")
+    if averaging is not None and averaging not in numbers:
+        raise ConfigError(f"averaging names {averaging}, which is no numeric field of the method")
+    return averaging

@@ -73,7 +73,8 @@ class Trainer:
         """
         start = time.monotonic()
         step = self._workbench.step
-        step.begin_epoch(self.config.training.learning_rate(self.epoch))
+        training = self.config.training
+        step.begin_epoch(training.learning_rate(self.epoch), self.epoch / training.epochs)
         with closing(self._batches()) as batches:  # a step that fails leaves no thread behind
             for batch in batches:
                 self._workbench.train(batch)

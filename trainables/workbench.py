@@ -14,6 +14,7 @@ from trainables.network import Network, build_network
 from trainables.pretrained import load_teacher
 from trainables.recording import CudaGraphs, RecordedStep
 from trainables.step import TrainingStep
+from trainables.strides import without_unsafe_strides
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +54,8 @@ class Workbench:
         self.key = key_of(config, classes, size, device, precision)
         training, declared = config.training, config.method.pretrained()
         teacher = None if declared is None else load_teacher(declared, classes, size, device, precision)
-        model = fresh_model(config, classes, size).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network = Network(model, device, precision, teacher)
+        model = _model_on(device, fresh_model(config, classes, size))
+        self.network = Network(model, device, precision, teacher, averages=config.method.averaging() is not None)
         self.step = TrainingStep(self.network, config.method, training.momentum, training.weight_decay)
         self.is_compiled = False
         self._anchors = training.batch_size
@@ -146,6 +147,12 @@ def fresh_model(config: TrainConfig, classes: tuple[str, ...], size: tuple[int, 
     """The run's network with the initial weights of its seed, on the CPU."""
     torch.manual_seed(config.seed)
     return build_network(config.model, config.method, len(classes), *size)
+
+
+def _model_on(device: torch.device, model: nn.Module) -> nn.Module:
+    if device.type == "cpu":
+        model = without_unsafe_strides(model)
+    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def pays_to_compile(remaining_seconds: float) -> bool:

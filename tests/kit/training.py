@@ -117,9 +117,10 @@ def patterns(size=8, per_class=24) -> dict:
 
 
 class OwnHead(Method):
-    """A user's own method with all that a method may declare but a teacher."""
+    """A user's own method with all that a method may declare but a trained teacher."""
 
     weight: float = 0.5
+    kept: float = 0.75
 
     def views(self):
         return (View("anchor"), View("plain", augmented=False))
@@ -152,14 +153,18 @@ class OwnHead(Method):
         share, order = batch.mixing.share, batch.mixing.order
         images = batch.views["anchor"]
         outputs = forward.student(share * images + (1 - share) * images[order])
-        target = forward.teacher(batch.views["plain"]).logits.softmax(dim=1)
+        target = (forward.teacher(images).logits + forward.averaged(batch.views["plain"]).logits).softmax(dim=1)
         one = -(target * outputs.logits.log_softmax(dim=1)).sum(dim=1).mean()
         labels, two = (
             -share * log_p.gather(1, batch.labels[:, None]).mean()
             - (1 - share) * log_p.gather(1, batch.labels[order][:, None]).mean()
             for log_p in (logits.log_softmax(dim=1) for logits in (outputs.logits, outputs.exits[0].logits))
         )
-        return LossTerms(labels + two + values["weight"] * one, {"labels": labels, "plain": one, "exit": two}, None)
+        total = labels + two + (values["weight"] + values["progress"]) * one
+        return LossTerms(total, {"labels": labels, "plain": one, "exit": two}, None)
+
+    def averaging(self):
+        return "kept"
 
     def readouts(self, outputs, classifier):
         return {"exit": outputs.exits[0].logits}

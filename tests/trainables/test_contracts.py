@@ -78,6 +78,9 @@ class Watching:
     def teacher(self, images):
         return self._keep(self._network.teacher(images))
 
+    def averaged(self, images):
+        return self._keep(self._network.averaged(images))
+
     def pretrained(self, images):
         return self._keep(self._network.pretrained(images))
 
@@ -151,7 +154,8 @@ def test_a_resumed_run_equals_the_unbroken_one(config_of, tmp_path, method):
     for _ in range(2):
         outcome = resumed.advance()
     assert outcome.metrics == unbroken._directory.outcome().metrics
-    for part in ("model", "optimizer"):
+    assert ("average" in unbroken._trainer.state_dict()) == (config.method.averaging() is not None)
+    for part in {"model", "optimizer", "average"} & unbroken._trainer.state_dict().keys():
         expected, found = (flat(run._trainer.state_dict()[part]) for run in (unbroken, resumed))
         assert expected.keys() == found.keys()
         assert all(torch.equal(torch.as_tensor(found[key]), torch.as_tensor(value)) for key, value in expected.items())

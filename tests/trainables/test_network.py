@@ -69,6 +69,8 @@ def test_an_undeclared_teacher_is_refused():
     network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
     with pytest.raises(ConfigError, match="declares none"):
         network.pretrained(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ConfigError, match="declares no averaging"):
+        network.averaged(torch.zeros(1, 3, 8, 8))
 
 
 @pytest.mark.parametrize("name", registry.available("models"))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from training import CS_KD_E, WITHOUT_TEACHER, small_config, trainer_of, weights
+from training import CS_KD_E, WITHOUT_TEACHER, OwnHead, small_config, trainer_of, weights
 
+from trainables.errors import ConfigError
 from trainables.methods.cs_kd import CsKd
 from trainables.recording import WARM_UP, RecordedStep
 from trainables.step import numbers_of
@@ -14,6 +15,7 @@ from trainables.trainer import Trainer, all_finite
 CPU = torch.device("cpu")
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 EVALUATED = "partner_controls:EvaluatedPartner"
+OWN = f"{OwnHead.__module__}:OwnHead"  # averages, and asks how far the run is
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.usefixtures("examples")
-@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, EVALUATED])
+@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, EVALUATED, OWN])
 def test_a_recorded_step_is_the_step(method):
     eager, recorded = (trainer(method, batch_size=12) for _ in range(2))  # five batches of 12, and one of 4
     replays = Replays()
@@ -74,7 +76,9 @@ def test_a_recording_comes_after_its_warm_up_and_is_of_one_shape():
 
 @pytest.mark.slow  # torch compiles
 @pytest.mark.usefixtures("examples")
-@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, pytest.param(EVALUATED, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "method", [*WITHOUT_TEACHER, CS_KD_E, *(pytest.param(own, marks=pytest.mark.long) for own in (EVALUATED, OWN))]
+)
 def test_a_compiled_step_is_the_step_in_one_graph(method):
     eager, compiled = (trainer(method, batch_size=12) for _ in range(2))
     compiled._workbench.compile("aot_eager")
@@ -99,6 +103,36 @@ def test_numbers_learning_rate_and_a_smaller_batch_compile_nothing_again():
             step(batch)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 0
     assert all_finite(step.averages(64))
+
+
+def test_a_method_learns_how_far_the_run_is():
+    made = trainer(OWN)
+    step, seen = made._workbench.step, []
+    for _ in range(4):
+        made.run_epoch()
+        seen.append(step.values["progress"].item())
+    assert seen == [0, 0.25, 0.5, 0.75]
+
+
+class Misnamed(CsKd):
+    progress: float = 0.5
+
+
+class Unaveraged(CsKd):
+    def averaging(self):
+        return "partner_may_equal_anchor"
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        (Misnamed, "a method's field cannot be called progress"),
+        (Unaveraged, "averaging names partner_may_equal_anchor, which is no numeric field"),
+    ],
+)
+def test_what_a_method_cannot_have_is_said_before_it_trains(method, why):
+    with pytest.raises(ConfigError, match=why):
+        trainer(f"{method.__module__}:{method.__name__}")
 
 
 def test_the_numbers_of_a_method_become_scalar_tensors():

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from training import small_config, trainer_of
+from training import OwnHead, small_config, trainer_of
 
 from trainables import workbench
 from trainables.config import TrainConfig
@@ -24,6 +24,10 @@ def key(config: TrainConfig) -> str:
 
 def cs_kd(**options):
     return {"name": "cs_kd"} | options
+
+
+def own(**options):
+    return {"name": f"{OwnHead.__module__}:OwnHead"} | options
 
 
 def test_another_trial_of_a_study_has_the_same_key():
@@ -51,9 +55,12 @@ def test_another_step_has_another_key(other):
 
 
 @pytest.mark.parametrize("ending", ["finished", "diverged"])
-def test_a_used_workbench_trains_as_a_new_one(monkeypatch, ending):
+@pytest.mark.parametrize(
+    ("one", "other"), [(cs_kd(temperature=4.0), cs_kd(temperature=1.5, lambda_cls=3.0)), (own(kept=0.9), own(kept=0.5))]
+)
+def test_a_used_workbench_trains_as_a_new_one(monkeypatch, one, other, ending):
     monkeypatch.setattr(workbench.Workbench, "worth_keeping", True)
-    first = trainer_of(small_config(cs_kd(temperature=4.0), seed=1))
+    first = trainer_of(small_config(one, seed=1))
     first.run_epoch()
     if ending == "diverged":
         with torch.no_grad():
@@ -61,14 +68,14 @@ def test_a_used_workbench_trains_as_a_new_one(monkeypatch, ending):
                 value.fill_(torch.nan if value.is_floating_point() else 0)
         first.run_epoch()
     first.close()
-    config = small_config(cs_kd(temperature=1.5, lambda_cls=3.0), seed=2)
+    config = small_config(other, seed=2)
     again = trainer_of(config)
     assert again._workbench is first._workbench
     fresh = trainer_of(config)
     assert fresh._workbench is not again._workbench
     assert [again.run_epoch() for _ in range(2)] == [fresh.run_epoch() for _ in range(2)]
-    for one, other in zip(again.model.state_dict().values(), fresh.model.state_dict().values(), strict=True):
-        assert torch.equal(one, other)
+    for found, expected in zip(again.model.state_dict().values(), fresh.model.state_dict().values(), strict=True):
+        assert torch.equal(found, expected)
 
 
 def test_a_plain_cpu_keeps_nothing_between_runs():
