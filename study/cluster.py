@@ -66,6 +66,11 @@ def up(nodes: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
     return {node["NodeID"]: _node(node["Resources"]) for node in nodes if node["Alive"]}
 
 
+def gpus_of(node: Node) -> str:
+    """The kind of a node's GPUs, for people: those that Ray does not know are just GPUs."""
+    return node.kind or "GPU"
+
+
 def _node(has: Mapping[str, float]) -> Node:
     kinds = [name.removeprefix(KIND_PREFIX) for name in has if name.startswith(KIND_PREFIX)]
     return Node(has.get("CPU", 0.0), has.get("GPU", 0.0), has.get("memory", math.inf), "".join(kinds[:1]))

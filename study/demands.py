@@ -12,11 +12,15 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from study import provenance
-from trainables.errors import UnfitNodeError
+from study.cluster import gpus_of, up
+from trainables.data_copies import VARIABLE
+from trainables.errors import DataError, ObjectStoreError, UnfitNodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from trainables.interfaces import Dataset
 
 PREFIX = ".node-"
 OLD_SECONDS = 86_400  # nobody takes the mark of a driver that runs for longer: a study has one driver at a time
@@ -30,10 +34,14 @@ class Demands:
         code: Digest of the driver's code.
         mark: A file that the driver keeps in the study directory while it runs; None where runs keep their files in an
             object store.
+        dataset: Whose copy, where it lies in an object store, must have room.
+        kinds: Of GPUs of which as many trials share one as was measured there; None where nothing was measured.
     """
 
     code: str
     mark: Path | None
+    dataset: Dataset | None = None
+    kinds: frozenset[str] | None = None
 
     def check(self) -> None:
         """Looks at this node.
@@ -45,6 +53,12 @@ class Demands:
             raise UnfitNodeError(f"it has other code of cs-kd-study ({_own_code()}, the driver {self.code})")
         if self.mark is not None and not os.path.lexists(self.mark):  # False also where the way there is broken
             raise UnfitNodeError(f"{self.mark.parent} there is not the study directory of the driver's machine")
+        if self.kinds is not None and (kind := _own_gpus()) not in self.kinds:
+            raise UnfitNodeError(f"what its GPUs ({kind}) hold was not measured; `cskd resume` measures it")
+        if self.dataset is not None and not _has_room(self.dataset):
+            raise UnfitNodeError(
+                f"its disk has no room for a copy of the data; set {VARIABLE} there to a folder on one that has"
+            )
 
 
 @contextlib.contextmanager
@@ -67,6 +81,19 @@ def _remove(directory: Path, name: str, before: float = math.inf) -> None:
         with contextlib.suppress(FileNotFoundError):
             if left.stat().st_mtime < before:
                 left.unlink()
+
+
+def _has_room(dataset: Dataset) -> bool:
+    try:
+        return dataset.has_room()
+    except (DataError, ObjectStoreError):  # which the run itself says
+        return True
+
+
+def _own_gpus() -> str:
+    import ray
+
+    return gpus_of(up(ray.nodes())[ray.get_runtime_context().get_node_id()])
 
 
 @cache

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from analysis.units import size
 from study.allocation import Packed, share_of, trials_on
-from study.cluster import connected, up
+from study.cluster import connected, gpus_of, up
 from study.errors import ServiceError
 from trainables.errors import ConfigError
 
@@ -24,6 +26,7 @@ PACKING = "packing"  # attribute of a study: what was measured, by kind of GPU
 GPU_SHARE = "gpu_share"  # attribute of a study: the part of a GPU that each run of its latest driver has by that
 SPARE = 1.2  # times the memory measured: a run opens the test set, too, and its worker has libraries of Ray
 CPU = "CPU"  # the kind of nodes on whose cores the trials run
+LONG_SECONDS = 300.0  # longer than a measurement takes: then it waits for a GPU
 PERIOD_SECONDS = 0.5  # between two looks whether the user has asked to stop
 
 
@@ -35,7 +38,7 @@ def packed_share(
     stopping: Callable[[], bool],
     refuse: Callable[[str, str], None],
     say: Callable[[str], None],
-) -> Share:
+) -> tuple[Share, frozenset[str] | None]:
     """What each trial gets of the connected cluster, after a look at what trials do together.
 
     What an earlier driver of the study has measured is taken as it is. On different GPUs as many trials share one as
@@ -49,6 +52,9 @@ def packed_share(
         refuse: Called with a node, and the reason, whose GPU does not hold even one trial.
         say: Writes a line for the user.
 
+    Returns:
+        The share; and the kinds of GPUs that it suits, None where trials take none.
+
     Raises:
         ConfigError: No node holds a trial.
         DataError: The data is not there.
@@ -59,7 +65,7 @@ def packed_share(
     kinds = {_kind(node, whole) for node in nodes.values()}
     if missing := kinds - known.keys():
         say(f"measuring how many trials {' and '.join(sorted(missing))} takes at once, about a minute")
-        found, unfit = ask(config, whole, kinds & known.keys(), stopping)
+        found, unfit = ask(config, whole, kinds & known.keys(), stopping, say)
         known |= found
         store.set_study_attribute(PACKING, {kind: asdict(each) for kind, each in known.items()})
         for name, node in nodes.items():
@@ -71,11 +77,15 @@ def packed_share(
     share = share_of(config, connected(), packed(used))
     if used:
         store.set_study_attribute(GPU_SHARE, share.gpus)
-    return share
+    return share, frozenset(used) if whole.gpus else None
 
 
 def ask(
-    config: StudyConfig, whole: Share, known: Collection[str] = (), stopping: Callable[[], bool] = lambda: False
+    config: StudyConfig,
+    whole: Share,
+    known: Collection[str] = (),
+    stopping: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Packing], dict[str, str]]:
     """Measures on a node of each kind, on all of them at once.
 
@@ -84,6 +94,7 @@ def ask(
         whole: What a trial gets that shares its GPU with none.
         known: Kinds of nodes that are there and need no measurement.
         stopping: Whether the user has asked to stop.
+        say: Writes a line for the user where it takes long.
 
     Returns:
         What was found by kind; and by kind why it does not hold a single trial. Nothing when the user has stopped it.
@@ -96,10 +107,13 @@ def ask(
     import ray
 
     asked = _asked(config, whole, known)
-    waiting = list(asked.values())
+    waiting, late = list(asked.values()), time.monotonic() + LONG_SECONDS
     while waiting:
         if stopping():
             return {}, {}
+        if time.monotonic() > late:
+            late = math.inf
+            say("still measuring; a GPU that others use is measured when it is free")
         _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=PERIOD_SECONDS)
     said = {kind: _answer(question, kind) for kind, question in asked.items()}
     unfit = {kind: answer for kind, answer in said.items() if isinstance(answer, str)}
@@ -188,7 +202,7 @@ def _usable(whole: Share) -> dict[str, Node]:
 
 
 def _kind(node: Node, whole: Share) -> str:
-    return (node.kind or "GPU") if whole.gpus else CPU
+    return gpus_of(node) if whole.gpus else CPU
 
 
 def restored(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Packing]:

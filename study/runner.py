@@ -6,7 +6,7 @@ import contextlib
 import math
 import signal
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -100,10 +100,11 @@ def run(
                 share = share_when_there(study.config, cluster, stopping, progress.note)
                 tracker.start()
                 if share is not None:
-                    with _examined(study, address, progress.note) as demands:
+                    with _examined(study, address, progress.note) as examined:
                         listener = _listener(progress, events)
                         exclusion = _exclusion(study, address, listener)
-                        share = _packed(study, share, stopping, exclusion, progress.note)
+                        share, kinds = _packed(study, share, stopping, exclusion, progress.note)
+                        demands = examined and replace(examined, kinds=kinds)
                         progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
                         dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
                         dispatcher.recover()
@@ -129,7 +130,7 @@ def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> 
     with contextlib.nullcontext() if artifacts else marked(study.directory) as mark:
         for line in nodes.examine(mark, artifacts.uri if artifacts else None):
             say(line)
-        yield Demands(provenance.code_digest(), mark)
+        yield Demands(provenance.code_digest(), mark, study.config.dataset)
 
 
 def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
@@ -148,10 +149,10 @@ def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusi
 
 def _packed(
     study: Study, share: Share, stopping: _Stopping, exclusion: Exclusion | None, say: Callable[[str], None]
-) -> Share:
-    """The share of a trial, measured where the study wants it."""
+) -> tuple[Share, frozenset[str] | None]:
+    """The share of a trial, measured where the study wants it, and the kinds of GPUs that it suits."""
     if study.config.resources.packing == "none":
-        return share
+        return share, None
     refuse = (lambda *_: None) if exclusion is None else exclusion.refused  # a single node says it by an error
     return packing.packed_share(study.config, study.store, share, stopping=stopping, refuse=refuse, say=say)
 

@@ -163,6 +163,16 @@ class Dataset(Part, ABC):
         del place, patience_seconds
         return self.kept()
 
+    def has_room(self) -> bool:
+        """Whether this machine has, or has room for, the copies of what lies in an object store; always for folders.
+
+        Raises:
+            DataError: What lies there is damaged.
+            ObjectStoreError: The store does not answer at once, or refuses.
+        """
+        place = data_place(self.root)
+        return isinstance(place, Path) or all(data_copies.fits(place, name, 0) for name in self.copied(place, 0))
+
     def write_index(self, folder: Path) -> tuple[str, ...]:
         """Writes what reading without a copy needs into a folder, for an object store.
 

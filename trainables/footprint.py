@@ -50,6 +50,13 @@ class Footprint:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def most_own_bytes() -> int:
+    """The most memory that this process had of the machine, without files that it maps: others map them, too."""
+    if not STATUS.exists():
+        return _resident("VmHWM")
+    return max(_resident("VmHWM") - _resident("RssFile"), _resident("RssAnon"))
+
+
 def _context_bytes(device: torch.device) -> int:
     free, total = torch.cuda.mem_get_info(device)
     return min(max(total - free - torch.cuda.memory_reserved(device), 0), LARGEST_CONTEXT)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import torch
 
 from trainables import probe
 from trainables.errors import ConfigError
+from trainables.footprint import most_own_bytes
 from trainables.orphans import end_with_parent
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Packing:
         epochs_per_second: Of all runs together, evaluation included, by their number from 1; ends with the first number
             that was no better, or with the largest that fits.
         device_bytes: Memory that a run takes on the device.
-        host_bytes: Memory that its process takes of the machine.
+        host_bytes: Memory that its process takes of the machine; data that is mapped from a file counts for none.
 
     Example:
         >>> found = Packing("a GPU", (2.0, 3.0, 3.1), device_bytes=2 << 30, host_bytes=3 << 30)
@@ -151,11 +150,6 @@ def _train(config: TrainConfig, start: Barrier, seconds: float) -> Trained:
     try:
         rate, bench = probe.measured(config)
         start.wait(PATIENCE_SECONDS)
-        return Trained(rate, 1 / bench.epoch_seconds(seconds), _most_resident_bytes())
+        return Trained(rate, 1 / bench.epoch_seconds(seconds), most_own_bytes())
     except torch.OutOfMemoryError as error:
         raise ConfigError("a trial needs more memory than the GPU has free; lower training.batch_size") from error
-
-
-def _most_resident_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

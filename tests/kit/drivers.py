@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -58,6 +59,13 @@ def left_behind(family: list[psutil.Process], seconds: float = 60) -> list[str]:
 
 def read_log(folder: Path) -> str:
     return (folder / "driver.log").read_text()
+
+
+def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
+    """Until a driver has written a text; it must not end before."""
+    while text not in read_log(folder):
+        assert process.poll() is None, read_log(folder)
+        time.sleep(0.1)
 
 
 def kill_repeatedly(

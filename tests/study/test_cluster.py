@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from drivers import KIT, TRACKED, read_log, start
+from drivers import KIT, TRACKED, read_log, start, wait_for
 from oracle import verify_study, verify_tracking
 from toy import write_study
 
@@ -75,12 +75,6 @@ def launch(folder: Path, cluster: Any, *more: str) -> subprocess.Popen:
         *more,
     )
     return start(folder, "launch", str(write_study(folder)), *words)
-
-
-def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
-    while text not in read_log(folder):
-        assert process.poll() is None, read_log(folder)
-        time.sleep(0.1)
 
 
 def wait_for_two_runs(folder: Path, process: subprocess.Popen) -> None:

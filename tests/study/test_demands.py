@@ -1,14 +1,18 @@
 """What runs ask of their node; a real node with other code joins in test_cluster.py."""
 
+import contextlib
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from study import demands, provenance
 from study.demands import Demands, marked
-from trainables.errors import UnfitNodeError
+from trainables.datasets.digits import Digits
+from trainables.errors import DataError, ObjectStoreError, UnfitNodeError
+from trainables.interfaces import Dataset
 
 
 def test_this_node_is_fit_and_the_mark_goes_with_the_driver(tmp_path: Path) -> None:
@@ -41,6 +45,35 @@ def test_a_broken_way_to_the_directory_is_no_fit_node(tmp_path: Path) -> None:
 def test_other_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnfitNodeError, match=f"other code of cs-kd-study .{provenance.code_digest()}, the driver 0000"):
         Demands("0000", None).check()
+
+
+def test_gpus_that_were_not_measured_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demands, "_own_gpus", lambda: "T4")
+    asked = Demands(provenance.code_digest(), None, kinds=frozenset({"T4", "H100"}))
+    asked.check()
+    with pytest.raises(UnfitNodeError, match=r"what its GPUs \(T4\) hold was not measured; `cskd resume` measures it"):
+        replace(asked, kinds=frozenset({"H100"})).check()
+
+
+@pytest.mark.parametrize(
+    ("answer", "fit"), [(True, True), (False, False), (DataError("damaged"), True), (ObjectStoreError("away"), True)]
+)
+def test_a_disk_without_room_for_the_data_is_no_fit_node(
+    monkeypatch: pytest.MonkeyPatch, answer: bool | Exception, fit: bool
+) -> None:
+    def has_room(_: Dataset) -> bool:
+        if isinstance(answer, Exception):  # the run itself says that
+            raise answer
+        return answer
+
+    monkeypatch.setattr(Dataset, "has_room", has_room)
+    asked = Demands(provenance.code_digest(), None, Digits())
+    with (
+        contextlib.nullcontext()
+        if fit
+        else pytest.raises(UnfitNodeError, match="has no room for a copy of the data; set CSKD_CACHE there")
+    ):
+        asked.check()
 
 
 def test_a_worker_keeps_the_code_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

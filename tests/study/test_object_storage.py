@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from archive_maker import birds, tar_of
-from drivers import REAL, TRACKED, kill, left_behind, read_log, start
+from drivers import REAL, TRACKED, kill, left_behind, read_log, start, wait_for
 from machines import Machines
 from namespaces import possible
 from oracle import finished_runs, verify_study, verify_tracking
@@ -47,12 +47,6 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[S3]:
     made = S3()
     yield made
     made.stop()
-
-
-def wait_for(folder: Path, process, text: str) -> None:
-    while text not in read_log(folder):
-        assert process.poll() is None, read_log(folder)
-        time.sleep(0.1)
 
 
 def test_digits_killed_and_resumed_and_the_server_away(server: S3, tmp_path: Path, record_property: Callable) -> None:

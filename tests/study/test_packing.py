@@ -10,7 +10,7 @@ import pytest
 
 from study import packing
 from study.allocation import Packed, Share, share_of
-from study.cluster import Cluster, Node
+from study.cluster import KIND_PREFIX, Cluster, Node
 from study.errors import UsageError
 from study.packing import in_words, most_at_once, packed, packed_share
 from trainables.packing import Packing
@@ -62,7 +62,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     nodes = {"a": Node(8, 2, 64 * GIB, "H100"), "b": Node(8, 2, 64 * GIB, "H100"), "c": Node(8, 1, 64 * GIB, "T4")}
     found = SimpleNamespace(asked=[], known=[], unfit={}, refused=[], said=[])
 
-    def ask(_config: object, _whole: object, known: set, _stopping: object) -> tuple[dict, dict]:
+    def ask(_config: object, _whole: object, known: set, _stopping: object, _say: object) -> tuple[dict, dict]:
         found.known.append(known)
         missing = {"H100": LARGE, "T4": SMALL}.keys() - set(known)
         found.asked.append(missing)
@@ -76,7 +76,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
 
 def share_on(cluster: SimpleNamespace, study) -> Share:
-    return packed_share(
+    share, kinds = packed_share(
         study.config,
         study.store,
         ALONE,
@@ -84,6 +84,8 @@ def share_on(cluster: SimpleNamespace, study) -> Share:
         refuse=lambda *each: cluster.refused.append(each),
         say=cluster.said.append,
     )
+    assert kinds == {"H100", "T4"} - cluster.unfit.keys()
+    return share
 
 
 def test_each_kind_is_measured_once_for_a_study(cluster: SimpleNamespace, new_study: Callable) -> None:
@@ -120,27 +122,32 @@ def test_who_asks_to_stop_does_not_wait_for_the_measurement(toy: Callable, monke
     monkeypatch.setattr(ray, "remote", lambda **_: lambda _: busy)  # nodes that never answer, as with GPUs in use
     monkeypatch.setattr(ray, "wait", lambda waiting, **_: ([], waiting))
     monkeypatch.setattr(packing, "_usable", lambda _: {56 * "a": Node(8, 2, 64 * GIB, "H100")})  # an id of Ray
-    looks = iter([False, False, True])
-    assert packing.ask(toy(), ALONE, stopping=lambda: next(looks)) == ({}, {})
+    monkeypatch.setattr(packing, "LONG_SECONDS", 0)
+    looks, said = iter([False, False, True]), []
+    assert packing.ask(toy(), ALONE, stopping=lambda: next(looks), say=said.append) == ({}, {})
+    assert said == ["still measuring; a GPU that others use is measured when it is free"]  # once
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
-    from drivers import read_log, start
+    """Beside the GPU that was measured one of another kind joins later, and gets no run."""
+    from drivers import read_log, start, wait_for
     from ray.cluster_utils import Cluster as RayCluster
 
     from study.directory import open_study
 
     made = RayCluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
-        made.add_node(num_cpus=2, num_gpus=1)  # by name: torch finds none there and trains on the cores
+        made.add_node(num_cpus=2, num_gpus=1)  # by name: torch finds none there, and trains on the cores
         made.wait_for_nodes()
-        words = ["search.trials=2", "training.epochs=2", "confirm.seeds=[1,2]", "resources.packing=measured"]
+        words = ["search.trials=6", "training.epochs=2", "confirm.seeds=[1,2]", "resources.packing=measured"]
         settings = [each for word in words for each in ("--set", word)]
         place = ("--storage", str(tmp_path), "--address", made.address)
         process = start(tmp_path, "launch", "digits", *place, *settings)
-        assert process.wait(250) == 0, read_log(tmp_path)
+        wait_for(tmp_path, process, "trials at once on")
+        made.add_node(num_cpus=2, num_gpus=1, resources={f"{KIND_PREFIX}T4": 1})
+        assert process.wait(200) == 0, read_log(tmp_path)
     finally:
         made.shutdown()
     with open_study(tmp_path / "digits") as study:
@@ -149,3 +156,4 @@ def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
     trials = 2 if found.best == 2 else 1
     assert re.search(rf"^digits: {trials} trials at once on 2 CPUs, 1 GPUs", read_log(tmp_path), re.MULTILINE)
     assert in_words("GPU", found) in read_log(tmp_path)
+    assert "is left out: what its GPUs (T4) hold was not measured; `cskd resume` measures it" in read_log(tmp_path)

@@ -107,12 +107,15 @@ def test_a_machine_without_room_streams_and_one_with_room_copies(there, bucket, 
     size = sum(path.stat().st_size for path in bucket.rglob("*.arrow.0*"))
     monkeypatch.setattr(data_copies.shutil, "disk_usage", lambda _: usage._replace(free=size - 1))
     assert auto.training_images().images.is_streamed
+    assert auto.has_room()
+    assert not there.model_copy(update={"stream": "never"}).has_room()
     with pytest.raises(OSError, match="no room for"):
         there.model_copy(update={"stream": "never"}).training_images()
     monkeypatch.setattr(data_copies.shutil, "disk_usage", lambda _: usage._replace(free=size))
     assert not auto.training_images().images.is_streamed
     monkeypatch.setattr(data_copies.shutil, "disk_usage", lambda _: usage._replace(free=0))
     assert not auto.training_images().images.is_streamed  # the copy is there
+    assert there.model_copy(update={"stream": "never"}).has_room()
 
 
 def test_how_pixels_come_is_no_part_of_a_run(there):
