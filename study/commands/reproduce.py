@@ -93,7 +93,7 @@ def _price(planned: list[Planned], studies: dict[str, Any], address: str | None,
     from trainables.errors import DataError
 
     priced: list[dict[str, Any]] = []
-    notes: list[str] = []
+    notes: dict[str, None] = {}  # the networks of a data set lack the same file
     for each in planned:
         dataset, model, _ = each.rows[0]
         found: dict[str, Any] = {}
@@ -101,7 +101,7 @@ def _price(planned: list[Planned], studies: dict[str, Any], address: str | None,
             config = studies[each.name]()
             found = planner.plan(config, *measurement.measure(config, address))
         except DataError as error:
-            notes.append(f"{each.name}: {str(error).splitlines()[0]}")
+            notes[f"{dataset}: {str(error).splitlines()[0]}"] = None
         priced.append(
             {
                 "study": each.name,
@@ -114,7 +114,7 @@ def _price(planned: list[Planned], studies: dict[str, Any], address: str | None,
             }
         )
     if as_json:
-        show_json({"studies": priced, "notes": notes})
+        show_json({"studies": priced, "notes": list(notes)})
         return
     columns = tuple(priced[0])[1:]  # a study's name says no more than its data set and network
     rows = tuple(tuple(each[column] for column in columns) for each in priced)
