@@ -15,13 +15,14 @@ from study.errors import HeldError, UsageError
 from study.lease import Holder, holder, is_held, lease, stop_holder
 
 HOLD = """
-import sys, signal
+import sys, time
 from pathlib import Path
 from study.lease import lease
 with lease(Path(sys.argv[1])):
     try:
         print("held", flush=True)
-        signal.pause()
+        while True:  # a signal that comes just before a long wait would not end it
+            time.sleep(0.05)
     except KeyboardInterrupt:
         print("interrupted", flush=True)
 """

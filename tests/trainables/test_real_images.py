@@ -78,12 +78,12 @@ def trained(directory, dataset, model, **training):
 
 @pytest.mark.slow
 def test_a_network_learns_tiny_imagenet_at_32_pixels(tiny20, tmp_path):
-    dataset = tiny20 | {"subset": {"classes": 5, "train_per_class": 200}, "validation": {"per_class": 20}}
+    dataset = tiny20 | {"subset": {"classes": 3, "train_per_class": 400}, "validation": {"per_class": 20}}
     model = {"name": "preact_resnet10", "width": 16}
-    rows, _ = trained(tmp_path, dataset, model, epochs=5, batch_size=32, lr=0.05)
+    rows, _ = trained(tmp_path, dataset, model, epochs=8, batch_size=32, lr=0.05)
     assert rows[-1]["train/ce"] < 0.85 * rows[0]["train/ce"]
-    assert rows[-1]["validation/top1_error"] < 0.65  # chance is 0.8
-    assert rows[-1]["test/top1_error"] < 0.65
+    assert rows[-1]["validation/top1_error"] < 0.5  # chance is 0.67
+    assert rows[-1]["test/top1_error"] < 0.5
 
 
 @pytest.mark.slow
