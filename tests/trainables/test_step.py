@@ -15,6 +15,7 @@ from trainables.trainer import Trainer, all_finite
 CPU = torch.device("cpu")
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 EVALUATED = "partner_controls:EvaluatedPartner"
+AVERAGED = "averaged_teacher:AveragedTeacher"
 OWN = f"{OwnHead.__module__}:OwnHead"  # averages, and asks how far the run is
 
 
@@ -47,7 +48,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.usefixtures("examples")
-@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, EVALUATED, OWN])
+@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, EVALUATED, AVERAGED, OWN])
 def test_a_recorded_step_is_the_step(method):
     eager, recorded = (trainer(method, batch_size=12) for _ in range(2))  # five batches of 12, and one of 4
     replays = Replays()
@@ -77,7 +78,8 @@ def test_a_recording_comes_after_its_warm_up_and_is_of_one_shape():
 @pytest.mark.slow  # torch compiles
 @pytest.mark.usefixtures("examples")
 @pytest.mark.parametrize(
-    "method", [*WITHOUT_TEACHER, CS_KD_E, *(pytest.param(own, marks=pytest.mark.long) for own in (EVALUATED, OWN))]
+    "method",
+    [*WITHOUT_TEACHER, CS_KD_E, *(pytest.param(own, marks=pytest.mark.long) for own in (EVALUATED, AVERAGED, OWN))],
 )
 def test_a_compiled_step_is_the_step_in_one_graph(method):
     eager, compiled = (trainer(method, batch_size=12) for _ in range(2))
@@ -103,6 +105,30 @@ def test_numbers_learning_rate_and_a_smaller_batch_compile_nothing_again():
             step(batch)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 0
     assert all_finite(step.averages(64))
+
+
+@pytest.mark.usefixtures("examples")
+def test_a_copy_that_keeps_nothing_of_itself_teaches_as_the_network_does():
+    averaged = trainer({"name": AVERAGED, "decay": 0.0, "warm_up": 0.0})
+    plain = trainer({"name": "cs_kd"})
+    for one, other in zip(_parameters_after_an_epoch(averaged), _parameters_after_an_epoch(plain), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def _parameters_after_an_epoch(made):
+    made.run_epoch()
+    return made.model.parameters()
+
+
+@pytest.mark.usefixtures("examples")
+def test_a_warm_up_begins_without_the_weight_and_ends_with_all_of_it():
+    """CS-KD's weight is 0 in the first epoch and whole from the third on, of four with half of them as warm-up."""
+    made = trainer({"name": AVERAGED, "decay": 0.9, "warm_up": 0.5, "lambda_cls": 2.0})
+    ratios = []
+    for _ in range(4):
+        found = made.run_epoch()
+        ratios.append((found["train/loss"] - found["train/ce"]) / found["train/cls"])
+    assert ratios == pytest.approx([0, 1, 2, 2], abs=1e-4)
 
 
 def test_a_method_learns_how_far_the_run_is():
