@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,10 @@ def _check_parameter(study: StudyConfig, name: str, of: BaseDistribution) -> Non
     section, _, option = name.rpartition(".")
     known = type(study.method).model_fields
     if (section != "training" or option not in SEARCHED_TRAINING) and name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}? It" if near else "it"
         raise ValueError(
-            f"search.space: {study.method.part_name()} has no parameter {name!r}; it has "
+            f"search.space: {study.method.part_name()} has no parameter {name!r}; {hint} has "
             f"{', '.join(known) or 'none'}; training.lr and training.weight_decay may vary too"
         )
     for value in spaces.ends(of):

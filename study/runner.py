@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from analysis.wording import number_of
 from study import course, nodes, packing, placement, provenance, pruning, results
 from study.allocation import concurrent_on
 from study.autoscaling import share_when_there
@@ -24,6 +25,7 @@ from study.exclusion import LEFT_OUT_NODES, Exclusion
 from study.limits import Limits
 from study.progress import Progress
 from study.reuse import Reuse
+from study.stopping import Stopping
 from study.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def run(
     with StopSignals() as signals, _tracker(study, console) as tracker:
         study.store.identity()  # before anybody else may ask
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
-        stopping = _Stopping(signals, limits)
+        stopping = Stopping(signals, limits)
         if any(phase.is_open() for phase in phases) and not stopping():
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
                 signals.listen()
@@ -105,7 +107,8 @@ def run(
                         exclusion = _exclusion(study, address, listener)
                         share, kinds = _packed(study, share, stopping, exclusion, progress.note)
                         demands = examined and replace(examined, kinds=kinds)
-                        progress.note(f"{study.config.name}: {share.concurrent} trials at once on {connected()}")
+                        at_once = number_of(share.concurrent, "trial")
+                        progress.note(f"{study.config.name}: {at_once} at once on {connected()}")
                         dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
                         dispatcher.recover()
                         with _watch(study, share, cluster, dispatcher, exclusion, signals, progress, tracker):
@@ -148,7 +151,7 @@ def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusi
 
 
 def _packed(
-    study: Study, share: Share, stopping: _Stopping, exclusion: Exclusion | None, say: Callable[[str], None]
+    study: Study, share: Share, stopping: Stopping, exclusion: Exclusion | None, say: Callable[[str], None]
 ) -> tuple[Share, frozenset[str] | None]:
     """The share of a trial, measured where the study wants it, and the kinds of GPUs that it suits."""
     if study.config.resources.packing == "none":
@@ -189,21 +192,6 @@ def _runs_by_node(exclusion: Exclusion | None, signals: StopSignals) -> list[str
     return [f"runs on node {placement.address_of(node)}: {count}" for node, count in counts]
 
 
-class _Stopping:
-    """Whether running trials are to stop, to be gone on with later: by a signal, or because the hours are over."""
-
-    def __init__(self, signals: StopSignals, limits: Limits) -> None:
-        self._signals = signals
-        self._limits = limits
-        self._told = False
-
-    def __call__(self) -> bool:
-        if self._signals.received is None and self._limits.expired() and not self._told:
-            self._told = True
-            self._signals.end_run()
-        return self._told or self._signals.received is not None
-
-
 def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
     """Writes the results and tells MLflow the rest; a driver that was told to stop leaves the page and hurries."""
     hurried = signals.received is not None
@@ -229,7 +217,7 @@ def _listener(progress: Progress, events: TextIO | None) -> Listener:
 
 
 def _dispatcher(
-    study: Study, phases: list[Phase], share: Share, stopping: _Stopping, limits: Limits, listener: Listener
+    study: Study, phases: list[Phase], share: Share, stopping: Stopping, limits: Limits, listener: Listener
 ) -> Dispatcher:
     return Dispatcher(
         study.store,

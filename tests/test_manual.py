@@ -46,6 +46,7 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.skipif(not ARCHIVE.exists(), reason=f"{ARCHIVE} is not here")
 def test_from_a_folder_to_a_best_configuration(tmp_path: Path) -> None:
     unpack(tmp_path / "birds")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     text = PAGE.read_text()
     (study,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     environment = {
@@ -56,9 +57,8 @@ def test_from_a_folder_to_a_best_configuration(tmp_path: Path) -> None:
     }
     for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL):
         for line in block.splitlines():
-            done = subprocess.run(
-                line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-            )
+            words = ["bash", "-c", line]
+            done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{line}: {done.stderr}"
         # The page's own file takes the place of the one that `init` wrote.
         (tmp_path / "birds.yaml").write_text(study)

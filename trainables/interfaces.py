@@ -7,11 +7,12 @@ itself (layers, transforms) is imported inside the function that builds it.
 
 from trainables.dataset_interface import Dataset, LabelledImages, StoredData, TestAccess
 from trainables.dataset_options import Augmentation, Counts, ResizedCrop, Subset, ValidationSplit
-from trainables.method_interface import Batch, Forward, LossTerms, Method, Mixing, Outputs, Teacher, View
+from trainables.method_interface import PROGRESS, Batch, Forward, LossTerms, Method, Mixing, Outputs, Teacher, View
 from trainables.model_interface import Model
 from trainables.parts import Options, Part
 
 __all__ = [
+    "PROGRESS",
     "Augmentation",
     "Batch",
     "Counts",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+PROGRESS = "progress"  # beside the numbers of a method: the share of the run's epochs that lie behind
+
 
 @dataclass(frozen=True)
 class View:
@@ -144,6 +146,20 @@ class Teacher(Options):
 
 class Method(Part, ABC):
     """A training objective; numeric fields are hyperparameters and may be searched."""
+
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Method:
+        if PROGRESS in type(self).model_fields:
+            raise ValueError(f"its field {PROGRESS} needs another name: a loss finds the run's progress by that one")
+        name = self.averaging()
+        if name is None:
+            return self
+        kept = getattr(self, name, None)
+        if not isinstance(kept, int | float) or isinstance(kept, bool):
+            raise ValueError(f"averaging names {name!r}, which is no numeric field")
+        if not 0 <= kept < 1:
+            raise ValueError(f"{name}, what averaged weights keep of themselves at each step, must lie in [0, 1)")
+        return self
 
     @abstractmethod
     def views(self) -> tuple[View, ...]:

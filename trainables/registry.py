@@ -9,6 +9,7 @@ from trainables.errors import ConfigError
 from trainables.interfaces import Part
 
 PACKAGES = ("methods", "models", "datasets")
+_own: set[str] = set()
 
 
 @cache
@@ -53,12 +54,21 @@ def load(package: str, name: str) -> type[Part]:
     )
 
 
+def own_modules() -> frozenset[str]:
+    """Modules of the users' own parts that this process has loaded."""
+    return frozenset(_own)
+
+
 def _load_own(package: str, path: str) -> type[Part]:
     module_name, _, class_name = path.partition(":")
+    _own.add(module_name)
     try:
         part = getattr(importlib.import_module(module_name), class_name)
     except Exception as error:  # a user's module may raise anything
-        raise ConfigError(f"{package.removesuffix('s')} {path!r} cannot be imported: {error}") from error
+        why = str(error).partition("\n")[0]
+        if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
+            why = f"there is no module {error.name!r}; is its folder in PYTHONPATH?"
+        raise ConfigError(f"{package.removesuffix('s')} {path!r} cannot be imported: {why}") from error
     if not (isinstance(part, type) and issubclass(part, Part)):
         raise ConfigError(f"{path!r} is not a part; derive it from trainables.interfaces")
     return part

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from trainables.errors import ConfigError
+from trainables.interfaces import PROGRESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trainables.interfaces import Batch, Method
     from trainables.network import Network
-
-PROGRESS = "progress"  # beside the numbers of a method: the share of the epochs that are done
 
 
 class TrainingStep:
@@ -34,9 +32,6 @@ class TrainingStep:
     Attributes:
         values: Numeric options of the method, and how far the run is, scalars on the device.
         optimizer: SGD without Nesterov; its learning rate is a scalar on the device.
-
-    Raises:
-        ConfigError: A field of the method has a reserved name, or what it declares to average by is no numeric field.
     """
 
     def __init__(self, network: Network, method: Method, momentum: float, weight_decay: float) -> None:
@@ -47,7 +42,7 @@ class TrainingStep:
         self._names: list[str] = []
         self._sums: Tensor | None = None
         self.values = numbers_of(method, network.device)
-        self._kept = _checked(method.averaging(), self.values)
+        self._kept = method.averaging()
         self.values[PROGRESS] = torch.zeros((), device=network.device)
         self._rate = torch.zeros((), device=network.device)
         self.optimizer = torch.optim.SGD(
@@ -154,12 +149,3 @@ def numbers_of(method: Method, device: torch.device) -> dict[str, Tensor]:
         for name, value in options.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-
-
-def _checked(averaging: str | None, numbers: dict[str, Tensor]) -> str | None:
-    """What a method declares to average by."""
-    if PROGRESS in numbers:
-        raise ConfigError(f"a method's field cannot be called {PROGRESS}: values holds the run's progress by that name")
-    if averaging is not None and averaging not in numbers:
-        raise ConfigError(f"averaging names {averaging}, which is no numeric field of the method")
-    return averaging

@@ -180,7 +180,7 @@ def test_a_study_waits_for_its_first_node(cluster: Any, tmp_path: Path) -> None:
     wait_for(tmp_path, process, "no node is up for a trial yet")
     assert "asked the cluster for 1 CPUs, waiting" in read_log(tmp_path)
     nodes_of(cluster, 1)
-    wait_for(tmp_path, process, "1 trials at once on 1 CPUs")
+    wait_for(tmp_path, process, "1 trial at once on 1 CPUs")
     nodes_of(cluster, 1)
     wait_for_two_runs(tmp_path, process)  # the second node is used, too
     assert process.wait(200) == 0, read_log(tmp_path)

@@ -129,7 +129,7 @@ MISTAKES = [
     (edited(search__space={"temperature": 4}), "search.space.temperature: is a mapping of keys, not 4"),
     (
         edited(search__space={"temprature": {"choices": [1]}}),
-        "search.space: cs_kd has no parameter 'temprature'; it has",
+        "search.space: cs_kd has no parameter 'temprature'; did you mean 'temperature'? It has",
     ),
     (edited(search__space={"a/b": {"choices": [1]}}), "search.space: 'a/b' is no parameter's name"),
     (

@@ -1,8 +1,11 @@
 """How errors are told: one harmless line without secrets."""
 
+from pathlib import Path
+
 import pytest
 
-from study.errors import LONGEST_LINE, harmless, without_password
+from study.errors import INTERNAL, LONGEST_LINE, code_and_lines, harmless, without_password
+from trainables import registry
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,18 @@ def test_other_text_stays(text: str) -> None:
 def test_a_line_is_one_line_and_no_longer_than_a_screen() -> None:
     assert harmless("a\nb\x1b[31m\0") == r"a\nb\x1b[31m\x00"
     assert len(harmless("x" * 100_000)) <= LONGEST_LINE + 10
+
+
+def test_an_error_of_a_users_own_part_is_said_to_be_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "from trainables.methods.cs_kd import CsKd\nclass Mine(CsKd):\n  def views(self):\n    return {}['typo']\n"
+    (tmp_path / "own_method_of_errors_test.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    method = registry.load("methods", "own_method_of_errors_test:Mine")()
+    with pytest.raises(KeyError) as own:
+        method.views()
+    code, (line,) = code_and_lines(own.value)
+    place = f"{tmp_path}/own_method_of_errors_test.py:4"
+    assert (code, line) == (INTERNAL, f"{place}: KeyError: 'typo'; that is a part of your own, see the lines above")
+    with pytest.raises(KeyError) as ours:
+        {}["typo"]
+    assert code_and_lines(ours.value)[1][0].startswith("internal error: KeyError: 'typo'; please report it")

@@ -145,7 +145,7 @@ def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
         settings = [each for word in words for each in ("--set", word)]
         place = ("--storage", str(tmp_path), "--address", made.address)
         process = start(tmp_path, "launch", "digits", *place, *settings, seconds=1)
-        wait_for(tmp_path, process, "trials at once on")
+        wait_for(tmp_path, process, " at once on")
         made.add_node(num_cpus=2, num_gpus=1, resources={f"{KIND_PREFIX}T4": 1})
         assert process.wait(200) == 0, read_log(tmp_path)
     finally:
@@ -153,7 +153,7 @@ def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
     with open_study(tmp_path / "digits") as study:
         (found,) = packing.restored(study.store.attribute(packing.PACKING)).values()
     assert len(found.epochs_per_second) == 2
-    trials = 2 if found.best == 2 else 1
-    assert re.search(rf"^digits: {trials} trials at once on 2 CPUs, 1 GPUs", read_log(tmp_path), re.MULTILINE)
+    trials = "2 trials" if found.best == 2 else "1 trial"
+    assert re.search(rf"^digits: {trials} at once on 2 CPUs, 1 GPUs", read_log(tmp_path), re.MULTILINE)
     assert in_words("GPU", found) in read_log(tmp_path)
     assert "is left out: what its GPUs (T4) hold was not measured; `cskd resume` measures it" in read_log(tmp_path)

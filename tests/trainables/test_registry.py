@@ -63,6 +63,12 @@ def test_an_own_part_that_cannot_be_imported_is_refused(path):
         registry.load("methods", path)
 
 
+def test_where_a_module_is_looked_for_is_said():
+    with pytest.raises(ConfigError, match="there is no module 'no_such_module'; is its folder in PYTHONPATH"):
+        registry.load("methods", "no_such_module.below:Part")
+    assert {"no_such_module.below"} <= registry.own_modules()
+
+
 def test_an_own_part_must_be_a_part():
     with pytest.raises(ConfigError, match="'json:JSONDecoder' is not a part"):
         registry.load("methods", "json:JSONDecoder")

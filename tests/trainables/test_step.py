@@ -6,7 +6,6 @@ import pytest
 import torch
 from training import CS_KD_E, WITHOUT_TEACHER, OwnHead, small_config, trainer_of, weights
 
-from trainables.errors import ConfigError
 from trainables.methods.cs_kd import CsKd
 from trainables.recording import WARM_UP, RecordedStep
 from trainables.step import numbers_of
@@ -138,27 +137,6 @@ def test_a_method_learns_how_far_the_run_is():
         made.run_epoch()
         seen.append(step.values["progress"].item())
     assert seen == [0, 0.25, 0.5, 0.75]
-
-
-class Misnamed(CsKd):
-    progress: float = 0.5
-
-
-class Unaveraged(CsKd):
-    def averaging(self):
-        return "partner_may_equal_anchor"
-
-
-@pytest.mark.parametrize(
-    ("method", "why"),
-    [
-        (Misnamed, "a method's field cannot be called progress"),
-        (Unaveraged, "averaging names partner_may_equal_anchor, which is no numeric field"),
-    ],
-)
-def test_what_a_method_cannot_have_is_said_before_it_trains(method, why):
-    with pytest.raises(ConfigError, match=why):
-        trainer(f"{method.__module__}:{method.__name__}")
 
 
 def test_the_numbers_of_a_method_become_scalar_tensors():

@@ -1,0 +1,38 @@
+"""What a method of one's own cannot declare is said when a study file is read."""
+
+import pytest
+from pydantic import ValidationError
+
+from trainables.methods.cs_kd import CsKd
+
+
+class Misnamed(CsKd):
+    progress: float = 0.5
+
+
+class Averaging(CsKd):
+    decay: float = 0.9
+    by: str = "decay"
+
+    def averaging(self) -> str:
+        return self.by
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "why"),
+    [
+        (Misnamed, {}, "its field progress needs another name"),
+        (Averaging, {"by": "partner_may_equal_anchor"}, "names 'partner_may_equal_anchor', which is no numeric field"),
+        (Averaging, {"by": "dekay"}, "averaging names 'dekay', which is no numeric field"),
+        (Averaging, {"decay": 1.0}, r"decay, what averaged weights keep .*, must lie in \[0, 1\)"),
+        (Averaging, {"decay": -0.5}, "must lie in"),
+    ],
+)
+def test_it_is_refused(method: type[CsKd], options: dict, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        method(**options)
+
+
+@pytest.mark.parametrize("decay", [0, 0.999])
+def test_a_share_below_one_is_right(decay: float) -> None:
+    assert Averaging(decay=decay).decay == decay
