@@ -35,7 +35,7 @@ class Demands:
         mark: A file that the driver keeps in the study directory while it runs; None where runs keep their files in an
             object store.
         dataset: Whose copy, where it lies in an object store, must have room.
-        kinds: Of GPUs of which as many trials share one as was measured there; None where nothing was measured.
+        kinds: Of GPUs that hold as many trials as share one; None where nothing was measured.
     """
 
     code: str
@@ -47,14 +47,15 @@ class Demands:
         """Looks at this node.
 
         Raises:
-            UnfitNodeError: Results would be of other code, or would lie where the driver never looks.
+            UnfitNodeError: Results would be of other code, or lie where the driver never looks; nobody knows how many
+                runs a GPU here holds; or the data has no room.
         """
         if _own_code() != self.code:
             raise UnfitNodeError(f"it has other code of cs-kd-study ({_own_code()}, the driver {self.code})")
         if self.mark is not None and not os.path.lexists(self.mark):  # False also where the way there is broken
             raise UnfitNodeError(f"{self.mark.parent} there is not the study directory of the driver's machine")
-        if self.kinds is not None and (kind := _own_gpus()) not in self.kinds:
-            raise UnfitNodeError(f"what its GPUs ({kind}) hold was not measured; `cskd resume` measures it")
+        if self.kinds is not None and (kind := _own_gpus()) not in {None, *self.kinds}:
+            raise UnfitNodeError(f"its GPUs ({kind}) are none of those that were measured; `cskd resume` looks again")
         if self.dataset is not None and not _has_room(self.dataset):
             raise UnfitNodeError(
                 f"its disk has no room for a copy of the data; set {VARIABLE} there to a folder on one that has"
@@ -86,14 +87,15 @@ def _remove(directory: Path, name: str, before: float = math.inf) -> None:
 def _has_room(dataset: Dataset) -> bool:
     try:
         return dataset.has_room()
-    except (DataError, ObjectStoreError):  # which the run itself says
+    except (DataError, ObjectStoreError, OSError):  # which the run itself says
         return True
 
 
-def _own_gpus() -> str:
+def _own_gpus() -> str | None:
     import ray
 
-    return gpus_of(up(ray.nodes())[ray.get_runtime_context().get_node_id()])
+    node = up(ray.nodes()).get(ray.get_runtime_context().get_node_id())
+    return None if node is None else gpus_of(node)
 
 
 @cache

@@ -3,7 +3,6 @@
 import errno
 import re
 import shutil
-import traceback
 from pathlib import Path
 
 from trainables.errors import CskdError
@@ -121,15 +120,8 @@ def _code_and_line(error: Exception) -> tuple[int, str]:
         return 74, f"{error.filename or 'writing'}: {error.strerror}{_room_left(error)}; make room, then resume"
     if isinstance(code, int) and code != INTERNAL:
         return code, str(error)
-    if place := _place_in_own_part(error):
-        return INTERNAL, f"{place}: {type(error).__name__}: {error}; that is a part of your own, see the lines above"
-    return INTERNAL, f"internal error: {type(error).__name__}: {error}; please report it with the lines above"
-
-
-def _place_in_own_part(error: Exception) -> str | None:
-    """File and line of a user's own method, model or data set on an error's way; None where it came by none."""
     from trainables import registry  # here, because help must not load pydantic
 
-    frames = reversed(list(traceback.walk_tb(error.__traceback__)))
-    own = registry.own_modules()
-    return next((f"{f.f_code.co_filename}:{line}" for f, line in frames if f.f_globals.get("__name__") in own), None)
+    if place := registry.place_in_own_part(error):
+        return INTERNAL, f"{place}: {type(error).__name__}: {error}; that is a part of your own, see the lines above"
+    return INTERNAL, f"internal error: {type(error).__name__}: {error}; please report it with the lines above"

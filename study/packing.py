@@ -53,7 +53,7 @@ def packed_share(
         say: Writes a line for the user.
 
     Returns:
-        The share; and the kinds of GPUs that it suits, None where trials take none.
+        The share; and the kinds of GPUs that hold as many, None where trials take none.
 
     Raises:
         ConfigError: No node holds a trial.
@@ -77,7 +77,8 @@ def packed_share(
     share = share_of(config, connected(), packed(used))
     if used:
         store.set_study_attribute(GPU_SHARE, share.gpus)
-    return share, frozenset(used) if whole.gpus else None
+    fewest = min((each.best for each in used.values()), default=1)
+    return share, frozenset(kind for kind, each in known.items() if each.best >= fewest) if whole.gpus else None
 
 
 def ask(
@@ -113,7 +114,7 @@ def ask(
             return {}, {}
         if time.monotonic() > late:
             late = math.inf
-            say("still measuring; a GPU that others use is measured when it is free")
+            say("still measuring; what others use is measured when it is free")
         _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=PERIOD_SECONDS)
     said = {kind: _answer(question, kind) for kind, question in asked.items()}
     unfit = {kind: answer for kind, answer in said.items() if isinstance(answer, str)}

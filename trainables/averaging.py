@@ -23,12 +23,12 @@ class AveragedCopy:
         source: The network that is followed; stays as it is.
 
     Attributes:
-        model: The copy, without gradients.
+        model: The copy, in train mode, without gradients.
     """
 
     def __init__(self, source: nn.Module) -> None:
         self._source = source
-        self.model = copy.deepcopy(source).requires_grad_(False)
+        self.model = copy.deepcopy(source).train().requires_grad_(False)
 
     @torch.no_grad()
     def begin(self) -> None:

@@ -64,10 +64,16 @@ def fits(uri: str, kept: str, patience_seconds: float) -> bool:
     there = None if is_here(uri, kept) else DataStore(uri, patience_seconds).inventory(kept)
     if there is None:
         return True
-    places = [place for path in there.files for place in (folder / path, _partial(folder / path))]
-    begun = sum(place.stat().st_size for place in places if place.exists())
+    begun = sum(_size(_partial(folder / path)) or _size(folder / path) for path in there.files)
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     return there.nbytes <= shutil.disk_usage(existing).free + begun
+
+
+def _size(place: Path) -> int:
+    try:
+        return place.stat().st_size
+    except FileNotFoundError:  # another process may just have renamed it
+        return 0
 
 
 def doubt(uri: str, kept: str) -> None:

@@ -51,9 +51,10 @@ class Footprint:
 
 
 def most_own_bytes() -> int:
-    """The most memory that this process had of the machine, without files that it maps: others map them, too."""
-    if not STATUS.exists():
-        return _resident("VmHWM")
+    """The most memory that this process had of the machine, without files that it maps: others map them, too.
+
+    A lower bound: what it maps now may be more than what it mapped at its peak.
+    """
     return max(_resident("VmHWM") - _resident("RssFile"), _resident("RssAnon"))
 
 
@@ -63,9 +64,9 @@ def _context_bytes(device: torch.device) -> int:
 
 
 def _resident(key: str) -> int:
-    """Resident memory by its name in Linux's status file; elsewhere the peak of the process."""
-    if STATUS.exists():
-        lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
+    """Resident memory by its name in Linux's status file; where it is not told, the peak of the process."""
+    lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines()) if STATUS.exists() else {}
+    if key in lines:
         return int(lines[key].split()[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -151,10 +151,12 @@ class Method(Part, ABC):
     def _can_be_trained(self) -> Method:
         if PROGRESS in type(self).model_fields:
             raise ValueError(f"its field {PROGRESS} needs another name: a loss finds the run's progress by that one")
+        if not callable(self.averaging):
+            raise ValueError("averaging is no method; write def averaging(self), which returns the name of a field")
         name = self.averaging()
         if name is None:
             return self
-        kept = getattr(self, name, None)
+        kept = getattr(self, name) if name in type(self).model_fields else None
         if not isinstance(kept, int | float) or isinstance(kept, bool):
             raise ValueError(f"averaging names {name!r}, which is no numeric field")
         if not 0 <= kept < 1:

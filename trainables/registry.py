@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import pkgutil
+import traceback
 from functools import cache
 
 from trainables.errors import ConfigError
@@ -54,9 +55,10 @@ def load(package: str, name: str) -> type[Part]:
     )
 
 
-def own_modules() -> frozenset[str]:
-    """Modules of the users' own parts that this process has loaded."""
-    return frozenset(_own)
+def place_in_own_part(error: BaseException) -> str | None:
+    """File and line of a user's own part on an error's way, the last of them; None where it came by none."""
+    frames = reversed(list(traceback.walk_tb(error.__traceback__)))
+    return next((f"{f.f_code.co_filename}:{line}" for f, line in frames if f.f_globals.get("__name__") in _own), None)
 
 
 def _load_own(package: str, path: str) -> type[Part]:
@@ -68,6 +70,8 @@ def _load_own(package: str, path: str) -> type[Part]:
         why = str(error).partition("\n")[0]
         if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
             why = f"there is no module {error.name!r}; is its folder in PYTHONPATH?"
+        if place := place_in_own_part(error):
+            why = f"{place}: {why}"
         raise ConfigError(f"{package.removesuffix('s')} {path!r} cannot be imported: {why}") from error
     if not (isinstance(part, type) and issubclass(part, Part)):
         raise ConfigError(f"{path!r} is not a part; derive it from trainables.interfaces")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trainables import checkpoint, predictions
+from trainables import checkpoint, predictions, registry
 from trainables.checkpoint import CheckpointWriter
 from trainables.device import choose_device
 from trainables.errors import CskdError
@@ -187,6 +187,8 @@ class Run:
 
 
 def describe_error(error: BaseException) -> str:
-    """An error as one line: our own message, or class and message of any other."""
+    """An error as one line: our own message, or class and message of any other, with the place in a user's own part."""
     text = str(error) if isinstance(error, CskdError) else f"{type(error).__name__}: {error}"
+    if not isinstance(error, CskdError) and (place := registry.place_in_own_part(error)):
+        text = f"{place}: {text}"
     return " ".join(text.split())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from trainables.errors import CheckpointError
 from trainables.interfaces import PROGRESS
 
 if TYPE_CHECKING:
@@ -77,13 +78,19 @@ class TrainingStep:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from ``state_dict``; values go where a recorded step expects them."""
+        """Continues from ``state_dict``; values go where a recorded step expects them.
+
+        Raises:
+            CheckpointError: The method learns from averaged weights, and there are none.
+        """
         saved = state["optimizer"]["state"]  # by number of the parameter; empty without momentum
         parameters = list(self._network.model.parameters())
         for number, buffers in saved.items():
             self.optimizer.state[parameters[number]]["momentum_buffer"].copy_(buffers["momentum_buffer"])
         self._scaler.load_state_dict(state["scaler"])
         if self._network.average is not None:
+            if "average" not in state:
+                raise CheckpointError("the checkpoint is of a method without averaged weights; train this run anew")
             self._network.average.model.load_state_dict(state["average"])
         if "cuda_rng" in state and self._network.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"], self._network.device)
@@ -97,7 +104,7 @@ class TrainingStep:
         self._compiled = torch.compile(self._loss_and_values, backend=backend, fullgraph=True, dynamic=False)
         self._compiled_anchors = anchors
 
-    def begin_epoch(self, learning_rate: float, progress: float = 0.0) -> None:
+    def begin_epoch(self, learning_rate: float, progress: float) -> None:
         """Puts the network into train mode and empties the sums.
 
         Args:

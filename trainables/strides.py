@@ -22,15 +22,18 @@ def without_unsafe_strides(network: nn.Module) -> nn.Module:
     """The network, whose strided 1 × 1 convolutions of few channels get unit stride, and images thinned out for it."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and _is_unsafe(module):
-            module.register_forward_pre_hook(partial(_thinned, module.stride))
+            module.register_forward_pre_hook(partial(_thinned, module.stride), with_kwargs=True)
             module.stride = (1, 1)
     return network
 
 
 def _is_unsafe(convolution: nn.Conv2d) -> bool:
     few = convolution.in_channels // convolution.groups < FEWEST_SAFE_CHANNELS
-    return few and convolution.kernel_size == (1, 1) != convolution.stride and convolution.padding == (0, 0)
+    return few and convolution.kernel_size == (1, 1) != convolution.stride and convolution.padding in ((0, 0), "valid")
 
 
-def _thinned(stride: tuple[int, ...], _: nn.Module, images: tuple[Tensor]) -> tuple[Tensor]:
-    return (images[0][:, :, :: stride[0], :: stride[1]],)
+def _thinned(
+    stride: tuple[int, ...], _: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]
+) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+    (images,) = (*given, *named.values())
+    return (images[..., :: stride[0], :: stride[1]],), {}

@@ -139,7 +139,13 @@ def key_of(
     training = config.training.model_dump(
         mode="json", include={"batch_size", "momentum", "weight_decay", "compile", "cuda_graph"}
     )
-    parts: list[Any] = [config.model.model_dump(mode="json"), config.method.part_name(), method, training]
+    parts: list[Any] = [
+        config.model.model_dump(mode="json"),
+        config.method.part_name(),
+        config.method.averaging(),
+        method,
+        training,
+    ]
     return digest_of([*parts, classes, size, str(device), str(precision)])
 
 

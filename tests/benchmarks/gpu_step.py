@@ -76,7 +76,7 @@ def our_step(cell: Cell, device: torch.device, way: str, classes: int) -> Callab
     config = config_of(cell, device, way)
     precision = choose_precision("auto", device)
     bench = Workbench(config, tuple(map(str, range(classes))), (cell.size, cell.size), device, precision)
-    bench.step.begin_epoch(config.training.lr)
+    bench.step.begin_epoch(config.training.lr, 0)
     batch = random_batch(cell, classes, device)
     return lambda: bench.train(batch)
 

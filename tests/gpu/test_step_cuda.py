@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
-from training import CS_KD_E, WITHOUT_TEACHER, small_config, trainer_of
+from training import CS_KD_E, WITHOUT_TEACHER, OwnHead, small_config, trainer_of
 
 from trainables.recording import RecordedStep
 from trainables.trainer import Trainer
+
+OWN = f"{OwnHead.__module__}:OwnHead"  # averages, and asks how far the run is
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 STEPS = 20
@@ -30,14 +32,14 @@ def losses(made: Trainer) -> list[float]:
     step, found = made._workbench.step, []
     while len(found) < STEPS:
         for batch in made._batches():
-            step.begin_epoch(made.config.training.lr)
+            step.begin_epoch(made.config.training.lr, made.epoch / made.config.training.epochs)
             made._workbench.train(batch)
             found.append(step.averages(len(batch.labels))["train/loss"])
         made.epoch += 1
     return found[:STEPS]
 
 
-@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E])
+@pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, OWN])
 def test_a_recorded_step_is_the_eager_step(method):
     recorded = trainer("recorded", method)
     assert losses(recorded) == pytest.approx(losses(trainer("eager", method)), rel=1e-4)
@@ -54,11 +56,20 @@ def test_a_compiled_step_is_the_eager_step(way):
     assert compiled._workbench.is_compiled
 
 
-def test_another_trial_on_the_same_recording_is_as_a_first_one():
-    first = trainer("recorded", {"name": "cs_kd", "temperature": 4.0, "lambda_cls": 1.0})
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            {"name": "cs_kd", "temperature": 4.0, "lambda_cls": 1.0},
+            {"name": "cs_kd", "temperature": 1.5, "lambda_cls": 3.0},
+        ),
+        ({"name": OWN, "weight": 0.5, "kept": 0.9}, {"name": OWN, "weight": 1.5, "kept": 0.5}),
+    ],
+)
+def test_another_trial_on_the_same_recording_is_as_a_first_one(one, other):
+    first = trainer("recorded", one)
     losses(first)
     first.close()
-    other = {"name": "cs_kd", "temperature": 1.5, "lambda_cls": 3.0}
     again = trainer("recorded", other, lr=0.02)
     assert again._workbench is first._workbench
     assert losses(again) == pytest.approx(losses(trainer("eager", other, lr=0.02)), rel=1e-4)

@@ -51,12 +51,15 @@ def test_gpus_that_were_not_measured_are_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(demands, "_own_gpus", lambda: "T4")
     asked = Demands(provenance.code_digest(), None, kinds=frozenset({"T4", "H100"}))
     asked.check()
-    with pytest.raises(UnfitNodeError, match=r"what its GPUs \(T4\) hold was not measured; `cskd resume` measures it"):
+    with pytest.raises(
+        UnfitNodeError, match=r"its GPUs \(T4\) are none of those that were measured; `cskd resume` looks"
+    ):
         replace(asked, kinds=frozenset({"H100"})).check()
 
 
 @pytest.mark.parametrize(
-    ("answer", "fit"), [(True, True), (False, False), (DataError("damaged"), True), (ObjectStoreError("away"), True)]
+    ("answer", "fit"),
+    [(True, True), (False, False), (DataError("damaged"), True), (ObjectStoreError("away"), True), (OSError(), True)],
 )
 def test_a_disk_without_room_for_the_data_is_no_fit_node(
     monkeypatch: pytest.MonkeyPatch, answer: bool | Exception, fit: bool

@@ -84,7 +84,8 @@ def share_on(cluster: SimpleNamespace, study) -> Share:
         refuse=lambda *each: cluster.refused.append(each),
         say=cluster.said.append,
     )
-    assert kinds == {"H100", "T4"} - cluster.unfit.keys()
+    known = study.store.attribute(packing.PACKING)
+    assert kinds == known.keys() == {"H100", "T4", *known} - cluster.unfit.keys()
     return share
 
 
@@ -125,7 +126,7 @@ def test_who_asks_to_stop_does_not_wait_for_the_measurement(toy: Callable, monke
     monkeypatch.setattr(packing, "LONG_SECONDS", 0)
     looks, said = iter([False, False, True]), []
     assert packing.ask(toy(), ALONE, stopping=lambda: next(looks), say=said.append) == ({}, {})
-    assert said == ["still measuring; a GPU that others use is measured when it is free"]  # once
+    assert said == ["still measuring; what others use is measured when it is free"]  # once
 
 
 @pytest.mark.long
@@ -156,4 +157,6 @@ def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
     trials = "2 trials" if found.best == 2 else "1 trial"
     assert re.search(rf"^digits: {trials} at once on 2 CPUs, 1 GPUs", read_log(tmp_path), re.MULTILINE)
     assert in_words("GPU", found) in read_log(tmp_path)
-    assert "is left out: what its GPUs (T4) hold was not measured; `cskd resume` measures it" in read_log(tmp_path)
+    assert "is left out: its GPUs (T4) are none of those that were measured; `cskd resume` looks again" in read_log(
+        tmp_path
+    )

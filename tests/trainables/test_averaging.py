@@ -6,6 +6,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training import OwnHead, small_config, trainer_of
 
 from trainables.averaging import AveragedCopy
+from trainables.errors import CheckpointError
 from trainables.layers.staged import StagedNetwork
 
 
@@ -63,9 +64,17 @@ def test_a_training_moves_it_once_a_step() -> None:
     made = trainer_of(small_config({"name": f"{OwnHead.__module__}:OwnHead", "kept": 0.75}))
     average, step = made._workbench.network.average, made._workbench.step
     expected = [parameter.detach().clone() for parameter in made.model.parameters()]
-    step.begin_epoch(0.05)
+    step.begin_epoch(0.05, 0)
     for batch in made._batches():
         step(batch)
         expected = [0.75 * own + 0.25 * w.detach() for own, w in zip(expected, made.model.parameters(), strict=True)]
     for found, value in zip(average.model.parameters(), expected, strict=True):
         torch.testing.assert_close(found, value)
+
+
+def test_a_state_without_the_average_is_refused() -> None:
+    made = trainer_of(small_config(f"{OwnHead.__module__}:OwnHead"))
+    state = made.state_dict()
+    del state["average"]
+    with pytest.raises(CheckpointError, match="is of a method without averaged weights"):
+        made.load_state_dict(state)

@@ -1,5 +1,7 @@
 """What a method of one's own cannot declare is said when a study file is read."""
 
+from typing import ClassVar
+
 import pytest
 from pydantic import ValidationError
 
@@ -18,12 +20,31 @@ class Averaging(CsKd):
         return self.by
 
 
+class Constant(Averaging):
+    kept: ClassVar[float] = 0.9
+    by: str = "kept"
+
+
+class Number(Averaging):
+    def averaging(self) -> float:
+        return self.decay
+
+
+class Property(Averaging):
+    @property
+    def averaging(self) -> str:
+        return "decay"
+
+
 @pytest.mark.parametrize(
     ("method", "options", "why"),
     [
         (Misnamed, {}, "its field progress needs another name"),
         (Averaging, {"by": "partner_may_equal_anchor"}, "names 'partner_may_equal_anchor', which is no numeric field"),
         (Averaging, {"by": "dekay"}, "averaging names 'dekay', which is no numeric field"),
+        (Constant, {}, "averaging names 'kept', which is no numeric field"),
+        (Number, {}, "averaging names 0.9, which is no numeric field"),
+        (Property, {}, r"averaging is no method; write def averaging\(self\)"),
         (Averaging, {"decay": 1.0}, r"decay, what averaged weights keep .*, must lie in \[0, 1\)"),
         (Averaging, {"decay": -0.5}, "must lie in"),
     ],

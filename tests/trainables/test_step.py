@@ -99,7 +99,7 @@ def test_numbers_learning_rate_and_a_smaller_batch_compile_nothing_again():
     step = made._workbench.step
     step.restart(CsKd(temperature=2.5, lambda_cls=3.3))
     for epoch, rate in ((1, 0.05), (2, 0.005)):
-        step.begin_epoch(rate)
+        step.begin_epoch(rate, epoch / 3)
         for batch in made._pipeline.batches(epoch):
             step(batch)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 0

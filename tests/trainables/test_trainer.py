@@ -54,7 +54,7 @@ def test_a_step_follows_equation_1(method, numbers):
     loss.backward()
     training = made.config.training
     step = made._workbench.step
-    step.begin_epoch(training.lr)
+    step.begin_epoch(training.lr, 0)
     step(batch)
     assert step.averages(16)["train/loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
     for (name, parameter), plain in zip(made.model.named_parameters(), model.parameters(), strict=True):
@@ -104,7 +104,7 @@ def test_an_epoch_reads_its_sums_once_and_averages_over_anchors(monkeypatch):
     made, twin = trainer(CS_KD, batch_size=21), trainer(CS_KD, batch_size=21)  # 21, 21 and 22 anchors
     step, expected = twin._workbench.step, []
     for batch in twin._pipeline.batches(0):
-        step.begin_epoch(made.config.training.lr)
+        step.begin_epoch(made.config.training.lr, 0)
         step(batch)
         expected.append(torch.tensor(list(step.averages(1).values())))
     reads, read = [], torch.Tensor.tolist
