@@ -142,10 +142,10 @@ def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
     try:
         made.add_node(num_cpus=2, num_gpus=1)  # by name: torch finds none there, and trains on the cores
         made.wait_for_nodes()
-        words = ["search.trials=6", "training.epochs=2", "confirm.seeds=[1,2]", "resources.packing=measured"]
+        words = ["search.trials=6", "training.epochs=40", "confirm.seeds=[1,2]", "resources.packing=measured"]
         settings = [each for word in words for each in ("--set", word)]
         place = ("--storage", str(tmp_path), "--address", made.address)
-        process = start(tmp_path, "launch", "digits", *place, *settings, seconds=1)
+        process = start(tmp_path, "launch", "digits", *place, *settings)
         wait_for(tmp_path, process, " at once on")
         made.add_node(num_cpus=2, num_gpus=1, resources={f"{KIND_PREFIX}T4": 1})
         assert process.wait(200) == 0, read_log(tmp_path)
