@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from own_part import error_of_own_part
 
 from study.errors import INTERNAL, LONGEST_LINE, code_and_lines, harmless, without_password
-from trainables import registry
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,8 @@ def test_a_line_is_one_line_and_no_longer_than_a_screen() -> None:
 
 
 def test_an_error_of_a_users_own_part_is_said_to_be_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "from trainables.methods.cs_kd import CsKd\nclass Mine(CsKd):\n  def views(self):\n    return {}['typo']\n"
-    (tmp_path / "own_method_of_errors_test.py").write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
-    method = registry.load("methods", "own_method_of_errors_test:Mine")()
-    with pytest.raises(KeyError) as own:
-        method.views()
-    code, (line,) = code_and_lines(own.value)
+    own = error_of_own_part(tmp_path, monkeypatch, "own_method_of_errors_test")
+    code, (line,) = code_and_lines(own)
     place = f"{tmp_path}/own_method_of_errors_test.py:4"
     assert (code, line) == (INTERNAL, f"{place}: KeyError: 'typo'; that is a part of your own, see the lines above")
     with pytest.raises(KeyError) as ours:

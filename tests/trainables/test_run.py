@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from own_part import error_of_own_part
 from training import DIGITS, BrokenLoss, Ledger, small_config
 
 from analysis.predictions import read as read_predictions
-from trainables import checkpoint, metrics, predictions, registry, run_directory
+from trainables import checkpoint, metrics, predictions, run_directory
 from trainables.config import part_from
 from trainables.errors import DataError, TestSetClosedError
 from trainables.run import Run, describe_error
@@ -171,10 +172,5 @@ def test_an_error_is_described_in_one_line():
 
 
 def test_an_error_of_a_users_own_part_has_its_place(tmp_path, monkeypatch):
-    text = "from trainables.methods.cs_kd import CsKd\nclass Mine(CsKd):\n  def views(self):\n    return {}['typo']\n"
-    (tmp_path / "own_method_of_run_test.py").write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
-    method = registry.load("methods", "own_method_of_run_test:Mine")()
-    with pytest.raises(KeyError) as own:
-        method.views()
-    assert describe_error(own.value) == f"{tmp_path}/own_method_of_run_test.py:4: KeyError: 'typo'"
+    own = error_of_own_part(tmp_path, monkeypatch, "own_method_of_run_test")
+    assert describe_error(own) == f"{tmp_path}/own_method_of_run_test.py:4: KeyError: 'typo'"
