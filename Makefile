@@ -43,7 +43,7 @@ long: setup
 
 # Every fault of the acceptance list and every input to refuse; writes and prints the table, fails where a row does.
 faults: setup
-	$(BIN)/python -m pytest -n 2 -p tests.kit.fault_table --fault-table=tests/faults.md -m 'fault or bad_input' --timeout 300
+	$(BIN)/python -m pytest -n 2 -p tests.kit.faults.fault_table --fault-table=tests/faults.md -m 'fault or bad_input' --timeout 300
 
 # Deliberate defects in a copy of the code, each with the tests that must fail of it.
 mutations: setup

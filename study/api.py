@@ -9,23 +9,26 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from rich.console import Console
 
-from analysis.best_config import winner_config
-from analysis.records import read as read_results
-from study import artifacts, copies, database, lease, limits, results, status
-from study import config as study_config
-from study import directory as study_directory
-from study.comparability import allow_changes, check_data
-from study.course import phases_of
-from study.data_progress import bring
+from analysis.findings.best_config import winner_config
+from analysis.records.result_files import read
+from study.definition import study_config
+from study.driver.comparability import allow_changes, check_data
+from study.driver.runner import Ending, Until, run
 from study.errors import HeldError, UsageError
-from study.halving import points_of
-from study.runner import Ending, Until, run
-from study.store import PHASES
-from study.tracker import open_mirror
+from study.outcome import result_files
+from study.phases import limits
+from study.phases.course import phases_of
+from study.search.halving import points_of
+from study.state import database, database_copies, lease, remote_runs
+from study.state import directory as study_directory
+from study.state.store import PHASES
+from study.tracking.tracker import open_mirror
+from study.views import status
+from study.views.data_progress import bring
 from trainables.errors import CskdError
 
 if TYPE_CHECKING:
-    from analysis import records
+    from analysis.records import result_files as records
     from trainables.tune import StudyTrainable
 
 Synced = Literal["rebuilt", "kept by the driver", "not tracked"]
@@ -93,9 +96,9 @@ class Study:
         with study_directory.open_study(self.directory) as opened:
             return status.describe(opened)
 
-    def results(self) -> records.Results:
+    def result_files(self) -> records.Results:
         """Data frames ``trials``, ``epochs`` and ``confirmations``, and ``study`` with all settings and digests."""
-        return read_results(self.directory / "results")
+        return read(self.directory / "results")
 
     def best_config(self) -> dict[str, Any]:
         """The winner's configuration and numbers, as ``cskd export --format json`` prints them."""
@@ -119,10 +122,10 @@ def launch(
         source: A study file, a preset's name, or a configuration.
         storage: Folder in which the study directory is made.
         overrides: ``key.path`` to value, applied to the study file.
-        address: Of Ray; see ``study.environment.ray_connection``.
+        address: Of Ray; see ``study.cluster.connection.ray_connection``.
         until: ``search`` leaves the confirmation, and so the test set, for later.
         console: Where progress is shown; standard output by default.
-        events: Where what happens is written as JSON lines; see ``study.events``.
+        events: Where what happens is written as JSON lines; see ``study.views.events``.
         trainable: Ray's side of a trial, for tests.
 
     Returns:
@@ -134,7 +137,7 @@ def launch(
     config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
     storage = storage.expanduser().absolute()
     study_directory.refuse_existing(config, storage)
-    artifacts.require(config.artifacts)
+    remote_runs.require(config.artifacts)
     bring(config.dataset, console or Console())
     digests = check_data(config)  # before anything is made: data that is missing or unfit is said at once
     directory = study_directory.create(config, storage)
@@ -179,16 +182,16 @@ def resume(
         more_hours: Added to the hours and the device hours of the study's budget.
         allow_changed: Go on although code or data are not those that the study began with.
         action: For the provenance.
-        address: Of Ray; see ``study.environment.ray_connection``.
+        address: Of Ray; see ``study.cluster.connection.ray_connection``.
         until: ``search`` leaves the confirmation, and so the test set, for later; None keeps what launch was told.
         console: Where progress is shown; standard output by default.
-        events: Where what happens is written as JSON lines; see ``study.events``.
+        events: Where what happens is written as JSON lines; see ``study.views.events``.
         trainable: Ray's side of a trial, for tests.
 
     Raises:
         CskdError: Something the user can act on; see ``study.errors``.
     """
-    artifacts.require(study_directory.read_config(directory).artifacts)
+    remote_runs.require(study_directory.read_config(directory).artifacts)
     console = console or Console()
     with lease.lease(directory), _mended(directory, console), study_directory.open_study(directory) as study:
         bring(study.config.dataset, console)
@@ -215,7 +218,7 @@ def resume(
 @contextlib.contextmanager
 def _mended(directory: Path, console: Console) -> Iterator[None]:
     """Mends a damaged database before it is opened, and says so."""
-    said = copies.mend(directory / database.FILE_NAME)
+    said = database_copies.mend(directory / database.FILE_NAME)
     if said is not None:
         console.print(said, highlight=False, markup=False, soft_wrap=True)
     yield
@@ -240,7 +243,7 @@ def sync(directory: Path) -> tuple[records.Results, Synced]:
         if not held:
             _fetch(study)
         if held or not study.config.tracking.enabled:
-            return results.project(study), "kept by the driver" if study.config.tracking.enabled else "not tracked"
+            return result_files.project(study), "kept by the driver" if study.config.tracking.enabled else "not tracked"
         return _rebuild(study), "rebuilt"
 
 
@@ -248,7 +251,7 @@ def _fetch(study: study_directory.Study) -> None:
     """Brings what workers have left in an object store since a driver last looked."""
     for phase in phases_of(study):
         for trial in study.store.trials(phase.name):
-            artifacts.collect(phase.assignment(trial))
+            remote_runs.collect(phase.assignment(trial))
 
 
 def _rebuild(study: study_directory.Study) -> records.Results:
@@ -257,7 +260,7 @@ def _rebuild(study: study_directory.Study) -> records.Results:
         mirror.verify(live=False)
         mirror.bring_up_to_date(live=False)
     finally:
-        written = results.project(study)
+        written = result_files.project(study)
     mirror.bring_up_to_date(live=False)  # with what the results just written say of the winner
     mirror.upload_files()
     return written

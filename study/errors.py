@@ -92,7 +92,7 @@ def harmless(text: str) -> str:
         >>> harmless("no such file: a\nb\x1b[31m"), harmless("postgresql://me:secret@host/db")
         ('no such file: a\\nb\\x1b[31m', 'postgresql://…@host/db')
     """
-    from analysis.tables import escape  # here, because help must not load NumPy
+    from analysis.tables.table import escape  # here, because help must not load NumPy
 
     shown = escape(without_password(text))
     if len(shown) <= LONGEST_LINE:
@@ -120,7 +120,7 @@ def _code_and_line(error: Exception) -> tuple[int, str]:
         return 74, f"{error.filename or 'writing'}: {error.strerror}{_room_left(error)}; make room, then resume"
     if isinstance(code, int) and code != INTERNAL:
         return code, str(error)
-    from trainables import registry  # here, because help must not load pydantic
+    from trainables.interfaces import registry  # here, because help must not load pydantic
 
     if place := registry.place_in_own_part(error):
         return INTERNAL, f"{place}: {type(error).__name__}: {error}; that is a part of your own, see the lines above"

@@ -8,10 +8,10 @@ import pytest
 import typer
 import yaml
 
-from study import config, study_file
 from study.cli import app
-from trainables import registry
+from study.definition import study_config, yaml_reader
 from trainables.config import TrainConfig
+from trainables.interfaces import registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -79,11 +79,11 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_study_files_and_configurations_are_valid(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "docs" / "examples")
     for block in blocks(page, "yaml"):
-        content = study_file.parse(block.encode(), name_of(page))
+        content = yaml_reader.parse(block.encode(), name_of(page))
         if "method" in content and "train_on" in content:  # of a single run
             TrainConfig.model_validate(content)
         elif "method:" in block:
-            config.build(content, name_of(page))
+            study_config.build(content, name_of(page))
 
 
 def test_the_reference_has_every_method() -> None:

@@ -9,16 +9,17 @@ import typer
 
 from search_spaces.space import default_space, words
 from search_spaces.symbols import symbol
-from study import config, preview, study_file
+from study.campaigns import preview
 from study.cli import app
-from trainables import registry
+from study.definition import study_config, yaml_reader
+from trainables.interfaces import registry
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def test_the_study_file_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
-    study = config.build(study_file.parse(block.encode(), "README.md"), "README.md")
+    study = study_config.build(yaml_reader.parse(block.encode(), "README.md"), "README.md")
     assert set(study.space()) == {"temperature", "lambda_cls", "training.lr"}
 
 

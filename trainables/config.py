@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
-from trainables import registry
-from trainables.durable import digest_of
-from trainables.error_messages import one_line_per_mistake
 from trainables.errors import ConfigError
-from trainables.interfaces import Dataset, Method, Model, Options, Part
+from trainables.files.durable import digest_of
+from trainables.interfaces import Dataset, Method, Model, Options, Part, registry
+from trainables.interfaces.error_messages import one_line_per_mistake
 
 
 def part_from(package: str, value: Any) -> Any:

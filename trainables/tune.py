@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ray.tune import Trainable
 
+from trainables.costs.watchdog import watched
 from trainables.errors import PreemptedError
-from trainables.run_directory import Outcome, RunDirectory
-from trainables.watchdog import watched
+from trainables.runs.run_directory import Outcome, RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from trainables.config import TrainConfig
     from trainables.interfaces import TestAccess
-    from trainables.run_directory import EpochRow
+    from trainables.runs.run_directory import EpochRow
 
 Result = TypeVar("Result")
 
@@ -113,7 +113,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any]) -> None:
         """Takes the first assignment."""
-        import trainables.run  # noqa: F401 - loads torch while the worker starts
+        import trainables.training.run  # noqa: F401 - loads torch while the worker starts
 
         self._take(config)
 
@@ -158,7 +158,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
 
     def open_run(self, assignment: Assignment, files: RunDirectory) -> Advancing:
         """The run of an assignment, in its files; tests put a run without training here."""
-        from trainables.run import Run
+        from trainables.training.run import Run
 
         return Run(
             assignment.config,
@@ -218,17 +218,17 @@ def files_of(assignment: Assignment) -> RunDirectory:
     """Where a worker keeps a run's files: in the study's folder, or in a scratch folder and an object store."""
     if assignment.objects is None:
         return RunDirectory(assignment.directory)
-    from trainables import scratch
-    from trainables.mirrored_run import MirroredRunDirectory
-    from trainables.object_store import ObjectStore
-    from trainables.run_objects import RunObjects
+    from trainables.files import scratch
+    from trainables.files.object_store import ObjectStore
+    from trainables.runs.mirrored_directory import MirroredRunDirectory
+    from trainables.runs.remote_objects import RunObjects
 
     return MirroredRunDirectory(scratch.folder(), RunObjects(ObjectStore(assignment.objects)), assignment.attempt)
 
 
 def failure(error: Exception, attempt: int) -> Outcome:
     """The outcome of a run that raised: what failed, and the kind of error by which a retry is decided."""
-    from trainables.run import describe_error
+    from trainables.training.run import describe_error
 
     return Outcome("failed", attempt, 0, error=describe_error(error), error_kind=kind_of(error))
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis import best_config, drawing, frames
-from analysis.records import ResultsError
-from analysis.wording import capital, metric_words, scale_of
+from analysis.drawing import style
+from analysis.findings import best_config
+from analysis.records import frames
+from analysis.records.result_files import ResultsError
+from analysis.words.wording import capital, metric_words, scale_of
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from analysis.best_config import Arm
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.findings.best_config import Arm
+    from analysis.records.result_files import Results
 
 TITLE = "Confirmed arms"
 POSITION = 40
@@ -84,11 +86,11 @@ def draw(data: Arms) -> Chart:
     )
     layers = [_intervals(data, y), _seeds(data, y), _means(data, y), *([_paper(data, y)] if len(data.paper) else [])]
     height = ROW_HEIGHT * max(2, len(data.means))
-    return alt.layer(*layers).properties(width=drawing.WIDTH - 220, height=height)
+    return alt.layer(*layers).properties(width=style.WIDTH - 220, height=height)
 
 
 def _label(arm: Arm) -> str:
-    return drawing.plain(f"{arm.name} ({arm.method})")
+    return style.plain(f"{arm.name} ({arm.method})")
 
 
 def _mean(arm: Arm) -> dict[str, object]:
@@ -105,7 +107,7 @@ def _axis(field: str, data: Arms) -> alt.X:
     scale = scale_of(data.metric)[0]
     marks = [*data.seeds["value"], *data.means["low"].dropna(), *data.means["high"].dropna(), *data.paper["value"]]
     ends = [scale * max(min(marks), 0), scale * (min(max(marks), 1) if scale == 100 else max(marks))]
-    return alt.X(**(drawing.metric_axis(field, data.metric) | {"scale": alt.Scale(domain=ends, zero=False, nice=True)}))
+    return alt.X(**(style.metric_axis(field, data.metric) | {"scale": alt.Scale(domain=ends, zero=False, nice=True)}))
 
 
 def _colour(data: Arms) -> alt.Color:
@@ -113,16 +115,16 @@ def _colour(data: Arms) -> alt.Color:
     import altair as alt
 
     methods = list(dict.fromkeys(data.means["method"]))
-    colours = [drawing.method_colour(method) for method in methods]
+    colours = [style.method_colour(method) for method in methods]
     return alt.Color("method:N", scale=alt.Scale(domain=methods, range=colours), legend=None)
 
 
 def _intervals(data: Arms, y: alt.Y) -> Chart:
     import altair as alt
 
-    shown = drawing.percent(data.means.dropna(subset=["low"]), ["low", "high"], data.metric)
+    shown = style.percent(data.means.dropna(subset=["low"]), ["low", "high"], data.metric)
     return (
-        alt.Chart(drawing.inline(shown))
+        alt.Chart(style.inline(shown))
         .mark_rule(strokeWidth=2, clip=True)
         .encode(x=_axis("low", data), x2="high:Q", y=y, color=_colour(data))
     )
@@ -132,8 +134,8 @@ def _seeds(data: Arms, y: alt.Y) -> Chart:
     import altair as alt
 
     return (
-        alt.Chart(drawing.inline(drawing.percent(data.seeds, ["value"], data.metric)))
-        .mark_point(size=36, color=drawing.INK, opacity=0.7, strokeWidth=1.2, yOffset=12)
+        alt.Chart(style.inline(style.percent(data.seeds, ["value"], data.metric)))
+        .mark_point(size=36, color=style.INK, opacity=0.7, strokeWidth=1.2, yOffset=12)
         .encode(
             x=_axis("value", data),
             y=y,
@@ -145,10 +147,10 @@ def _seeds(data: Arms, y: alt.Y) -> Chart:
 def _means(data: Arms, y: alt.Y) -> Chart:
     import altair as alt
 
-    shown = drawing.percent(data.means, ["mean", "low", "high"], data.metric)
+    shown = style.percent(data.means, ["mean", "low", "high"], data.metric)
     ends = [alt.Tooltip(f"{end}:Q", title=f"95 % interval, {end}", format=".3~f") for end in ("low", "high")]
     return (
-        alt.Chart(drawing.inline(shown))
+        alt.Chart(style.inline(shown))
         .mark_point(shape="diamond", size=150, filled=True, opacity=1)
         .encode(
             x=_axis("mean", data),
@@ -163,8 +165,8 @@ def _paper(data: Arms, y: alt.Y) -> Chart:
     import altair as alt
 
     return (
-        alt.Chart(drawing.inline(drawing.percent(data.paper, ["value"], data.metric)))
-        .mark_point(shape="cross", angle=45, size=110, filled=True, color=drawing.INK, opacity=1)
+        alt.Chart(style.inline(style.percent(data.paper, ["value"], data.metric)))
+        .mark_point(shape="cross", angle=45, size=110, filled=True, color=style.INK, opacity=1)
         .encode(
             x=_axis("value", data),
             y=y,

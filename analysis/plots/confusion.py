@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import drawing, subjects
-from analysis.statistics import mean_std
-from analysis.wording import spread
-from trainables.hierarchy import hierarchy
+from analysis.drawing import style
+from analysis.findings import subjects
+from analysis.statistics.over_seeds import mean_std
+from analysis.words.wording import spread
+from trainables.metrics.hierarchy import hierarchy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
-    from analysis.subjects import Subject
+    from analysis.drawing.style import Chart
+    from analysis.findings.subjects import Subject
+    from analysis.records.result_files import Results
 
 TITLE = "Groups of classes"
 POSITION = 58
@@ -58,12 +59,12 @@ def compare(studies: Sequence[Results]) -> Confusion | None:
 
     found = subjects.collect(studies)
     groups = found.all[0].groups() if found else ()
-    names = tuple(dict.fromkeys(drawing.plain(group) for group in groups))
+    names = tuple(dict.fromkeys(style.plain(group) for group in groups))
     if found is None or not 1 < len(names) <= MOST_GROUPS:
         return None
     parts = [_measured(subject, groups) for subject in found.all]
     cells, errors = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
-    return Confusion(cells, errors, names, drawing.subject_colours(found.all))
+    return Confusion(cells, errors, names, style.subject_colours(found.all))
 
 
 def caption(data: Confusion) -> str:
@@ -96,7 +97,7 @@ def _measured(subject: Subject, groups: tuple[str, ...]) -> tuple[pd.DataFrame, 
     import pandas as pd
 
     found = [hierarchy(run.logits, run.labels, groups) for run in subject.read_all()]
-    names, label = [drawing.plain(group) for group in found[0].groups], drawing.plain(subject.label)
+    names, label = [style.plain(group) for group in found[0].groups], style.plain(subject.label)
     confusion = np.mean([each.confusion for each in found], axis=0)
     cells = [(label, a, b, confusion[i, j]) for i, a in enumerate(names) for j, b in enumerate(names)]
     errors = [(label, name, *mean_std([each.top1_error[i] for each in found])) for i, name in enumerate(names)]
@@ -114,12 +115,12 @@ def _matrix(data: Confusion, label: str) -> Chart:
     import altair as alt
 
     shown = data.cells[data.cells["label"] == label].assign(share=100 * data.cells["share"])
-    base = alt.Chart(drawing.inline(shown)).encode(
+    base = alt.Chart(style.inline(shown)).encode(
         x=alt.X("predicted:N", sort=list(data.groups), title="predicted", axis=alt.Axis(labelAngle=0, ticks=False)),
         y=alt.Y("true:N", sort=list(data.groups), title="true", axis=alt.Axis(ticks=False)),
     )
     scale = alt.Scale(scheme="blues", domain=[0, 100])
-    cells = base.mark_rect(stroke=drawing.PAPER).encode(color=alt.Color("share:Q", scale=scale, legend=None))
+    cells = base.mark_rect(stroke=style.PAPER).encode(color=alt.Color("share:Q", scale=scale, legend=None))
     ink = alt.condition(
         "datum.share > 60", alt.value("white"), alt.value("black")
     )  # on the cell, in the light as in the dark
@@ -131,10 +132,10 @@ def _matrix(data: Confusion, label: str) -> Chart:
 def _bars(data: Confusion) -> Chart:
     import altair as alt
 
-    shown = drawing.percent(data.errors, ["mean", "std"], _ERROR)
+    shown = style.percent(data.errors, ["mean", "std"], _ERROR)
     shown = shown.assign(low=shown["mean"] - shown["std"], high=shown["mean"] + shown["std"])
     labels = list(data.colours)
-    base = alt.Chart(drawing.inline(shown)).encode(
+    base = alt.Chart(style.inline(shown)).encode(
         x=alt.X("group:N", sort=list(data.groups), title=None, axis=alt.Axis(labelAngle=0, ticks=False)),
         xOffset=alt.XOffset("label:N", sort=labels),
     )
@@ -143,5 +144,5 @@ def _bars(data: Confusion) -> Chart:
     bars = base.mark_bar().encode(
         y=alt.Y("mean:Q", title="top-1 error, %"), color=colour, tooltip=["label:N", "group:N", *numbers, "n:Q"]
     )
-    whiskers = base.mark_rule(color=drawing.INK).encode(y=alt.Y("low:Q", title="top-1 error, %"), y2="high:Q")
-    return alt.layer(bars, whiskers).properties(width=drawing.WIDTH - 160, height=drawing.HEIGHT // 2)
+    whiskers = base.mark_rule(color=style.INK).encode(y=alt.Y("low:Q", title="top-1 error, %"), y2="high:Q")
+    return alt.layer(bars, whiskers).properties(width=style.WIDTH - 160, height=style.HEIGHT // 2)

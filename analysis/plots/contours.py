@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import drawing, frames, space_surface
-from analysis.isolines import isolines, levels
-from analysis.wording import metric_words, number_of, scale_of, spread
+from analysis.drawing import style
+from analysis.records import frames
+from analysis.statistics import space_surface
+from analysis.statistics.isolines import isolines, levels
+from analysis.words.wording import metric_words, number_of, scale_of, spread
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from analysis.drawing import Chart
-    from analysis.parameters import Parameter
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.parameters import Parameter
+    from analysis.records.result_files import Results
 
 TITLE = "Contours of each pair"
 POSITION = 12
@@ -67,7 +69,7 @@ def collect(results: Results) -> Contours | None:
 def caption(data: Contours) -> str:
     """What the lines are."""
     step = data.levels[1] - data.levels[0] if len(data.levels) > 1 else 0.0
-    apart = f"{spread(step, None, data.metric)} {drawing.points_of(data.metric)}"
+    apart = f"{spread(step, None, data.metric)} {style.points_of(data.metric)}"
     return (
         f"Lines of equal {metric_words(data.metric)}, {apart} apart, estimated by a Gaussian process from "
         f"{number_of(len(data.points), 'completed search trial')} and averaged over the parameters that a panel does "
@@ -115,27 +117,27 @@ def _panel(data: Contours, index: int) -> Chart:
     import altair as alt
 
     x, y = data.pairs[index]
-    horizontal, vertical = alt.X(**drawing.parameter_axis("x", x)), alt.Y(**drawing.parameter_axis("y", y))
+    horizontal, vertical = alt.X(**style.parameter_axis("x", x)), alt.Y(**style.parameter_axis("y", y))
     dots = data.points.rename(columns={x.name: "x", y.name: "y"})[["x", "y"]].astype(float)
-    size = drawing.mark_size(len(dots), 24)
-    shown = alt.Chart(drawing.inline(dots)).mark_point(filled=True, size=size, opacity=0.5, color=drawing.OTHER)
+    size = style.mark_size(len(dots), 24)
+    shown = alt.Chart(style.inline(dots)).mark_point(filled=True, size=size, opacity=0.5, color=style.OTHER)
     if data.lines[index].empty:  # the average hardly changes
         return shown.encode(x=horizontal, y=vertical).properties(**_size(data))
-    lines = drawing.percent(data.lines[index], ["level"], data.metric)
-    curves = alt.Chart(drawing.inline(lines)).mark_line(strokeWidth=1.8)
+    lines = style.percent(data.lines[index], ["level"], data.metric)
+    curves = alt.Chart(style.inline(lines)).mark_line(strokeWidth=1.8)
     ends = [scale_of(data.metric)[0] * level for level in (data.levels[0], data.levels[-1])]
-    scale = alt.Scale(scheme=drawing.scheme_of_lines(), reverse=frames.goal(data.metric) == "minimize", domain=ends)
+    scale = alt.Scale(scheme=style.scheme_of_lines(), reverse=frames.goal(data.metric) == "minimize", domain=ends)
     drawn = curves.encode(
         x=horizontal,
         y=vertical,
         detail="line:N",
         order="place:Q",
-        color=alt.Color("level:Q", title=["objective,", drawing.unit_of(data.metric)], scale=scale),
-        tooltip=[alt.Tooltip("level:Q", title=drawing.metric_title(data.metric), format=".3~f")],
+        color=alt.Color("level:Q", title=["objective,", style.unit_of(data.metric)], scale=scale),
+        tooltip=[alt.Tooltip("level:Q", title=style.metric_title(data.metric), format=".3~f")],
     )
     return alt.layer(shown.encode(x=horizontal, y=vertical), drawn).properties(**_size(data))
 
 
 def _size(data: Contours) -> dict[str, int]:
-    side = (drawing.WIDTH - 190) // COLUMNS if len(data.pairs) > 1 else drawing.HEIGHT
+    side = (style.WIDTH - 190) // COLUMNS if len(data.pairs) > 1 else style.HEIGHT
     return {"width": side, "height": side}

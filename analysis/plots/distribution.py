@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import drawing, frames
-from analysis.wording import capital, metric_words, number_of, spread
+from analysis.drawing import style
+from analysis.records import frames
+from analysis.words.wording import capital, metric_words, number_of, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "How good a random trial is"
 POSITION = 27
@@ -49,7 +50,7 @@ def compare(studies: Sequence[Results]) -> Distribution | None:
 
     metric = frames.objective(studies[0])
     kept = [results for results in studies if frames.objective(results) == metric]
-    labels = drawing.study_labels([results.study["name"] for results in kept])
+    labels = style.study_labels([results.study["name"] for results in kept])
     steps = pd.concat([_steps(label, results) for label, results in zip(labels, kept, strict=True)], ignore_index=True)
     if len(steps) < 2:
         return None
@@ -62,7 +63,7 @@ def caption(data: Distribution) -> str:
     """What the curves are, with medians."""
     medians = data.steps.groupby("study", sort=False)["value"].median()
     named = "; ".join(
-        f"{f'{study}: ' if len(medians) > 1 else ''}{spread(value, None, data.metric)} {drawing.unit_of(data.metric)}"
+        f"{f'{study}: ' if len(medians) > 1 else ''}{spread(value, None, data.metric)} {style.unit_of(data.metric)}"
         for study, value in medians.items()
     )
     dashed = " Dashed: the baseline, one run." if len(data.baselines) else ""
@@ -77,18 +78,18 @@ def draw(data: Distribution) -> Chart:
     import altair as alt
 
     studies = list(dict.fromkeys(data.steps["study"]))
-    colours = [drawing.STUDY_COLOURS[place % len(drawing.STUDY_COLOURS)] for place in range(len(studies))]
+    colours = [style.STUDY_COLOURS[place % len(style.STUDY_COLOURS)] for place in range(len(studies))]
     legend = alt.Legend(title=None) if len(studies) > 1 else None
     colour = alt.Color("study:N", scale=alt.Scale(domain=studies, range=colours), legend=legend)
-    x = alt.X(**drawing.metric_axis("value", data.metric))
-    shown = drawing.percent(data.steps, ["value"], data.metric).assign(share=100 * data.steps["share"])
+    x = alt.X(**style.metric_axis("value", data.metric))
+    shown = style.percent(data.steps, ["value"], data.metric).assign(share=100 * data.steps["share"])
     y = alt.Y("share:Q", title=f"{capital('trials')} at least as good, %", scale=alt.Scale(domain=[0, 100]))
-    curve = alt.Chart(drawing.inline(shown)).mark_line(interpolate="step-after", strokeWidth=2)
+    curve = alt.Chart(style.inline(shown)).mark_line(interpolate="step-after", strokeWidth=2)
     layers = [curve.encode(x=x, y=y, color=colour, order="share:Q", tooltip=_tooltip(data))]
     if len(data.baselines):
-        rules = alt.Chart(drawing.inline(drawing.percent(data.baselines, ["value"], data.metric)))
+        rules = alt.Chart(style.inline(style.percent(data.baselines, ["value"], data.metric)))
         layers.append(rules.mark_rule(strokeDash=[5, 4], strokeWidth=1.4).encode(x=x, color=colour))
-    return alt.layer(*layers).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT * 2 // 3)
+    return alt.layer(*layers).properties(width=style.WIDTH - 130, height=style.HEIGHT * 2 // 3)
 
 
 def _steps(label: str, results: Results) -> pd.DataFrame:
@@ -103,6 +104,6 @@ def _tooltip(data: Distribution) -> list[object]:
 
     return [
         alt.Tooltip("study:N", title="study"),
-        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+        alt.Tooltip("value:Q", title=style.metric_title(data.metric), format=".3~f"),
         alt.Tooltip("share:Q", title="trials at least as good, %", format=".1~f"),
     ]

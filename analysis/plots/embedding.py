@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import drawing, subjects
-from analysis.wording import number_of, spread
+from analysis.drawing import style
+from analysis.findings import subjects
+from analysis.words.wording import number_of, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "Map of the features"
 POSITION = 56
@@ -65,11 +66,11 @@ def compare(studies: Sequence[Results]) -> Embedding | None:
         if len(chosen) < _FEWEST or run.features.shape[1] < 2:
             return None
         names = subject.classes(run.logits.shape[1])
-        label, place = drawing.plain(subject.label), _map(run.features[chosen])
+        label, place = style.plain(subject.label), _map(run.features[chosen])
         if (value := found.measured(subject, "test/recall_at_1")) is not None:
             recall[label] = value
         classes = (shown, len(np.unique(run.labels)))
-        columns = {"image": chosen, "name": [drawing.plain(names[each]) for each in run.labels[chosen]]}
+        columns = {"image": chosen, "name": [style.plain(names[each]) for each in run.labels[chosen]]}
         parts.append(pd.DataFrame({"label": label, **columns, "x": place[:, 0], "y": place[:, 1]}))
     return Embedding(pd.concat(parts, ignore_index=True), recall, classes, found.seed)
 
@@ -123,9 +124,7 @@ def _panel(data: Embedding, label: str) -> Chart:
 
     shown = data.points[data.points["label"] == label]
     hidden: dict[str, Any] = {"axis": None, "scale": alt.Scale(zero=False, nice=False, padding=8)}
-    points = alt.Chart(drawing.inline(shown)).mark_point(
-        filled=True, size=drawing.mark_size(len(shown), 50), opacity=0.8
-    )
+    points = alt.Chart(style.inline(shown)).mark_point(filled=True, size=style.mark_size(len(shown), 50), opacity=0.8)
     return points.encode(
         x=alt.X("x:Q", **hidden),
         y=alt.Y("y:Q", **hidden),

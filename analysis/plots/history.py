@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis import drawing, frames
-from analysis.wording import metric_words, number_of, spread
+from analysis.drawing import style
+from analysis.records import frames
+from analysis.words.wording import metric_words, number_of, spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "History of the search"
 POSITION = 26
@@ -51,7 +52,7 @@ def caption(data: History) -> str:
         return f"{words}; none has completed."
     last = data.best.loc[data.best["value"] == data.best["value"].iloc[-1], "trial"].iloc[0]
     after = int((data.best["trial"] > last).sum())
-    value = f"{spread(data.best['value'].iloc[-1], None, data.metric)} {drawing.unit_of(data.metric)}"
+    value = f"{spread(data.best['value'].iloc[-1], None, data.metric)} {style.unit_of(data.metric)}"
     return (
         f"{words}; the line is the best so far among completed trials. The best, {value}, was found by trial {last}; "
         f"{number_of(after, 'completed trial')} after it brought nothing better."
@@ -63,15 +64,15 @@ def draw(data: History) -> Chart:
     import altair as alt
 
     x = alt.X("trial:Q", title="number of the trial", axis=alt.Axis(format="d", tickMinStep=1, grid=False))
-    y = alt.Y(**drawing.metric_axis("value", data.metric))
-    shown = drawing.percent(data.points, ["value"], data.metric).assign(state=drawing.state_words(data.points["state"]))
-    points = alt.Chart(drawing.inline(shown)).mark_point(
-        filled=True, size=drawing.mark_size(len(shown), 40), opacity=0.55, color=drawing.OTHER
+    y = alt.Y(**style.metric_axis("value", data.metric))
+    shown = style.percent(data.points, ["value"], data.metric).assign(state=style.state_words(data.points["state"]))
+    points = alt.Chart(style.inline(shown)).mark_point(
+        filled=True, size=style.mark_size(len(shown), 40), opacity=0.55, color=style.OTHER
     )
-    marks = points.encode(x=x, y=y, shape=drawing.state_shape(shown["state"]), tooltip=_tooltip(data))
-    line = alt.Chart(drawing.inline(drawing.percent(data.best, ["value"], data.metric)))
-    steps = line.mark_line(interpolate="step-after", color=drawing.WINNER, strokeWidth=2).encode(x=x, y=y)
-    return alt.layer(marks, steps).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT * 2 // 3)
+    marks = points.encode(x=x, y=y, shape=style.state_shape(shown["state"]), tooltip=_tooltip(data))
+    line = alt.Chart(style.inline(style.percent(data.best, ["value"], data.metric)))
+    steps = line.mark_line(interpolate="step-after", color=style.WINNER, strokeWidth=2).encode(x=x, y=y)
+    return alt.layer(marks, steps).properties(width=style.WIDTH - 130, height=style.HEIGHT * 2 // 3)
 
 
 def _tooltip(data: History) -> list[object]:
@@ -80,5 +81,5 @@ def _tooltip(data: History) -> list[object]:
     return [
         alt.Tooltip("trial:Q", title="search trial"),
         alt.Tooltip("state:N", title="state"),
-        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+        alt.Tooltip("value:Q", title=style.metric_title(data.metric), format=".3~f"),
     ]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis import drawing, frames, importance
-from analysis.parameters import searched
-from analysis.wording import metric_words
+from analysis.drawing import style
+from analysis.records import frames
+from analysis.records.parameters import searched
+from analysis.statistics import importance
+from analysis.words.wording import metric_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "What matters"
 POSITION = 25
@@ -39,7 +41,7 @@ def collect(results: Results) -> Importances | None:
     shares = importance.importances(results)
     if shares.empty:
         return None
-    labels = {parameter.name: drawing.plain(parameter.label) for parameter in searched(results)}
+    labels = {parameter.name: style.plain(parameter.label) for parameter in searched(results)}
     return Importances(frames.objective(results), shares.assign(parameter=shares["parameter"].map(labels)))
 
 
@@ -65,12 +67,12 @@ def draw(data: Importances) -> Chart:
     shown = data.shares.assign(importance=100 * data.shares["importance"])
     order = list(dict.fromkeys(shown.sort_values("importance", ascending=False, kind="stable")["parameter"]))
     names = [importance.PED_ANOVA, importance.FANOVA]
-    scale = alt.Scale(domain=names, range=[drawing.WINNER, drawing.BASELINE])
-    bars = alt.Chart(drawing.inline(shown)).mark_bar(cornerRadiusEnd=2)
+    scale = alt.Scale(domain=names, range=[style.WINNER, style.BASELINE])
+    bars = alt.Chart(style.inline(shown)).mark_bar(cornerRadiusEnd=2)
     return bars.encode(
         x=alt.X("importance:Q", title="share of the importance, %", scale=alt.Scale(domainMin=0)),
         y=alt.Y("parameter:N", title=None, sort=order, axis=alt.Axis(ticks=False, domain=False)),
         yOffset=alt.YOffset("evaluator:N", sort=names),
         color=alt.Color("evaluator:N", title="measure", scale=scale),
         tooltip=["parameter:N", "evaluator:N", alt.Tooltip("importance:Q", title="share, %", format=".1~f")],
-    ).properties(width=drawing.WIDTH - 220, height=ROW_HEIGHT * len(order))
+    ).properties(width=style.WIDTH - 220, height=ROW_HEIGHT * len(order))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis import drawing
-from analysis.records import EXPLORING
-from analysis.wording import metric_words, number_of
+from analysis.drawing import style
+from analysis.records.result_files import EXPLORING
+from analysis.words.wording import metric_words, number_of
 from search_spaces.symbols import symbol
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "The weight of the consistency term"
 POSITION = 18
@@ -86,19 +86,17 @@ def _panel(data: Sweep, metric: str) -> Chart:
     scale = alt.Scale(type="symlog", constant=float(positive.min()), nice=False, padding=8)
     ticks = [tick for tick in (0, 0.1, 0.5, 2, 8, 32) if tick <= data.points["lambda_e"].max()]
     shown = data.points[["run", "lambda_e", "kind"]].assign(value=data.points[metric].astype(float))
-    shown = drawing.percent(shown.dropna(subset=["value"]), ["value"], metric)
-    colour = alt.Scale(domain=["search", "control"], range=[drawing.method_colour("cs_kd_e"), drawing.BASELINE])
+    shown = style.percent(shown.dropna(subset=["value"]), ["value"], metric)
+    colour = alt.Scale(domain=["search", "control"], range=[style.method_colour("cs_kd_e"), style.BASELINE])
     legend = alt.Legend(orient="top", title=None)
-    points = alt.Chart(drawing.inline(shown)).mark_point(
-        filled=True, opacity=0.85, size=drawing.mark_size(len(shown), 50)
-    )
+    points = alt.Chart(style.inline(shown)).mark_point(filled=True, opacity=0.85, size=style.mark_size(len(shown), 50))
     return points.encode(
         x=alt.X("lambda_e:Q", title=_LABEL, scale=scale, axis=alt.Axis(values=ticks, format="~g", grid=False)),
-        y=alt.Y(**drawing.metric_axis("value", metric)),
+        y=alt.Y(**style.metric_axis("value", metric)),
         color=alt.Color("kind:N", scale=colour, legend=legend),
         tooltip=[
             "run:N",
             alt.Tooltip("lambda_e:Q", title=_LABEL, format=".3~g"),
             alt.Tooltip("value:Q", format=".3~f"),
         ],
-    ).properties(width=(drawing.WIDTH - 60) // 3 - 50, height=drawing.HEIGHT // 2)
+    ).properties(width=(style.WIDTH - 60) // 3 - 50, height=style.HEIGHT // 2)

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from analysis import best_config, drawing, frames, parameters
-from analysis.statistics import pooled_std
-from analysis.surface import estimate
-from analysis.wording import metric_words, scale_of, spread
+from analysis.drawing import style
+from analysis.findings import best_config
+from analysis.records import frames, parameters
+from analysis.statistics.over_seeds import pooled_std
+from analysis.statistics.surface import estimate
+from analysis.words.wording import metric_words, scale_of, spread
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.parameters import Parameter
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.parameters import Parameter
+    from analysis.records.result_files import Results
 
 TITLE = "Map of the search"
 POSITION = 10
@@ -74,13 +76,13 @@ def collect(results: Results) -> Landscape | None:
 
 def caption(data: Landscape) -> str:
     """What the map shows, in words."""
-    states = drawing.state_words(data.points["state"]).value_counts()
-    counted = ", ".join(f"{states[state]} {state}" for state in drawing.STATE_SHAPES if state in states)
+    states = style.state_words(data.points["state"]).value_counts()
+    counted = ", ".join(f"{states[state]} {state}" for state in style.STATE_SHAPES if state in states)
     star = " The star is the winner." if data.points["winner"].any() else ""
     points = f"Search trials over {data.x.label} and {data.y.label} ({counted}).{star}"
     if data.surface is None:
         return f"{points} Fewer than {FEWEST_TRIALS} completed trials: no surface is estimated."
-    noise = f"{spread(data.noise, None, data.metric)} {drawing.points_of(data.metric)}"
+    noise = f"{spread(data.noise, None, data.metric)} {style.points_of(data.metric)}"
     others = f" {', '.join(data.others)} varied too and count as noise." if data.others else ""
     return (
         f"{points} Colour: {metric_words(data.metric)}, estimated from the completed trials by a Gaussian process that "
@@ -103,7 +105,7 @@ def draw(data: Landscape) -> Chart:
     layers = [_points(data), _winner(data)]
     if data.surface is not None:
         layers.insert(0, _cells(data, data.surface))
-    return alt.layer(*layers).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT)
+    return alt.layer(*layers).properties(width=style.WIDTH - 130, height=style.HEIGHT)
 
 
 def _seed_spread(results: Results) -> float | None:
@@ -134,12 +136,12 @@ def _surface(points: pd.DataFrame, x: Parameter, y: Parameter) -> tuple[pd.DataF
 def _colour(field: str, data: Landscape) -> dict[str, Any]:
     import altair as alt
 
-    shown = drawing.metric_axis(field, data.metric)
+    shown = style.metric_axis(field, data.metric)
     reverse = frames.goal(data.metric) == "minimize"
     scale = alt.Scale(scheme="viridis", reverse=reverse, domain=_range(data), clamp=True)
     return shown | {
         "scale": scale,
-        "legend": alt.Legend(title=["objective,", drawing.unit_of(data.metric)], type="gradient"),
+        "legend": alt.Legend(title=["objective,", style.unit_of(data.metric)], type="gradient"),
     }
 
 
@@ -155,15 +157,15 @@ def _range(data: Landscape) -> list[float]:
 def _axis(field: Literal["x", "y"], data: Landscape) -> dict[str, Any]:
     """An axis of the map; a map without a surface keeps points off its edges."""
     parameter = data.x if field == "x" else data.y
-    return drawing.parameter_axis(field, parameter, padding=12 if data.surface is None else 0)
+    return style.parameter_axis(field, parameter, padding=12 if data.surface is None else 0)
 
 
 def _cells(data: Landscape, surface: pd.DataFrame) -> Chart:
     import altair as alt
 
-    shown = drawing.percent(surface, ["mean", "std"], data.metric)
+    shown = style.percent(surface, ["mean", "std"], data.metric)
     return (
-        alt.Chart(drawing.inline(shown))
+        alt.Chart(style.inline(shown))
         .mark_rect(aria=False)
         .encode(
             x=alt.X(**_axis("x", data)),
@@ -172,7 +174,7 @@ def _cells(data: Landscape, surface: pd.DataFrame) -> Chart:
             y2="y2:Q",
             fill=alt.Fill(**_colour("mean", data)),
             tooltip=[
-                alt.Tooltip("mean:Q", title=f"estimate, {drawing.unit_of(data.metric)}", format=".3~f"),
+                alt.Tooltip("mean:Q", title=f"estimate, {style.unit_of(data.metric)}", format=".3~f"),
                 alt.Tooltip("std:Q", title="its standard deviation", format=".2~f"),
             ],
         )
@@ -183,21 +185,21 @@ def _points(data: Landscape) -> Chart:
     """A mark a trial, coloured if completed, with a white rim that is seen on dark and on bright ground."""
     import altair as alt
 
-    shown = drawing.percent(data.points, ["value"], data.metric).assign(state=drawing.state_words(data.points["state"]))
-    base = alt.Chart(drawing.inline(shown)).encode(
+    shown = style.percent(data.points, ["value"], data.metric).assign(state=style.state_words(data.points["state"]))
+    base = alt.Chart(style.inline(shown)).encode(
         x=alt.X(**_axis("x", data)),
         y=alt.Y(**_axis("y", data)),
-        shape=drawing.state_shape(shown["state"]),
+        shape=style.state_shape(shown["state"]),
         tooltip=_tooltip(data),
     )
-    size = drawing.mark_size(len(shown), 80)
-    rims = [base.mark_point(size=size, stroke=drawing.PAPER, strokeWidth=4, opacity=1, aria=False)]
+    size = style.mark_size(len(shown), 80)
+    rims = [base.mark_point(size=size, stroke=style.PAPER, strokeWidth=4, opacity=1, aria=False)]
     rims = rims if len(shown) <= _MOST_RIMS else []
-    mark = base.mark_point(size=size, stroke=drawing.INK, strokeWidth=1.4, fill=drawing.PAPER, opacity=1)
+    mark = base.mark_point(size=size, stroke=style.INK, strokeWidth=1.4, fill=style.PAPER, opacity=1)
     if "completed" not in set(shown["state"]):
         return alt.layer(*rims, mark)
-    done = base.properties(data=drawing.inline(shown[shown["state"] == "completed"]))
-    coloured = done.mark_point(size=size, stroke=drawing.INK, strokeWidth=1.4, opacity=1)
+    done = base.properties(data=style.inline(shown[shown["state"] == "completed"]))
+    coloured = done.mark_point(size=size, stroke=style.INK, strokeWidth=1.4, opacity=1)
     return alt.layer(*rims, mark, coloured.encode(fill=alt.Fill(**_colour("value", data))))
 
 
@@ -205,8 +207,8 @@ def _winner(data: Landscape) -> Chart:
     import altair as alt
 
     return (
-        alt.Chart(drawing.inline(data.points[data.points["winner"]]))
-        .mark_text(text="★", fontSize=26, fill=drawing.WINNER, stroke=drawing.PAPER, strokeWidth=1, aria=False)
+        alt.Chart(style.inline(data.points[data.points["winner"]]))
+        .mark_text(text="★", fontSize=26, fill=style.WINNER, stroke=style.PAPER, strokeWidth=1, aria=False)
         .encode(
             x=alt.X(**_axis("x", data)),
             y=alt.Y(**_axis("y", data)),
@@ -220,7 +222,7 @@ def _tooltip(data: Landscape) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("trial:Q", title="search trial"),
         alt.Tooltip("state:N", title="state"),
-        alt.Tooltip("x:Q", title=drawing.plain(data.x.label), format=".4~g"),
-        alt.Tooltip("y:Q", title=drawing.plain(data.y.label), format=".4~g"),
-        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+        alt.Tooltip("x:Q", title=style.plain(data.x.label), format=".4~g"),
+        alt.Tooltip("y:Q", title=style.plain(data.y.label), format=".4~g"),
+        alt.Tooltip("value:Q", title=style.metric_title(data.metric), format=".3~f"),
     ]

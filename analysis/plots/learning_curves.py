@@ -5,23 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis import best_config, drawing, frames
-from analysis.records import EXPLORING
-from analysis.wording import capital, metric_words, number_of
+from analysis.drawing import style
+from analysis.findings import best_config
+from analysis.records import frames
+from analysis.records.result_files import EXPLORING
+from analysis.words.wording import capital, metric_words, number_of
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "Learning curves"
 POSITION = 30
 
 MOST_POINTS = 6_000
 MOST_TRIALS = 200
-COLOURS = {"winner": drawing.WINNER, "baseline": drawing.BASELINE, "control": "#56B4E9", "search": drawing.OTHER}
+COLOURS = {"winner": style.WINNER, "baseline": style.BASELINE, "control": "#56B4E9", "search": style.OTHER}
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def collect(results: Results) -> LearningCurves | None:
     winner, baseline = best_config.winner_name(results), results.study["baseline"]
     curves = found.assign(run=run, kind=[_kind(name, winner, baseline) for name in run])
     states = {f"{row.phase}/{row.trial}": row.state for row in results.trials.itertuples()}
-    curves["state"] = drawing.state_words(run.map(states).fillna("RUNNING"))
+    curves["state"] = style.state_words(run.map(states).fillna("RUNNING"))
     columns = ["run", "epoch", "value", "kind", "state"]
     return LearningCurves(metric, curves[columns].reset_index(drop=True), every, runs)
 
@@ -96,12 +98,12 @@ def draw(data: LearningCurves) -> Chart:
 
     kinds = [kind for kind in COLOURS if kind in set(data.curves["kind"])]
     behind = data.curves["kind"].map({kind: -place for place, kind in enumerate(kinds)})
-    shown = drawing.percent(data.curves.assign(behind=behind), ["value"], data.metric).sort_values(
+    shown = style.percent(data.curves.assign(behind=behind), ["value"], data.metric).sort_values(
         ["behind", "run", "epoch"], kind="stable"
     )
     pointed = alt.selection_point("pointed", on="pointerover", clear="pointerout", fields=["run"], empty=False)
-    chart = alt.Chart(drawing.inline(shown.drop(columns="behind")), name="curves").mark_line().add_params(pointed)
-    size = {"width": drawing.WIDTH - 140, "height": drawing.HEIGHT}
+    chart = alt.Chart(style.inline(shown.drop(columns="behind")), name="curves").mark_line().add_params(pointed)
+    size = {"width": style.WIDTH - 140, "height": style.HEIGHT}
     return chart.encode(**_position(data), **_look(kinds, pointed), tooltip=_tooltip(data)).properties(**size)
 
 
@@ -114,7 +116,7 @@ def _kind(run: str, winner: str | None, baseline: str | None) -> str:
 def _position(data: LearningCurves) -> dict[str, Any]:
     import altair as alt
 
-    y = drawing.metric_axis("value", data.metric, log=data.log)
+    y = style.metric_axis("value", data.metric, log=data.log)
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False))
     return {"x": x, "y": alt.Y(**y), "detail": "run:N"}
 
@@ -142,5 +144,5 @@ def _tooltip(data: LearningCurves) -> list[alt.Tooltip]:
         alt.Tooltip("run:N", title="run"),
         alt.Tooltip("state:N", title="state"),
         alt.Tooltip("epoch:Q", title="epoch"),
-        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+        alt.Tooltip("value:Q", title=style.metric_title(data.metric), format=".3~f"),
     ]

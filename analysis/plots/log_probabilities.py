@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import drawing, subjects
-from analysis.wording import minus, number_of
-from trainables.metrics import log_softmax
+from analysis.drawing import style
+from analysis.findings import subjects
+from analysis.words.wording import minus, number_of
+from trainables.metrics.classification import log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "Log-probabilities where all are wrong"
 POSITION = 52
@@ -61,7 +62,7 @@ def compare(studies: Sequence[Results]) -> LogProbabilities | None:
     found = subjects.collect(studies)
     if found is None or len(found.all) < 2:
         return None
-    runs = {drawing.plain(subject.label): found.read(subject) for subject in found.all}
+    runs = {style.plain(subject.label): found.read(subject) for subject in found.all}
     labels = next(iter(runs.values())).labels
     wrong = np.all([run.logits.argmax(axis=1) != labels for run in runs.values()], axis=0)
     if not wrong.any():
@@ -73,9 +74,7 @@ def compare(studies: Sequence[Results]) -> LogProbabilities | None:
     }
     medians = {(label, name): float(np.median(x)) for name, by in values.items() for label, x in by.items()}
     bins = _bins(values)
-    return LogProbabilities(
-        bins, medians, int(wrong.sum()), len(labels), found.seed, drawing.subject_colours(found.all)
-    )
+    return LogProbabilities(bins, medians, int(wrong.sum()), len(labels), found.seed, style.subject_colours(found.all))
 
 
 def caption(data: LogProbabilities) -> str:
@@ -130,7 +129,7 @@ def _panel(data: LogProbabilities, name: str, title: str, colour: object) -> Cha
     bins = data.bins[data.bins["quantity"] == name].assign(share=100 * data.bins["share"])
     ends = bins.groupby("label", sort=False).tail(1)
     shown = pd.concat([bins, ends.assign(low=ends["high"])])  # where the last bin ends, its outline does
-    outline = alt.Chart(drawing.inline(shown)).mark_line(interpolate="step-after", strokeWidth=1.8)
+    outline = alt.Chart(style.inline(shown)).mark_line(interpolate="step-after", strokeWidth=1.8)
     return outline.encode(
         x=alt.X("low:Q", title=f"{title}, nats", axis=alt.Axis(grid=False), scale=alt.Scale(nice=False)),
         y=alt.Y("share:Q", title="share of the images, %" if name == "predicted" else None),
@@ -142,4 +141,4 @@ def _panel(data: LogProbabilities, name: str, title: str, colour: object) -> Cha
             alt.Tooltip("share:Q", title="share, %", format=".1~f"),
             alt.Tooltip("count:Q", title="images"),
         ],
-    ).properties(width=(drawing.WIDTH - 110) // 2, height=drawing.HEIGHT * 2 // 3)
+    ).properties(width=(style.WIDTH - 110) // 2, height=style.HEIGHT * 2 // 3)

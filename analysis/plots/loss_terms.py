@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis import best_config, drawing
-from analysis.records import EXPLORING
-from analysis.wording import number_of
+from analysis.drawing import style
+from analysis.findings import best_config
+from analysis.records.result_files import EXPLORING
+from analysis.words.wording import number_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "Terms of the training loss"
 POSITION = 34
@@ -21,7 +22,7 @@ POSITION = 34
 MOST_POINTS = 4000
 COLUMNS = 2
 _NO_TERM = ("top1_error", "top5_error")  # measured in training, but no part of the loss
-_COLOURS = {"winner": drawing.WINNER, "baseline": drawing.BASELINE, "all search trials": drawing.OTHER}
+_COLOURS = {"winner": style.WINNER, "baseline": style.BASELINE, "all search trials": style.OTHER}
 
 
 @dataclass(frozen=True)
@@ -85,21 +86,21 @@ def _panel(data: LossTerms, index: int, term: str, colour: object) -> Chart:
     shown = data.curves[data.curves["term"] == term]
     x = alt.X("epoch:Q", axis=alt.Axis(format="d", tickMinStep=1, grid=False))
     y: dict[str, Any] = {"title": "loss, nats" if index % COLUMNS == 0 else None}
-    base = alt.Chart(drawing.inline(shown))
+    base = alt.Chart(style.inline(shown))
     band = base.transform_filter("isValid(datum.low)").mark_area(opacity=0.25)
     line = base.mark_line(strokeWidth=1.8)
-    tooltip = ["kind:N", "run:N", "epoch:Q", alt.Tooltip("value:Q", title=drawing.plain(term), format=".3~f")]
+    tooltip = ["kind:N", "run:N", "epoch:Q", alt.Tooltip("value:Q", title=style.plain(term), format=".3~f")]
     layers = [
         band.encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q", color=colour),
         line.encode(x=x, y=alt.Y("value:Q", **y), color=colour, tooltip=tooltip),
     ]
-    size = {"width": (drawing.WIDTH - 110) // COLUMNS, "height": drawing.HEIGHT // 2}
-    return alt.layer(*layers).properties(title=drawing.plain(term), **size)
+    size = {"width": (style.WIDTH - 110) // COLUMNS, "height": style.HEIGHT // 2}
+    return alt.layer(*layers).properties(title=style.plain(term), **size)
 
 
 def _run(epochs: pd.DataFrame, kind: str, name: str, columns: list[str]) -> pd.DataFrame:
     long = epochs[["epoch", *columns]].melt("epoch", var_name="term").dropna(subset=["value"])
-    return long.assign(kind=kind, run=drawing.plain(name), term=_terms(long["term"]))
+    return long.assign(kind=kind, run=style.plain(name), term=_terms(long["term"]))
 
 
 def _quartiles(search: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

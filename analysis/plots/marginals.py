@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis import drawing, frames, space_surface
-from analysis.wording import metric_words, number_of, spread
+from analysis.drawing import style
+from analysis.records import frames
+from analysis.statistics import space_surface
+from analysis.words.wording import metric_words, number_of, spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.parameters import Parameter
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.parameters import Parameter
+    from analysis.records.result_files import Results
 
 TITLE = "What each parameter does by itself"
 POSITION = 14
@@ -53,7 +55,7 @@ def collect(results: Results) -> Marginals | None:
 def caption(data: Marginals) -> str:
     """What the curves are, with each parameter's best value and span."""
     sign = 1 if frames.goal(data.metric) == "minimize" else -1
-    unit = drawing.points_of(data.metric)
+    unit = style.points_of(data.metric)
     said = []
     for parameter, curve in zip(data.parameters, data.curves, strict=True):
         best = curve["value"].iloc[int((sign * curve["mean"]).argmin())]
@@ -80,13 +82,13 @@ def _panel(data: Marginals, index: int) -> Chart:
 
     parameter, curve = data.parameters[index], data.curves[index]
     title = {} if index % COLUMNS == 0 else {"title": None}
-    x = alt.X(**drawing.parameter_axis("value", parameter))
-    low, mean = (alt.Y(**(drawing.metric_axis(name, data.metric) | title)) for name in ("low", "mean"))
-    base = alt.Chart(drawing.inline(drawing.percent(curve, ["mean", "low", "high"], data.metric)))
-    band = base.mark_area(opacity=0.2, color=drawing.BASELINE).encode(x=x, y=low, y2="high:Q")
-    line = base.mark_line(strokeWidth=2, color=drawing.BASELINE).encode(x=x, y=mean, tooltip=_tooltip(parameter))
-    width = (drawing.WIDTH - 110) // COLUMNS if len(data.parameters) > 1 else drawing.WIDTH - 80
-    return alt.layer(band, line).properties(width=width, height=drawing.HEIGHT // 2)
+    x = alt.X(**style.parameter_axis("value", parameter))
+    low, mean = (alt.Y(**(style.metric_axis(name, data.metric) | title)) for name in ("low", "mean"))
+    base = alt.Chart(style.inline(style.percent(curve, ["mean", "low", "high"], data.metric)))
+    band = base.mark_area(opacity=0.2, color=style.BASELINE).encode(x=x, y=low, y2="high:Q")
+    line = base.mark_line(strokeWidth=2, color=style.BASELINE).encode(x=x, y=mean, tooltip=_tooltip(parameter))
+    width = (style.WIDTH - 110) // COLUMNS if len(data.parameters) > 1 else style.WIDTH - 80
+    return alt.layer(band, line).properties(width=width, height=style.HEIGHT // 2)
 
 
 def _tooltip(parameter: Parameter) -> list[object]:
@@ -94,7 +96,7 @@ def _tooltip(parameter: Parameter) -> list[object]:
 
     ends = [alt.Tooltip(f"{end}:Q", title=f"95 % interval, {end}", format=".3~f") for end in ("low", "high")]
     return [
-        alt.Tooltip("value:Q", title=drawing.plain(parameter.label), format=".3~g"),
+        alt.Tooltip("value:Q", title=style.plain(parameter.label), format=".3~g"),
         alt.Tooltip("mean:Q", title="average", format=".3~f"),
         *ends,
     ]

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import drawing, frames, parameters
-from analysis.wording import metric_words, number_of
+from analysis.drawing import style
+from analysis.records import frames, parameters
+from analysis.words.wording import metric_words, number_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.parameters import Parameter
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.parameters import Parameter
+    from analysis.records.result_files import Results
 
 TITLE = "All parameters of a trial together"
 POSITION = 22
@@ -56,7 +57,7 @@ def collect(results: Results) -> Parallel | None:
         pd.DataFrame(
             {
                 "trial": kept["trial"],
-                "axis": drawing.plain(parameter.label),
+                "axis": style.plain(parameter.label),
                 "place": _places(parameter, kept[f"params/{parameter.name}"]),
                 "shown": kept[f"params/{parameter.name}"].map(_shown),
                 "value": values,
@@ -85,13 +86,13 @@ def draw(data: Parallel) -> Chart:
     """Vertical axes side by side with their ends written out."""
     import altair as alt
 
-    order = [drawing.plain(parameter.label) for parameter in data.axes]
+    order = [style.plain(parameter.label) for parameter in data.axes]
     x = alt.X("axis:N", sort=order, title=None, axis=alt.Axis(**_TOP))
     y = alt.Y("place:Q", axis=None, scale=alt.Scale(domain=[-0.05, 1.05]))
-    shown = drawing.percent(data.places, ["value"], data.metric).sort_values("value", ascending=_best_last(data))
-    scale = alt.Scale(scheme=drawing.scheme_of_lines(), reverse=frames.goal(data.metric) == "minimize")
-    title = ["objective,", drawing.unit_of(data.metric)]
-    lines = alt.Chart(drawing.inline(shown)).mark_line(strokeOpacity=0.6)
+    shown = style.percent(data.places, ["value"], data.metric).sort_values("value", ascending=_best_last(data))
+    scale = alt.Scale(scheme=style.scheme_of_lines(), reverse=frames.goal(data.metric) == "minimize")
+    title = ["objective,", style.unit_of(data.metric)]
+    lines = alt.Chart(style.inline(shown)).mark_line(strokeOpacity=0.6)
     drawn = lines.encode(
         x=x,
         y=y,
@@ -100,9 +101,9 @@ def draw(data: Parallel) -> Chart:
         strokeWidth=alt.condition("datum.winner", alt.value(3.5), alt.value(1.0)),
         tooltip=["trial:Q", "axis:N", "shown:N", alt.Tooltip("value:Q", format=".3~f")],
     )
-    labels = alt.Chart(drawing.inline(_ends(data))).mark_text(align="left", dx=5, fontSize=11, color=drawing.INK)
+    labels = alt.Chart(style.inline(_ends(data))).mark_text(align="left", dx=5, fontSize=11, color=style.INK)
     ends = labels.encode(x=x, y=y, text="text:N")
-    return alt.layer(drawn, ends).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT * 2 // 3)
+    return alt.layer(drawn, ends).properties(width=style.WIDTH - 130, height=style.HEIGHT * 2 // 3)
 
 
 def _best_last(data: Parallel) -> bool:
@@ -123,13 +124,13 @@ def _ends(data: Parallel) -> pd.DataFrame:
 
     rows = []
     for parameter in data.axes:
-        label, choices = drawing.plain(parameter.label), parameter.choices
+        label, choices = style.plain(parameter.label), parameter.choices
         if parameter.spans:
             rows += [(label, 0.0, _shown(parameter.low)), (label, 1.0, _shown(parameter.high))]
         else:
-            rows += [(label, i / max(len(choices) - 1, 1), drawing.plain(c)[:18]) for i, c in enumerate(choices)]
+            rows += [(label, i / max(len(choices) - 1, 1), style.plain(c)[:18]) for i, c in enumerate(choices)]
     return pd.DataFrame(rows, columns=["axis", "place", "text"])
 
 
 def _shown(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else drawing.plain(value)
+    return f"{value:.3g}" if isinstance(value, float) else style.plain(value)

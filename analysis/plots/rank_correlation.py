@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import drawing, frames
-from analysis.wording import metric_words, number_of
+from analysis.drawing import style
+from analysis.records import frames
+from analysis.words.wording import metric_words, number_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "When ranks settle"
 POSITION = 32
@@ -81,15 +82,15 @@ def draw(data: RankCorrelation) -> Chart:
     x = alt.X("epoch:Q", axis=alt.Axis(format="d", tickMinStep=1, grid=False))
     floor = min(0.0, float(data.curve["low"].min()))
     y: dict[str, Any] = {"title": "rank correlation with the end", "scale": alt.Scale(domain=[floor, 1])}
-    base = alt.Chart(drawing.inline(data.curve))
-    band = base.mark_area(opacity=0.2, color=drawing.BASELINE).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q")
+    base = alt.Chart(style.inline(data.curve))
+    band = base.mark_area(opacity=0.2, color=style.BASELINE).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q")
     tooltip = ["epoch:Q", *(alt.Tooltip(f"{name}:Q", format=".2~f") for name in ("correlation", "low", "high"))]
-    line = base.mark_line(color=drawing.BASELINE, strokeWidth=2, point=len(data.curve) < 40)
+    line = base.mark_line(color=style.BASELINE, strokeWidth=2, point=len(data.curve) < 40)
     layers = [band, line.encode(x=x, y=alt.Y("correlation:Q", **y), tooltip=tooltip)]
     if data.drops:
-        rules = alt.Chart(drawing.inline(pd.DataFrame({"epoch": list(data.drops)})))
-        layers.append(rules.mark_rule(strokeDash=[5, 4], color=drawing.INK, opacity=0.7).encode(x=x))
-    return alt.layer(*layers).properties(width=drawing.WIDTH - 80, height=drawing.HEIGHT * 2 // 3)
+        rules = alt.Chart(style.inline(pd.DataFrame({"epoch": list(data.drops)})))
+        layers.append(rules.mark_rule(strokeDash=[5, 4], color=style.INK, opacity=0.7).encode(x=x))
+    return alt.layer(*layers).properties(width=style.WIDTH - 80, height=style.HEIGHT * 2 // 3)
 
 
 def _table(results: Results, metric: str) -> pd.DataFrame:

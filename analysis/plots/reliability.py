@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import drawing, subjects
-from analysis.statistics import mean_std
-from analysis.wording import spread
-from trainables.metrics import BINS, calibration_bins, calibration_error, log_softmax
+from analysis.drawing import style
+from analysis.findings import subjects
+from analysis.statistics.over_seeds import mean_std
+from analysis.words.wording import spread
+from trainables.metrics.classification import BINS, calibration_bins, calibration_error, log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
-    from analysis.statistics import MeanStd
-    from analysis.subjects import Subject
-    from trainables.metrics import CalibrationBins
+    from analysis.drawing.style import Chart
+    from analysis.findings.subjects import Subject
+    from analysis.records.result_files import Results
+    from analysis.statistics.over_seeds import MeanStd
+    from trainables.metrics.classification import CalibrationBins
 
 TITLE = "Reliability"
 POSITION = 50
@@ -63,12 +64,12 @@ def compare(studies: Sequence[Results]) -> Reliability | None:
     found = subjects.collect(studies)
     if found is None:
         return None
-    parts = {drawing.plain(subject.label): _measured(subject) for subject in found.all}
+    parts = {style.plain(subject.label): _measured(subject) for subject in found.all}
     return Reliability(
         pd.concat([bins.assign(label=label) for label, (bins, _) in parts.items()], ignore_index=True),
         {label: error for label, (_, error) in parts.items()},
-        drawing.subject_colours(found.all),
-        {drawing.plain(subject.label): drawing.plain(subject.arm) for subject in found.all},
+        style.subject_colours(found.all),
+        {style.plain(subject.label): style.plain(subject.arm) for subject in found.all},
         found.missing,
     )
 
@@ -123,13 +124,13 @@ def _together(runs: list[CalibrationBins]) -> pd.DataFrame:
 def _panel(shown: pd.DataFrame, label: str, colour: str) -> tuple[Chart, Chart]:
     import altair as alt
 
-    data = drawing.inline(shown[shown["label"] == label])
+    data = style.inline(shown[shown["label"] == label])
     x = alt.X("low:Q", title=None, scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(labels=False, grid=False))
     y = alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(domain=[0, 100]))
-    bars = alt.Chart(data).mark_rect(color=colour, fillOpacity=0.75, stroke=drawing.PAPER, strokeWidth=0.5)
+    bars = alt.Chart(data).mark_rect(color=colour, fillOpacity=0.75, stroke=style.PAPER, strokeWidth=0.5)
     bars = bars.encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), tooltip=_tooltip())
     line = alt.InlineData(values=[{"low": 0, "accuracy": 0}, {"low": 100, "accuracy": 100}])
-    diagonal = alt.Chart(line).mark_line(color=drawing.INK, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=y)
+    diagonal = alt.Chart(line).mark_line(color=style.INK, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=y)
     diagram = alt.layer(bars, diagonal).properties(title=label, width=SIDE, height=SIDE)
     return diagram, _counts(data, colour)
 
@@ -139,7 +140,7 @@ def _counts(data: alt.InlineData, colour: str) -> Chart:
 
     x = alt.X("low:Q", title="confidence, %", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(grid=False))
     y = alt.Y("share:Q", title="share, %", axis=alt.Axis(tickCount=3))
-    bars = alt.Chart(data).mark_rect(color=colour, fillOpacity=0.75, stroke=drawing.PAPER, strokeWidth=0.5)
+    bars = alt.Chart(data).mark_rect(color=colour, fillOpacity=0.75, stroke=style.PAPER, strokeWidth=0.5)
     counted = bars.encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), tooltip=_tooltip())
     return counted.properties(width=SIDE, height=SIDE // 3)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import drawing, frames, parameters
-from analysis.wording import metric_words, number_of
+from analysis.drawing import style
+from analysis.records import frames, parameters
+from analysis.words.wording import metric_words, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "The ridge of T and λ_cls"
 POSITION = 16
@@ -73,23 +74,23 @@ def draw(data: Ridge) -> Chart:
     """One panel; the colour is the temperature."""
     import altair as alt
 
-    shown = drawing.percent(data.points, ["value"], data.metric)
+    shown = style.percent(data.points, ["value"], data.metric)
     log = alt.Scale(type="log", nice=False, padding=10)
-    colour = alt.Scale(type="log", scheme=drawing.scheme_of_lines())
+    colour = alt.Scale(type="log", scheme=style.scheme_of_lines())
     axis = alt.Axis(format="~g", grid=False, labelOverlap=True)
-    points = alt.Chart(drawing.inline(shown)).mark_point(
-        filled=True, size=drawing.mark_size(len(shown), 70), opacity=0.85, stroke=drawing.PAPER, strokeWidth=0.5
+    points = alt.Chart(style.inline(shown)).mark_point(
+        filled=True, size=style.mark_size(len(shown), 70), opacity=0.85, stroke=style.PAPER, strokeWidth=0.5
     )
     return points.encode(
         x=alt.X("ridge:Q", title=_AXES["ridge"], scale=log, axis=axis),
-        y=alt.Y(**drawing.metric_axis("value", data.metric)),
+        y=alt.Y(**style.metric_axis("value", data.metric)),
         color=alt.Color("temperature:Q", title="T", scale=colour, legend=alt.Legend(format="~g")),
         tooltip=[
             alt.Tooltip("trial:Q", title="search trial"),
             *(alt.Tooltip(f"{name}:Q", title=title, format=".3~g") for name, title in _AXES.items()),
-            alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+            alt.Tooltip("value:Q", title=style.metric_title(data.metric), format=".3~f"),
         ],
-    ).properties(width=drawing.WIDTH - 130, height=drawing.HEIGHT * 2 // 3)
+    ).properties(width=style.WIDTH - 130, height=style.HEIGHT * 2 // 3)
 
 
 def _explained(x: NDArray[np.float64], values: NDArray[np.float64]) -> float:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis import best_config, drawing, frames, parameters
-from analysis.wording import metric_words, number_of, spread
+from analysis.drawing import style
+from analysis.findings import best_config
+from analysis.records import frames, parameters
+from analysis.words.wording import metric_words, number_of, spread
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.parameters import Parameter
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.parameters import Parameter
+    from analysis.records.result_files import Results
 
 TITLE = "The objective over each parameter"
 POSITION = 20
@@ -66,7 +68,7 @@ def caption(data: Slices) -> str:
     value = f"{metric_words(data.metric)}{scale}"
     words = f"Value of {value} at the last epoch of each search trial over {names}; orange: the winner."
     if data.baseline is not None:
-        value = f"{spread(data.baseline, None, data.metric)} {drawing.unit_of(data.metric)}"
+        value = f"{spread(data.baseline, None, data.metric)} {style.unit_of(data.metric)}"
         words += f" Dashed: the baseline at {value}, one run."
     return words + (
         f" Not shown: {number_of(data.without_value, 'trial')} without a value." if data.without_value else ""
@@ -87,30 +89,30 @@ def _panel(data: Slices, index: int, parameter: Parameter, pointed: list[alt.Par
     import altair as alt
 
     title = {} if index % COLUMNS == 0 else {"title": None}
-    y = alt.Y(**(drawing.metric_axis("value", data.metric, log=data.log) | title))
+    y = alt.Y(**(style.metric_axis("value", data.metric, log=data.log) | title))
     points = _points(data, parameter, y, pointed).properties(name=f"slice_{index}").add_params(pointed[index])
     layers = [*([] if data.baseline is None else [_baseline(data, y)]), points]
-    width = (drawing.WIDTH - 110) // COLUMNS if len(data.parameters) > 1 else drawing.WIDTH - 80
-    return alt.layer(*layers).properties(width=width, height=drawing.HEIGHT * 2 // 3)
+    width = (style.WIDTH - 110) // COLUMNS if len(data.parameters) > 1 else style.WIDTH - 80
+    return alt.layer(*layers).properties(width=width, height=style.HEIGHT * 2 // 3)
 
 
 def _points(data: Slices, parameter: Parameter, y: alt.Y, pointed: list[alt.Parameter]) -> Chart:
     import altair as alt
 
-    shown = drawing.percent(data.points, ["value"], data.metric).assign(
-        state=drawing.state_words(data.points["state"]), parameter=_axis_values(data.points[parameter.name], parameter)
+    shown = style.percent(data.points, ["value"], data.metric).assign(
+        state=style.state_words(data.points["state"]), parameter=_axis_values(data.points[parameter.name], parameter)
     )
     columns = ["trial", "state", "parameter", "value", "winner"]
-    winner = alt.condition("datum.winner", alt.value(drawing.WINNER), alt.value(drawing.BASELINE))
+    winner = alt.condition("datum.winner", alt.value(style.WINNER), alt.value(style.BASELINE))
     return (
-        alt.Chart(drawing.inline(shown[columns].sort_values("winner")))
+        alt.Chart(style.inline(shown[columns].sort_values("winner")))
         .mark_point(filled=True, opacity=0.8)
         .encode(
-            x=alt.X(**drawing.parameter_axis("parameter", parameter, padding=10)),
+            x=alt.X(**style.parameter_axis("parameter", parameter, padding=10)),
             y=y,
-            shape=drawing.state_shape(shown["state"], orient="top"),
+            shape=style.state_shape(shown["state"], orient="top"),
             color=winner,
-            size=alt.condition(_any_of(pointed), alt.value(200), alt.value(drawing.mark_size(len(shown), 55))),
+            size=alt.condition(_any_of(pointed), alt.value(200), alt.value(style.mark_size(len(shown), 55))),
             tooltip=_tooltip(data, parameter),
         )
     )
@@ -124,15 +126,15 @@ def _any_of(pointed: list[alt.Parameter]) -> Any:
 
 
 def _axis_values(values: pd.Series, parameter: Parameter) -> pd.Series:
-    return values.astype(float) if parameter.spans else values.map(drawing.plain)
+    return values.astype(float) if parameter.spans else values.map(style.plain)
 
 
 def _baseline(data: Slices, y: alt.Y) -> Chart:
     import altair as alt
     import pandas as pd
 
-    shown = drawing.percent(pd.DataFrame({"value": [data.baseline]}), ["value"], data.metric)
-    return alt.Chart(drawing.inline(shown)).mark_rule(strokeDash=[5, 4], color=drawing.INK, opacity=0.7).encode(y=y)
+    shown = style.percent(pd.DataFrame({"value": [data.baseline]}), ["value"], data.metric)
+    return alt.Chart(style.inline(shown)).mark_rule(strokeDash=[5, 4], color=style.INK, opacity=0.7).encode(y=y)
 
 
 def _tooltip(data: Slices, parameter: Parameter) -> list[alt.Tooltip]:
@@ -142,6 +144,6 @@ def _tooltip(data: Slices, parameter: Parameter) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("trial:Q", title="search trial"),
         alt.Tooltip("state:N", title="state"),
-        alt.Tooltip(field="parameter", title=drawing.plain(parameter.label), **kind),
-        alt.Tooltip("value:Q", title=drawing.metric_title(data.metric), format=".3~f"),
+        alt.Tooltip(field="parameter", title=style.plain(parameter.label), **kind),
+        alt.Tooltip("value:Q", title=style.metric_title(data.metric), format=".3~f"),
     ]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import drawing, subjects
-from analysis.wording import number_of
-from trainables.metrics import log_softmax
+from analysis.drawing import style
+from analysis.findings import subjects
+from analysis.words.wording import number_of
+from trainables.metrics.classification import log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "Scores of images that all get wrong"
 POSITION = 54
@@ -62,7 +63,7 @@ def compare(studies: Sequence[Results]) -> SoftmaxScores | None:
     found = subjects.collect(studies)
     if found is None or len(found.all) < 2:
         return None
-    runs = {drawing.plain(subject.label): found.read(subject) for subject in found.all}
+    runs = {style.plain(subject.label): found.read(subject) for subject in found.all}
     labels = next(iter(runs.values())).labels
     wrong = np.flatnonzero(np.all([run.logits.argmax(axis=1) != labels for run in runs.values()], axis=0))
     if not len(wrong):
@@ -75,7 +76,7 @@ def compare(studies: Sequence[Results]) -> SoftmaxScores | None:
         for image in chosen
         for label, run in runs.items()
     ]
-    colours = drawing.subject_colours(found.all)
+    colours = style.subject_colours(found.all)
     bars = pd.concat(parts, ignore_index=True)
     return SoftmaxScores(bars, first, len(wrong), len(labels), found.seed, colours)
 
@@ -119,10 +120,10 @@ def _scores(image: int, label: str, logits: NDArray[np.float32], true: int, name
     return pd.DataFrame(
         {
             "image": image,
-            "true_class": drawing.plain(names[true]),
+            "true_class": style.plain(names[true]),
             "label": label,
             "place": range(1, len(top) + 1),
-            "name": [drawing.plain(names[each])[:_LONGEST_NAME] for each in top],
+            "name": [style.plain(names[each])[:_LONGEST_NAME] for each in top],
             "score": scores[top],
             "is_true": top == true,
         }
@@ -135,7 +136,7 @@ def _panel(data: SoftmaxScores, image: int, label: str, *, last: bool) -> Chart:
 
     shown = data.bars[(data.bars["image"] == image) & (data.bars["label"] == label)]
     shown = shown.assign(score=100 * shown["score"])
-    base = alt.Chart(drawing.inline(shown))
+    base = alt.Chart(style.inline(shown))
     y = alt.Y(
         "name:N", sort=alt.SortField("place"), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=110)
     )
@@ -148,10 +149,10 @@ def _panel(data: SoftmaxScores, image: int, label: str, *, last: bool) -> Chart:
     bars = base.mark_bar(color=data.colours[label], cornerRadiusEnd=1.5).encode(
         x=x,
         y=y,
-        stroke=alt.condition("datum.is_true", alt.value(drawing.INK), alt.value(None)),
+        stroke=alt.condition("datum.is_true", alt.value(style.INK), alt.value(None)),
         strokeWidth=alt.condition("datum.is_true", alt.value(2), alt.value(0)),
         tooltip=["label:N", "name:N", alt.Tooltip("score:Q", title="score, %", format=".1~f"), "is_true:N"],
     )
-    true = drawing.plain(shown["true_class"].iloc[0])[:_LONGEST_NAME]
-    width = max(90, (drawing.WIDTH - 120 * len(data.colours)) // len(data.colours))
+    true = style.plain(shown["true_class"].iloc[0])[:_LONGEST_NAME]
+    width = max(90, (style.WIDTH - 120 * len(data.colours)) // len(data.colours))
     return bars.properties(title=f"{label}, true: {true}", width=width, height=15 * SCORES)

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis import best_config, drawing, frames
-from analysis.pareto import covered, front
-from analysis.wording import metric_words, number_of
+from analysis.drawing import style
+from analysis.findings import best_config
+from analysis.records import frames
+from analysis.statistics.pareto import covered, front
+from analysis.words.wording import metric_words, number_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.drawing import Chart
-    from analysis.records import Results
+    from analysis.drawing.style import Chart
+    from analysis.records.result_files import Results
 
 TITLE = "Two goals at once"
 POSITION = 28
@@ -83,25 +85,25 @@ def draw(data: Tradeoff) -> Chart:
     """All trials, and the front as a line of steps."""
     import altair as alt
 
-    shown = drawing.percent(data.points, ["first"], data.metrics[0])
-    shown = drawing.percent(shown, ["second"], data.metrics[1])
-    x = alt.X(**drawing.metric_axis("first", data.metrics[0]))
-    y = alt.Y(**drawing.metric_axis("second", data.metrics[1]))
-    base = alt.Chart(drawing.inline(shown))
+    shown = style.percent(data.points, ["first"], data.metrics[0])
+    shown = style.percent(shown, ["second"], data.metrics[1])
+    x = alt.X(**style.metric_axis("first", data.metrics[0]))
+    y = alt.Y(**style.metric_axis("second", data.metrics[1]))
+    base = alt.Chart(style.inline(shown))
     tooltip = [
         alt.Tooltip("trial:Q", title="search trial"),
         *(
-            alt.Tooltip(f"{name}:Q", title=drawing.metric_title(metric), format=".3~f")
+            alt.Tooltip(f"{name}:Q", title=style.metric_title(metric), format=".3~f")
             for name, metric in zip(("first", "second"), data.metrics, strict=True)
         ),
     ]
     on = base.transform_filter("datum.front")
-    line = on.mark_line(interpolate="step-after", color=drawing.WINNER, strokeWidth=1.6).encode(x=x, y=y)
-    colour = alt.condition("datum.front", alt.value(drawing.WINNER), alt.value(drawing.OTHER))
-    size = drawing.mark_size(len(shown), 45)
+    line = on.mark_line(interpolate="step-after", color=style.WINNER, strokeWidth=1.6).encode(x=x, y=y)
+    colour = alt.condition("datum.front", alt.value(style.WINNER), alt.value(style.OTHER))
+    size = style.mark_size(len(shown), 45)
     dots = base.mark_point(filled=True, opacity=0.8, size=size).encode(x=x, y=y, color=colour, tooltip=tooltip)
     star = base.transform_filter("datum.winner").mark_text(
-        text="★", fontSize=24, fill=drawing.WINNER, stroke=drawing.PAPER, strokeWidth=1
+        text="★", fontSize=24, fill=style.WINNER, stroke=style.PAPER, strokeWidth=1
     )
     layers = alt.layer(line, dots, star.encode(x=x, y=y))
-    return layers.properties(width=drawing.WIDTH - 80, height=drawing.HEIGHT * 2 // 3)
+    return layers.properties(width=style.WIDTH - 80, height=style.HEIGHT * 2 // 3)

@@ -10,7 +10,7 @@ from study.commands.arguments import AsJson
 from study.commands.output import show_entries, show_json
 
 if TYPE_CHECKING:
-    from study.config import StudyConfig
+    from study.definition.study_config import StudyConfig
 
 PANEL = "What there is"
 
@@ -23,9 +23,9 @@ def presets(
     as_json: AsJson = False,
 ) -> None:
     """List the studies that come with the package: short ones, and each row of the paper's tables."""
-    from study import config
+    from study.definition import study_config
 
-    studies = {name: config.preset(name) for name in config.presets() if text in name}
+    studies = {name: study_config.preset(name) for name in study_config.presets() if text in name}
     if as_json:
         show_json([{"name": name, "study": study.resolved()} for name, study in studies.items()])
         return
@@ -51,7 +51,7 @@ def datasets(as_json: AsJson = False) -> None:
 
 
 def _parts(package: str, *, as_json: bool) -> None:
-    from trainables import registry
+    from trainables.interfaces import registry
 
     parts = {name: registry.load(package, name) for name in registry.available(package)}
     summaries = {name: (part.__doc__ or "").strip().splitlines()[0] for name, part in parts.items()}
@@ -63,7 +63,7 @@ def _parts(package: str, *, as_json: bool) -> None:
 
 
 def _summary(study: StudyConfig) -> str:
-    from analysis.wording import number_of
+    from analysis.words.wording import number_of
 
     parts = (study.method.part_name(), study.dataset.part_name(), study.model.part_name())
     return f"{parts[0]} on {parts[1]} with {parts[2]}, {number_of(study.search.trials, 'trial')}"

@@ -14,7 +14,7 @@ from study.commands.output import say, show_entries, write, write_new
 from study.errors import UsageError
 
 if TYPE_CHECKING:
-    from study.submission import Jobs
+    from study.cluster.submission import Jobs
 
 PANEL = "Cluster"
 
@@ -58,7 +58,7 @@ def submit(
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the job.")] = False,
 ) -> None:
     """Hand a study to a cluster through Ray's job API, with this code, and show what it prints."""
-    from study.submission import Jobs
+    from study.cluster.submission import Jobs
 
     begin = _request(study, storage, settings, resume, follow)
     if address is None:
@@ -81,7 +81,7 @@ def deploy(
     ] = None,
 ) -> None:
     """Print a file that starts a cluster or services: for ray up, KubeRay, Slurm, Docker."""
-    from study import deployment
+    from study.machine import deployment
 
     if name is None:
         show_entries({name: deployment.purpose(name) for name in deployment.templates()})
@@ -96,8 +96,8 @@ def _request(
     study: str | None, storage: str | None, settings: list[str] | None, resume: str | None, follow: str | None
 ) -> Callable[[Jobs], str]:
     """What is asked of a cluster, looked at before anybody is asked; gives the job's name."""
-    from study import config, study_file
-    from study.submission import on_cluster
+    from study.cluster.submission import on_cluster
+    from study.definition import study_config, yaml_reader
 
     if sum(given is not None for given in (study, resume, follow)) != 1:
         raise UsageError("give one of STUDY, --resume DIR and --follow JOB")
@@ -108,7 +108,7 @@ def _request(
         return lambda jobs: jobs.resume(directory)
     if storage is None:
         raise UsageError("give --storage, the folder of the study directories on the cluster, such as /shared/runs")
-    folder, found = on_cluster(storage), config.load(str(study), study_file.parse_settings(settings or []))
+    folder, found = on_cluster(storage), study_config.load(str(study), yaml_reader.parse_settings(settings or []))
     return lambda jobs: jobs.launch(found, folder)
 
 

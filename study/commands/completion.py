@@ -10,8 +10,8 @@ import typer
 
 def directories(ctx: typer.Context, incomplete: str) -> list[str]:
     """Study directories of the storage folder, as one would write them here, and those in the folder typed so far."""
-    from study.directory import studies_in
-    from study.environment import storage_folder
+    from study.cluster.connection import storage_folder
+    from study.state.directory import studies_in
 
     here = Path.cwd()
     found = studies_in(storage_folder(ctx.params.get("storage")))
@@ -28,35 +28,35 @@ def configurations(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def studies(incomplete: str) -> list[str]:
     """Presets, and the study files beside what is written so far."""
-    from study.config import presets
+    from study.definition.study_config import presets
 
     return _beginning([*presets(), *_yaml_files(incomplete)], incomplete)
 
 
 def datasets(incomplete: str) -> list[str]:
     """Data sets."""
-    from trainables.registry import available
+    from trainables.interfaces.registry import available
 
     return _beginning(available("datasets"), incomplete)
 
 
 def paper_items(incomplete: str) -> list[str]:
     """Tables and figures of the paper."""
-    from study.reproduction import items
+    from study.campaigns.paper_tables import items
 
     return _beginning(items(), incomplete)
 
 
 def templates(incomplete: str) -> list[str]:
     """Files of ``cskd deploy``."""
-    from study.deployment import templates as known
+    from study.machine.deployment import templates as known
 
     return _beginning(known(), incomplete)
 
 
 def trials(ctx: typer.Context, incomplete: str) -> list[str]:
     """Trials of the study whose directory was given, such as ``search/7``."""
-    from study.store import FOLDERS
+    from study.state.store import FOLDERS
 
     directory = ctx.params.get("directory")
     if directory is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from analysis.units import size
+from analysis.words.units import size
 from study.commands import completion
 from study.commands.arguments import AsJson
 from study.commands.output import say, show, show_entries, show_json
@@ -60,7 +60,7 @@ app.add_typer(
 @group.command("list", epilog="Example: cskd data list --root /data --json")
 def list_(root: Root = None, as_json: AsJson = False) -> None:
     """Say which data sets are ready, and where; every byte is verified."""
-    from analysis.tables import Table
+    from analysis.tables.table import Table
 
     found = _stored(root)
     if as_json:
@@ -90,7 +90,7 @@ def prepare(
 
     Does nothing where it is ready, replaces a damaged file, and goes on where it was stopped.
     """
-    from study.data_progress import DataProgress
+    from study.views.data_progress import DataProgress
 
     dataset = _dataset(name, root, expect, settings or [])
     if isinstance(dataset.root, Path):
@@ -115,34 +115,34 @@ def push(
 
     Does nothing where it is there, and goes on where it was stopped; a study then says `dataset.root: URI`.
     """
-    from study import data_sharing
-    from study.data_progress import DataProgress
+    from study.views.data_progress import DataProgress
+    from trainables.preparation import sharing
 
     dataset = _dataset(name, root, expect, settings or [])
     with DataProgress(name, Console(stderr=True)) as shown:
-        nbytes = data_sharing.push(dataset, to, shown)
+        nbytes = sharing.push(dataset, to, shown)
     say(f"{name}: {nbytes:,} bytes at {to}")
 
 
 @group.command(epilog="Example: cskd data fetch cub200 --root s3://bucket/data")
 def fetch(name: Name, root: Root = None, expect: Expect = None, settings: DataSettings = None) -> None:
     """Fetch this machine's copy of a data set in an object store now, not with the first trial."""
-    from study.data_progress import bring
+    from study.views.data_progress import bring
 
     here = bring(_dataset(name, root, expect, settings or []), Console(stderr=True))
     say(f"{name}: ready{f' in {here.root}' if here.root else ''}")
 
 
 def _dataset(name: str, root: str | None, expect: str | None, settings: list[str]) -> Dataset:
-    from study import study_file
+    from study.definition import yaml_reader
     from study.errors import UsageError
     from trainables.config import part_from
 
     options: dict[str, Any] = {"name": name, "root": root}
-    for key, value in study_file.parse_settings(settings).items():
-        study_file.override(options, key, value)
+    for key, value in yaml_reader.parse_settings(settings).items():
+        yaml_reader.override(options, key, value)
     if expect is not None:
-        options["expect"] = study_file.parse_settings(expect.split(","))
+        options["expect"] = yaml_reader.parse_settings(expect.split(","))
     try:
         dataset: Dataset = part_from("datasets", options)
     except ValueError as error:
@@ -151,13 +151,13 @@ def _dataset(name: str, root: str | None, expect: str | None, settings: list[str
 
 
 def _stored(root: str | None) -> list[tuple[str, StoredData]]:
-    from study import data_sharing
-    from trainables import registry
-    from trainables.places import data_place
+    from trainables.files.places import data_place
+    from trainables.interfaces import registry
+    from trainables.preparation import sharing
 
     place = data_place(_dataset("digits", root, None, []).root)
     if isinstance(place, str):
-        return data_sharing.stored(place)
+        return sharing.stored(place)
     names = registry.available("datasets")
     return [(name, each) for name in names for each in _dataset(name, root, None, []).stored()]
 

@@ -15,8 +15,8 @@ from study.commands.output import say, show
 from study.errors import CannotCreateError, NothingSucceededError
 
 if TYPE_CHECKING:
-    from study.campaign import Part
-    from study.runner import Ending
+    from study.campaigns.campaign import Part
+    from study.driver.runner import Ending
 
 
 class Outputs(TypedDict):
@@ -29,7 +29,7 @@ class Outputs(TypedDict):
 @contextlib.contextmanager
 def outputs(directory: Path, events: Path | None, notify: str | None) -> Iterator[Outputs]:
     """Where a driver writes; events on standard output send all else to standard error."""
-    from study import notification
+    from study.views import notification
 
     to_standard_output = events == Path("-")
     with contextlib.ExitStack() as stack:
@@ -54,8 +54,8 @@ def conclude(storage: Path, parts: list[Part], planned: int) -> None:
         Exit: It was stopped.
         NothingSucceededError: A study did not go to its end.
     """
-    from study import status
-    from study.directory import open_study
+    from study.state.directory import open_study
+    from study.views import status
 
     found = []
     for part in parts:
@@ -75,10 +75,12 @@ def conclude(storage: Path, parts: list[Part], planned: int) -> None:
 
 
 def _compare(storage: Path, directories: list[Path]) -> None:
-    from analysis import comparison, comparison_report, records
+    from analysis.findings import comparison
+    from analysis.records import result_files
+    from analysis.report import comparison_report
 
     if 2 <= len(directories) <= len(comparison.LETTERS):
-        studies = [records.read(directory / "results") for directory in directories]
+        studies = [result_files.read(directory / "results") for directory in directories]
         say(f"comparison: {comparison_report.write(studies, storage / 'comparison')}")
 
 
@@ -95,7 +97,7 @@ def finish(directory: Path, ending: Ending) -> None:
     if ending.out_of_hours:
         say(f"the budget's hours are over; go on with: cskd resume {directory} --more-hours H")
     if not ending.complete:
-        from study.trial_log import first_error
+        from study.views.trial_log import first_error
 
         raise NothingSucceededError(f"{directory}: every search trial failed; the first said: {first_error(directory)}")
     _show_best(directory)
@@ -112,7 +114,7 @@ def finish(directory: Path, ending: Ending) -> None:
 
 
 def _show_places(directory: Path) -> None:
-    from study import ui
+    from study.tracking import ui
 
     say(f"results: {directory / 'results'}")
     say(f"report: {directory / 'report' / 'index.html'}")
@@ -121,6 +123,8 @@ def _show_places(directory: Path) -> None:
 
 
 def _show_best(directory: Path) -> None:
-    from analysis import best_config, records, tables
+    from analysis.findings import best_config
+    from analysis.records import result_files
+    from analysis.tables import table
 
-    show(tables.best_config_table(best_config.collect(records.read(directory / "results"))))
+    show(table.best_config_table(best_config.collect(result_files.read(directory / "results"))))

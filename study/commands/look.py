@@ -19,8 +19,8 @@ app = typer.Typer()
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd status runs/digits --json")
 def status(directory: Directory, as_json: AsJson = False) -> None:
     """Show what a study is doing: runs by phase and state, and the best so far."""
-    from study import status as study_status
-    from study.directory import open_study
+    from study.state.directory import open_study
+    from study.views import status as study_status
 
     with open_study(directory) as study:
         found = study_status.describe(study)
@@ -43,8 +43,8 @@ def watch(
     from rich.console import Console
     from rich.live import Live
 
-    from study import watching
-    from study.directory import open_study
+    from study.state.directory import open_study
+    from study.views import watching
 
     console = Console()
     with open_study(directory) as study:
@@ -58,13 +58,13 @@ def watch(
 @app.command("list", rich_help_panel=PANEL, epilog="Example: cskd list --storage runs")
 def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     """List the studies of a storage folder, one line each."""
-    from study import environment
-    from study import status as study_status
-    from study.directory import open_study, studies_in
+    from study.cluster import connection
+    from study.state.directory import open_study, studies_in
+    from study.views import status as study_status
     from trainables.errors import CskdError
 
     found: list[dict[str, Any]] = []
-    folder = environment.storage_folder(storage)
+    folder = connection.storage_folder(storage)
     for directory in studies_in(folder):
         try:
             with open_study(directory) as study:
@@ -81,7 +81,7 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
 
 def _say_none(folder: Path) -> None:
     """What to do about a folder without studies: look below it, or begin one."""
-    from study.directory import studies_below
+    from study.state.directory import studies_below
 
     why = "no studies" if folder.is_dir() else "no such folder"
     below = sorted({path.parent for path in studies_below(folder)})
@@ -108,7 +108,7 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Show the epochs of a trial, one line each."""
-    from study.trial_log import rows, table
+    from study.views.trial_log import rows, table
 
     found = rows(directory, trial)
     if as_json:
@@ -128,11 +128,11 @@ def ui(
     ] = None,
 ) -> None:
     """Start the MLflow pages of a storage folder on this machine, until Ctrl+C."""
-    from study import environment
-    from study import ui as pages
+    from study.cluster import connection
+    from study.tracking import ui as pages
 
-    folder = environment.storage_folder(storage)
-    with environment.StopSignals() as signals, pages.serve(folder, port) as server:
+    folder = connection.storage_folder(storage)
+    with connection.StopSignals() as signals, pages.serve(folder, port) as server:
         say(f"MLflow: {server.address}{' (Ctrl+C ends it)' if server.process else ''}")
         for name, page in pages.links(folder, server.address).items():
             say(f"{name}: {page}")

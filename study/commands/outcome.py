@@ -19,8 +19,9 @@ app = typer.Typer()
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd best runs/digits")
 def best(directory: Directory, as_json: AsJson = False) -> None:
     """Show the best-config table: the winner, the other arms, and what may be said of them."""
-    from analysis import best_config, tables
-    from study.directory import read_results
+    from analysis.findings import best_config
+    from analysis.tables import table as tables
+    from study.state.directory import read_results
 
     results = read_results(directory)
     if as_json:
@@ -59,13 +60,15 @@ def export(
     ] = None,
 ) -> None:
     """Print the best configuration, to paste into a training script, or the best-config table."""
-    from analysis import best_config, table_files, tables
-    from analysis import export as exports
-    from study.directory import read_results
+    from analysis.findings import best_config
+    from analysis.findings import export as exports
+    from analysis.tables import files
+    from analysis.tables import table as tables
+    from study.state.directory import read_results
 
     results = read_results(directory)
     if kind := {"csv": "csv", "markdown": "md", "latex": "tex"}.get(fmt):
-        text = table_files.content(tables.best_config_table(best_config.collect(results)), kind)
+        text = files.content(tables.best_config_table(best_config.collect(results)), kind)
     else:
         text = exports.of_study(results, fmt)
     if out is None:
@@ -86,7 +89,7 @@ def register(
     ],
 ) -> None:
     """Register the confirmed winner in MLflow: the checkpoint of its first fresh seed, with its configuration."""
-    from study import registration
+    from study.outcome import registration
 
     model, version, alias, run = registration.register(directory, name)
     say(f"{run} is version {version} of the model {model}{f', alias {alias}' if alias else ''}")
@@ -97,8 +100,8 @@ def register(
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd report runs/digits")
 def report(directories: Directories) -> None:
     """Write the report of each study: one page with all tables and figures."""
-    from study import results
-    from study.directory import require_results
+    from study.outcome import result_files as results
+    from study.state.directory import require_results
 
     for directory in directories:
         require_results(directory)  # a mistake is told before any page is drawn
@@ -115,9 +118,11 @@ def compare(
     ] = None,
 ) -> None:
     """Compare the winners of studies with the first one's, show what differs, and fill the paper's tables."""
-    from analysis import comparison, comparison_report, paper_layout, paper_tables
-    from study.directory import read_results
+    from analysis.findings import comparison
+    from analysis.paper import cells, layout
+    from analysis.report import comparison_report
     from study.errors import UsageError
+    from study.state.directory import read_results
 
     if not 2 <= len(directories) <= len(comparison.LETTERS):
         raise UsageError(f"compare: give 2 to {len(comparison.LETTERS)} study directories, not {len(directories)}")
@@ -131,7 +136,7 @@ def compare(
         return
     show(comparison.settings_table(found))
     show(comparison.winners_table(found))
-    for table in paper_tables.collect(studies):
-        show(paper_layout.layout(table, filled_only=True))
+    for table in cells.collect(studies):
+        show(layout.layout(table, filled_only=True))
     if out:
         say(str(comparison_report.write(studies, out.absolute())))

@@ -14,8 +14,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analysis.tables import Table
-    from study.checks.finding import Finding
+    from analysis.tables.table import Table
+    from study.commands.doctor.finding import Finding
 
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}  # on a terminal only
 NARROWEST = 40
@@ -28,7 +28,7 @@ def width() -> int:
 
 def say(text: str) -> None:
     """Prints a line; what it quotes can neither break it nor act as a command of the terminal."""
-    from analysis.tables import escape
+    from analysis.tables.table import escape
 
     write(escape(text))
 
@@ -62,7 +62,7 @@ def write_over(path: Path, content: bytes) -> None:
         CannotCreateError: It cannot be written there.
     """
     from study.errors import CannotCreateError
-    from trainables.durable import write_atomic
+    from trainables.files.durable import write_atomic
 
     try:
         write_atomic(path.absolute(), content)
@@ -72,7 +72,7 @@ def write_over(path: Path, content: bytes) -> None:
 
 def show(table: Table) -> None:
     """Prints a table that fits the terminal."""
-    from analysis.tables import to_text
+    from analysis.tables.table import to_text
 
     write(to_text(table, width()))
 
@@ -84,7 +84,7 @@ def show_json(value: Any) -> None:
 
 def show_entries(entries: Mapping[str, str]) -> None:
     """Prints ``name: text`` for each entry, long texts indented below their name."""
-    from analysis.tables import escape
+    from analysis.tables.table import escape
 
     for name, text in entries.items():
         write(textwrap.fill(escape(f"{name}: {text}"), width(), subsequent_indent="  ", break_on_hyphens=False))
@@ -92,7 +92,7 @@ def show_entries(entries: Mapping[str, str]) -> None:
 
 def show_finding(finding: Finding) -> None:
     """Prints a finding behind its level, what to do indented below."""
-    from analysis.tables import escape
+    from analysis.tables.table import escape
 
     told = escape(f"{finding.level:<9}{finding.subject}: {finding.found}")
     lines = textwrap.wrap(told, width(), subsequent_indent=" " * 9, break_on_hyphens=False)

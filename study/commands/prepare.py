@@ -12,7 +12,7 @@ from study.commands.arguments import Address, AsJson, Directory, Settings, Stora
 from study.commands.output import say, show_entries, show_finding, show_json, write, write_new, write_over
 
 if TYPE_CHECKING:
-    from study.config import StudyConfig
+    from study.definition.study_config import StudyConfig
 
 PANEL = "Prepare"
 UNAVAILABLE = 69
@@ -36,7 +36,8 @@ def init(
     ] = None,
 ) -> None:
     """Print a commented study file to start from, with every key."""
-    from study import config, template
+    from study.definition import study_config as config
+    from study.definition import template
 
     text = template.commented(config.preset(preset) if preset else config.build(template.STARTING_POINT, "defaults"))
     if out is None:
@@ -56,11 +57,13 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check a study file, and say what the study will do."""
-    from study import config, preview, study_file
+    from study.campaigns import preview
+    from study.definition import study_config as config
+    from study.definition import yaml_reader
     from study.errors import StudyFileError
 
     try:
-        found = config.load(study, study_file.parse_settings(settings or []))
+        found = config.load(study, yaml_reader.parse_settings(settings or []))
     except StudyFileError as error:
         if not as_json:
             raise
@@ -85,9 +88,12 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say what a study will cost here, at a measured rate, and what difference it can show."""
-    from study import config, measurement, planner, study_file
+    from study.campaigns import plan as planner
+    from study.cluster import measurement
+    from study.definition import study_config as config
+    from study.definition import yaml_reader
 
-    found = config.load(study, study_file.parse_settings(settings or []))
+    found = config.load(study, yaml_reader.parse_settings(settings or []))
     measured = measurement.measure(found, address) if measure else ({}, measurement.share_here(found))
     planned = planner.plan(found, *measured)
     if as_json:
@@ -107,9 +113,10 @@ def narrow(
     ] = None,
 ) -> None:
     """Print the study that follows another: a space around its best points, which are tried first."""
-    from study import refinement, study_file
+    from study.definition import yaml_reader
+    from study.search import follow_up
 
-    content = study_file.dump(refinement.refined(directory).resolved())
+    content = yaml_reader.dump(follow_up.refined(directory).resolved())
     if out is None:
         write(content.decode().rstrip("\n"))
     else:
@@ -125,16 +132,16 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Examine this machine and the services it uses: what is there, who else gets in, what to do."""
-    from analysis.wording import number_of
-    from study import doctor as examination
-    from study import environment
+    from analysis.words.wording import number_of
+    from study.cluster import connection
+    from study.commands.doctor import examine
 
     found = []
-    for finding in examination.examine(environment.storage_folder(storage), address, verify_data=data):
+    for finding in examine.examine(connection.storage_folder(storage), address, verify_data=data):
         found.append(finding)
         if not as_json:
             show_finding(finding)
-    summary = examination.summary(found)
+    summary = examine.summary(found)
     if as_json:
         show_json(summary)
     else:
@@ -146,8 +153,8 @@ def doctor(
 def _data(config: StudyConfig) -> dict[str, Any]:
     from rich.console import Console
 
-    from study import comparability  # takes a second, which a mistake must not
-    from study.data_progress import bring
+    from study.driver import comparability  # takes a second, which a mistake must not
+    from study.views.data_progress import bring
 
     bring(config.dataset, Console(stderr=True))
 

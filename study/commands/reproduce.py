@@ -16,7 +16,7 @@ from study.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from study.reproduction import Planned
+    from study.campaigns.paper_tables import Planned
 
 PANEL = "Run"
 
@@ -61,13 +61,15 @@ def reproduce(
 
     CS-KD is searched over the paper's grid; every other method runs with its defaults. Launched again, it goes on.
     """
-    from study import environment, reproduction, study_file
+    from study.campaigns import cells as reproduction
+    from study.cluster import connection
+    from study.definition import yaml_reader
 
     if as_json and not plan:
         raise UsageError("--json goes with --plan")
-    overrides = study_file.parse_settings(settings or [])
+    overrides = yaml_reader.parse_settings(settings or [])
     planned = reproduction.plan(items, datasets or [], budget)
-    folder = environment.storage_folder(storage)
+    folder = connection.storage_folder(storage)
     studies = {each.name: partial(reproduction.config, each, folder, budget, overrides) for each in planned}
     for each in planned:
         if each.needs is None:  # a mistake is told before anything begins; the others wait for what they need
@@ -75,7 +77,7 @@ def reproduce(
     if plan:
         _price(planned, studies, address, as_json=as_json)
         return
-    from study import campaign
+    from study.campaigns import campaign
 
     places = partial(outputs, events=None, notify=None)
     parts = campaign.run(studies, folder, hours=hours, say=say, outputs=places, address=address, until="confirm")
@@ -87,9 +89,10 @@ def reproduce(
 
 
 def _price(planned: list[Planned], studies: dict[str, Any], address: str | None, *, as_json: bool) -> None:
-    from analysis.tables import Table
-    from analysis.wording import hours
-    from study import measurement, planner
+    from analysis.tables.table import Table
+    from analysis.words.wording import hours
+    from study.campaigns import plan as planner
+    from study.cluster import measurement
     from trainables.errors import DataError
 
     priced: list[dict[str, Any]] = []
@@ -122,10 +125,11 @@ def _price(planned: list[Planned], studies: dict[str, Any], address: str | None,
 
 
 def _show_tables(directories: list[Path], numbers: list[int]) -> None:
-    from analysis import paper_layout, paper_tables, records
+    from analysis.paper import cells, layout
+    from analysis.records import result_files
 
     if not directories or not numbers:
         return
-    for table in paper_tables.collect([records.read(directory / "results") for directory in directories]):
+    for table in cells.collect([result_files.read(directory / "results") for directory in directories]):
         if table.number in numbers:
-            show(paper_layout.layout(table, filled_only=True))
+            show(layout.layout(table, filled_only=True))

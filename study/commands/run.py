@@ -44,18 +44,20 @@ def launch(
     notify: Notify = None,
 ) -> None:
     """Run a study: search, confirm with fresh seeds, read the test set once. Several are run one after the other."""
-    from study import campaign, environment, study_file, tracking_address
-    from study.warm_start import warm_started
+    from study.campaigns import campaign
+    from study.cluster import connection
+    from study.definition import tracking_address, yaml_reader
+    from study.search.warm_start import warm_started
 
     # Before anything is made, and before what runs a study is loaded: a mistake is told at once.
-    configs = campaign.load(campaign.expand(studies), study_file.parse_settings(settings or []))
+    configs = campaign.load(campaign.expand(studies), yaml_reader.parse_settings(settings or []))
     if warm_start:
         configs = [warm_started(config, warm_start) for config in configs]
-    environment.ray_address(address)
+    connection.ray_address(address)
     tracking_address.refuse_mistake()
     from study import api
 
-    folder = environment.storage_folder(storage)
+    folder = connection.storage_folder(storage)
     if len(configs) > 1 or hours is not None:
         places = partial(outputs, events=events, notify=notify)
         parts = campaign.run(
@@ -108,7 +110,7 @@ def confirm(
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd stop runs/digits")
 def stop(directory: Directory) -> None:
     """Ask the driver of a study to stop cleanly."""
-    from study import lease
+    from study.state import lease
 
     holder = lease.stop_holder(directory)
     say(f"asked {holder} to stop; `cskd resume {directory}` goes on")
@@ -129,7 +131,7 @@ def train(
     test: Annotated[bool, typer.Option("--test", help="Read the test set at the last epoch; it is ledgered.")] = False,
 ) -> None:
     """Train one configuration without Ray; best_config.yaml repeats the confirmation run of its seed."""
-    from study import single_run
+    from study.driver import single_run
 
     outcome = single_run.train(single_run.read_train_config(config), out.absolute(), Console(), test=test)
     for name, value in sorted(outcome.metrics.items()):
@@ -141,7 +143,8 @@ def train(
 
 def _go_on(directory: Path, events: Path | None, notify: str | None, options: dict[str, Any]) -> None:
     """Resumes a study with the options of ``study.api.resume``."""
-    from study import api, tracking_address
+    from study import api
+    from study.definition import tracking_address
 
     tracking_address.refuse_mistake()
 

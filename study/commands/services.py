@@ -10,7 +10,7 @@ import typer
 from study.commands.output import say
 
 if TYPE_CHECKING:
-    from study.services import Service
+    from study.machine.services import Service
 
 PANEL = "Cluster"
 NOT_RUNNING = 69
@@ -31,7 +31,7 @@ def up(
     ] = False,
 ) -> None:
     """Start what does not run yet, and say how to use it."""
-    from study.services import Services
+    from study.machine.services import Services
 
     services = Services(root)
     _show(services.up(sqlite=sqlite))
@@ -43,7 +43,7 @@ def up(
 @group.command(epilog="Example: cskd services down --root services")
 def down(root: Root = ROOT) -> None:
     """End what was started there; its data stay."""
-    from study.services import Services
+    from study.machine.services import Services
 
     ended = Services(root).down()
     say(f"ended: {', '.join(ended)}" if ended else "nothing was running")
@@ -52,7 +52,7 @@ def down(root: Root = ROOT) -> None:
 @group.command(epilog="Example: cskd services status --root services")
 def status(root: Root = ROOT) -> None:
     """Say which of them run; the exit code is 69 where one does not."""
-    from study.services import Services
+    from study.machine.services import Services
 
     found = Services(root).status()
     _show(found)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analysis.units import size
+from analysis.words.units import size
 from study.commands.arguments import AsJson, Directory
 from study.commands.output import say, show_json
 
@@ -29,8 +29,9 @@ def sync(directory: Directory) -> None:
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd verify runs/digits")
 def verify(directory: Directory, as_json: AsJson = False) -> None:
     """Compare database, runs, result files and MLflow with each other; exit code 1 where they disagree."""
-    from study import tracker, verification
-    from study.directory import open_study
+    from study.outcome import verification
+    from study.state.directory import open_study
+    from study.tracking import tracker
 
     with open_study(directory) as study:
         connect = (lambda: tracker.connect(study)) if study.config.tracking.enabled else None
@@ -56,7 +57,7 @@ def clean(
     as_json: AsJson = False,
 ) -> None:
     """Remove checkpoints that nobody goes on from; results stay."""
-    from study import cleaning
+    from study.outcome import cleaning
 
     found = cleaning.clean(directory, unfinished=unfinished, dry_run=dry_run)
     if as_json:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import records, report
 from analysis.plots import embedding
-from trainables.predictions import Predictions, write
+from analysis.records import result_files
+from analysis.report import study_report
+from trainables.runs.predictions import Predictions, write
 
 EPOCHS = 20
 
@@ -265,17 +266,17 @@ def finished_report(_content: dict[str, Any], tmp_path_factory: pytest.TempPathF
     """The report page of the study with predictions; written once, so a test must not change it."""
     folder = tmp_path_factory.mktemp("study")
     write_predictions(folder, _content)
-    records.write(folder / "results", **_content)
-    return report.write(records.read(folder / "results"), folder / "report")
+    result_files.write(folder / "results", **_content)
+    return study_report.write(result_files.read(folder / "results"), folder / "report")
 
 
 @pytest.fixture
 def load(tmp_path: Path) -> Any:
     """Writes a content and reads it back."""
 
-    def write_and_read(content: dict[str, Any]) -> records.Results:
-        records.write(tmp_path / "results", **content)
-        return records.read(tmp_path / "results")
+    def write_and_read(content: dict[str, Any]) -> result_files.Results:
+        result_files.write(tmp_path / "results", **content)
+        return result_files.read(tmp_path / "results")
 
     return write_and_read
 

@@ -8,43 +8,30 @@ import torch
 
 from tests.benchmarks.measuring import machine, record
 
-BENCHMARKS = (
-    "step",
-    "accuracy",
-    "anatomy",
-    "input",
-    "photographs",
-    "study",
-    "start",
-    "overhead",
-    "scale",
-    "nodes",
-    "durability",
-    "tracking",
-    "refusals",
-    "kills",
-    "samplers",
-    "schedulers",
-    "halving",
-    "races",
-    "curse",
-)
-GPU_BENCHMARKS = ("gpu_step", "gpu_epoch", "gpu_waits", "gpu_packing")
-ALL = (*BENCHMARKS, *GPU_BENCHMARKS)
+BENCHMARKS = {
+    "training": ("step", "accuracy", "durability"),
+    "data": ("input_pipeline", "photographs"),
+    "study": ("anatomy", "study", "start", "overhead", "scale", "nodes", "tracking", "refusals", "kills"),
+    "search": ("samplers", "schedulers", "halving", "races", "curse"),
+}
+GPU_BENCHMARKS = ("step", "epoch", "waits", "packing")
+FOLDERS = {name: folder for folder, names in BENCHMARKS.items() for name in names}
+FOLDERS |= {f"gpu_{name}": "gpu" for name in GPU_BENCHMARKS}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measures against speed targets.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}; by default all that can run")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(FOLDERS)}; default: all")
     parser.add_argument("--gpu", action="store_true", help="those that need a GPU, and neither Ray nor MLflow")
     parser.add_argument("--list", action="store_true", help="say what there is")
     words = parser.parse_args()
-    if unknown := set(words.names) - set(ALL):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(ALL)}")
-    for name in words.names or (GPU_BENCHMARKS if words.gpu else ALL):
-        benchmark = import_module(f"tests.benchmarks.{name}")
+    if unknown := set(words.names) - FOLDERS.keys():
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(FOLDERS)}")
+    for name in words.names or [name for name, folder in FOLDERS.items() if folder == "gpu" or not words.gpu]:
+        on_gpu = FOLDERS[name] == "gpu"
+        benchmark = import_module(f"tests.benchmarks.{FOLDERS[name]}.{name.removeprefix('gpu_')}")
         print(f"{name:<10} {benchmark.__doc__.splitlines()[0]}", flush=True)
-        if name in GPU_BENCHMARKS and not (words.list or torch.cuda.is_available()):
+        if on_gpu and not (words.list or torch.cuda.is_available()):
             print("  left out: torch sees no GPU on this machine")
         elif not words.list:
             load = os.getloadavg()[0]

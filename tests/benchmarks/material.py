@@ -14,15 +14,15 @@ import torch
 from pydantic import Field
 
 from tests.benchmarks.measuring import REPOSITORY
-from trainables.augmentation import ImageStore
+from trainables.batches.augmentation import ImageStore
 from trainables.config import TrainConfig
 from trainables.datasets.cifar100 import Cifar100
 from trainables.datasets.image_folder import list_classes
-from trainables.decoding import decode
-from trainables.images import RaggedImages
 from trainables.interfaces import Augmentation, Dataset, LabelledImages
-from trainables.prepared_dataset import CroppedDataset
-from trainables.training_data import StoredSplit, TrainingData
+from trainables.interfaces.ragged_images import RaggedImages
+from trainables.preparation.decoding import decode
+from trainables.preparation.prepared_dataset import CroppedDataset
+from trainables.training.training_data import StoredSplit, TrainingData
 
 UNPACKER = REPOSITORY / ".." / "shared" / "data" / "unpack_cifar100.py"
 DISTINCT_PHOTOGRAPHS = 64

@@ -139,7 +139,7 @@ class PilImages(Dataset):
 
 def jpeg_files(folder: Path, transform: object) -> Dataset:
     """The files of ``folder/<class>/``."""
-    from trainables.vision import datasets
+    from trainables.models.layers.torchvision_import import datasets
 
     return datasets.ImageFolder(folder, transform)
 
@@ -151,7 +151,7 @@ def transforms_of(dataset: interfaces.Dataset, size: int) -> tuple[object, objec
         dataset: Declares them.
         size: Height and width in pixels of what the network sees.
     """
-    from trainables.vision import torchvision
+    from trainables.models.layers.torchvision_import import torchvision
 
     library, augmentation = torchvision.transforms, dataset.augmentation
     end = [library.ToTensor(), library.Normalize(dataset.mean, dataset.std)]

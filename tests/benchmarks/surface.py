@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from optuna.distributions import FloatDistribution
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent / "search"
 METRICS = ("top1_error", "nll", "ece")
 SEED_OF_SPLIT = 0
 VALIDATION_IMAGES = 740  # 74 of each class

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from tests.benchmarks.surface import DESIGNS, NOTHING, VALIDATION_IMAGES, Design, path_of
 from trainables.config import TrainConfig
-from trainables.run import Run
-from trainables.run_directory import Outcome, RunDirectory
+from trainables.runs.run_directory import Outcome, RunDirectory
+from trainables.training.run import Run
 
 Key = tuple[int, ...]  # cell and seed
 

@@ -2,16 +2,18 @@
 
 import pytest
 import torch
-from archive_maker import birds, tar_of
 
-from tests.benchmarks import accuracy, anatomy, gpu_epoch, gpu_packing, gpu_step, gpu_waits, photographs
-from tests.benchmarks import input as input_benchmark
+from tests.benchmarks.data import input_pipeline, photographs
+from tests.benchmarks.gpu import epoch, packing, step, waits
 from tests.benchmarks.material import CifarShaped, cifar_shaped, write_photographs
-from tests.benchmarks.step import SideBySide
-from trainables import packing
+from tests.benchmarks.study.study import anatomy
+from tests.benchmarks.training import accuracy
+from tests.benchmarks.training.step import SideBySide
+from tests.kit.inputs.archive_maker import birds, tar_of
+from trainables.costs import side_by_side
 from trainables.datasets.cub200 import Cub200
-from trainables.extraction import unpack
 from trainables.interfaces import Counts
+from trainables.preparation.extraction import unpack
 
 
 def test_the_reference_step_and_ours_compute_the_same():
@@ -26,10 +28,10 @@ def test_the_reference_step_and_ours_compute_the_same():
 
 def test_both_input_pipelines_make_the_same_kind_of_images():
     images = cifar_shaped(1000)
-    pairs, labels = next(iter(input_benchmark.reference_loader(images, workers=0)))
-    batch = next(input_benchmark.our_pipeline(images).batches(0))
+    pairs, labels = next(iter(input_pipeline.reference_loader(images, workers=0)))
+    batch = next(input_pipeline.our_pipeline(images).batches(0))
     ours = torch.cat([batch.views["anchor"], batch.views["partner"]])
-    assert ours.shape == pairs.shape == (2 * input_benchmark.BATCH, 3, 32, 32)
+    assert ours.shape == pairs.shape == (2 * input_pipeline.BATCH, 3, 32, 32)
     assert ours.dtype == pairs.dtype
     first, second = labels.chunk(2)
     assert torch.equal(first, second)
@@ -75,8 +77,8 @@ NARROW = {"name": "preact_resnet10", "width": 4}
 
 
 def test_steps_are_compared_in_each_way():
-    cell = gpu_step.Cell("cifar100", NARROW, 32, 8, floor=1e6, share=0.0)
-    found = gpu_step.compare(cell, CPU, ("eager", "recorded"), rounds=1, steps=2)
+    cell = step.Cell("cifar100", NARROW, 32, 8, floor=1e6, share=0.0)
+    found = step.compare(cell, CPU, ("eager", "recorded"), rounds=1, steps=2)
     assert found["preact_resnet10@32, best of ours, share of an H200's floor"] < 1
     assert {"preact_resnet10@32, reference / eager", "preact_resnet10@32, reference / recorded"} <= set(found)
     assert all(value > 0 for value in found.values())
@@ -84,29 +86,29 @@ def test_steps_are_compared_in_each_way():
 
 def test_epochs_of_small_images_are_compared():
     dataset = CifarShaped(count=64, classes=4, validation={"per_class": 4})
-    found = gpu_epoch.compare("small", gpu_epoch.small_images(dataset, NARROW, 16, CPU, workers=0), rounds=1)
+    found = epoch.compare("small", epoch.small_images(dataset, NARROW, 16, CPU, workers=0), rounds=1)
     assert found["small, reference / ours"] > 0
 
 
 @pytest.mark.slow
 def test_epochs_of_photographs_are_compared(tmp_path):
     files = write_photographs(tmp_path / "images", classes=2, per_class=4, size=(320, 280))
-    found = gpu_epoch.compare("large", gpu_epoch.photographs(files, "resnet10", 4, CPU, workers=0), rounds=1)
+    found = epoch.compare("large", epoch.photographs(files, "resnet10", 4, CPU, workers=0), rounds=1)
     assert found["large, reference / ours"] > 0
 
 
 def test_an_epoch_reads_its_sums_and_nothing_else():
     dataset = CifarShaped(count=64, classes=4, validation={"per_class": 4})
-    config = gpu_epoch.config_of(dataset, NARROW, 16, CPU)
-    found = gpu_waits.waits_of(config, gpu_epoch.open_training_data(dataset, "train", CPU), CPU)
+    config = epoch.config_of(dataset, NARROW, 16, CPU)
+    found = waits.waits_of(config, epoch.open_training_data(dataset, "train", CPU), CPU)
     assert found["reads from the device in an epoch"] == 3  # a CPU's SGD reads its learning rate in each step
 
 
 def test_processes_beside_each_other_are_counted():
-    found = packing.Packing("a device", (1.0, 1.5), device_bytes=1, host_bytes=1)
-    assert gpu_packing.figures("net", found) == {
+    found = side_by_side.Packing("a device", (1.0, 1.5), device_bytes=1, host_bytes=1)
+    assert packing.figures("net", found) == {
         "net, 1 at once, trials an hour": 18.0,
         "net, 2 at once, trials an hour": 27.0,
         "net, at once in a study": 2,
     }
-    assert gpu_packing.config_of(NARROW, "cpu", count=400).dataset.count == 400
+    assert packing.config_of(NARROW, "cpu", count=400).dataset.count == 400

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.benchmarks import halving, races, samplers, schedulers
+from tests.benchmarks.search import halving, races, samplers, schedulers
 from tests.benchmarks.surface import read
 
 

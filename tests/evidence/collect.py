@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis import best_config, records, table_files, tables
-from trainables.durable import digest_of
+from analysis.findings import best_config
+from analysis.records import result_files
+from analysis.tables import files, table
+from trainables.files.durable import digest_of
 
 HERE = Path(__file__).parent
 PICTURES = HERE.parents[1] / "docs" / "images"
@@ -44,8 +46,8 @@ def collect(directory: Path) -> Path:
     del study["checksum"]
     study |= {key: without_place(study[key]) for key in LINES_WITH_HOSTS}
     path.write_text(json.dumps(study | {"checksum": digest_of(study)}, indent=2))
-    found = tables.best_config_table(best_config.collect(records.read(target / "results")))
-    (target / "best_config.md").write_text(table_files.content(found, "md"))
+    found = table.best_config_table(best_config.collect(result_files.read(target / "results")))
+    (target / "best_config.md").write_text(files.content(found, "md"))
     shutil.copy(directory / "study.yaml", target)
     shutil.copy(directory / "report" / "arms.svg", PICTURES / f"evidence_{directory.name}.svg")
     for name in TABLES:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from analysis import table_files
-from analysis.tables import Table
+from analysis.tables import files
+from analysis.tables.table import Table
 from tests.benchmarks.surface import read
 
 KNEE = 4.0  # above this temperature only the weight matters, says a limit of the loss (logits within T of each other)
@@ -101,4 +101,4 @@ def answers() -> Table:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_suffix(".md").write_text(table_files.content(answers(), "md"))
+    Path(__file__).with_suffix(".md").write_text(files.content(answers(), "md"))

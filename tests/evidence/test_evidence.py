@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis import best_config, records, table_files, tables
+from analysis.findings import best_config
+from analysis.records import result_files
+from analysis.tables import files, table
 from tests.evidence import questions
 
 HERE = Path(__file__).parent
@@ -16,14 +18,14 @@ STUDIES = sorted(path.parent for path in HERE.glob("*/results"))
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
 def test_the_table_is_that_of_the_results(study: Path) -> None:
-    found = tables.best_config_table(best_config.collect(records.read(study / "results")))
-    assert table_files.content(found, "md") == (study / "best_config.md").read_text()
+    found = table.best_config_table(best_config.collect(result_files.read(study / "results")))
+    assert files.content(found, "md") == (study / "best_config.md").read_text()
     assert f'--8<-- "tests/evidence/{study.name}/best_config.md"' in PAGE
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
 def test_each_confirmation_read_the_test_set_as_the_ledger_says(study: Path) -> None:
-    results = records.read(study / "results")
+    results = result_files.read(study / "results")
     runs = results.confirmations
     assert (runs["state"] == "COMPLETE").all()
     readings = [(line["trial"], line["attempt"]) for line in results.study["ledger"]]
@@ -40,5 +42,5 @@ def test_nothing_says_where_it_ran() -> None:
 
 
 def test_the_answers_are_those_of_the_recorded_runs() -> None:
-    assert (HERE / "questions.md").read_text() == table_files.content(questions.answers(), "md")
+    assert (HERE / "questions.md").read_text() == files.content(questions.answers(), "md")
     assert '--8<-- "tests/evidence/questions.md"' in PAGE

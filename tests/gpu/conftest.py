@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from trainables import workbench
+from trainables.training import workbench
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,12 @@
-"""Nearest neighbours that are searched on a GPU are those of ``trainables.metrics``."""
+"""Nearest neighbours that are searched on a GPU are those of ``trainables.metrics.classification``."""
 
 import numpy as np
 import pytest
 import torch
-from features import KINDS, features_of
 
-from trainables import metrics
-from trainables.neighbours import search_for
+from tests.kit.inputs.features import KINDS, features_of
+from trainables.metrics import classification
+from trainables.training.neighbours import search_for
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -17,5 +17,8 @@ def test_recall_at_1_is_the_same_on_the_device(kind, count, width):
     features = features_of(kind, np.random.default_rng(0), count, width)
     labels = np.random.default_rng(1).integers(0, 5, count)
     search = search_for(torch.device("cuda"))
-    assert metrics.nearest_neighbours(features, search).tolist() == metrics.nearest_neighbours(features).tolist()
-    assert metrics.recall_at_1(features, labels, search) == metrics.recall_at_1(features, labels)
+    assert (
+        classification.nearest_neighbours(features, search).tolist()
+        == classification.nearest_neighbours(features).tolist()
+    )
+    assert classification.recall_at_1(features, labels, search) == classification.recall_at_1(features, labels)

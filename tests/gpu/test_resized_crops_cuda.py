@@ -5,10 +5,10 @@ import threading
 import numpy as np
 import pytest
 import torch
-from crops import AMPLE, assert_same_batches, crop_pipeline, snapshots
-from training import small_config, trainer_of
 
-from trainables.prefetch import THREAD_NAME
+from tests.kit.inputs.crops import AMPLE, assert_same_batches, crop_pipeline, snapshots
+from tests.kit.inputs.training import small_config, trainer_of
+from trainables.files.prefetch import THREAD_NAME
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from training import CS_KD_E, DropoutNet, small_config, weights
 
-from trainables.run import Run
+from tests.kit.inputs.training import CS_KD_E, DropoutNet, small_config, weights
+from trainables.training.run import Run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 EPOCHS, KILLED = 5, 3

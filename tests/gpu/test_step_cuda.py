@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from training import CS_KD_E, WITHOUT_TEACHER, OwnHead, small_config, trainer_of
 
-from trainables.recording import RecordedStep
-from trainables.trainer import Trainer
+from tests.kit.inputs.training import CS_KD_E, WITHOUT_TEACHER, OwnHead, small_config, trainer_of
+from trainables.training.cuda_graph import RecordedStep
+from trainables.training.trainer import Trainer
 
 OWN = f"{OwnHead.__module__}:OwnHead"  # averages, and asks how far the run is
 

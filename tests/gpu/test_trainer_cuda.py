@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from training import trainer_of
 
+from tests.kit.inputs.training import trainer_of
 from trainables.config import TrainConfig
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")

@@ -6,7 +6,7 @@ import pytest
 
 import search_spaces
 from search_spaces.space import default_space, ends
-from trainables import registry
+from trainables.interfaces import registry
 
 TUNABLE = [
     module.name

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake import Executor
-from mlflow_server import Proxy, Server
-from toy import STUDY
 
-from study import cli, study_file
-from study import config as study_config
-from study import directory as study_directory
-from study.config import StudyConfig
-from study.directory import Study
+from study import cli
+from study.definition import study_config, yaml_reader
+from study.definition.study_config import StudyConfig
+from study.state import directory as study_directory
+from study.state.directory import Study
+from tests.kit.fakes.executor import Executor
+from tests.kit.fakes.toy import STUDY
+from tests.kit.servers.mlflow_server import Proxy, Server
 
 
 def toy_config(**overrides: Any) -> StudyConfig:
     """The toy study; ``search__trials=3`` stands for ``search.trials``."""
-    content = study_file.parse(STUDY.encode(), "toy")
+    content = yaml_reader.parse(STUDY.encode(), "toy")
     for name, value in overrides.items():
-        study_file.override(content, name.replace("__", "."), value)
+        yaml_reader.override(content, name.replace("__", "."), value)
     return study_config.build(content, "toy")
 
 
@@ -85,7 +85,7 @@ def cskd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 @pytest.fixture(scope="session")
 def empty_tracking_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database without runs; making one takes seconds, so tests copy it."""
-    from study.tracking import TrackingService
+    from study.tracking.mlflow_client import TrackingService
 
     folder = tmp_path_factory.mktemp("mlflow")
     TrackingService(f"sqlite:///{folder / 'mlflow.db'}", folder, "empty", lambda: None)

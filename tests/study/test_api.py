@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
-import toy
 from rich.console import Console
-from toy import ToyTrainable
 
-from study import api, lease
-from study.directory import open_study
+from study import api
 from study.errors import HeldError, UsageError
+from study.state import lease
+from study.state.directory import open_study
+from tests.kit.fakes import toy
+from tests.kit.fakes.toy import ToyTrainable
 from trainables.errors import ConfigError, DataError
 
 QUIET = Console(quiet=True)

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from toy import STUDY
 
-from analysis import records
-from study import cli, lease
-from study import config as study_config
-from study import directory as study_directory
+from analysis.records import result_files
+from study.definition import study_config
+from study.state import directory, lease
+from tests.kit.fakes.toy import STUDY
 from trainables.config import TrainConfig
 
 
@@ -42,7 +41,7 @@ def test_help_answers_without_heavy_libraries(tmp_path: Path) -> None:
         "except SystemExit: print('LOADED', *{'torch', 'ray', 'optuna', 'pandas', 'pyarrow'} & set(sys.modules))"
     )
     start = time.monotonic()
-    root = Path(cli.__file__).parents[1]
+    root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.splitlines()[-1] == "LOADED"
     assert time.monotonic() - start < 4  # half a second on a quiet machine
@@ -142,7 +141,7 @@ def test_best(cskd, done_directory: Path) -> None:
     config = json.loads(cskd("best", done_directory, "--json")[1])
     assert config["method"]["temperature"] == 4
     assert TrainConfig.model_validate(config).train_on == "full"
-    confirmed = records.read(done_directory / "results").confirmations
+    confirmed = result_files.read(done_directory / "results").confirmations
     winner = confirmed[confirmed["arm"].str.startswith("search/")]["test/top1_error"]
     assert f"{100 * winner.mean():.2f}" in out
 
@@ -218,12 +217,12 @@ def test_sync(cskd, done_directory: Path, tmp_path: Path) -> None:
     (study / "results/trials.parquet").unlink()
     code, out, _ = cskd("sync", study)
     assert (code, out.splitlines()[0]) == (0, f"{study / 'results'}: 9 trials, 4 confirmations")
-    assert len(records.read(study / "results").trials) == 9
+    assert len(result_files.read(study / "results").trials) == 9
 
 
 def test_launching_twice_says_resume(cskd, tmp_path: Path) -> None:
     (tmp_path / "toy.yaml").write_text(STUDY)
-    study_directory.create(study_config.load(tmp_path / "toy.yaml"), tmp_path / "runs")
+    directory.create(study_config.load(tmp_path / "toy.yaml"), tmp_path / "runs")
     code, out, err = cskd("launch", "toy.yaml")
     assert (code, out) == (64, "")
     assert f"holds this study already; go on with `cskd resume {tmp_path / 'runs/toy'}`" in err
@@ -256,7 +255,7 @@ def test_a_storage_that_cannot_be_made(cskd, tmp_path: Path) -> None:
 
 
 def test_an_internal_error_says_so(cskd, done_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from study import status
+    from study.views import status
 
     monkeypatch.setattr(status, "describe", lambda _: 1 / 0)
     code, _, err = cskd("status", done_directory)
@@ -272,7 +271,7 @@ def test_an_internal_error_says_so(cskd, done_directory: Path, monkeypatch: pyte
     ],
 )
 def test_full_disk_and_ctrl_c(cskd, done_directory: Path, monkeypatch, error, code: int, line: str) -> None:
-    from study import status
+    from study.views import status
 
     def fail(_: object) -> None:
         raise error

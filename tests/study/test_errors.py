@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from own_part import error_of_own_part
 
 from study.errors import INTERNAL, LONGEST_LINE, code_and_lines, harmless, without_password
+from tests.kit.inputs.own_part import error_of_own_part
 
 
 @pytest.mark.parametrize(

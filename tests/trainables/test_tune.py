@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from training import BrokenLoss, Ledger, small_config
 
-from trainables import checkpoint, generations, scratch, tune
+from tests.kit.inputs.training import BrokenLoss, Ledger, small_config
+from trainables import tune
 from trainables.errors import ConfigError, DataError, PreemptedError, SupersededError, UnfitNodeError
-from trainables.run_directory import RunDirectory
-from trainables.trainer import Trainer
+from trainables.files import scratch
+from trainables.runs import checkpoint, checkpoint_names
+from trainables.runs.run_directory import RunDirectory
+from trainables.training.trainer import Trainer
 from trainables.tune import StudyTrainable, kind_of
 
 
@@ -112,7 +114,7 @@ def test_only_a_confirmation_run_keeps_its_checkpoint(tmp_path):
     for name, access, kept in (("search", None, 0), ("confirm", Ledger(tmp_path), 1)):
         trainable = begin(assignment(tmp_path / name, small_config(epochs=1), access=access))
         result = trainable.train()
-        assert len(generations.generations(tmp_path / name / "checkpoints")) == kept
+        assert len(checkpoint_names.generations(tmp_path / name / "checkpoints")) == kept
         assert ("test/top1_error" in result["metrics"]) == bool(kept)
 
 

@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from trainables.archives import data_folder, exclusive
-from trainables.dataset_interface import Progress, no_progress
+from trainables.batches.splits import class_sizes, draw_per_class
 from trainables.datasets.cub200 import Cub200
 from trainables.datasets.mit67 import Mit67
 from trainables.datasets.stanford_dogs import StanfordDogs
-from trainables.durable import digest_of, write_atomic
 from trainables.errors import DataError
-from trainables.images import RaggedImages, join
+from trainables.files.durable import digest_of, write_atomic
 from trainables.interfaces import Counts, LabelledImages, Options, StoredData, ValidationSplit
-from trainables.prepared_dataset import CroppedDataset, PreparedDataset
-from trainables.splits import class_sizes, draw_per_class
+from trainables.interfaces.dataset import Progress, no_progress
+from trainables.interfaces.ragged_images import RaggedImages, join
+from trainables.preparation.archives import data_folder, exclusive
+from trainables.preparation.prepared_dataset import CroppedDataset, PreparedDataset
 
 GROUPS: dict[str, type[PreparedDataset]] = {"bird": Cub200, "dog": StanfordDogs, "indoor": Mit67}
 
@@ -131,7 +131,7 @@ class BirdDogIndoor(CroppedDataset):
         if path.exists():
             self._stored_samples(read)
             return
-        from trainables.prepared import PreparedFile
+        from trainables.preparation.arrow_file import PreparedFile
 
         places = {group: self._draw(images) for group, images in read.items()}
         names = {

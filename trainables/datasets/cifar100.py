@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from trainables.archives import PublishedFile, data_folder, download, exclusive, extract, read_verified
-from trainables.dataset_interface import Progress, no_progress
 from trainables.errors import DataError
 from trainables.interfaces import Augmentation, Counts, Dataset, LabelledImages, StoredData
+from trainables.interfaces.dataset import Progress, no_progress
+from trainables.preparation.archives import PublishedFile, data_folder, download, exclusive, extract, read_verified
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 ARCHIVE = "cifar-100-python.tar.gz"

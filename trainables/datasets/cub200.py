@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from trainables.archives import PublishedFile
 from trainables.errors import DataError
 from trainables.interfaces import Counts, ValidationSplit
-from trainables.prepared_dataset import PreparedDataset, read_lines, refuse_outside
+from trainables.preparation.archives import PublishedFile
+from trainables.preparation.prepared_dataset import PreparedDataset, read_lines, refuse_outside
 
 if TYPE_CHECKING:
-    from trainables.recipes import Listing
+    from trainables.preparation.recipes import Listing
 
 FOLDER = "CUB_200_2011"
 LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt", "classes.txt")
@@ -46,7 +46,7 @@ class Cub200(PreparedDataset):
         Raises:
             DataError: A list is missing, or an id is in one list only.
         """
-        from trainables.recipes import Listing
+        from trainables.preparation.recipes import Listing
 
         names, labels, trains, classes = (
             dict(_pair(line, folder / FOLDER / name) for line in read_lines(folder / FOLDER / name)) for name in LISTS

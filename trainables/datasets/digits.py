@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from trainables.batches.splits import class_sizes, draw_per_class, fraction_of
 from trainables.interfaces import Augmentation, Counts, Dataset, LabelledImages, StoredData
-from trainables.splits import class_sizes, draw_per_class, fraction_of
 
 TEST_FRACTION = 0.5
 TEST_SEED = 0

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from trainables.archives import data_folder
-from trainables.dataset_interface import Progress, no_progress
+from trainables.batches.splits import draw_per_class, fraction_of
 from trainables.errors import DataError
 from trainables.interfaces import Augmentation, Counts, Dataset, LabelledImages, StoredData
-from trainables.splits import draw_per_class, fraction_of
+from trainables.interfaces.dataset import Progress, no_progress
+from trainables.preparation.archives import data_folder
 
 Files = dict[str, list[Path]]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trainables.archives import PublishedFile
 from trainables.errors import DataError
 from trainables.interfaces import Counts, ValidationSplit
-from trainables.prepared_dataset import PreparedDataset, read_lines
+from trainables.preparation.archives import PublishedFile
+from trainables.preparation.prepared_dataset import PreparedDataset, read_lines
 
 if TYPE_CHECKING:
-    from trainables.recipes import Listing
+    from trainables.preparation.recipes import Listing
 
 URL = "https://image-net.org/data/ILSVRC/2012"
 DEVKIT = "ILSVRC2012_devkit_t12/data"
@@ -55,7 +55,7 @@ class Imagenet(PreparedDataset):
         Raises:
             DataError: A file of the development kit is missing or damaged, or the lists do not agree with the images.
         """
-        from trainables.recipes import Listing
+        from trainables.preparation.recipes import Listing
 
         classes = tuple(sorted(path.name for path in (folder / "train").iterdir() if path.is_dir()))
         labels = {wnid: label for label, wnid in enumerate(classes)}

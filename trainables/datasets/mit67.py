@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from trainables.archives import PublishedFile
 from trainables.errors import DataError
 from trainables.interfaces import Counts, ValidationSplit
-from trainables.prepared_dataset import PreparedDataset, read_lines, refuse_outside
+from trainables.preparation.archives import PublishedFile
+from trainables.preparation.prepared_dataset import PreparedDataset, read_lines, refuse_outside
 
 if TYPE_CHECKING:
-    from trainables.recipes import Listing
+    from trainables.preparation.recipes import Listing
 
 
 class Mit67(PreparedDataset):
@@ -37,7 +37,7 @@ class Mit67(PreparedDataset):
         Raises:
             DataError: A list is missing, or a line of it is no class and file.
         """
-        from trainables.recipes import Listing
+        from trainables.preparation.recipes import Listing
 
         train, test = (_names(folder / f"{part}Images.txt") for part in ("Train", "Test"))
         classes = tuple(sorted({name.partition("/")[0] for name in [*train, *test]}))

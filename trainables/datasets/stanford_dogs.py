@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trainables.archives import PublishedFile
 from trainables.errors import DataError
 from trainables.interfaces import Counts, ValidationSplit
-from trainables.prepared_dataset import PreparedDataset, refuse_outside
+from trainables.preparation.archives import PublishedFile
+from trainables.preparation.prepared_dataset import PreparedDataset, refuse_outside
 
 if TYPE_CHECKING:
-    from trainables.recipes import Listing
+    from trainables.preparation.recipes import Listing
 
 URL = "http://vision.stanford.edu/aditya86/ImageNetDogs"
 
@@ -49,7 +49,7 @@ class StanfordDogs(PreparedDataset):
         Raises:
             DataError: A list is missing or damaged, or a breed has two labels.
         """
-        from trainables.recipes import Listing
+        from trainables.preparation.recipes import Listing
 
         train, test = (_rows(folder / f"{part}_list.mat") for part in ("train", "test"))
         breeds = {label: name.partition("/")[0] for name, label in [*train, *test]}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from trainables.archives import PublishedFile
 from trainables.errors import DataError
 from trainables.interfaces import Counts, ValidationSplit
-from trainables.prepared_dataset import PreparedDataset, read_lines, refuse_outside
+from trainables.preparation.archives import PublishedFile
+from trainables.preparation.prepared_dataset import PreparedDataset, read_lines, refuse_outside
 
 if TYPE_CHECKING:
-    from trainables.recipes import Listing
+    from trainables.preparation.recipes import Listing
 
 FOLDER = "tiny-imagenet-200"
 
@@ -60,7 +60,7 @@ class TinyImagenet(PreparedDataset):
         Raises:
             DataError: A list is missing, or a test image has a class that is not in ``wnids.txt``.
         """
-        from trainables.recipes import Listing
+        from trainables.preparation.recipes import Listing
 
         top = folder / FOLDER
         classes = tuple(sorted(read_lines(top / "wnids.txt")))

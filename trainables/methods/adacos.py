@@ -42,7 +42,7 @@ class Adacos(Method):
         Raises:
             ConfigError: There are two classes, for which the scale would start at 0.
         """
-        from trainables.layers.cosine_head import CosineHead
+        from trainables.models.layers.cosine_head import CosineHead
 
         if num_classes < 3:
             raise ConfigError("adacos needs at least three classes: with two its scale would be 0")

@@ -62,7 +62,7 @@ class Byot(Method):
         self, shape: tuple[int, int, int], last: tuple[int, int, int], width: int, num_classes: int
     ) -> nn.Module:
         """A bottleneck to the size of the last map."""
-        from trainables.layers.branch import Branch
+        from trainables.models.layers.branch import Branch
 
         strided = self.branches == "strided" or (self.branches == "auto" and shape[1] > LARGEST_KERNEL_MAP)
         reduction = max(1, shape[1] // last[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainables.layers.imagenet_model import ImagenetModel
+from trainables.models.layers.imagenet_model import ImagenetModel
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,7 +15,7 @@ class Densenet121(ImagenetModel):
 
     def build(self, num_classes: int) -> nn.Module:
         """A freshly initialised network; the caller seeds torch."""
-        from trainables.layers.torchvision_networks import staged_densenet
-        from trainables.vision import models
+        from trainables.models.layers.torchvision_import import models
+        from trainables.models.layers.torchvision_networks import staged_densenet
 
         return staged_densenet(models.densenet121(num_classes=num_classes))

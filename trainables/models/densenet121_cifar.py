@@ -38,6 +38,6 @@ class Densenet121Cifar(Model):
 
     def build(self, num_classes: int) -> nn.Module:
         """A freshly initialised network; the caller seeds torch."""
-        from trainables.layers.densenet import densenet
+        from trainables.models.layers.densenet import densenet
 
         return densenet((6, 12, 24, 16), self.growth, num_classes)

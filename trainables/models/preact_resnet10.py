@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from trainables.layers.preact_model import PreactModel
+from trainables.models.layers.preact_model import PreactModel
 
 
 class PreactResnet10(PreactModel):

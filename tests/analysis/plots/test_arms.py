@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from analysis import best_config
-from analysis.drawing import method_colour, styled
+from analysis.drawing.rendering import render
+from analysis.drawing.style import method_colour, styled
+from analysis.findings import best_config
 from analysis.plots import arms
-from analysis.rendering import render
 
 
 def test_numbers_are_those_of_the_best_config_table(load: Any, content: dict[str, Any]) -> None:

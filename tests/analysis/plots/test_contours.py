@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from analysis.drawing import styled
+from analysis.drawing.rendering import render
+from analysis.drawing.style import styled
 from analysis.plots import contours
-from analysis.rendering import render
 
 
 def test_every_pair_has_lines_inside_its_axes(load, searched) -> None:

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from analysis import records
 from analysis.plots import distribution
+from analysis.records import result_files
 
 
 def test_shares_rise_from_the_best_to_the_worst(load, content) -> None:
@@ -21,8 +21,8 @@ def test_several_studies_of_one_objective(content, tmp_path) -> None:
     other["study"]["objectives"] = ["validation/nll"]
     studies = []
     for name, each in (("a", content), ("b", content), ("c", other)):
-        records.write(tmp_path / name / "results", **each)
-        studies.append(records.read(tmp_path / name / "results"))
+        result_files.write(tmp_path / name / "results", **each)
+        studies.append(result_files.read(tmp_path / name / "results"))
     data = distribution.compare(studies)
     assert list(dict.fromkeys(data.steps["study"])) == ["A: cifar100-cs_kd", "B: cifar100-cs_kd"]
     assert len(data.steps) == 14

@@ -2,8 +2,8 @@
 
 import pytest
 
-from analysis import importance
 from analysis.plots import importances
+from analysis.statistics import importance
 
 
 @pytest.fixture

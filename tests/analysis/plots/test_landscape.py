@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.drawing import styled
+from analysis.drawing.rendering import render
+from analysis.drawing.style import styled
 from analysis.plots import landscape
-from analysis.rendering import render
 
 BEST = (4.0, 1.0)
 

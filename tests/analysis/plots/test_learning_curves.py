@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from analysis.drawing import styled
+from analysis.drawing.rendering import render
+from analysis.drawing.style import styled
 from analysis.plots import learning_curves
-from analysis.rendering import render
 
 
 def test_curves_are_the_epochs_in_order(load: Any, content: dict[str, Any]) -> None:

@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.drawing import styled
+from analysis.drawing.rendering import render
+from analysis.drawing.style import styled
 from analysis.plots import reliability
-from analysis.rendering import render
-from trainables.metrics import expected_calibration_error
+from trainables.metrics.classification import expected_calibration_error
 
 
 def by_hand(logits: np.ndarray, labels: np.ndarray) -> dict[int, tuple[int, float, float]]:

@@ -1,8 +1,8 @@
 from typing import Any
 
-from analysis.drawing import styled
+from analysis.drawing.rendering import render
+from analysis.drawing.style import styled
 from analysis.plots import slices
-from analysis.rendering import render
 
 
 def test_points_are_the_trials_with_a_value(load: Any, content: dict[str, Any]) -> None:

@@ -2,11 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from archive_maker import birds, dogs, rooms, tar_of
 
+from tests.kit.inputs.archive_maker import birds, dogs, rooms, tar_of
+from trainables.batches.splits import data_digest
 from trainables.datasets.bird_dog_indoor import BirdDogIndoor
 from trainables.errors import DataError
-from trainables.splits import data_digest
 
 ROOMS = [f"{name}/{number}.jpg" for name in ("bar", "attic") for number in range(6)]
 SMALL = {

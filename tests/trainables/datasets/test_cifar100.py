@@ -35,7 +35,7 @@ def test_training_part(cifar100_root):
 
 @pytest.mark.slow
 def test_test_part_equals_that_of_torchvision(cifar100_root):
-    from trainables.vision import datasets
+    from trainables.models.layers.torchvision_import import datasets
 
     images, reference = Cifar100(root=cifar100_root)._read("test"), datasets.CIFAR100(cifar100_root, train=False)
     assert np.array_equal(images.images, reference.data)

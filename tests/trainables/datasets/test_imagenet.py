@@ -1,9 +1,9 @@
 import pytest
-from archive_maker import imagenet, tar_of
 
+from tests.kit.inputs.archive_maker import imagenet, tar_of
 from trainables.datasets.imagenet import Imagenet
 from trainables.errors import DataError
-from trainables.prepared import PreparedFile
+from trainables.preparation.arrow_file import PreparedFile
 
 SMALL = {"classes": 2, "train": 6, "test": 3}
 

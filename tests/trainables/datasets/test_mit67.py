@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive_maker import rooms
 
-from trainables import sources
+from tests.kit.inputs.archive_maker import rooms
 from trainables.datasets.mit67 import Mit67
 from trainables.errors import DataError
-from trainables.prepared import PreparedFile
+from trainables.preparation import sources
+from trainables.preparation.arrow_file import PreparedFile
 
 TRAIN = ["bar/one.jpg", "attic/two three.jpg", "bar/four.jpg", "attic/five.jpg"]
 TEST = ["bar/six.jpg", "attic/seven.jpg"]

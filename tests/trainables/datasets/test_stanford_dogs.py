@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from archive_maker import dogs, mat_list
 
+from tests.kit.inputs.archive_maker import dogs, mat_list
 from trainables.datasets.stanford_dogs import StanfordDogs
 from trainables.errors import DataError
-from trainables.prepared import PreparedFile
+from trainables.preparation.arrow_file import PreparedFile
 
 SMALL = {"classes": 2, "train": 6, "test": 4}
 

@@ -6,7 +6,7 @@ from torch import nn
 from trainables.errors import ConfigError
 from trainables.interfaces import Batch
 from trainables.methods.adacos import Adacos
-from trainables.network import Network
+from trainables.training.network import Network
 
 DTYPES = [(torch.float64, 1e-8), (torch.float32, 2e-5)]
 

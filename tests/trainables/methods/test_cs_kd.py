@@ -6,7 +6,7 @@ from torch import nn
 
 from trainables.interfaces import Batch, View
 from trainables.methods.cs_kd import CsKd
-from trainables.network import Network
+from trainables.training.network import Network
 
 DTYPES = [(torch.float64, 1e-8), (torch.float32, 2e-5)]
 

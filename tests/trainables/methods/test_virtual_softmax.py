@@ -5,7 +5,7 @@ from torch import nn
 
 from trainables.interfaces import Batch
 from trainables.methods.virtual_softmax import VirtualSoftmax
-from trainables.network import Network
+from trainables.training.network import Network
 
 DTYPES = [(torch.float64, 1e-8), (torch.float32, 2e-5)]
 

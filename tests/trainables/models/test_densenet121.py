@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from trainables.models.densenet121 import Densenet121
-from trainables.vision import models
+from trainables.models.layers.torchvision_import import models
 
 PARAMETERS = [
     (100, 7_056_356),

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from trainables.models.layers.torchvision_import import models
 from trainables.models.resnet18 import Resnet18
-from trainables.vision import models
 
 PARAMETERS = [
     (100, 11_227_812),

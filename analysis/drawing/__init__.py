@@ -1,0 +1,1 @@
+"""drawing: say here in one line what this room is for."""

@@ -1,0 +1,1 @@
+"""findings: say here in one line what this room is for."""

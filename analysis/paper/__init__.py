@@ -1,0 +1,1 @@
+"""paper: say here in one line what this room is for."""

@@ -1,0 +1,250 @@
+"""The result files of a study: schema, reader, writer; the only module that reads and writes Parquet here.
+
+Parquet's page checksums cover the values, a digest in the metadata covers what they do not: column names, types and the
+number of rows. Every file is replaced as a whole, so a reader never meets half of one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trainables.files.durable import digest_of, write_atomic
+from trainables.files.faultpoints import faultpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+
+SCHEMA = 1
+PHASES = ("search", "controls", "race", "confirm")
+EXPLORING = ("search", "controls")  # each run stands for itself, not for a seed of a configuration
+
+_KEYS = {"study": pa.string(), "phase": pa.string(), "trial": pa.int64()}
+_TRIALS = _KEYS | {
+    "state": pa.string(),
+    "dataset": pa.string(),
+    "model": pa.string(),
+    "method": pa.string(),
+    "seed": pa.int64(),
+    "epochs": pa.int64(),
+    "duration_seconds": pa.float64(),
+    "device_seconds": pa.float64(),
+    "attempts": pa.int64(),
+    "mlflow_run_id": pa.string(),
+    "error": pa.string(),
+}
+_TABLES: dict[str, dict[str, pa.DataType]] = {
+    "trials": _TRIALS,
+    "epochs": _KEYS | {"epoch": pa.int64(), "attempt": pa.int64(), "epoch_seconds": pa.float64()},
+    "confirmations": _TRIALS | {"arm": pa.string(), "trained_on": pa.string(), "best_test/top1_error": pa.float64()},
+}
+_ADDED = {"trials": {"reused_from": pa.string()}}  # since the first files of this version: those read as without values
+_REQUIRED = {"study", "phase", "trial", "epoch", "arm", "seed"}
+
+
+class ResultsError(Exception):
+    """Result files are missing, damaged, of another version, or do not hold what is asked for."""
+
+    exit_code = 65
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a study left; two of them are equal only if they are the same.
+
+    Attributes:
+        trials: One row per search trial and control.
+        epochs: One row per (phase, trial, epoch).
+        confirmations: One row per fresh-seed run of an arm.
+        study: The content of ``study.json``.
+        folder: The study directory, below which the predictions lie.
+    """
+
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    confirmations: pd.DataFrame
+    study: dict[str, Any]
+    folder: Path
+
+
+def write(
+    directory: Path,
+    *,
+    trials: list[dict[str, Any]],
+    epochs: list[dict[str, Any]],
+    confirmations: list[dict[str, Any]],
+    study: dict[str, Any],
+) -> None:
+    """Replaces the result files in ``directory``.
+
+    Args:
+        directory: The study's ``results`` folder; made where it is missing.
+        trials: Rows of search trials and controls. Beside the fixed columns a row may have any column with a slash in
+            its name: ``params/<name>`` (number, text or bool), all others are numbers.
+        epochs: Rows of epochs.
+        confirmations: Rows of fresh-seed runs.
+        study: What ``study.json`` holds; anything JSON can say.
+
+    Raises:
+        ValueError: Two rows are of the same trial or epoch, or a column is unknown.
+        OSError: The disk is full or the directory not writable.
+    """
+    rows = {"trials": trials, "epochs": epochs, "confirmations": confirmations}
+    contents = {f"{name}.parquet": _parquet(name, rows[name]) for name in _TABLES}
+    plain = json.loads(json.dumps(study | {"schema": SCHEMA}))
+    contents["study.json"] = json.dumps(plain | {"checksum": digest_of(plain)}, indent=2).encode()
+    for name, content in contents.items():
+        write_atomic(directory / name, content)
+        faultpoint("records: a result file written")
+
+
+def read(directory: Path) -> Results:
+    """Reads the result files of ``directory``.
+
+    Raises:
+        ResultsError: A file is missing, damaged, of a newer version or of something else; the message says what to do.
+    """
+    study = _read_study(directory / "study.json")
+    tables = {name: _read_table(directory / f"{name}.parquet", name).to_pandas() for name in _TABLES}
+    return Results(**tables, study=study, folder=directory.parent)
+
+
+def parse(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Reads a Parquet file, some columns of it or all, and checks what its checksums cover.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    content = _content(path)
+    try:
+        table = pq.read_table(pa.BufferReader(content), columns=columns, page_checksum_verification=True)
+        return table.select(table.column_names)  # decodes the names, which no checksum covers
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+        raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def _parquet(name: str, rows: list[dict[str, Any]]) -> bytes:
+    unique = ("phase", "trial", "epoch") if name == "epochs" else ("phase", "trial")
+    _refuse_duplicates(name, unique, rows)
+    schema = _schema(name, rows)
+    columns = [_column(field, [row.get(field.name) for row in rows]) for field in schema]
+    table = pa.Table.from_arrays(columns, schema=schema)
+    marks = {"cskd.table": name, "cskd.schema": str(SCHEMA), "cskd.shape": _shape_digest(table)}
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(marks), sink, write_page_checksum=True, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _refuse_duplicates(name: str, unique: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
+    counts = Counter(tuple(row.get(key) for key in unique) for row in rows)
+    twice = [key for key, count in counts.items() if count > 1]
+    if twice:
+        where = ", ".join(f"{key} {value}" for key, value in zip(unique, twice[0], strict=True))
+        raise ValueError(f"{name}: more than one row of {where}")
+
+
+def _schema(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Schema:
+    fixed = _TABLES[name] | _ADDED.get(name, {})
+    free: dict[str, list[Any]] = {}
+    for row in rows:
+        for column in row.keys() - fixed.keys():
+            free.setdefault(column, []).append(row[column])
+    unknown = sorted(column for column in free if "/" not in column)
+    if unknown:
+        raise ValueError(f"{name}: unknown column {unknown[0]!r}")
+    types = fixed | {column: _free_type(column, free[column]) for column in sorted(free)}
+    return pa.schema([pa.field(column, kind, nullable=column not in _REQUIRED) for column, kind in types.items()])
+
+
+def _free_type(column: str, values: Iterable[Any]) -> pa.DataType:
+    """Floats; a parameter is what all its values are, text where they are mixed."""
+    kinds = {type(value) for value in values if value is not None}
+    if not column.startswith("params/") or not kinds:
+        return pa.float64()
+    if len(kinds) == 1 and kinds <= {bool, int}:
+        return pa.bool_() if bool in kinds else pa.int64()
+    return pa.float64() if bool not in kinds and all(issubclass(k, int | float) for k in kinds) else pa.string()
+
+
+def _column(field: pa.Field, values: list[Any]) -> pa.Array:
+    """Values of a column; an undecodable byte of an error message arrives as a lone surrogate, which is escaped."""
+    if field.type == pa.string():
+        values = [None if value is None else str(value).encode("utf-8", "backslashreplace") for value in values]
+    return pa.array(values, field.type)
+
+
+def _shape_digest(table: pa.Table) -> str:
+    return digest_of([table.num_rows, [[field.name, str(field.type), field.nullable] for field in table.schema]])
+
+
+def _read_table(path: Path, name: str) -> pa.Table:
+    table = parse(path)
+    marks = table.schema.metadata or {}
+    if marks.get(b"cskd.table") != name.encode():
+        raise ResultsError(f"{path} is not a result file of cs-kd-study ({name}); point to a study's results folder")
+    _check_version(path, marks.get(b"cskd.schema", b"").decode(errors="replace"))
+    if marks.get(b"cskd.shape") != _shape_digest(table).encode():
+        raise _damaged(path, "its columns or its length are not what was written")
+    if (strange := _mistake(table, name)) is not None:
+        raise _damaged(path, strange)
+    for column, kind in _ADDED.get(name, {}).items():
+        if column not in table.column_names:
+            table = table.append_column(column, pa.nulls(table.num_rows, kind))
+    return table
+
+
+def _mistake(table: pa.Table, name: str) -> str | None:
+    """Why a table of our format and version cannot be the result table ``name``; None where it can."""
+    kinds = {field.name: field.type for field in table.schema}
+    for column, kind in _TABLES[name].items():
+        if kinds.get(column) != kind:
+            return f"it has no column {column!r} of the type {kind}"
+    for column in _REQUIRED & kinds.keys():
+        if table[column].null_count:
+            return f"a row has no {column}"
+    strange = sorted(set(table["phase"].to_pylist()) - set(PHASES))
+    return f"it has rows of the unknown phase {strange[0]!r}" if strange else None
+
+
+def _read_study(path: Path) -> dict[str, Any]:
+    content = _content(path)
+    try:
+        study = json.loads(content)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(study, dict) or "schema" not in study:
+        raise ResultsError(f"{path} is not a result file of cs-kd-study; point to a study's results folder")
+    _check_version(path, str(study["schema"]))
+    if study.pop("checksum", None) != digest_of(study):
+        raise _damaged(path, "its checksum does not match")
+    return study
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        if not path.parent.parent.is_dir():
+            raise ResultsError(f"{path.parent.parent}: there is no such study directory") from None
+        raise ResultsError(f"{path} does not exist; `cskd sync` on the study's folder writes its results") from None
+
+
+def _check_version(path: Path, version: str) -> None:
+    if version == str(SCHEMA):
+        return
+    if version.isdecimal() and int(version) > SCHEMA:
+        raise ResultsError(f"{path} has schema {version}, this version reads {SCHEMA}; update cs-kd-study")
+    raise ResultsError(f"{path} has the unknown schema {version!r}; rebuild it with `cskd sync` on the study's folder")
+
+
+def _damaged(path: Path, why: str) -> ResultsError:
+    return ResultsError(f"{path} is damaged ({why}); rebuild it with `cskd sync` on the study's folder")

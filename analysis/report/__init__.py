@@ -1,0 +1,1 @@
+"""report: say here in one line what this room is for."""

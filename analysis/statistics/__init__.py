@@ -1,0 +1,1 @@
+"""statistics: say here in one line what this room is for."""

@@ -1,0 +1,89 @@
+"""The objective as a smooth function of all numeric parameters of a search, averaged over what is not looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.records import frames, parameters
+from analysis.statistics.surface import Surface, fit
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from analysis.records.parameters import Parameter
+    from analysis.records.result_files import Results
+
+FEWEST_TRIALS = 8
+_SAMPLES, _FEW_SAMPLES = 64, 8
+_Z = 1.96
+
+
+@dataclass(frozen=True)
+class SpaceSurface:
+    """A surface over the numeric parameters of a study.
+
+    Attributes:
+        axes: Its dimensions.
+        surface: Over the unit cube.
+        trials: How many completed trials it was fitted to.
+    """
+
+    axes: tuple[Parameter, ...]
+    surface: Surface
+    trials: int
+
+    def marginal(self, axis: int, cells: int) -> pd.DataFrame:
+        """Columns ``value, mean, low, high``: the mean over the other parameters, which vary over their whole ranges.
+
+        The interval, 95 %, is that of this mean, not of a single trial.
+
+        Args:
+            axis: Number of the parameter that is held.
+            cells: At how many values of it.
+        """
+        import pandas as pd
+
+        places, others = np.linspace(0, 1, cells), self._others()
+        found = [self.surface.average(_held(others, {axis: place})) for place in places]
+        mean, std = np.array(found).T
+        value = self.axes[axis].at(places)
+        return pd.DataFrame({"value": value, "mean": mean, "low": mean - _Z * std, "high": mean + _Z * std})
+
+    def pair(self, x: int, y: int, cells: int) -> NDArray[np.float64]:
+        """Means over the other parameters ``[cells, cells]`` at the centres of cells; rows along y."""
+        centres, others = (np.arange(cells) + 0.5) / cells, self._others()[: _FEW_SAMPLES if len(self.axes) > 2 else 1]
+        points = np.concatenate([_held(others, {x: a, y: b}) for b in centres for a in centres])
+        return np.asarray(self.surface.mean_at(points).reshape(cells, cells, -1).mean(axis=2))
+
+    def _others(self) -> NDArray[np.float64]:
+        from scipy.stats import qmc
+
+        return np.asarray(qmc.Sobol(len(self.axes), seed=0).random(_SAMPLES))
+
+
+@lru_cache(maxsize=1)  # several figures of one report show it
+def collect(results: Results) -> SpaceSurface | None:
+    """Fits a surface to the completed search trials; None without a numeric parameter or with fewer than eight trials.
+
+    Parameters that are no numbers vary as they did and count as noise.
+    """
+    axes = tuple(parameter for parameter in parameters.searched(results) if parameter.spans)
+    points = frames.search_points(results, [parameter.name for parameter in axes])
+    done = points[points["state"] == "COMPLETE"].dropna()
+    if not axes or len(done) < FEWEST_TRIALS:
+        return None
+    unit = np.column_stack([parameter.unit(done[parameter.name].to_numpy(float)) for parameter in axes])
+    return SpaceSurface(axes, fit(unit, done["value"].to_numpy(float)), len(done))
+
+
+def _held(others: NDArray[np.float64], held: dict[int, float]) -> NDArray[np.float64]:
+    """The points with some coordinates replaced."""
+    points = others.copy()
+    for axis, place in held.items():
+        points[:, axis] = place
+    return points

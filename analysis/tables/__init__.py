@@ -1,0 +1,1 @@
+"""tables: say here in one line what this room is for."""

@@ -1,0 +1,224 @@
+"""Tables as plain text, Markdown and CSV; text from outside can neither break a table nor act as a command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import textwrap
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.findings.table_notes import edges, findings
+from analysis.words.wording import hours, minus, probability, scale_of, signed, spread
+from search_spaces.symbols import symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from analysis.findings.best_config import Arm, BestConfig
+
+Cell = str | int | float | None
+
+
+class Strong(str):
+    """Text of a cell that stands out: bold, or with a star where there is no bold."""
+
+    __slots__ = ()
+
+
+_GAP = 2
+_FIRST_COLUMN = 24
+_NUMERIC = re.compile(r"[<−+-]?\d[\d.e+−±to ()%*=≠†-]*")  # also "0.1 ± 0.2", "−1 to +2" and "22.0 (−11 %) ="
+_COMMAND_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table before its layout.
+
+    Attributes:
+        title: One line above.
+        columns: Heads of the columns.
+        rows: A cell for each column; None is an empty one.
+        notes: Sentences below.
+        heads: Leading columns that say what a row is of.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+    heads: int = 1
+
+
+def escape(text: str) -> str:
+    r"""Control, format and line-breaking characters as escapes, so that text stays on its line and means what it shows.
+
+    Example:
+        >>> escape("two\nlines")
+        'two\\nlines'
+    """
+    return "".join(_harmless(character) for character in text)
+
+
+def numeric_columns(table: Table) -> list[bool]:
+    """For each column whether all its cells are numbers, texts that begin with one, or empty: it belongs to the right.
+
+    Example:
+        >>> numeric_columns(Table("", ("arm", "test %"), (("search/0", "4.59 ± 0.28"), ("controls/0", None))))
+        [False, True]
+    """
+    return _numeric([[shown(cell) for cell in row] for row in table.rows], len(table.columns))
+
+
+def to_text(table: Table, width: int = 80) -> str:
+    """Aligned plain text; columns that do not fit beside the others go on below, with the head columns repeated.
+
+    Long heads are cut off only where the table would be wider than ``width``, for they are names to be copied. Of a
+    table without rows title and notes stay, for heads over nothing look like a fault.
+    """
+    heads = [escape(column) for column in table.columns]
+    body = [[shown(cell) + ("*" if isinstance(cell, Strong) else "") for cell in row] for row in table.rows]
+    widths = [max(_width(line[i]) for line in [heads, *body]) for i in range(len(heads))]
+    if sum(widths) + _GAP * (len(widths) - 1) > width:
+        limits = [_FIRST_COLUMN if i < table.heads else width - _FIRST_COLUMN - _GAP for i in range(len(heads))]
+        widths = list(map(min, widths, limits))
+    right = numeric_columns(table)
+    blocks = [
+        "\n".join(_line(line, block, widths, right) for line in [heads, ["─" * size for size in widths], *body])
+        for block in (_blocks(widths, width, table.heads) if table.rows else ())
+    ]
+    title, *notes = (_wrapped(text, width) for text in (table.title, *table.notes))
+    return "\n\n".join([title, *blocks, *(["\n".join(notes)] if notes else [])]) + "\n"
+
+
+def to_markdown(table: Table) -> str:
+    """A GitHub-flavoured Markdown table below its title in bold, notes as a list."""
+    lines = [[_markdown(column) for column in table.columns], ["---"] * len(table.columns)]
+    lines += [[_markdown_cell(cell) for cell in row] for row in table.rows]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    notes = "".join(f"* {_markdown(note)}\n" for note in table.notes)
+    return f"**{_markdown(table.title)}**\n\n{body}\n" + (f"\n{notes}" if notes else "")
+
+
+def to_csv(table: Table) -> str:
+    """Heads and rows as CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerows([[_csv(cell) for cell in line] for line in (table.columns, *table.rows)])
+    return sink.getvalue()
+
+
+def _numeric(body: Sequence[Sequence[str]], columns: int) -> list[bool]:
+    return [all(row[i] == "–" or bool(_NUMERIC.fullmatch(row[i])) for row in body) for i in range(columns)]
+
+
+def _harmless(character: str) -> str:
+    category = unicodedata.category(character)
+    hidden = category[0] == "C" or category in ("Zl", "Zp")
+    return character.encode("unicode_escape").decode() if hidden else character
+
+
+def shown(cell: Cell) -> str:
+    """A cell as text: a dash for an empty one, four significant digits, no control characters."""
+    if cell is None:
+        return "–"
+    return escape(cell) if isinstance(cell, str) else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+
+
+def _csv(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    return ("'" if cell.startswith(_COMMAND_STARTS) else "") + escape(cell)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = _markdown(shown(cell))
+    return f"**{text}**" if isinstance(cell, Strong) else text
+
+
+def _markdown(text: str) -> str:
+    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", escape(text))
+
+
+def _width(text: str) -> int:
+    """Columns in a terminal: two for East Asian wide characters, none for combining ones."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _blocks(widths: Sequence[int], width: int, heads: int) -> Iterator[list[int]]:
+    """Column numbers that fit beside each other, each block led by the head columns."""
+    leading = list(range(heads))
+    block = leading.copy()
+    for column in range(heads, len(widths)):
+        if len(block) > heads and sum(widths[i] + _GAP for i in [*block, column]) - _GAP > width:
+            yield block
+            block = leading.copy()
+        block.append(column)
+    yield block
+
+
+def _line(cells: Sequence[str], block: Sequence[int], widths: Sequence[int], right: Sequence[bool]) -> str:
+    return (" " * _GAP).join(_padded(cells[i], widths[i], right=right[i]) for i in block).rstrip()
+
+
+def _padded(text: str, width: int, *, right: bool) -> str:
+    while _width(text) > width:
+        text = text.removesuffix("…")[:-1] + "…"
+    space = " " * (width - _width(text))
+    return space + text if right else text + space
+
+
+def _wrapped(text: str, width: int) -> str:
+    harmless = escape(text)
+    columns = width if _width(harmless) <= len(harmless) else width // 2
+    return textwrap.fill(harmless, columns, break_on_hyphens=False, subsequent_indent="  ") if harmless else ""
+
+
+def best_config_table(best: BestConfig) -> Table:
+    """One row per arm, winner first, with notes that say what each number is and how far it can be trusted."""
+    unit = "%" if scale_of(best.metric)[0] == 100 else "nats"
+    names = _telling_parameters(best)
+    columns = (
+        *("arm", "method", *(symbol(name).text for name in names), f"validation {unit}", f"test {unit}", "n"),
+        *(f"at best validation {unit}", f"best on test {unit}"),
+        *("Δ to CE", "95 % interval", "p", "reduction %", "optimism", f"paper {unit}", "at an edge", "device h"),
+    )
+    rows = tuple(_row(arm, names, best.metric) for arm in best.arms)
+    kept = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
+    title = f"{best.study}: best configuration on {best.dataset}, {best.model} ({best.metric})"
+    return Table(
+        title, tuple(columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows), findings(best)
+    )
+
+
+def _telling_parameters(best: BestConfig) -> list[str]:
+    """Searched parameters, and those in which arms differ."""
+    found: dict[str, set[str]] = {name: set() for name in best.searched}
+    for arm in best.arms:
+        for name, value in arm.hyperparameters.items():
+            found.setdefault(name, set()).add(repr(value))
+    return [name for name, values in found.items() if name in best.searched or len(values) > 1]
+
+
+def _row(arm: Arm, names: list[str], metric: str) -> tuple[Cell, ...]:
+    test, difference, printed = arm.test, arm.difference, arm.published
+    interval = difference.interval if difference else None
+    return (
+        *(arm.name, arm.method, *(arm.hyperparameters.get(name) for name in names)),
+        spread(arm.search_value, None, metric),
+        spread(test.mean, test.std, metric) if test else None,
+        test.n if test else None,
+        spread(arm.at_best_validation.mean, arm.at_best_validation.std, metric) if arm.at_best_validation else None,
+        spread(arm.best_test.mean, arm.best_test.std, metric) if arm.best_test else None,
+        signed(difference.mean, metric) if difference else None,
+        f"{signed(interval.low, metric)} to {signed(interval.high, metric)}" if interval else None,
+        probability(difference.p) if difference else None,
+        None if arm.error_reduction is None else minus(f"{arm.error_reduction:.1f}"),
+        signed(arm.optimism, metric),
+        spread(printed.mean, printed.std, metric) if printed else None,
+        edges(arm),
+        hours(arm.device_hours),
+    )

@@ -1,0 +1,1 @@
+"""campaigns: say here in one line what this room is for."""

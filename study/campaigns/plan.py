@@ -1,0 +1,244 @@
+"""What a study will cost at a measured rate, and what difference it can show; said before it is launched."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from analysis.paper import printed
+from analysis.words.units import size
+from study.campaigns import preview
+from study.cluster import gpu_packing
+from study.cluster.measurement import kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from study.cluster.share import Share
+    from study.definition.study_config import StudyConfig
+    from trainables.config import TrainConfig
+    from trainables.costs.probe import Rate
+    from trainables.costs.side_by_side import Packing
+
+LEVEL = 0.05
+POWER = 0.8
+MEMORY_SHARE = 0.9  # of a device, for trials that share it
+LARGEST_FOR_GP = 100
+TRIALS_PER_DIMENSION = 5
+
+
+def plan(
+    config: StudyConfig, rates: Mapping[str, Rate], share: Share, packings: Mapping[str, Packing] | None = None
+) -> dict[str, Any]:
+    """``preview.describe`` with cost, detectable difference and warnings; ready for JSON.
+
+    Args:
+        config: The study.
+        rates: Measured, by ``kind`` of each run; empty where nothing was measured.
+        share: What a trial gets, and how many run at once.
+        packings: What trials do that share a device, by its kind; None where nothing was measured.
+    """
+    found = preview.describe(config)
+    found["detectable"] = detectable(config)
+    found["warnings"] = warnings(config)
+    if rates:
+        rate = rates[kind(config.search_config({}, 0))]
+        alone = {phase: seconds / 3600 for phase, seconds in device_seconds(config, rates).items()}
+        slower = 1 / pace(packings or {})
+        hours = {phase: each * slower * min(share.gpus or 1, 1) for phase, each in alone.items()}
+        found["rate"] = {name: getattr(rate, name) for name in RATE_FIELDS} | {"epoch_seconds": rate.epoch_seconds}
+        found["concurrent"] = share.concurrent
+        found["trials_per_device"] = max(1, int(MEMORY_SHARE * rate.device_bytes / max(rate.peak_bytes, 1)))
+        found["device_hours"] = hours | {"total": sum(hours.values())}
+        found["packing"] = {name: asdict(each) for name, each in (packings or {}).items()}
+        found["wall_hours"] = sum(alone.values()) * slower / share.concurrent
+        found["warnings"] += too_dear(config, found)
+    return found
+
+
+def pace(packings: Mapping[str, Packing]) -> float:
+    """Speed of a trial that shares its device as it will, in that of one that has the device alone."""
+    return min((each.speedup / each.best for each in packings.values()), default=1.0)
+
+
+RATE_FIELDS = ("device", "step_seconds", "evaluation_seconds", "startup_seconds", "peak_bytes", "device_bytes")
+
+
+def device_seconds(config: StudyConfig, rates: Mapping[str, Rate]) -> dict[str, float]:
+    """Seconds of all runs of each phase, one after the other; a scheduler and a race only make them fewer."""
+    found = preview.describe(config)
+    search = config.search_config({}, 0)
+    controls = [config.control_config(number) for number in range(len(config.controls))]
+    confirmed = [*[search] * found["finalists"], *controls]
+    full = config.confirm.train_on == "full"
+    race = found["race"]
+    raced = {"race": race["runs"] * run_seconds(search, rates[kind(search)])} if race else {}
+    return {
+        "search": found["search_epochs"] * rates[kind(search)].epoch_seconds,
+        "controls": sum(run_seconds(run, rates[kind(run)]) for run in controls),
+        **raced,
+        "confirm": found["seeds"] * sum(run_seconds(run, rates[kind(run)], full=full) for run in confirmed),
+    }
+
+
+def run_seconds(config: TrainConfig, rate: Rate, *, full: bool = False) -> float:
+    """Seconds of a run; ``full`` trains on the validation split, too, and does not measure it."""
+    if not full:
+        return config.training.epochs * rate.epoch_seconds
+    longer = (rate.anchors + rate.validation_images) / rate.anchors
+    return config.training.epochs * rate.training_seconds * longer
+
+
+def detectable(config: StudyConfig) -> dict[str, Any]:
+    """The smallest true difference of two arms that the confirmation shows in 80 % of studies.
+
+    Both arms run the same seeds, and a two-sided t test at 5 % looks at their differences. How far seeds spread is
+    taken from the paper where it prints the same row, else from the median of the spreads that it prints for the
+    metric. Two arms are taken as independent, so a difference spreads by the square root of two more; pairing can only
+    help. ``departure`` says in what the study departs from the paper's protocol: small data and short runs spread more.
+    """
+    metric = config.objective.partition("/")[2]
+    row = printed.published(config.dataset.part_name(), config.model.part_name(), label_of(config), metric)
+    spread, source = (row.std, f"the paper's table {row.table}") if row and row.std else (typical_spread(metric), None)
+    seeds, trained_on = len(config.confirm.seeds), config.confirm.train_on
+    smallest = None if spread is None else smallest_difference(seeds, math.sqrt(2) * spread)
+    return {
+        "difference": smallest,
+        "seeds": seeds,
+        "seed_spread": spread,
+        "source": source or "the median of the paper's spreads",
+        "departure": printed.comparable(config.search_config({}, 0).model_dump(mode="json") | {"train_on": trained_on}),
+    }
+
+
+def label_of(config: StudyConfig) -> str:
+    """The method's label in the paper's tables."""
+    return printed.method_label({"name": config.method.part_name(), **config.method.model_dump(mode="json")})
+
+
+def typical_spread(metric: str) -> float | None:
+    """Median of the spreads over seeds that the paper prints for a metric; None where it prints none."""
+    found = [value.std for row in printed.rows() if (value := printed.published(*row, metric)) and value.std]
+    return median(found) if found else None
+
+
+def smallest_difference(pairs: int, spread: float) -> float | None:
+    """Mean of paired differences that a two-sided t test at 5 % finds with a power of 80 %.
+
+    Args:
+        pairs: Seeds.
+        spread: Standard deviation of a single difference.
+
+    Returns:
+        In the unit of ``spread``; None for a single pair, which shows nothing.
+
+    Example:
+        >>> round(smallest_difference(3, 1.0), 2), round(smallest_difference(10, 1.0), 2)
+        (3.26, 1.0)
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import chi, norm, t
+
+    if pairs < 2:
+        return None
+    degrees = pairs - 1
+    critical = float(t.ppf(1 - LEVEL / 2, degrees))
+
+    def lack(effect: float) -> float:
+        # The noncentral t distribution by its definition: SciPy's own is not a number far out, where two seeds are.
+        shift = effect * math.sqrt(pairs)
+
+        def beyond(root: float) -> float:
+            limit = critical * root / math.sqrt(degrees)
+            return float(norm.sf(limit - shift) + norm.cdf(-limit - shift))
+
+        return float(chi(degrees).expect(beyond)) - POWER
+
+    return spread * float(brentq(lack, 0.0, 100.0))
+
+
+def warnings(config: StudyConfig) -> list[str]:
+    """What a researcher should know before the study is launched."""
+    search, milestones = config.search, config.training.milestones
+    trials, dimensions = config.planned_trials(search.trials), len(config.space())
+    found = []
+    if len(config.confirm.seeds) < 2:
+        found.append("one confirmation seed shows no difference; give confirm.seeds at least two")
+    rungs = search.scheduler.rungs(config.training)
+    if rungs and milestones and rungs[0] <= config.training.epochs_before_decay():
+        found.append(
+            f"the scheduler stops trials after epoch {rungs[0]}, before the learning rate falls, at {milestones[0]:g} "
+            "of the epochs: ranks mislead there; leave search.scheduler.grace out"
+        )
+    if search.sampler.name == "gp" and trials > LARGEST_FOR_GP:
+        found.append(f"gp is slow beyond {LARGEST_FOR_GP} trials; take the sampler tpe")
+    if 1 < trials < TRIALS_PER_DIMENSION * dimensions and trials == search.trials:
+        fewest = TRIALS_PER_DIMENSION * dimensions
+        found.append(f"search.trials: {trials} are few for {dimensions} parameters; take {fewest} or more")
+    if not config.controls:
+        found.append("there is no control to compare the winner with; add controls: [{method: cross_entropy}]")
+    return found
+
+
+def too_dear(config: StudyConfig, found: Mapping[str, Any]) -> list[str]:
+    """Says where the budget does not reach for all runs of ``plan``."""
+    budget = config.search.budget
+    costs = {
+        "hours": (budget.hours, found["wall_hours"]),
+        "device_hours": (budget.device_hours, found["device_hours"]["total"]),
+    }
+    return [
+        f"search.budget.{name} is {limit:g}, the whole study needs about {needed:.2g}: the search will end before "
+        f"{found['trials']} trials"
+        for name, (limit, needed) in costs.items()
+        if limit is not None and needed > limit
+    ]
+
+
+def entries(found: Mapping[str, Any]) -> dict[str, str]:
+    """``plan`` in words, by heading."""
+    words = preview.entries(found)
+    if "rate" in found:
+        rate, hours, fitting = found["rate"], found["device_hours"], found["trials_per_device"]
+        words["measured"] = (
+            f"{rate['device']}: {_time(rate['step_seconds'])} a step, {_time(rate['epoch_seconds'])} an epoch with "
+            f"{_time(rate['evaluation_seconds'])} of evaluation; {size(rate['peak_bytes'])} a trial, so that "
+            f"{fitting if fitting < found['runs'] else 'all'} fit into memory at once"
+        )
+        if found["packing"]:
+            words["packs"] = "; ".join(
+                gpu_packing.in_words(*each) for each in gpu_packing.restored(found["packing"]).items()
+            )
+        words["costs"] = (
+            ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in hours if phase != "total")
+            + f": {_time(3600 * hours['total'])} of one device; about {_time(3600 * found['wall_hours'])} with "
+            f"{found['concurrent']} at once"
+        )
+    words["shows"] = _shown(found["detectable"], found["objective"])
+    return words
+
+
+def _shown(found: Mapping[str, Any], objective: str) -> str:
+    if found["difference"] is None:
+        return "no difference: that takes two seeds, and a metric whose spread is known"
+    unit, factor = ("nats", 1) if objective.endswith("/nll") else ("points", 100)
+    doubt = "; yours may spread more, for it departs from the paper's protocol" if found["departure"] else ""
+    return (
+        f"a difference of {factor * found['difference']:.2f} {unit} in four of five studies ({found['seeds']} seeds, "
+        f"paired t test at 5 %; seeds spread by {factor * found['seed_spread']:.2f} {unit}, {found['source']}{doubt})"
+    )
+
+
+def _time(seconds: float) -> str:
+    """A duration for people.
+
+    Example:
+        >>> _time(0.004), _time(12.3), _time(600), _time(360_000)
+        ('4 ms', '12 s', '10 min', '100 h')
+    """
+    for limit, unit, name in ((1, 1e-3, "ms"), (100, 1, "s"), (6000, 60, "min")):
+        if seconds < limit:
+            return f"{seconds / unit:.2g} {name}" if seconds / unit < 10 else f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 3600:.2g} h" if seconds < 36_000 else f"{seconds / 3600:,.0f} h"

@@ -1,0 +1,1 @@
+"""cluster: say here in one line what this room is for."""

@@ -1,0 +1,1 @@
+"""definition: say here in one line what this room is for."""

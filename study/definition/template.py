@@ -1,0 +1,114 @@
+"""A study file with every key, its value and what it means; all of it comes from the models that check study files."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+
+from study.definition.yaml_reader import dump_value
+from trainables.interfaces import Part
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from study.definition.study_config import StudyConfig
+
+WIDTH = 100
+HEADER = """\
+# A study file. A key whose value is the default may be left out; a mistake is told in one line.
+#   cskd validate FILE                  says what the study will do
+#   cskd launch FILE --storage runs     runs it
+"""
+BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "multiple_of": "a multiple of"}
+WORDS = {"``": "`", "None": "null", "True": "true", "False": "false"}  # of Python and of YAML
+STARTING_POINT = {
+    "name": "my-study",
+    "dataset": "digits",
+    "model": {"name": "preact_resnet10", "input_size": 8},
+    "method": "cs_kd",
+    "controls": [{"method": "cross_entropy"}],
+}
+
+
+def commented(study: StudyConfig) -> str:
+    """The study as a file to start from: every key, with a comment above it."""
+    space = study.resolved()["search"]["space"]
+    return HEADER + "".join(f"{line}\n" for line in _keys(study, "", {"space": space}))
+
+
+def _keys(options: BaseModel, indent: str, resolved: dict[str, Any]) -> Iterator[str]:
+    meanings = _meanings(type(options))
+    if isinstance(options, Part):
+        yield f"{indent}name: {dump_value(options.part_name())}"
+    for name, field in type(options).model_fields.items():
+        if not indent:
+            yield ""
+        value = getattr(options, name)
+        yield from _comment(meanings.get(name) or _summary(value), _range(field), indent)
+        yield from _value(name, resolved.get(name, value), indent, resolved)
+
+
+def _value(name: str, value: Any, indent: str, resolved: dict[str, Any]) -> Iterator[str]:
+    below = f"{indent}  "
+    if isinstance(value, BaseModel):
+        yield f"{indent}{name}:"
+        yield from _keys(value, below, resolved if name == "search" else {})
+    elif name == "space":
+        yield f"{indent}{name}:"
+        yield from (f"{below}{dump_value(key)}: {dump_value(words)}" for key, words in value.items())
+    elif name == "controls" and value:
+        yield f"{indent}{name}:"
+        yield from (f"{below}- {dump_value(control)}" for control in value)
+    else:
+        yield f"{indent}{name}: {dump_value(_plain(value))}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)  # sizes in bytes are a kind of their own
+    return value if isinstance(value, bool | float | None) else str(value)
+
+
+def _comment(meaning: str, allowed: str, indent: str) -> Iterator[str]:
+    text = " ".join(filter(None, [meaning, f"({allowed})" if allowed else ""]))
+    yield from textwrap.wrap(text, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+
+
+def _meanings(kind: type[BaseModel]) -> dict[str, str]:
+    """What the ``Attributes`` sections of a class and its bases say."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        section = re.search(r"^Attributes:\n((?: .*\n?|\n)+)", inspect.cleandoc(base.__doc__ or ""), re.MULTILINE)
+        if section:
+            entries = re.findall(r"^ {4}(\w+): (.*(?:\n {6,}.*)*)", section[1], re.MULTILINE)
+            found |= {name: _in_yaml(" ".join(text.split())) for name, text in entries}
+    return found
+
+
+def _summary(value: Any) -> str:
+    return inspect.cleandoc(type(value).__doc__ or "").splitlines()[0] if isinstance(value, BaseModel) else ""
+
+
+def _in_yaml(text: str) -> str:
+    return re.sub("``|None|True|False", lambda word: WORDS[word[0]], text)
+
+
+def _range(field: FieldInfo) -> str:
+    """Which values a key takes: the words of a choice, or the bounds of a number."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    words = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
+    if words:
+        return " ".join(map(str, words))
+    if field.annotation is bool:
+        return "true or false"
+    bounds = [
+        f"{word} {getattr(mark, key)}" for mark in field.metadata for key, word in BOUNDS.items() if hasattr(mark, key)
+    ]
+    return ", ".join([*bounds, *(["or null"] if type(None) in kinds else [])])

@@ -1,0 +1,1 @@
+"""driver: say here in one line what this room is for."""

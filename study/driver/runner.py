@@ -1,0 +1,292 @@
+"""Runs a study on Ray: connects, hands out runs until none is left, writes the results, says how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import tempfile
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from analysis.words.wording import number_of
+from study.cluster import examination as nodes
+from study.cluster import gpu_packing, placement
+from study.cluster.autoscaling import share_when_there
+from study.cluster.connection import LOCAL, StopSignals, ray_address, ray_connection
+from study.cluster.demands import Demands, marked
+from study.cluster.exclusion import LEFT_OUT_NODES, Exclusion
+from study.cluster.inventory import connected
+from study.cluster.share import concurrent_on
+from study.cluster.watch import ClusterWatch
+from study.driver.dispatcher import Dispatcher
+from study.driver.stopping import Stopping
+from study.errors import ServiceError
+from study.outcome import result_files
+from study.phases import course
+from study.phases.limits import Limits
+from study.search import pruning
+from study.state import provenance
+from study.state.reuse import Reuse
+from study.tracking.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
+from study.views.events import Events, Listeners
+from study.views.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
+
+    from study.cluster.inventory import Cluster, Node
+    from study.cluster.share import Share
+    from study.phases.phase import Phase
+    from study.state.directory import Study
+    from study.views.listener import Listener
+    from trainables.tune import StudyTrainable
+
+Until = Literal["search", "confirm"]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a driver ended.
+
+    Attributes:
+        interrupted: The signal that stopped it; None when the study went to its end.
+        complete: Search trials that completed.
+        failed: Trials of any phase that failed.
+        until: Where it was to stop.
+        out_of_hours: Whether the budget's hours ended it with runs unfinished.
+    """
+
+    interrupted: signal.Signals | None
+    complete: int
+    failed: int
+    until: Until
+    out_of_hours: bool
+
+
+def run(
+    study: Study,
+    console: Console,
+    *,
+    action: str,
+    address: str | None = None,
+    until: Until = "confirm",
+    allowed: Sequence[str] = (),
+    events: TextIO | None = None,
+    trainable: type[StudyTrainable] | None = None,
+) -> Ending:
+    """Carries out what the study still needs, then writes its result files.
+
+    Args:
+        study: An open study, whose lease the caller holds.
+        console: Where progress is shown.
+        action: For the provenance: ``launch``, ``resume`` or ``confirm``.
+        address: Of Ray.
+        until: ``search`` stops before race and confirmation, so that the test set stays closed.
+        allowed: Changes that the user let pass, for the provenance.
+        events: Where what happens is written as JSON lines.
+        trainable: Ray's side of a trial; tests put one without training here.
+
+    Raises:
+        ServiceError: Ray cannot be reached, or was lost; or a node of the cluster is not fit for the study.
+        UsageError: A trial asks for more than the cluster has.
+    """
+    phases = course.phases_until(study, until)
+    study.store.set_study_attribute("until", until)
+    limits = Limits(study.config, study.store, study.directory)
+    with StopSignals() as signals, _tracker(study, console) as tracker:
+        study.store.identity()  # before anybody else may ask
+        provenance.note(study.directory, action, study.config.digest(), list(allowed))
+        stopping = Stopping(signals, limits)
+        if any(phase.is_open() for phase in phases) and not stopping():
+            with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
+                signals.listen()
+                share = share_when_there(study.config, cluster, stopping, progress.note)
+                tracker.start()
+                if share is not None:
+                    with _examined(study, address, progress.note) as examined:
+                        listener = _listener(progress, events)
+                        exclusion = _exclusion(study, address, listener)
+                        share, kinds = _packed(study, share, stopping, exclusion, progress.note)
+                        demands = examined and replace(examined, kinds=kinds)
+                        at_once = number_of(share.concurrent, "trial")
+                        progress.note(f"{study.config.name}: {at_once} at once on {connected()}")
+                        dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
+                        dispatcher.recover()
+                        with _watch(study, share, cluster, dispatcher, exclusion, signals, progress, tracker):
+                            _fit(study, dispatcher, share, exclusion, demands, signals, trainable)
+                    for line in _runs_by_node(exclusion, signals):
+                        progress.note(line)
+        _conclude(study, tracker, signals)
+        limits.note()
+    return _ending(study, phases, signals, until)
+
+
+@contextlib.contextmanager
+def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> Iterator[Demands | None]:
+    """Examines the nodes of a cluster, says in what they differ, and gives what is asked of those that join later.
+
+    None of a Ray of our own, which is this machine.
+    """
+    if ray_address(address) == LOCAL:
+        yield None
+        return
+    artifacts = study.config.artifacts
+    with contextlib.nullcontext() if artifacts else marked(study.directory) as mark:
+        for line in nodes.examine(mark, artifacts.uri if artifacts else None):
+            say(line)
+        yield Demands(provenance.code_digest(), mark, study.config.dataset)
+
+
+def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
+    """Leaves out nodes that lose runs or are not fit; none of a Ray of our own, which has one."""
+    study.store.set_study_attribute(LEFT_OUT_NODES, [])
+    if ray_address(address) == LOCAL:
+        return None
+
+    def leave_out(node: str, reason: str) -> None:
+        found = {"node": placement.address_of(node), "reason": reason}
+        study.store.set_study_attribute(LEFT_OUT_NODES, [*study.store.attribute(LEFT_OUT_NODES), found])
+        listener.left_out(**found)
+
+    return Exclusion(leave_out)
+
+
+def _packed(
+    study: Study, share: Share, stopping: Stopping, exclusion: Exclusion | None, say: Callable[[str], None]
+) -> tuple[Share, frozenset[str] | None]:
+    """The share of a trial, measured where the study wants it, and the kinds of GPUs that it suits."""
+    if study.config.resources.packing == "none":
+        return share, None
+    refuse = (lambda *_: None) if exclusion is None else exclusion.refused  # a single node says it by an error
+    return gpu_packing.packed_share(study.config, study.store, share, stopping=stopping, refuse=refuse, say=say)
+
+
+def _watch(
+    study: Study,
+    share: Share,
+    cluster: Cluster,
+    dispatcher: Dispatcher,
+    exclusion: Exclusion | None,
+    signals: StopSignals,
+    progress: Progress,
+    tracker: Tracker,
+) -> ClusterWatch:
+    def fit(nodes: Sequence[Node]) -> None:
+        most = study.config.resources.max_concurrent
+        dispatcher.max_concurrent = concurrent_on(nodes, share, most, grows=cluster.grows)
+
+    return ClusterWatch(
+        study.directory,
+        share,
+        left_out=lambda: () if exclusion is None else exclusion.left_out,
+        stopped=lambda: signals.received,
+        fit=fit,
+        say=progress.note,
+        farewell=lambda: tracker.end(limit=LAST_SECONDS),
+    )
+
+
+def _runs_by_node(exclusion: Exclusion | None, signals: StopSignals) -> list[str]:
+    if exclusion is None or signals.received is not None:  # then perhaps nobody is left to ask for addresses
+        return []
+    counts = exclusion.ended.most_common()
+    return [f"runs on node {placement.address_of(node)}: {count}" for node, count in counts]
+
+
+def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
+    """Writes the results and tells MLflow the rest; a driver that was told to stop leaves the page and hurries."""
+    hurried = signals.received is not None
+    limit = LAST_SECONDS if hurried else math.inf
+    tracker.start()
+    tracker.catch_up(PATIENCE_SECONDS, limit)  # the results name each run's MLflow id
+    if hurried:
+        result_files.write_results(study)
+    else:
+        result_files.project(study)
+    tracker.end(PATIENCE_SECONDS, limit)
+
+
+def _tracker(study: Study, console: Console) -> Tracker:
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    return Tracker(study.directory, say, enabled=study.config.tracking.enabled)
+
+
+def _listener(progress: Progress, events: TextIO | None) -> Listener:
+    return progress if events is None else Listeners([progress, Events(events, progress.note)])
+
+
+def _dispatcher(
+    study: Study, phases: list[Phase], share: Share, stopping: Stopping, limits: Limits, listener: Listener
+) -> Dispatcher:
+    return Dispatcher(
+        study.store,
+        phases,
+        max_concurrent=share.concurrent,
+        retries=study.config.resources.retries,
+        prunes=study.config.search.scheduler.name in pruning.RULES,
+        stopping=stopping,
+        limits=limits,
+        reuse=Reuse(study),
+        listener=listener,
+    )
+
+
+def _fit(
+    study: Study,
+    dispatcher: Dispatcher,
+    share: Share,
+    exclusion: Exclusion | None,
+    demands: Demands | None,
+    signals: StopSignals,
+    trainable: type[StudyTrainable] | None,
+) -> None:
+    from ray import tune
+    from ray.exceptions import RayError
+
+    from study.driver.scheduler import StudyScheduler
+    from study.driver.searcher import StudySearcher
+    from trainables.tune import StudyTrainable
+
+    pruner = pruning.pruner_of(study.config, study.store, study.directory)
+    searcher = StudySearcher(dispatcher, pruner, exclusion, demands)
+    with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
+        tuner = tune.Tuner(
+            tune.with_resources(trainable or StudyTrainable, partial(placement.request, share)),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=StudyScheduler(searcher, exclusion),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=disposable,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        try:
+            if signals.received is None:
+                tuner.fit()
+        except RayError as error:
+            if signals.received is not None:  # Ray was told to end, too
+                return
+            raise ServiceError(
+                f"Ray was lost: {str(error).splitlines()[0]}; `cskd resume {study.directory}` goes on"
+            ) from error
+    if searcher.error is not None:
+        raise searcher.error
+
+
+def _ending(study: Study, phases: list[Phase], signals: StopSignals, until: Until) -> Ending:
+    states = {phase.name: [trial.state.name for trial in study.store.trials(phase.name)] for phase in phases}
+    failed = sum(names.count("FAIL") for names in states.values())
+    unfinished = signals.received is None and any("RUNNING" in names for names in states.values())
+    return Ending(signals.received, states["search"].count("COMPLETE"), failed, until, unfinished)

@@ -1,0 +1,60 @@
+"""Early stopping as Ray Tune sees it: a scheduler that asks the searcher, which knows the study's trials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from study.cluster import placement
+
+if TYPE_CHECKING:
+    from study.cluster.exclusion import Exclusion
+    from study.driver.searcher import StudySearcher
+
+
+class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Stops the search trials that the study's pruner ends; others run as they come.
+
+    It has no state of its own, for Ray's schedulers forget theirs when a study is resumed.
+
+    Args:
+        searcher: Of the same study.
+        exclusion: Is told on which nodes runs end and are lost; None where there is one machine.
+    """
+
+    def __init__(self, searcher: StudySearcher, exclusion: Exclusion | None = None) -> None:
+        super().__init__()
+        self._searcher = searcher
+        self._exclusion = exclusion
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Says whether a run goes on after an epoch; notes where it was, while it matters."""
+        del tune_controller
+        exclusion = self._exclusion
+        if exclusion is not None and exclusion.suspects and (node := placement.node_of_trial(trial)):
+            exclusion.went_on(node)
+        stops = self._searcher.stops(trial.trial_id, result)
+        return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Notes where a run came to its end; its worker still lives."""
+        super().on_trial_complete(tune_controller, trial, result)
+        if self._exclusion is not None and (node := placement.node_of_trial(trial)):
+            self._exclusion.went_well(node)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Notes where a run was lost or not let in, which Ray tells here before it tells the searcher."""
+        super().on_trial_error(tune_controller, trial)
+        if self._exclusion is None:
+            return
+        if why := placement.why_refused(trial):
+            self._searcher.refused(trial.trial_id, why)
+            if node := placement.node_of_trial(trial):
+                self._exclusion.refused(node, why)
+        elif node := placement.node_that_lost(trial):
+            self._exclusion.lost(node, self._searcher.run_of(trial.trial_id))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State without what leads to the database, as of the searcher."""
+        return self.__dict__ | {"_exclusion": None}

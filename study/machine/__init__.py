@@ -1,0 +1,1 @@
+"""machine: say here in one line what this room is for."""

@@ -1,0 +1,95 @@
+"""MLflow's server as a process: started on this machine only, for known names, without running jobs; then ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO
+
+from study.definition.tracking_address import MLFLOW_SETTINGS
+from study.errors import ServiceError
+
+HOST = "127.0.0.1"
+START_SECONDS = 90.0
+END_SECONDS = 5.0
+
+
+def start(
+    uri: str, port: int, log: IO[bytes], words: Sequence[str], settings: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Starts a server in a session of its own.
+
+    Args:
+        uri: Of the store with the runs.
+        port: Where it listens.
+        log: Where its words go.
+        words: What else its command says; everybody on this machine sees them.
+        settings: What else it finds in its environment.
+    """
+    names = (f"{HOST}:{port}", f"localhost:{port}")
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
+        *("--allowed-hosts", ",".join(names), "--cors-allowed-origins", ",".join(f"http://{name}" for name in names)),
+        *words,
+    ]
+    safe = {
+        "MLFLOW_BACKEND_STORE_URI": uri,  # not among the words of the command
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    }
+    environment = os.environ | MLFLOW_SETTINGS | safe | dict(settings or {})
+    return subprocess.Popen(  # noqa: S603
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a server and its workers; a page that is still open must not keep them."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
+            return
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+    """Returns when the server answers.
+
+    Raises:
+        ServiceError: It ends, or does not answer in time; the message has its last words.
+    """
+    end_time = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < end_time:
+        if answers(port):
+            return
+        time.sleep(0.1)
+    log.seek(0)
+    last = (log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+    raise ServiceError(f"MLflow's server does not start: {last}")
+
+
+def answers(port: int) -> bool:
+    """Whether a server says at a port that it is well."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows nothing of this machine
+    with contextlib.suppress(urllib.error.URLError, OSError), direct.open(f"http://{HOST}:{port}/health", timeout=2):
+        return True
+    return False
+
+
+def first_free(ports: Iterable[int]) -> int | None:
+    """The first port that nobody listens at; None where there is none."""
+    for port in ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return port
+    return None

@@ -1,0 +1,1 @@
+"""outcome: say here in one line what this room is for."""

@@ -1,0 +1,115 @@
+"""Gives the confirmed winner a name in MLflow's model registry: its checkpoint and configuration, no pickled model."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from analysis.findings import best_config, export
+from analysis.records import result_files
+from study.errors import UsageError
+from study.outcome.result_files import BEST_CONFIG
+from study.state import lease
+from study.state.directory import open_study
+from study.tracking.desired_runs import key_of
+from study.tracking.tracker import open_mirror
+from trainables.files.durable import sha256_of
+from trainables.runs.checkpoint_names import checksum_of, generations
+from trainables.runs.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from study.state.directory import Study
+    from study.tracking.mlflow_client import ModelVersion
+
+SEPARATOR = "@"
+FORBIDDEN = "/:"  # in MLflow's names of models, for its addresses end a name there
+
+
+class Registered(NamedTuple):
+    """A model version in MLflow.
+
+    Attributes:
+        name: Of the model.
+        version: Its number, as MLflow counts.
+        alias: That points to it; None where none was asked for.
+        run: The confirmation run whose checkpoint it is, such as ``confirm/0``.
+    """
+
+    name: str
+    version: str
+    alias: str | None
+    run: str
+
+
+def register(directory: Path, name: str) -> Registered:
+    """Registers the network of the winner's first confirmation run, the one that ``best_config.yaml`` repeats.
+
+    The version's artifacts are the checkpoint, its checksum and ``best_config.yaml``; registering the same checkpoint
+    again gives the same version. An alias moves to it from whatever version it pointed to.
+
+    Args:
+        directory: The study directory.
+        name: ``NAME``, or ``NAME@ALIAS``.
+
+    Raises:
+        StudyDirectoryError: There is no study.
+        ResultsError: The winner is not confirmed.
+        UsageError: The study is not tracked, or the checkpoint was cleaned away.
+        HeldError: A driver works on the study.
+        ServiceError: MLflow does not answer, or refuses the name or the alias.
+    """
+    model, separator, alias = name.partition(SEPARATOR)
+    if not model or (separator and not alias) or set(model) & set(FORBIDDEN):
+        raise UsageError(
+            f"{name!r} names no model; write NAME or NAME{SEPARATOR}ALIAS, such as digits@champion, "
+            f"NAME without {' and '.join(FORBIDDEN)}"
+        )
+    with open_study(directory) as study:
+        if not study.config.tracking.enabled:
+            raise UsageError(
+                f"{study.config.name} is not tracked (tracking.enabled is false), so MLflow cannot hold it"
+            )
+        with lease.lease(directory):
+            return _register(study, model, alias or None)
+
+
+def _register(study: Study, model: str, alias: str | None) -> Registered:
+    results = result_files.read(study.directory / "results")
+    best, config = best_config.collect(results), best_config.winner_config(results)
+    number = _trial_of(results, best.arms[0].name, config["seed"])
+    checkpoint = _checkpoint(study.directory, number)
+    mirror = open_mirror(study)
+    mirror.bring_up_to_date(live=False)
+    with tempfile.TemporaryDirectory() as made:
+        files = Path(made) / "model"
+        files.mkdir()
+        for path in (checkpoint, checksum_of(checkpoint)):
+            shutil.copy(path, files)
+        (files / BEST_CONFIG).write_text(export.export(config, "yaml", export.header(best)), encoding="utf-8")
+        version = mirror.register(key_of("confirm", number), files, _version(model, alias, best, checkpoint))
+    return Registered(model, version, alias, key_of("confirm", number))
+
+
+def _version(model: str, alias: str | None, best: best_config.BestConfig, checkpoint: Path) -> ModelVersion:
+    from study.tracking.mlflow_client import ModelVersion
+
+    digest = sha256_of(checkpoint.read_bytes())
+    return ModelVersion(model, alias, {"cskd.checkpoint": digest}, "\n\n".join(export.header(best)))
+
+
+def _trial_of(results: result_files.Results, arm: str, seed: int) -> int:
+    runs = results.confirmations
+    done = runs[(runs["arm"] == arm) & (runs["seed"] == seed) & (runs["state"] == "COMPLETE")]
+    return int(done["trial"].iloc[0])
+
+
+def _checkpoint(directory: Path, number: int) -> Path:
+    folder = RunDirectory(directory / "confirm" / str(number)).checkpoints
+    finished = [path for path in generations(folder) if checksum_of(path).exists()]
+    if not finished:
+        raise UsageError(
+            f"{folder} holds no checkpoint any more; `cskd train {directory / BEST_CONFIG} --out DIR` trains it again"
+        )
+    return finished[0]

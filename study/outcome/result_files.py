@@ -1,0 +1,218 @@
+"""Writes a study's result files from its truth; they can be rebuilt from zero at any time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analysis.findings import best_config, export
+from analysis.records import result_files
+from analysis.report import study_report
+from analysis.tables import files
+from analysis.tables import table as tables
+from search_spaces import space
+from study.phases import confirm, limits, race
+from study.phases.course import phases_of
+from study.state import ledger, mlflow_record, provenance
+from study.state.directory import read_results
+from study.state.store import REUSED_FROM
+from trainables.files.durable import digest_of, write_atomic
+from trainables.files.faultpoints import faultpoint
+from trainables.interfaces.part import flat
+from trainables.runs.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from study.phases.phase import Phase
+    from study.state.directory import Study
+    from trainables.runs.run_directory import EpochRow
+
+BEST_CONFIG = "best_config.yaml"
+REPORT = "report"
+SEARCHED_TRAINING = "training."
+
+
+def project(study: Study) -> result_files.Results:
+    """Writes what follows from a study's truth: ``results/``, ``report/``, and ``best_config.yaml`` once confirmed."""
+    results = write_results(study)
+    faultpoint("results: written, no report")
+    study_report.write(results, study.directory / REPORT)
+    return results
+
+
+def report(directory: Path) -> Path:
+    """Writes the page and the figures of a study anew, from its result files and predictions alone.
+
+    Args:
+        directory: The study directory, or a copy of it without trials and database.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        StudyDirectoryError: There is no study.
+        ResultsError: The result files are missing or damaged.
+    """
+    return study_report.write(read_results(directory), directory / REPORT)
+
+
+def write_results(study: Study) -> result_files.Results:
+    """Writes ``results/``, and once confirmed ``best_config.yaml`` and its tables below ``report/``; draws nothing."""
+    trials: list[dict[str, Any]] = []
+    confirmations: list[dict[str, Any]] = []
+    epochs: list[dict[str, Any]] = []
+    record = mlflow_record.read(study.directory)
+    for phase in phases_of(study):
+        for trial in study.store.trials(phase.name):
+            rows = confirmations if phase.name == "confirm" else trials
+            run_id = record.runs.get(f"{phase.name}/{trial.number}") if record else None
+            rows.append(_trial_row(study, phase, trial) | {"mlflow_run_id": run_id})
+            epochs.extend(_epoch_rows(study, phase, trial))
+    folder = study.directory / "results"
+    result_files.write(folder, trials=trials, epochs=epochs, confirmations=confirmations, study=_description(study))
+    results = result_files.read(folder)
+    if not results.confirmations.empty:
+        _write_best(study, results)
+    return results
+
+
+def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]:
+    assignment = phase.assignment(trial)
+    run = RunDirectory(assignment.directory)
+    rows = run.epochs()
+    config = assignment.config
+    method = dict(flat(config.method.model_dump(mode="json", exclude={"name"})))
+    training = [name for name in study.config.space() if name.startswith(SEARCHED_TRAINING)]
+    searched = {name: getattr(config.training, name.removeprefix(SEARCHED_TRAINING)) for name in training}
+    row = {
+        "study": study.config.name,
+        "phase": phase.name,
+        "trial": trial.number,
+        "state": trial.state.name,
+        "dataset": config.dataset.part_name(),
+        "model": config.model.part_name(),
+        "method": config.method.part_name(),
+        "seed": config.seed,
+        "epochs": len(rows),
+        **{f"params/{name}": x for name, x in (method | searched).items() if name != "name"},
+        **(rows[-1].metrics if rows else {}),
+        "duration_seconds": _duration(trial, run.device_seconds()),
+        "device_seconds": run.device_seconds(),
+        "attempts": trial.user_attrs["attempt"],
+        "error": trial.user_attrs.get("error"),
+    }
+    if phase.name == "confirm":
+        chosen = _at_best_validation(rows, study.config.objective, minimizes=study.config.minimizes)
+        return row | chosen | {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
+    return row | {"reused_from": trial.user_attrs.get(REUSED_FROM)}
+
+
+def _at_best_validation(rows: Sequence[EpochRow], objective: str, *, minimizes: bool) -> dict[str, float]:
+    """Test metrics of the epoch that validation chose, the first of equals; empty unless each epoch measured both.
+
+    The test set was measured at each epoch anyway, and each measurement is a line of the ledger: nothing is read anew.
+    """
+    metric = objective.partition("/")[2]
+    if not rows or not all({objective, f"test/{metric}"} <= row.metrics.keys() for row in rows):
+        return {}
+    best = (min if minimizes else max)(rows, key=lambda row: row.metrics[objective])
+    return {
+        f"at_best_validation/{name.partition('/')[2]}": value
+        for name, value in best.metrics.items()
+        if name.startswith("test/")
+    } | {"at_best_validation/epoch": best.epoch}
+
+
+def _duration(trial: FrozenTrial, trained: float) -> float | None:
+    """Seconds from a trial's begin to its end; at least what it trained, for the clock may have been set back."""
+    if trial.datetime_start is None or trial.datetime_complete is None:
+        return None
+    return max((trial.datetime_complete - trial.datetime_start).total_seconds(), trained)
+
+
+def _epoch_rows(study: Study, phase: Phase, trial: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {
+            "study": study.config.name,
+            "phase": phase.name,
+            "trial": trial.number,
+            "epoch": row.epoch,
+            "attempt": row.attempt,
+            **row.metrics,
+            "epoch_seconds": row.epoch_seconds,
+        }
+        for row in RunDirectory(phase.run_directory(trial.number)).epochs()
+    ]
+
+
+def _description(study: Study) -> dict[str, Any]:
+    config, store = study.config, study.store
+    best = confirm.finalists(config, store, study.directory)
+    controls = confirm.controls(config, store)
+    confirmed = {trial.user_attrs["arm"] for trial in store.trials("confirm")}
+    known = {arm.label: arm for arm in [*best, *controls]}
+    arms = [*known.values(), *(confirm.arm_from(config, store, label) for label in sorted(confirmed - known.keys()))]
+    baseline = next((arm.label for arm in controls if arm.config.method.part_name() == "cross_entropy"), None)
+    notes = provenance.notes(study.directory)
+    return {
+        "name": config.name,
+        "config": config.resolved(),
+        "distributions": {name: space.words(of) for name, of in config.space().items()},
+        "objectives": list(config.search.objectives),
+        "digests": {
+            "study": config.digest(),
+            "space": digest_of({name: space.words(of) for name, of in config.space().items()}),
+            "split": store.attribute("split_digest"),
+            "data": store.attribute("data_digest"),
+            "code": next(iter(notes), {}).get("digests", {}).get("code"),
+        },
+        "provenance": notes,
+        "ledger": ledger.readings(study.directory),
+        "finalists": [arm.label for arm in best],
+        "baseline": baseline,
+        "race": race.describe(config, store, study.directory),
+        "extended": _extended_after_reading(study),
+        "cut_short": {name: ended._asdict() for name in limits.CUT if (ended := limits.over(store, name)) is not None},
+        "arms": {
+            arm.label: {
+                "role": "finalist" if arm.phase == "search" else "control",
+                "phase": arm.phase,
+                "trial": arm.trial,
+                "config": arm.config.model_dump(mode="json"),
+                "search_value": arm.value,
+                "posterior_mean": arm.posterior_mean,
+                "race_mean": arm.race_mean,
+            }
+            for arm in arms
+        },
+        "states": {phase.name: _states(store.trials(phase.name)) for phase in phases_of(study)},
+    }
+
+
+def _extended_after_reading(study: Study) -> bool:
+    """Whether a trial of search or race began after the test set had been read for the first time."""
+    first = min((line["time"] for line in ledger.readings(study.directory)), default=None)
+    chosen_from = [*study.store.trials("search"), *study.store.trials("race")]
+    begun = [trial.datetime_start.timestamp() for trial in chosen_from if trial.datetime_start]
+    return first is not None and any(time > first for time in begun)
+
+
+def _states(trials: list[FrozenTrial]) -> dict[str, int]:
+    names = [trial.state.name for trial in trials]
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+def _write_best(study: Study, results: result_files.Results) -> None:
+    best = best_config.collect(results)
+    table = tables.best_config_table(best)
+    folder = study.directory / REPORT
+    files.write(table, folder, "best_config")
+    winner = study.directory / BEST_CONFIG
+    if best.confirmed:
+        text = export.export(best_config.winner_config(results), "yaml", export.header(best))
+        write_atomic(winner, text.encode())
+    else:  # an earlier winner's, before the search was extended
+        winner.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""phases: say here in one line what this room is for."""

@@ -1,0 +1,156 @@
+"""Confirmation: finalists and controls with fresh seeds; the one place that opens the test set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from study.phases.limits import over
+from study.phases.phase import Phase, SeededPhase
+from study.phases.race import course_of, seeds_of
+from study.search.ranking import deserving
+from study.state.ledger import FILE_NAME, LedgeredAccess
+from trainables.runs.assignment import Assignment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from study.definition.study_config import StudyConfig
+    from study.state import store
+    from study.state.store import Store
+    from trainables.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A configuration that is confirmed: a finalist of the search, or a control.
+
+    Attributes:
+        phase: Where it comes from.
+        trial: Its number there.
+        config: Its run, with the search's seed and split.
+        value: The objective that it reached there, on validation data.
+        posterior_mean: What all search trials together say of that value, where this decided; else None.
+        race_mean: Mean over the fresh seeds of the race, where one decided; else None.
+    """
+
+    phase: store.Phase
+    trial: int
+    config: TrainConfig
+    value: float
+    posterior_mean: float | None = None
+    race_mean: float | None = None
+
+    @property
+    def label(self) -> str:
+        """Such as ``search/7``."""
+        return f"{self.phase}/{self.trial}"
+
+
+def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
+    """The search trials that deserve it most; the first is the winner, chosen before the test set is opened.
+
+    Where there is a race, those that lead it.
+    """
+    best = deserving(config, store, directory)
+    race_means = _race_means(config, store, directory)
+    if race_means:
+        by_label = {f"search/{trial.number}": (trial, mean) for trial, mean in best}
+        best = [by_label[label] for label in race_means]
+    return [
+        Arm(
+            "search",
+            trial.number,
+            config.search_config(trial.params, trial.number),
+            trial.values[0],
+            mean,
+            race_means.get(f"search/{trial.number}"),
+        )
+        for trial, mean in best[: config.confirm.finalists]
+    ]
+
+
+def _race_means(config: StudyConfig, store: Store, directory: Path) -> dict[str, float | None]:
+    """Means of the race's candidates by label, the best first; empty before a round is whole, or without a race."""
+    course, rule = course_of(config, store, directory), config.confirm.race
+    if course is None or rule is None or not course.standing.rounds:
+        return {}
+    seeds = seeds_of(config, rule)
+    return {label: course.mean(label, seeds) for label in course.standing.order}
+
+
+def controls(config: StudyConfig, store: Store) -> list[Arm]:
+    """The controls that completed."""
+    complete = [trial for trial in store.trials("controls") if trial.state == TrialState.COMPLETE]
+    return [Arm("controls", trial.number, config.control_config(trial.number), trial.values[0]) for trial in complete]
+
+
+def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
+    """The arm that a label names."""
+    phase, _, number = label.partition("/")
+    trial = store.trials("search" if phase == "search" else "controls")[int(number)]
+    if phase == "search":
+        return Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.values[0])
+    return Arm("controls", trial.number, config.control_config(trial.number), trial.values[0])
+
+
+class ConfirmPhase(SeededPhase):
+    """Runs of finalists and controls with the confirmation seeds.
+
+    Args:
+        preceding: Search, controls and race; the confirmation waits until they have ended.
+    """
+
+    name: store.Phase = "confirm"
+
+    def __init__(self, config: StudyConfig, store: Store, directory: Path, preceding: Sequence[Phase] = ()) -> None:
+        super().__init__(config, store, directory)
+        self._preceding = preceding
+
+    def planned(self) -> int:
+        """Arms times seeds; before the search has ended, an estimate."""
+        if self._waits():
+            arms = self.config.confirm.finalists + len(self.config.controls)
+            return arms * len(self.config.confirm.seeds)
+        ended = over(self.store, self.name)
+        return len({*self._started(), *self._wanted()}) if ended is None else ended.runs
+
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a pair of arm and seed, with access to the test set."""
+        confirm = self.config.confirm
+        label, seed, attempt = (trial.user_attrs[key] for key in ("arm", "seed", "attempt"))
+        arm = arm_from(self.config, self.store, label)
+        config = arm.config.model_copy(update={"seed": seed, "train_on": confirm.train_on})
+        ledger = self.directory / FILE_NAME
+        name, objects = self.config.name, self._objects(trial.number)
+        access = LedgeredAccess(ledger, name, trial.number, attempt, label, config.digest(), seed, objects)
+        return self._assignment(trial, config, access, test_each_epoch=confirm.test_each_epoch)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The study's metrics, on the test set."""
+        return tuple(name.replace("validation/", "test/", 1) for name in self.config.search.objectives)
+
+    def _waits(self) -> bool:
+        return any(phase.is_open() for phase in self._preceding)
+
+    def _missing(self) -> list[tuple[str, int]]:
+        if self._waits() or over(self.store, self.name) is not None:
+            return []
+        started = self._started()
+        return [pair for pair in self._wanted() if pair not in started]
+
+    def _started(self) -> set[tuple[str, int]]:
+        return {(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in self.store.trials(self.name)}
+
+    def _wanted(self) -> list[tuple[str, int]]:
+        best = finalists(self.config, self.store, self.directory)
+        if not best:
+            return []
+        arms = [*best, *controls(self.config, self.store)]
+        return [(arm.label, seed) for seed in self.config.confirm.seeds for arm in arms]

@@ -1,0 +1,220 @@
+"""Search and controls: which trials a study still needs, and what run each of them is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from study.phases.limits import over
+from study.search.halving import EPOCHS, PROMOTED_FROM, ladder_of, points_of
+from study.search.sampling import suggest
+from study.state import remote_runs
+from study.state.store import FOLDERS
+from trainables.runs.assignment import Assignment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from study.definition.study_config import StudyConfig
+    from study.state import store
+    from study.state.ledger import LedgeredAccess
+    from study.state.store import Store
+    from trainables.config import TrainConfig
+
+
+class Phase(ABC):
+    """Trials of one kind.
+
+    Args:
+        config: The study.
+        store: Where its trials are kept.
+        directory: The study directory.
+    """
+
+    name: store.Phase
+
+    def __init__(self, config: StudyConfig, store: Store, directory: Path) -> None:
+        self.config = config
+        self.store = store
+        self.directory = directory
+
+    @abstractmethod
+    def planned(self) -> int:
+        """Trials that the phase will have."""
+
+    @abstractmethod
+    def upcoming(self) -> int:
+        """Runs that begin next and belong together; 0 when none can begin."""
+
+    @abstractmethod
+    def start_next(self) -> FrozenTrial | None:
+        """Adds the next trial to the store; None when there is none, or none yet."""
+
+    @abstractmethod
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a trial, at its present attempt."""
+
+    def state_of_finished(self, trial: FrozenTrial) -> TrialState:
+        """The final state of a trial whose run came to its end."""
+        del trial
+        return TrialState.COMPLETE
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The metrics that a trial's values are."""
+        return self.config.search.objectives
+
+    def _assignment(
+        self,
+        trial: FrozenTrial,
+        config: TrainConfig,
+        access: LedgeredAccess | None = None,
+        *,
+        test_each_epoch: bool = False,
+    ) -> Assignment:
+        attempt, directory = trial.user_attrs["attempt"], self.run_directory(trial.number)
+        hours = self.config.resources.epoch_hours
+        patience = None if hours is None else 3600 * hours
+        objects = self._objects(trial.number)
+        return Assignment(
+            self.name, trial.number, attempt, config, directory, access, test_each_epoch, patience, objects
+        )
+
+    def _objects(self, number: int) -> str | None:
+        """Where a trial's run leaves its files in the object store; None where it shares the study directory."""
+        return remote_runs.place_of_run(self.config.artifacts, self.config.name, self.store, self.name, number)
+
+    def is_open(self) -> bool:
+        """Whether trials run, or more will begin."""
+        return bool(self.store.running(self.name)) or len(self.store.trials(self.name)) < self.planned()
+
+    def epochs_to_begin(self) -> int:
+        """Epochs of the trials that will yet begin, about."""
+        return max(self.planned() - len(self.store.trials(self.name)), 0) * self.config.training.epochs
+
+    def run_directory(self, number: int) -> Path:
+        """Where the files of a trial's run are."""
+        return self.directory / FOLDERS[self.name] / str(number)
+
+
+class SeededPhase(Phase):
+    """Runs of several configurations with the same fresh seeds: all of them with one seed before any with the next."""
+
+    @abstractmethod
+    def _missing(self) -> list[tuple[str, int]]:
+        """Labels and seeds of the runs that can begin, in this order."""
+
+    def upcoming(self) -> int:
+        """The runs that lack the next seed; they belong together, for differences are between runs of one seed."""
+        missing = self._missing()
+        return sum(seed == missing[0][1] for _, seed in missing)
+
+    def start_next(self) -> FrozenTrial | None:
+        """Adds the next pair of configuration and seed; None while there is none."""
+        missing = self._missing()
+        if not missing:
+            return None
+        label, seed = missing[0]
+        return self.store.begin(self.name, {}, {}, {"arm": label, "seed": seed})
+
+
+class ControlPhase(Phase):
+    """Fixed configurations that run beside the search."""
+
+    name: store.Phase = "controls"
+
+    def planned(self) -> int:
+        """One trial for each control of the study."""
+        return len(self.config.controls)
+
+    def upcoming(self) -> int:
+        """The next control."""
+        return int(len(self.store.trials(self.name)) < self.planned())
+
+    def start_next(self) -> FrozenTrial | None:
+        """Adds the next control."""
+        return self.store.begin(self.name, {}, {}, {}) if self.upcoming() else None
+
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a control."""
+        config = self.config.control_config(trial.number)
+        return self._assignment(trial, config)
+
+
+class SearchPhase(Phase):
+    """Trials that the sampler suggests.
+
+    Args:
+        trials: How many points are wanted; of a discrete space at most its cells. The scheduler ``halving`` adds a
+            trial for each longer schedule that a point goes on to.
+    """
+
+    name: store.Phase = "search"
+
+    def __init__(self, config: StudyConfig, store: Store, directory: Path, trials: int) -> None:
+        super().__init__(config, store, directory)
+        self._space = config.space()
+        self._points = config.planned_trials(trials)
+        self._ladder = ladder_of(config)
+
+    def planned(self) -> int:
+        """Wanted trials, or cells where there are fewer, or where the search was cut short."""
+        ended = over(self.store, self.name)
+        return sum(self._ladder.counts(self._points, self.store.trials(self.name))) if ended is None else ended.runs
+
+    def upcoming(self) -> int:
+        """The next trial."""
+        return int(len(self.store.trials(self.name)) < self.planned())
+
+    def start_next(self) -> FrozenTrial | None:
+        """Adds a trial: of a point that goes on to a longer schedule, else of one that the sampler is asked for."""
+        trials = self.store.trials(self.name)
+        if not self.upcoming():
+            return None
+        promoted = self._ladder.promotion(self._points, trials)
+        if promoted is not None:
+            parent, epochs = promoted
+            return self._begin(parent.params, {EPOCHS: epochs, PROMOTED_FROM: parent.number})
+        point = self._point(trials)
+        shortest = self._ladder.lengths[0]
+        attributes = {} if shortest == self.config.training.epochs else {EPOCHS: shortest}
+        return None if point is None else self._begin(point, attributes)
+
+    def _begin(self, point: dict[str, Any], attributes: dict[str, int]) -> FrozenTrial:
+        return self.store.begin(self.name, point, self._space, attributes)
+
+    def _point(self, trials: list[FrozenTrial]) -> dict[str, Any] | None:
+        search, points = self.config.search, len(points_of(trials))
+        if points >= self._points:
+            return None  # until the short runs have ended
+        if points < len(search.first):
+            return dict(search.first[points])
+        return suggest(
+            self._space,
+            trials,
+            sampler=search.sampler.name,
+            seed=search.sampler.seed,
+            minimizes=[direction == StudyDirection.MINIMIZE for direction in self.config.directions],
+            planned=self._points,
+        )
+
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a suggested point."""
+        config = self.config.search_config(trial.params, trial.number, trial.user_attrs.get(EPOCHS))
+        return self._assignment(trial, config)
+
+    def epochs_to_begin(self) -> int:
+        """Epochs of the trials that will yet begin; of compressed schedules as many as they have."""
+        if len(self._ladder.lengths) == 1 or over(self.store, self.name) is not None:
+            return super().epochs_to_begin()
+        return self._ladder.epochs_to_begin(self._points, self.store.trials(self.name))
+
+    def state_of_finished(self, trial: FrozenTrial) -> TrialState:
+        """COMPLETE after a whole schedule, PRUNED after a compressed one, whose value is no full run's."""
+        whole = trial.user_attrs.get(EPOCHS, self.config.training.epochs) == self.config.training.epochs
+        return TrialState.COMPLETE if whole else TrialState.PRUNED

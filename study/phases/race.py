@@ -1,0 +1,154 @@
+"""The race: more candidates than will be finalists run with fresh seeds, and those that fall behind drop out.
+
+It comes between search and confirmation and sees validation data only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from optuna.trial import TrialState
+
+from study.phases.limits import over
+from study.phases.phase import Phase, SeededPhase
+from study.phases.race_rule import Standing, standing
+from study.search.ranking import deserving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+    from study.definition.sections import Race
+    from study.definition.study_config import StudyConfig
+    from study.state import store
+    from study.state.store import Store
+    from trainables.runs.assignment import Assignment
+
+
+class Course(NamedTuple):
+    """A race and its runs.
+
+    Attributes:
+        standing: By labels such as ``search/7``.
+        runs: By label and seed, those that have begun; with those of trials that a longer search has replaced.
+    """
+
+    standing: Standing
+    runs: dict[tuple[str, int], FrozenTrial]
+
+    def mean(self, label: str, seeds: tuple[int, ...]) -> float | None:
+        """Mean of a candidate over the seeds of all whole rounds that it took part in; None without a value."""
+        ended = [self.runs[label, seed] for seed in seeds[: self.standing.rounds] if (label, seed) in self.runs]
+        values = [trial.values[0] for trial in ended if trial.state == TrialState.COMPLETE]
+        return sum(values) / len(values) if values else None
+
+
+def seeds_of(config: StudyConfig, rule: Race) -> tuple[int, ...]:
+    """The race's training seeds, one a round; no search trial and no confirmation has one of them."""
+    return tuple(config.race_seed(number) for number in range(rule.seeds))
+
+
+def course_of(config: StudyConfig, store: Store, directory: Path) -> Course | None:
+    """How the race stands, from the truth alone; None of a study without a race."""
+    rule = config.confirm.race
+    if rule is None:
+        return None
+    names = [f"search/{trial.number}" for trial, _ in deserving(config, store, directory)[: rule.candidates]]
+    runs = {(trial.user_attrs["arm"], trial.user_attrs["seed"]): trial for trial in store.trials("race")}
+    table = {
+        key: trial.values[0] if trial.state == TrialState.COMPLETE else None
+        for key, trial in runs.items()
+        if trial.state.is_finished()
+    }
+    found = standing(
+        names,
+        table,
+        seeds=seeds_of(config, rule),
+        survivors=config.confirm.finalists,
+        rule=rule,
+        minimizes=config.minimizes,
+    )
+    return Course(found, runs)
+
+
+def describe(config: StudyConfig, store: Store, directory: Path) -> dict[str, Any] | None:
+    """The race for ``study.json``; None of a study without one.
+
+    Returns:
+        ``rounds`` that are whole, ``over``, ``runs`` and ``runs_at_most``, ``level`` of the test, and ``candidates``,
+        the best first: ``arm``, ``mean`` over fresh ``seeds``, numbers of its ``trials`` in the phase ``race``, and how
+        it dropped out: after how many seeds (``dropped_after``), by which corrected ``p``, or because its run
+        ``failed``.
+    """
+    course, rule = course_of(config, store, directory), config.confirm.race
+    if course is None or rule is None:
+        return None
+    found, exits = course.standing, {gone.name: gone for gone in course.standing.exits}
+    seeds = seeds_of(config, rule)
+    candidates = []
+    for label in found.order:
+        gone = exits.get(label)
+        candidates.append(
+            {
+                "arm": label,
+                "mean": course.mean(label, seeds),
+                "seeds": gone.seeds if gone else found.rounds,
+                "trials": [course.runs[label, seed].number for seed in seeds if (label, seed) in course.runs],
+                "dropped_after": gone.seeds if gone else None,
+                "p": gone.p if gone else None,
+                "failed": gone is not None and gone.p is None,
+            }
+        )
+    return {
+        "rounds": found.rounds,
+        "over": not found.wanted or over(store, "race") is not None,
+        "runs": len(course.runs),
+        "runs_at_most": len(candidates) * rule.seeds,
+        "level": rule.level,
+        "candidates": candidates,
+    }
+
+
+class RacePhase(SeededPhase):
+    """Runs of the candidates with the race's seeds, on the search's own split.
+
+    Args:
+        search: The race waits until it has ended.
+    """
+
+    name: store.Phase = "race"
+
+    def __init__(self, config: StudyConfig, store: Store, directory: Path, search: Phase) -> None:
+        super().__init__(config, store, directory)
+        self._search = search
+
+    def planned(self) -> int:
+        """The runs that there will be if no one drops out any more."""
+        rule, ended = self.config.confirm.race, over(self.store, self.name)
+        if rule is None or ended is not None:
+            return 0 if ended is None else ended.runs
+        if self._search.is_open():
+            return min(rule.candidates, self._search.planned()) * rule.seeds
+        found, runs = self._course()
+        if not found.wanted:
+            return len(runs)
+        seeds = seeds_of(self.config, rule)[found.rounds :]
+        return len({*runs, *((label, seed) for label in found.racing for seed in seeds)})
+
+    def assignment(self, trial: FrozenTrial) -> Assignment:
+        """The run of a pair of candidate and seed."""
+        number = int(trial.user_attrs["arm"].partition("/")[2])
+        config = self.config.search_config(self.store.trials("search")[number].params, number)
+        return self._assignment(trial, config.model_copy(update={"seed": trial.user_attrs["seed"]}))
+
+    def _missing(self) -> list[tuple[str, int]]:
+        if self._search.is_open() or over(self.store, self.name) is not None:
+            return []
+        found, runs = self._course()
+        return [pair for pair in found.wanted if pair not in runs]
+
+    def _course(self) -> Course:
+        course = course_of(self.config, self.store, self.directory)
+        assert course is not None  # noqa: S101 - the phase exists only where there is a race
+        return course

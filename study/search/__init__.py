@@ -1,0 +1,1 @@
+"""search: say here in one line what this room is for."""

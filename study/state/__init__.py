@@ -1,0 +1,1 @@
+"""state: say here in one line what this room is for."""

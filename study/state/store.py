@@ -1,0 +1,255 @@
+"""The truth of a study: an Optuna storage that only the driver writes.
+
+Search trials, controls, the race's runs and confirmations live in sibling Optuna studies, because trials with other
+parameters would take the search's parameters out of the sampler's space. Epochs live in the run directories
+(``trainables.runs.run_directory``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+import sqlalchemy.exc
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL
+
+from study.errors import ServiceError, without_password
+from study.state import database, database_copies
+from trainables.files.faultpoints import faultpoint
+
+Phase = Literal["controls", "search", "race", "confirm"]
+PHASES: tuple[Phase, ...] = ("controls", "search", "race", "confirm")
+FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "race": "race", "confirm": "confirm"}
+METRIC_NAMES = "study:metric_names"
+REUSED_FROM = "reused_from"  # attribute of a trial: study, phase and number of the run whose epochs it took over
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class Store:
+    """Trials of one study, by phase and number.
+
+    Args:
+        place: The SQLite file, made when missing; or a database's URL.
+        name: The study's name.
+        directions: Which way each objective is better.
+        metrics: Names of the objectives, for Optuna's own tools.
+        phases: That the study has; Optuna's tools show no others. A phase that it has not is one without trials.
+
+    Raises:
+        ServiceError: The database stays locked or cannot be read.
+    """
+
+    def __init__(
+        self,
+        place: Path | URL,
+        name: str,
+        *,
+        directions: Sequence[StudyDirection],
+        metrics: Sequence[str] = (),
+        phases: Sequence[Phase] = PHASES,
+    ) -> None:
+        self._place = place if isinstance(place, URL) else database.file_url(place)
+        with self._translated(), contextlib.ExitStack() as unless_opened:
+            self._database = _connected(self._place)
+            unless_opened.callback(self._database.engine.dispose)
+            # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
+            self._storage = optuna.storages.get_storage(self._database)
+            self._studies = {phase: self._study_id(_study_name(name, phase), directions) for phase in phases}
+            self._name_metrics(metrics)
+            unless_opened.pop_all()
+
+    def begin(
+        self,
+        phase: Phase,
+        parameters: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        attributes: Mapping[str, Any],
+    ) -> FrozenTrial:
+        """Adds a running trial in one write; its number follows the last one's."""
+        running = FrozenTrial(
+            number=-1,
+            trial_id=-1,
+            state=TrialState.RUNNING,
+            value=None,
+            datetime_start=datetime.now(),
+            datetime_complete=None,
+            params=dict(parameters),
+            distributions=dict(distributions),
+            user_attrs={"attempt": 1, **attributes},
+            system_attrs={},
+            intermediate_values={},
+        )
+        with self._changing():
+            trial_id = self._storage.create_new_trial(self._studies[phase], template_trial=running)
+            faultpoint("store: trial begun")
+            return self._storage.get_trial(trial_id)
+
+    def trials(self, phase: Phase) -> list[FrozenTrial]:
+        """All trials of a phase, by number: shared with later calls, so not to be changed."""
+        if phase not in self._studies:
+            return []
+        with self._translated():
+            # Optuna would copy each trial deeply, for each question anew.
+            found = self._storage.get_all_trials(self._studies[phase], deepcopy=False)
+            return sorted(found, key=lambda trial: trial.number)
+
+    def running(self, phase: Phase) -> list[FrozenTrial]:
+        """Trials without a final state, by number."""
+        return [trial for trial in self.trials(phase) if not trial.state.is_finished()]
+
+    def set_attribute(self, trial: FrozenTrial, key: str, value: Any) -> None:
+        """Sets an attribute of a trial that has no final state."""
+        with self._changing():
+            self._storage.set_trial_user_attr(trial._trial_id, key, value)
+
+    def tell(
+        self, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None, epoch: int, error: str | None
+    ) -> None:
+        """Gives a trial its final state.
+
+        Args:
+            trial: As ``begin`` or ``trials`` returned it.
+            state: COMPLETE with values, PRUNED with the last ones, or FAIL without.
+            values: Of the objectives.
+            epoch: Finished epochs, the step of a single objective's value; Optuna's tools know none of several.
+            error: Why it failed.
+        """
+        with self._changing():
+            if error is not None:
+                self._storage.set_trial_user_attr(trial._trial_id, "error", error)
+            if values is not None and len(values) == 1:
+                self._storage.set_trial_intermediate_value(trial._trial_id, epoch, values[0])
+            faultpoint("store: told the value, not the state")
+            self._storage.set_trial_state_values(trial._trial_id, state, values)
+            faultpoint("store: told the state")
+
+    def report(self, trial: FrozenTrial, epoch: int, value: float) -> None:
+        """Keeps the objective of a running trial at a step, as Optuna's intermediate value."""
+        with self._translated():
+            self._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
+
+    def attribute(self, key: str) -> Any:
+        """An attribute of the study; None when it was never set."""
+        with self._translated():
+            return self._storage.get_study_user_attrs(self._studies["search"]).get(key)
+
+    def set_study_attribute(self, key: str, value: Any) -> None:
+        """Sets an attribute of the study."""
+        with self._translated():
+            self._storage.set_study_user_attr(self._studies["search"], key, value)
+
+    def identity(self) -> str:
+        """What tells this study from others of its name; given when first asked for, which drivers do."""
+        if self.attribute("identity") is None:
+            self.set_study_attribute("identity", uuid.uuid4().hex)
+        return str(self.attribute("identity"))
+
+    def claim(self, owner: str) -> bool:
+        """Says whose the study is, once; whether it is ``owner``'s."""
+        if self.attribute("identity") is None:
+            self.set_study_attribute("identity", owner)
+        return bool(self.attribute("identity") == owner)
+
+    def delete(self) -> None:
+        """Takes the study with all its trials out of the database."""
+        with self._translated():
+            for study_id in self._studies.values():
+                self._storage.delete_study(study_id)
+
+    def close(self) -> None:
+        """Gives the database back."""
+        self._storage.remove_session()
+        self._database.engine.dispose()
+
+    def _study_id(self, name: str, directions: Sequence[StudyDirection]) -> int:
+        with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):  # another process may look at the same moment
+            return self._storage.create_new_study(directions, name)
+        return self._storage.get_study_id_from_name(name)
+
+    def _name_metrics(self, metrics: Sequence[str]) -> None:
+        """Lets Optuna's dashboard show what the objectives are; as ``optuna.study.Study.set_metric_names`` does."""
+        for phase, study_id in self._studies.items():
+            names = [name.replace("validation/", "test/", 1) if phase == "confirm" else name for name in metrics]
+            if names and METRIC_NAMES not in self._storage.get_study_system_attrs(study_id):
+                self._storage.set_study_system_attr(study_id, METRIC_NAMES, names)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """A change after which the file is copied."""
+        with self._translated():
+            yield
+        if self._place.get_backend_name() == "sqlite":
+            database_copies.keep(Path(str(self._place.database)))
+
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
+        return _translated(self._place)
+
+
+def owner_of(place: URL, name: str) -> str | None:
+    """Whose the study of a name is that a database holds; None where it holds none, or nobody's.
+
+    Raises:
+        ServiceError: The database cannot be reached or read.
+    """
+    with _translated(place):
+        found = _connected(place)
+        try:
+            attributes = found.get_study_user_attrs(found.get_study_id_from_name(name))
+        except KeyError:
+            return None
+        finally:
+            found.engine.dispose()
+    return attributes.get("identity")
+
+
+class _Storage(optuna.storages.RDBStorage):
+    """Optuna's, which gives the database back where it cannot be opened, too."""
+
+    def __init__(self, url: str, engine_options: dict[str, Any]) -> None:
+        try:
+            super().__init__(url, engine_kwargs=engine_options)
+        except Exception:
+            if hasattr(self, "engine"):  # else there is no connection yet
+                self.engine.dispose()
+            raise
+
+
+def _connected(place: URL) -> optuna.storages.RDBStorage:
+    found = _Storage(place.render_as_string(hide_password=False), database.engine_options(place))
+    if place.get_backend_name() != "sqlite":
+        database.outlast_outages(found.engine)
+    return found
+
+
+@contextlib.contextmanager
+def _translated(place: URL) -> Iterator[None]:
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        cause = error.__cause__ or error
+        if getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place.database) from error
+        text = without_password(str(getattr(cause, "orig", None) or cause).splitlines()[0])
+        cure = "" if place.get_backend_name() == "sqlite" else "; when it is back, resume; `cskd doctor` looks at it"
+        raise ServiceError(f"study database {database.shown(place)}: {text}{cure}") from error
+
+
+def rank_value(trial: FrozenTrial) -> float | None:
+    """Value of the objective that ranks trials; None of a trial that has none."""
+    return trial.values[0] if trial.values else None
+
+
+def _study_name(name: str, phase: Phase) -> str:
+    return name if phase == "search" else f"{name}/{phase}"

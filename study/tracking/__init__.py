@@ -1,0 +1,1 @@
+"""tracking: say here in one line what this room is for."""

@@ -1,0 +1,1 @@
+"""views: say here in one line what this room is for."""

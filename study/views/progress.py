@@ -1,0 +1,256 @@
+"""Shows a running study: a live table in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from search_spaces.symbols import symbol
+from study.errors import harmless
+from study.phases.course import SEARCHING
+from study.state.store import PHASES, rank_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from study.phases.phase import Phase
+    from study.state.directory import Study
+    from trainables.runs.assignment import Assignment
+
+COLUMNS = ("COMPLETE", "PRUNED", "FAIL")
+REMEMBERED = 500
+
+
+class Pace:
+    """Epochs a second, from the latest ones, all runs together.
+
+    Runs that begin together report together: what they had done before the first report is not counted, so that the
+    workers' start does not spoil the estimate.
+    """
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=REMEMBERED)
+        self._together = 1
+
+    def __str__(self) -> str:
+        rate = self.rate()
+        if rate is None:
+            return "- epochs/s"
+        unit, seconds = next((u, s) for u, s in (("s", 1), ("min", 60), ("h", 3600)) if rate * s >= 1 or u == "h")
+        return f"{rate * seconds:.1f} epochs/{unit}"
+
+    def epoch(self, running: int) -> None:
+        """An epoch has ended while so many runs were running."""
+        if not self._times:
+            self._together = max(running, 1)
+        self._times.append(time.monotonic())
+
+    def rate(self) -> float | None:
+        """Epochs a second; None before the runs that began together have gone on."""
+        counted = len(self._times) - (1 if len(self._times) == REMEMBERED else self._together)
+        elapsed = time.monotonic() - self._times[0] if counted > 0 else 0.0
+        return counted / elapsed if elapsed > 0 else None
+
+
+class Progress:
+    """Counts, best value, rate and time left; the dispatcher's listener.
+
+    Args:
+        study: What runs.
+        phases: Its phases.
+        console: Where to write.
+    """
+
+    def __init__(self, study: Study, phases: Sequence[Phase], console: Console) -> None:
+        self._study = study
+        self._phases = phases
+        self._console = console
+        self._settled: dict[str, Counter[str]] = {
+            name: Counter(trial.state.name for trial in study.store.trials(name)) for name in PHASES
+        }
+        for counts in self._settled.values():
+            counts.pop("RUNNING", None)
+        self._planned: dict[str, int] = {phase.name: phase.planned() for phase in phases}
+        self._running: dict[tuple[str, int], int] = {}
+        self._lengths = [trial.last_step or 0 for trial in study.store.trials("search") if trial.values]
+        self._whole: dict[str, int] = {phase.name: sum(map(_epochs, _ended(study, phase))) for phase in phases}
+        self._pace = Pace()
+        self._best = self._best_so_far()
+        self._live = Live(console=console, get_renderable=self._renderable, refresh_per_second=2, transient=True)
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def started(self, assignment: Assignment) -> None:
+        """A run was handed out."""
+        self._running[(assignment.phase, assignment.number)] = 0
+
+    def taken_over(self, assignment: Assignment, source: str) -> None:
+        """A run has the epochs of the same one of another study and is not trained."""
+        self._line(f"{assignment.phase}/{assignment.number}: taken over from {source}, not trained again")
+
+    def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
+        """A run finished an epoch."""
+        del metrics
+        self._running[(assignment.phase, assignment.number)] = epoch
+        self._pace.epoch(len(self._running))
+
+    def settled(self, assignment: Assignment, state: str, value: float | None, error: str | None) -> None:
+        """A trial has its final state."""
+        self._count_last_epoch(assignment, state)
+        self._settled[assignment.phase][state] += 1
+        if assignment.phase != "confirm" and not self._still_searching():
+            # Until now, the number of confirmations was an estimate.
+            self._planned = {phase.name: phase.planned() for phase in self._phases}
+        if assignment.phase == "search" and state == "COMPLETE" and value is not None:
+            self._best = (
+                value if self._best is None else (min if self._study.config.minimizes else max)(self._best, value)
+            )
+        shown = "" if value is None else f" {self._percent(value)}"
+        self._line(f"{assignment.phase}/{assignment.number}: {state}{shown} ({_settings(assignment)}){_reason(error)}")
+
+    def retried(self, assignment: Assignment, error: str) -> None:
+        """A run was lost and will be tried again."""
+        self._running.pop((assignment.phase, assignment.number), None)
+        self._line(
+            f"{assignment.phase}/{assignment.number}: attempt {assignment.attempt} ended, tried again{_reason(error)}"
+        )
+
+    def warned(self, assignment: Assignment, text: str) -> None:
+        """A run goes on although something is amiss."""
+        self._line(f"{assignment.phase}/{assignment.number}: {text}")
+
+    def cut_short(self, phase: str, reason: str) -> None:
+        """A phase has no more runs than it has now."""
+        self._planned = {phase.name: phase.planned() for phase in self._phases}
+        self._line(f"{phase} ends: {reason}")
+
+    def left_out(self, node: str, reason: str) -> None:
+        """A node of the cluster gets no more runs."""
+        self.note(f"node {node} is left out: {reason}; a resume tries it again")
+
+    def note(self, text: str) -> None:
+        """Writes a line of its own."""
+        self._console.print(harmless(text), highlight=False, markup=False, soft_wrap=True)
+
+    def _line(self, text: str) -> None:
+        done = sum(sum(counts.values()) for counts in self._settled.values())
+        planned = sum(self._planned.values())
+        tail = (
+            ""
+            if self._console.is_terminal
+            else f"  [{done}/{planned}, best {self._best_text()}, {self._time_left()} left]"
+        )
+        self.note(f"{time.strftime('%H:%M:%S')} {text}{tail}")
+
+    def _renderable(self) -> Group:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for heading in ("", "planned", "running", "done", "pruned", "failed"):
+            table.add_column(heading, justify="left" if not heading else "right")
+        for phase in self._phases:
+            counts = self._settled[phase.name]
+            running = sum(name == phase.name for name, _ in list(self._running))
+            table.add_row(
+                phase.name, str(self._planned[phase.name]), str(running), *(str(counts[state]) for state in COLUMNS)
+            )
+        summary = f"best {self._best_text()} | {self._pace} | {self._time_left()} left | Ctrl+C stops cleanly"
+        return Group(table, Text(summary))
+
+    def _best_so_far(self) -> float | None:
+        values = [rank_value(trial) for trial in self._study.store.trials("search") if trial.state.name == "COMPLETE"]
+        known = [value for value in values if value is not None]
+        return (min if self._study.config.minimizes else max)(known) if known else None
+
+    def _best_text(self) -> str:
+        return "-" if self._best is None else self._percent(self._best)
+
+    def _percent(self, value: float) -> str:
+        return f"{value:.4f}" if self._study.config.objective.endswith("/nll") else f"{100 * value:.2f} %"
+
+    def _count_last_epoch(self, assignment: Assignment, state: str) -> None:
+        """The last epoch of a run comes with its end and is not reported by itself."""
+        seen = self._running.pop((assignment.phase, assignment.number), None)
+        whole = _epochs(assignment)
+        self._whole[assignment.phase] += whole
+        if state == "COMPLETE" and seen == whole - 1:
+            self._pace.epoch(len(self._running) + 1)
+        if assignment.phase == "search" and state != "FAIL":
+            self._lengths.append(whole if state == "COMPLETE" else seen or 0)
+
+    def _still_searching(self) -> bool:
+        return any(self._open_trials(name) for name in SEARCHING)
+
+    def _open_trials(self, phase: str) -> int:
+        return max(self._planned[phase] - sum(self._settled[phase].values()), 0)
+
+    def _time_left(self) -> str:
+        rate = self._pace.rate()
+        if rate is None:
+            return "?" if self._planned and any(map(self._open_trials, self._planned)) else clock(0)
+        epochs = sum(self._epochs_left(name) for name in self._planned)
+        return clock(max(epochs - sum(list(self._running.values())), 0) / rate)
+
+    def _epochs_left(self, phase: str) -> float:
+        if not self._open_trials(phase):
+            return 0.0
+        if phase == "search":
+            return self._open_trials(phase) * self._epochs_of(phase)
+        return self._planned[phase] * self._epochs_of(phase) - self._whole[phase]
+
+    def _epochs_of(self, phase: str) -> float:
+        """Epochs that a trial of a phase takes on the average: controls may be shorter, and schedulers stop trials."""
+        config = self._study.config
+        whole = config.training.epochs
+        controls = [config.control_config(number).training.epochs for number in range(len(config.controls))]
+        if phase == "controls":
+            return sum(controls) / max(len(controls), 1)
+        if phase == "confirm":
+            arms = [*[whole] * config.confirm.finalists, *controls]
+            return sum(arms) / len(arms)
+        if phase == "race" or config.search.scheduler.name == "none" or not self._lengths:
+            return whole
+        running = sum(name == "search" for name, _ in list(self._running))  # those that were stopped early come first
+        return (sum(self._lengths) + running * whole) / (len(self._lengths) + running)
+
+
+def _ended(study: Study, phase: Phase) -> list[Assignment]:
+    trials = study.store.trials(phase.name)
+    return [phase.assignment(trial) for trial in trials if trial.state.is_finished()]
+
+
+def _epochs(assignment: Assignment) -> int:
+    return assignment.config.training.epochs
+
+
+def _settings(assignment: Assignment) -> str:
+    method = assignment.config.method
+    numbers = {name: getattr(method, name) for name in type(method).model_fields}
+    shown = [f"{symbol(name).text} {x:.4g}" for name, x in numbers.items() if isinstance(x, float)]
+    return ", ".join([method.part_name(), *shown, *([f"seed {assignment.config.seed}"] if assignment.access else [])])
+
+
+def _reason(error: str | None) -> str:
+    return f": {error}" if error else ""
+
+
+def clock(seconds: float) -> str:
+    """A time left for people.
+
+    Example:
+        >>> clock(75), clock(3675)
+        ('1:15', '1:01:15')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,103 @@
+"""What a study is doing now, from its truth; works while its driver runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analysis.tables.table import Cell, Table
+from analysis.words.wording import metric_words, reuse_words, spread, with_unit
+from search_spaces.symbols import symbol
+from study.cluster.exclusion import LEFT_OUT_NODES
+from study.phases import course
+from study.search.ranking import ranked
+from study.state import lease
+from study.state.store import PHASES, REUSED_FROM, rank_value
+
+if TYPE_CHECKING:
+    from study.state.directory import Study
+
+
+def describe(study: Study) -> dict[str, Any]:
+    """Counts by phase and state, the best trial so far, and whether a driver works on it; ready for JSON."""
+    phases = course.counts_of(study)
+    held = lease.is_held(study.directory)
+    best = ranked(study.config, study.store, study.directory)
+    return {
+        "name": study.config.name,
+        "directory": str(study.directory),
+        "state": course.state_of(phases, held=held, until=study.store.attribute("until")),
+        "driver": str(lease.holder(study.directory)) if held else None,
+        "artifacts": study.config.artifacts.uri if study.config.artifacts else None,
+        "objective": study.config.objective,
+        "phases": phases,
+        "left_out": study.store.attribute(LEFT_OUT_NODES) or [],
+        "reused": _reused(study),
+        "best": {"trial": best[0].number, "value": rank_value(best[0]), "params": best[0].params} if best else None,
+    }
+
+
+def table(found: dict[str, Any]) -> Table:
+    """``describe`` as a table for people."""
+    columns = ("phase", "planned", "running", "done", "pruned", "failed")
+    keys = ("planned", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
+    rows = tuple((name, *(counts[key] for key in keys)) for name, counts in found["phases"].items())
+    driver = f" (driver {found['driver']})" if found["driver"] else ""
+    return Table(
+        f"{found['name']}: {found['state']}{driver}",
+        columns,
+        rows,
+        (_best(found), *_taken_over(found), *_elsewhere(found), *_left_out(found)),
+    )
+
+
+def summary(found: list[dict[str, Any]]) -> Table:
+    """Several studies, one line each."""
+    rows: list[tuple[Cell, ...]] = []
+    for item in found:
+        if "error" in item:
+            rows.append((item["name"], f"unreadable: {item['error']}", None, None, None))
+            continue
+        search = item["phases"]["search"]
+        trials = f"{search['COMPLETE']}/{search['planned']}"
+        rows.append((item["name"], item["state"], trials, item["objective"], _value(item)))
+    count = f"{len(found)} {'study' if len(found) == 1 else 'studies'}"
+    return Table(count, ("study", "state", "trials", "objective", "best"), tuple(rows))
+
+
+def _reused(study: Study) -> dict[str, str]:
+    """Runs that were taken over instead of being trained, each with its source."""
+    return {
+        f"{phase}/{trial.number}": trial.user_attrs[REUSED_FROM]
+        for phase in PHASES
+        for trial in study.store.trials(phase)
+        if REUSED_FROM in trial.user_attrs
+    }
+
+
+def _taken_over(found: dict[str, Any]) -> list[str]:
+    sources = [label.partition("/")[0] for label in found["reused"].values()]
+    return [reuse_words(sources)] if sources else []
+
+
+def _left_out(found: dict[str, Any]) -> list[str]:
+    return [f"node {each['node']} was left out: {each['reason']}" for each in found["left_out"]]
+
+
+def _elsewhere(found: dict[str, Any]) -> list[str]:
+    return [f"workers write to {found['artifacts']}"] if found["artifacts"] else []
+
+
+def _best(found: dict[str, Any]) -> str:
+    best = found["best"]
+    if best is None:
+        return "no trial has completed yet"
+    point = ", ".join(
+        f"{symbol(name).text} {x:.4g}" if isinstance(x, float) else f"{name} {x}" for name, x in best["params"].items()
+    )
+    return f"best so far: search/{best['trial']}, {metric_words(found['objective'])} {_value(found)} ({point})"
+
+
+def _value(found: dict[str, Any]) -> str | None:
+    """The best value as tables print it, such as ``4.05 %``."""
+    best, metric = found["best"], found["objective"]
+    return with_unit(spread(best["value"], None, metric), metric) if best else None

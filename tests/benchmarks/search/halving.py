@@ -1,0 +1,63 @@
+"""The scheduler ``halving`` on recorded surfaces: compressed schedules, epochs spent, and what the winner is worth.
+
+Searches of the same repetitions as in ``schedulers``, whose figures they stand beside.
+"""
+
+from itertools import product
+
+from study.definition.sections import Scheduler
+from study.search.halving import EPOCHS, PROMOTED_FROM, Ladder, points_of
+from tests.benchmarks.measuring import Finding
+from tests.benchmarks.search.schedulers import REPETITIONS, SAMPLERS, TRAINING, TRIALS, Ended, Replay, compare, findings
+from tests.benchmarks.surface import read
+
+SCHEDULERS = {
+    "halving": (Scheduler(name="halving"), TRIALS),
+    "halving, 42 points": (
+        Scheduler(name="halving"),
+        42,
+    ),  # planned to cost as 32 whole runs; promotions come early, so it costs more
+    "halving from 0.5 on": (Scheduler(name="halving", grace=0.5), TRIALS),
+}
+
+
+class Compressing(Replay):
+    """The scheduler ``halving``: each rung has curves of its own, of the schedule compressed to its epochs."""
+
+    def __init__(self, scheduler: Scheduler, sampler: str, seed: int, points: int = TRIALS) -> None:
+        super().__init__(read("plane").space, sampler, seed, points)
+        lengths = scheduler.lengths(TRAINING)
+        self._surfaces = {length: read(f"plane_{length}") for length in lengths[:-1]} | {TRAINING.epochs: read("plane")}
+        self._ladder = Ladder(lengths, scheduler.reduction, scheduler.min_trials, minimizes=True)
+
+    def _begins(self) -> bool:
+        trials = self._sampler.trials
+        promoted = self._ladder.promotion(self._points, trials)
+        if promoted is not None:
+            parent, length = promoted
+            self._sampler.begin(parent.params, {EPOCHS: length, PROMOTED_FROM: parent.number})
+        elif len(points_of(trials)) < self._points:
+            length = self._ladder.lengths[0]
+            self._sampler.suggest(len(trials), {EPOCHS: length})
+        else:
+            return False
+        self._take(self._surfaces[length])
+        return True
+
+    def _ends(self, number: int, epoch: int) -> bool:
+        curve = self._curves[number]
+        if epoch < len(curve):
+            return False
+        self._sampler.tell(number, float(curve[-1]), stopped_after=None if epoch == TRAINING.epochs else epoch)
+        return True
+
+
+def replay(sampler: str, scheduler: str, repetition: int) -> Ended:
+    """The search with a sampler and a scheduler, by their names here."""
+    rule, points = SCHEDULERS[scheduler]
+    return Compressing(rule, sampler, repetition, points).run()
+
+
+def measure(repetitions: int = REPETITIONS) -> Finding:
+    """The searches of both samplers, with whole runs of the better points only."""
+    return findings(compare(list(product(SAMPLERS, SCHEDULERS)), replay, repetitions))

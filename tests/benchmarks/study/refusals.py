@@ -1,0 +1,89 @@
+"""S5: how long a wrong input takes to be refused; run by itself, it prints what is said to each input."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.measuring import REPOSITORY, Finding
+from tests.kit.faults.refused_data import DATA_CASES
+from tests.kit.faults.refused_inputs import CASES, Case
+
+TARGET_SECONDS = 1.0
+TARGET_HELP_SECONDS = 0.5
+AT_ONCE = {*map(str, range(1, 32)), "33"}
+ROUNDS = 3
+ALL = (*CASES, *DATA_CASES)
+
+
+LOCKS = (".driver.lock", ".cskd.lock")
+
+
+def cskd(words: tuple[str, ...], folder: Path, variables: Mapping[str, str]) -> tuple[int, str, float]:
+    """Exit code, what was said, and seconds of a command in a process of its own."""
+    path = os.pathsep.join([str(REPOSITORY), str(folder)])
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, "COLUMNS": "120"} | variables
+    command = [sys.executable, "-m", "study.cli", *words]
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr or done.stdout, time.perf_counter() - start
+
+
+def refuse(case: Case) -> tuple[int, str, float]:
+    """Code, message and the median of a few rounds' seconds; the input leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        case.write(folder)
+        before = things_in(folder)
+        found = [cskd(case.words, folder, case.environment) for _ in range(ROUNDS)]
+        assert things_in(folder) == before, case
+    code, said, _ = found[0]
+    assert code == case.code, (case, said)
+    assert case.says in said, (case, said)
+    return code, said.splitlines()[-1], median(seconds for *_, seconds in found)
+
+
+def things_in(folder: Path) -> set[Path]:
+    """All but locks and Python's byte code."""
+    return {path for path in folder.rglob("*") if path.name not in LOCKS and "__pycache__" not in path.parts}
+
+
+def help_seconds() -> float:
+    """Of ``cskd --help``."""
+    return median(cskd(("--help",), REPOSITORY, {})[2] for _ in range(5))
+
+
+def measure() -> Finding:
+    """Slowest refusals, and help."""
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for case in ALL:
+        seconds[case.number in AT_ONCE].append(refuse(case)[2])
+    shown = help_seconds()
+    figures = {
+        "inputs": len(ALL),
+        "slowest of 1-31 and 33, seconds": max(seconds[True]),
+        "median of 1-31 and 33, seconds": median(seconds[True]),
+        "slowest of 34 to 42, seconds": max(seconds[False]),
+        "cskd --help, seconds": shown,
+    }
+    target = f"<= {TARGET_SECONDS} s for 1-31 and 33, <= {TARGET_HELP_SECONDS} s for help"
+    return Finding(target, max(seconds[True]) <= TARGET_SECONDS and shown <= TARGET_HELP_SECONDS, figures)
+
+
+def main() -> None:
+    print("| number | input | code | said | ms |\n| --- | --- | --- | --- | --- |")
+    for case in ALL:
+        code, said, seconds = refuse(case)
+        shown = said.replace("|", "\\|").replace("<", "\\<")
+        if len(shown) > 200:
+            shown = f"{shown[:100]} … {shown[-90:]}"
+        print(f"| {case.number} | {case.what} | {code} | {shown} | {1000 * seconds:.0f} |", flush=True)
+    print(f"\n`cskd --help`: {1000 * help_seconds():.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

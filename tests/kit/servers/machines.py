@@ -1,0 +1,110 @@
+"""A Ray cluster of machines with addresses of their own, of which a test may cut, kill and add some."""
+
+import json
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.kit.fakes.toy import write_study
+from tests.kit.faults.drivers import TOY, TRACKED
+from tests.kit.paths import PYTHON_PATH, ROOT
+from tests.kit.servers.namespaces import Network
+
+RAY = Path(sys.executable).parent / "ray"
+TRIALS = 6
+PORT = 6379
+HIDE = "mount -t tmpfs none {}"
+PUT = "mount --bind {} {}"
+STARTED = "Ray runtime started"
+# A machine counts as lost after four silent seconds, not after half a minute.
+IMPATIENT = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 4,
+}
+
+
+class Machines:
+    """A head without CPUs, and machines with one each.
+
+    Args:
+        folder: Of studies and logs.
+        shared: Whether the other machines see it; where they do not, they see an empty one.
+        environment: For all processes.
+    """
+
+    def __init__(self, folder: Path, *, shared: bool = True, environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.network = Network()
+        self._shared = shared
+        self._mounts: dict[str, list[str]] = {}
+        self.environment = {
+            "PYTHONPATH": PYTHON_PATH,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "TOY_SECONDS": "1.0",
+            "OMP_NUM_THREADS": "1",
+            **(environment or {}),
+        }
+        head = self.network.add("head")
+        self.address = f"{head}:{PORT}"
+        self._ray(
+            "head",
+            "--head",
+            f"--port={PORT}",
+            "--num-cpus=0",
+            "--include-dashboard=false",
+            f"--system-config={json.dumps(IMPATIENT)}",
+        )
+
+    def join(self, name: str, *, shared: bool = True, code: Path = ROOT) -> None:
+        """A machine joins the cluster, for the first time or again.
+
+        Args:
+            name: Of the machine.
+            shared: Whether it sees the folder.
+            code: What it has as our ``trainables`` lies here.
+        """
+        if name not in self.network.addresses:
+            self.network.add(name)
+        put = PUT.format(code / "trainables", ROOT / "trainables")
+        hide = HIDE.format(self.folder)
+        self._mounts[name] = [
+            line for line, done in ((put, code != ROOT), (hide, not (shared and self._shared))) if done
+        ]
+        self._ray(name, f"--address={self.address}", "--num-cpus=1")
+
+    def launch(self, *settings: str) -> subprocess.Popen:
+        words = ["launch", write_study(self.folder), "--storage", self.folder, "--address", self.address]
+        words += ["--set", f"search.trials={TRIALS}", *TRACKED, *settings]
+        return self.start("head", sys.executable, *TOY, *words, log="driver.log")
+
+    def log(self) -> str:
+        return (self.folder / "driver.log").read_text()
+
+    def wait_for(self, process: subprocess.Popen, text: str) -> float:
+        """Seconds until the driver says something."""
+        begun = time.monotonic()
+        while text not in self.log():
+            assert process.poll() is None, self.log()
+            time.sleep(0.1)
+        return time.monotonic() - begun
+
+    def _ray(self, name: str, *words: str) -> None:
+        address = self.network.addresses[name]
+        words = ("start", "--block", "--disable-usage-stats", f"--node-ip-address={address}", *words)
+        log = self.folder / f"{name}.log"
+        started = log.read_text().count(STARTED) if log.exists() else 0
+        process = self.start(name, RAY, *words, log=log.name)
+        while log.read_text().count(STARTED) == started:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+
+    def start(self, name: str, *command: object, log: str) -> subprocess.Popen:
+        """A process on a machine."""
+        if mounts := self._mounts.get(name):  # in the mount namespace that `ip netns exec` makes
+            command = ("sh", "-c", " && ".join([*mounts, 'exec "$@"']), "machine", *command)
+        return self.network.start(name, *command, log=self.folder / log, environment=self.environment)

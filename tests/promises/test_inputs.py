@@ -1,0 +1,96 @@
+"""Inputs to refuse: one line, the documented exit code, nothing created."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from tests.kit.faults.refused_data import CANARY, DATA_CASES
+from tests.kit.faults.refused_inputs import CASES, Case
+
+ROOT = Path(__file__).parents[2]
+NUMBERS = {*range(1, 43)} - {32}  # needs Ray's count of GPUs: test_allocation.py, and test_api.py on a real one
+
+
+LOCKS = (".driver.lock", ".cskd.lock")
+PROGRESS = re.compile(r"cub200: (check|unpack) CUB_200_2011.tgz \d+ of \d+\n")
+ALL = (*CASES, *DATA_CASES)
+
+
+def marked(cases: Iterable[Case]) -> list[ParameterSet]:
+    """Each case as a parameter with its number in the list."""
+    return [
+        pytest.param(case, id=f"{case.number} {case.what}", marks=pytest.mark.bad_input(int(case.number)))
+        for case in cases
+    ]
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """What is in a folder; locks of what was looked at, and what Python compiled of a user's part, are no trace."""
+    files = {
+        path: path.read_bytes() if path.is_file() and path.stat().st_size < 10**6 else b""
+        for path in folder.rglob("*")
+        if "__pycache__" not in path.parts
+    }
+    return {str(path): content for path, content in files.items() if path.name not in LOCKS}
+
+
+def check(case: Case, code: int, out: str, err: str) -> None:
+    said = (
+        out if case.code == 0 else "".join(line for line in err.splitlines(keepends=True) if not PROGRESS.match(line))
+    )
+    assert CANARY not in out + err
+    assert code == case.code, (out, err)
+    assert case.says in said
+    assert (err if case.code == 0 else out) == ""
+    if case.code:
+        assert said.startswith("cskd: ")
+        assert said.count("\n") == 1, said
+        assert len(said) <= 1200
+    assert not {c for c in said if unicodedata.category(c)[0] == "C" or unicodedata.category(c) in ("Zl", "Zp")} - {
+        "\n"
+    }
+
+
+def test_every_number_of_the_list_has_a_case() -> None:
+    assert {int(case.number) for case in ALL} == NUMBERS
+
+
+@pytest.mark.parametrize("case", marked(ALL))
+def test_refused_in_one_line_and_nothing_is_created(
+    cskd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, value in case.environment.items():
+        monkeypatch.setenv(name, value)
+    case.write(tmp_path)
+    before = tree(tmp_path)
+    check(case, *cskd(*case.words))
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("number", ["1", "6", "17", "33"])
+def test_at_once_as_a_command_of_its_own(tmp_path: Path, number: str) -> None:
+    case = next(case for case in CASES if case.number == number)
+    case.write(tmp_path)
+    before = tree(tmp_path)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "study.cli", "launch", *case.words[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert time.monotonic() - start < 5  # a second on a quiet machine: tests/benchmarks/refusals.py
+    check(case, done.returncode, done.stdout, done.stderr)
+    assert tree(tmp_path) == before

@@ -1,0 +1,133 @@
+"""Canary secrets in the environment of a real driver occur in no byte that it leaves behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from study.cluster import connection
+from tests.kit.fakes import toy
+from tests.kit.servers.mlflow_server import Server
+from tests.kit.servers.postgresql_server import PASSWORD, PostgreSQL, binaries
+
+CANARY = "canary-7d0a93c1f2"  # part of every secret below
+ROOT = Path(__file__).parents[2]
+RAY = Path("/tmp")  # where drivers put Ray's files, whatever TMPDIR says
+
+
+def holding(needle: bytes, *places: Path) -> list[str]:
+    """Files below the places that hold the needle in their name or content."""
+    files = [path for place in places for path in (place.rglob("*") if place.is_dir() else [place])]
+    return [
+        str(path)
+        for path in files
+        if needle.decode() in path.name or (path.is_file() and not path.is_symlink() and needle in path.read_bytes())
+    ]
+
+
+def careless(folder: Path, server: Server) -> dict[str, str]:
+    """What a careless user may have set: secrets of MLflow, Ray and others."""
+    for name in ("home", "tmp"):
+        (folder / name).mkdir(exist_ok=True)
+    return os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
+        "MLFLOW_TRACKING_URI": server.uri.replace("://", f"://me:{CANARY}-of-the-uri@"),
+        "MLFLOW_TRACKING_TOKEN": f"{CANARY}-of-mlflow",
+        "RAY_AUTH_TOKEN": f"{CANARY}-of-ray-and-thirty-two-characters-long",
+        "AWS_SECRET_ACCESS_KEY": f"{CANARY}-of-a-cloud",
+        "TOY_SECONDS": "0.2",
+    }
+
+
+def start(folder: Path, *words: str, variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    with (folder / "driver.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "toy", *words],
+            cwd=folder,
+            env=variables,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def wait_for(done: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 200
+    while not done.exists():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def database() -> Iterator[PostgreSQL | None]:
+    """A PostgreSQL server; None on a machine without one, where the study is kept in a file."""
+    if binaries() is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # whose parents its user may enter
+        server = PostgreSQL(Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.mark.long
+@pytest.mark.bad_input(41)
+@pytest.mark.timeout(700)
+def test_no_byte_that_is_left_behind_holds_a_secret(
+    tmp_path: Path, mlflow_server: Server, database: PostgreSQL | None
+) -> None:
+    study, variables = tmp_path / "toy", careless(tmp_path, mlflow_server)
+    words = ["launch", str(toy.write_study(tmp_path)), "--storage", str(tmp_path), "--set", "tracking.enabled=true"]
+    if database is not None:
+        variables["CSKD_DATABASE_URL"] = database.create("study")
+        words += ["--set", "database.env=CSKD_DATABASE_URL"]
+    before = set(RAY.glob(f"{connection.RAY_FOLDER}*"))
+    try:
+        process = start(tmp_path, *words, variables=variables)
+        wait_for(study / "trials" / "1" / "outcome.json", process, tmp_path / "driver.log")
+        time.sleep(3)  # so that Ray has written what it writes from time to time
+        os.killpg(process.pid, signal.SIGKILL)  # nobody tidies up: pickles and logs of Ray are still there
+        process.wait()
+        left = [path for path in RAY.glob(f"{connection.RAY_FOLDER}*") if path not in before]
+        assert any(path.rglob("*.pkl") for path in left)
+        places = (tmp_path, mlflow_server.database.parent, *left)
+        assert holding(CANARY.encode(), *places) == []
+        assert holding(PASSWORD.encode(), *places) == []
+        assert start(tmp_path, "resume", str(study), variables=variables).wait(400) == 0
+        assert start(tmp_path, "verify", str(study), variables=variables).wait(120) == 0, "verify searches, too"
+        assert holding(CANARY.encode(), tmp_path, mlflow_server.database.parent) == []
+        assert holding(PASSWORD.encode(), tmp_path, mlflow_server.database.parent) == []
+        if database is not None:
+            dump = database.dump("study")
+            assert CANARY.encode() not in dump
+            assert PASSWORD.encode() not in dump
+            assert b"validation/top1_error" in dump  # it is the study's
+        assert "search/" in (tmp_path / "driver.log").read_text()
+    finally:
+        for path in set(RAY.glob(f"{connection.RAY_FOLDER}*")) - before:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def test_ray_is_not_told_cloud_keys() -> None:
+    from ray.tune.execution import class_cache
+
+    connection._keep_secrets_from_logs()
+    assert not [name for name in class_cache.ENV_VARS_TO_PROPAGATE if name in connection.SECRETS]
+
+
+def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "pickle").write_bytes(b"\x80\x04" + CANARY.encode() + b"\x00")
+    (tmp_path / f"{CANARY}.log").touch()
+    assert len(holding(CANARY.encode(), tmp_path)) == 2

@@ -1,0 +1,81 @@
+"""What nodes must show before a trial starts; the long test asks real Ray nodes."""
+
+from pathlib import Path
+
+import pytest
+
+from study.cluster import examination
+from study.cluster.demands import marked
+from study.errors import ServiceError
+from study.state import provenance
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    path = tmp_path / ".node-1"
+    path.write_text("driver")
+    return path
+
+
+def said(**changes) -> examination.Answer:
+    usual = {
+        "host": "n1",
+        "code": provenance.code_digest(),
+        "versions": provenance.versions(),
+        "reads": True,
+        "error": None,
+    }
+    return examination.Answer(**usual | changes)
+
+
+def test_a_node_that_shares_code_and_directory_is_fit(mark):
+    found = examination.answer(mark)
+    assert (found.reads, found.error) == (True, None)
+    examination.refuse_unfit("10.0.0.2", found, mark)
+    assert examination.skew("10.0.0.2", found.versions, provenance.versions()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"code": "0000"}, r"has other code of cs-kd-study \(0000, here"),
+        ({"reads": False}, "all nodes must share it"),
+        ({"reads": False, "error": "No such file or directory"}, "must share it .*No such file"),
+        ({"error": "Read-only file system"}, "cannot be written: Read-only file system"),
+        ({"host": "elsewhere"}, "all nodes must share it"),  # it wrote, but not where the driver reads
+    ],
+)
+def test_an_unfit_node_is_named_with_what_to_do(mark, changes, message):
+    mark.with_name(".node-1.n1").write_text("here")
+    examination.refuse_unfit("10.0.0.2", said(), mark)
+    with pytest.raises(ServiceError, match=message) as caught:
+        examination.refuse_unfit("10.0.0.2", said(**changes), mark)
+    assert str(caught.value).startswith("node 10.0.0.2: ")
+
+
+def test_a_missing_directory_is_an_answer_not_a_crash(tmp_path):
+    found = examination.answer(tmp_path / "gone" / ".node-1")
+    assert (found.reads, found.error) == (False, "No such file or directory")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_real_nodes(tmp_path, monkeypatch):
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        ray.init(address=cluster.address, log_to_driver=False)
+        cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        with marked(tmp_path) as mark:
+            assert examination.examine(mark) == []
+        monkeypatch.setattr(provenance, "code_digest", lambda: "0000")  # here, not in the nodes' processes
+        with marked(tmp_path) as mark, pytest.raises(ServiceError, match="has other code of cs-kd-study"):
+            examination.examine(mark)
+        assert not list(tmp_path.glob(".node-*"))
+    finally:
+        ray.shutdown()
+        cluster.shutdown()

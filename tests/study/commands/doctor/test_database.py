@@ -1,0 +1,28 @@
+"""The database server of the environment, as the doctor sees it."""
+
+import pytest
+
+from study.commands.doctor import database
+
+VARIABLE = database.VARIABLE
+
+
+def test_without_one_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert list(database.check()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense canary", "mysql://me:canary@host/db", "postgresql://me:canary@127.0.0.1:1/db"]
+)
+def test_one_that_cannot_be_used_is_a_problem_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv(VARIABLE, url)
+    (found,) = database.check()
+    assert found.level == "problem"
+    assert "canary" not in found.found
+    assert VARIABLE in found.cure
+
+
+@pytest.mark.parametrize(("apart", "level"), [(0.5, "ok"), (60, "warning"), (-60, "warning")])
+def test_its_clock(apart: float, level: str) -> None:
+    assert database.clock(apart).level == level

@@ -1,0 +1,67 @@
+"""Processes that go on without us are known again, and nobody else is taken for them."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from study.machine import background
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen]:
+    with subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, start_new_session=True
+    ) as made:
+        yield made
+        made.kill()
+
+
+def test_a_process_is_known_and_ended_with_its_children(process: subprocess.Popen, tmp_path: Path) -> None:
+    child, path = int(process.stdout.readline()), tmp_path / "process.json"
+    background.note(path, process.pid)
+    assert background.alive(path) == process.pid
+    assert background.end(path)
+    process.wait(5)
+    while background._started(child) is not None:  # signals take their time; pytest's limit ends it
+        pass
+    assert not path.exists()
+    assert not background.end(path)
+
+
+def test_children_that_outlive_it_are_ended(process: subprocess.Popen, tmp_path: Path) -> None:
+    child, path = int(process.stdout.readline()), tmp_path / "process.json"
+    background.note(path, process.pid)
+    process.kill()
+    process.wait()
+    assert background.alive(path) is None
+    assert background._started(child) is not None
+    assert not background.end(path)
+    while background._started(child) is not None:
+        pass
+
+
+@pytest.mark.parametrize("change", [{"started": "1"}, {"boot": "another"}, {"started": None}])
+def test_somebody_else_of_the_same_number_is_left_alone(
+    process: subprocess.Popen, tmp_path: Path, change: dict[str, str]
+) -> None:
+    path = tmp_path / "process.json"
+    background.note(path, process.pid)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert background.alive(path) is None
+    assert not background.end(path)
+    assert process.poll() is None
+    os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{"])
+def test_no_file_and_a_damaged_one_are_nobody(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "process.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert background.alive(path) is None
+    assert not background.end(path)

@@ -1,0 +1,128 @@
+"""Services for a team: started once, known again, ended; two studies of two drivers on them at once."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from study.machine import background, postgresql
+from study.machine.services import Services
+from tests.kit.fakes.toy import STUDY
+from tests.kit.faults.drivers import TRACKED, kill, left_behind, read_log, start
+from tests.kit.faults.oracle import verify_study, verify_tracking
+
+VARIABLES = ("CSKD_DATABASE_URL", "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+
+
+def test_without_postgresql_one_line_says_what_to_install_or_leave_out(cskd, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(postgresql, "DEBIAN", tmp_path)
+    code, out, err = cskd("services", "up", "--root", tmp_path / "root")
+    assert (code, out) == (69, "")
+    assert err.count("\n") == 1
+    assert "apt-get install postgresql" in err
+    assert "--sqlite" in err
+    assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.parametrize("command", ["down", "status"])
+def test_where_there_are_none(cskd, tmp_path: Path, command: str) -> None:
+    code, _, err = cskd("services", command, "--root", tmp_path / "root")
+    assert code == 64
+    assert "no services here; `cskd services up --root " in err
+
+
+def test_the_newest_version_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(postgresql, "DEBIAN", tmp_path)
+    for version in ("9", "15", "17"):
+        (tmp_path / version / "bin").mkdir(parents=True)
+        (tmp_path / version / "bin" / "pg_ctl").touch()
+    assert postgresql.programs() == tmp_path / "17" / "bin"
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    # PostgreSQL runs as nobody where we are root, from whom pytest closes its own folders.
+    with tempfile.TemporaryDirectory(prefix="cskd-services-") as folder:
+        Path(folder).chmod(0o755)
+        root = Path(folder) / "root"
+        yield root
+        if (root / "services.json").exists():
+            Services(root).down()
+
+
+def in_a_shell(root: Path) -> dict[str, str]:
+    """The variables of a shell that has read the file."""
+    script = f". {root / 'environment.sh'}; {sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'"
+    done = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True)
+    import json
+
+    found = json.loads(done.stdout)
+    return {name: found[name] for name in VARIABLES}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_two_drivers_at_once_on_the_services_one_killed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
+) -> None:
+    services = Services(root)
+    assert all(found.running for found in services.up())
+    for name in ("environment.sh", "services.json"):
+        assert stat.S_IMODE((root / name).stat().st_mode) == 0o600
+    variables = in_a_shell(root)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    one, two = (study(tmp_path, name) for name in ("one", "two"))
+    uri = variables["MLFLOW_TRACKING_URI"]
+    processes = [begun(one, uri)]  # one after the other: Ray's start is hard on two cores
+    processes.append(begun(two, uri))
+    wait_for(one[0], processes[0], "search/0: COMPLETE")
+    family = kill(processes[0], signal.SIGKILL)
+    processes[0].wait(60)
+    mlflow = background.alive(root / "mlflow" / "process.json")
+    os.killpg(mlflow, signal.SIGKILL)  # and MLflow with it
+    assert [found.running for found in services.status()] == [True, False]
+    assert all(found.running for found in services.up())
+    assert in_a_shell(root) == variables
+    processes[0] = start(one[0], "resume", str(one[0] / "one"), uri=uri)
+    for process, (folder, _) in zip(processes, (one, two), strict=True):
+        assert process.wait(300) == 0, read_log(folder)
+    counts = [
+        verify_study(folder / folder.name) | verify_tracking(folder / folder.name, uri) for folder, _ in (one, two)
+    ]
+    assert left_behind(family) == []
+    assert services.down() == ["mlflow", "postgresql"]
+    assert services.down() == []
+    assert [found.running for found in services.status()] == [False, False]
+    record_property("result", str(counts))
+
+
+def begun(made: tuple[Path, tuple[str, ...]], uri: str) -> subprocess.Popen:
+    """A driver that has Ray."""
+    process = start(made[0], *made[1], uri=uri, seconds=0.5)
+    wait_for(made[0], process, "trials at once")
+    return process
+
+
+def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
+    while text not in read_log(folder):
+        assert process.poll() is None, read_log(folder)
+        time.sleep(0.1)
+
+
+def study(folder: Path, name: str) -> tuple[Path, tuple[str, ...]]:
+    """A folder with a study of a name, and the words that launch it there."""
+    place = folder / name
+    place.mkdir()
+    (place / "toy.yaml").write_text(STUDY.replace("name: toy", f"name: {name}"))
+    words = ("launch", str(place / "toy.yaml"), "--storage", str(place), "--set", "database.env=CSKD_DATABASE_URL")
+    return place, (*words, *TRACKED)

@@ -1,0 +1,227 @@
+"""The result files follow from the study's truth alone."""
+
+import json
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from analysis.records import result_files
+from study.outcome.result_files import project, report
+from study.outcome.verification import verify
+from study.state import ledger, provenance, store
+from tests.kit.fakes.executor import Executor
+from tests.kit.fakes.toy import PREDICTIONS, ToyRun
+from trainables.config import TrainConfig
+from trainables.runs import predictions
+from trainables.runs.run_directory import RunDirectory
+
+
+def disturbed(assignment, epoch):
+    faults = {("search", 1, 2): "nan", ("search", 2, 3): "lost"}
+    return faults.get((assignment.phase, assignment.number, epoch)) if assignment.attempt == 1 else None
+
+
+@pytest.fixture
+def study(new_study):
+    opened = new_study(search__trials=4)
+    Executor(opened, disturbed).run()
+    return opened
+
+
+def test_rebuilt_from_zero_they_are_the_same(study) -> None:
+    first = project(study)
+    texts = {path: path.read_bytes() for path in study.directory.glob("report/*")}
+    winner = (study.directory / "best_config.yaml").read_bytes()
+    shutil.rmtree(study.directory / "results")
+    shutil.rmtree(study.directory / "report")
+    (study.directory / "best_config.yaml").unlink()
+    second = project(study)
+    for table in ("trials", "epochs", "confirmations"):
+        pd.testing.assert_frame_equal(getattr(first, table), getattr(second, table))
+    assert first.study == second.study
+    assert texts
+    assert {path: path.read_bytes() for path in texts} == texts
+    assert (study.directory / "best_config.yaml").read_bytes() == winner
+
+
+def test_the_report_follows_from_a_copy_of_the_result_files(study, tmp_path: Path) -> None:
+    project(study)
+    copy = tmp_path / "laptop"
+    for part in ("results", "confirm"):
+        shutil.copytree(study.directory / part, copy / part)
+    assert report(copy) == copy / "report" / "index.html"
+    drawn = {path.name: path.read_bytes() for path in (copy / "report").iterdir()}
+    kept = {path.name: path.read_bytes() for path in (study.directory / "report").iterdir()}
+    assert drawn == {name: content for name, content in kept.items() if not name.startswith("best_config")}
+
+
+def test_the_report_names_launches(study) -> None:
+    provenance.note(study.directory, "launch", study.config.digest(), ["code <changed>"])
+    project(study)
+    page = (study.directory / "report" / "index.html").read_text()
+    assert "code &lt;changed&gt;" in page
+    assert provenance.versions()["torch"] in page
+
+
+def test_tables_say_what_store_and_run_directories_hold(study) -> None:
+    found = result_files.read(study.directory / "results")
+    trials = found.trials.set_index(["phase", "trial"])
+    assert len(trials) == 4 + 1
+    for trial in study.store.trials("search"):
+        row = trials.loc[("search", trial.number)]
+        run = RunDirectory(study.directory / "trials" / str(trial.number))
+        assert row["state"] == trial.state.name
+        assert row["seed"] == study.config.search_config(trial.params, trial.number).seed
+        assert row["params/temperature"] == trial.params["temperature"]
+        assert row["epochs"] == len(run.epochs())
+        assert row["attempts"] == trial.user_attrs["attempt"]
+        assert row["device_seconds"] == pytest.approx(0.01 * run.epochs_trained())
+        assert row["duration_seconds"] > 0
+        if trial.state.name == "COMPLETE":
+            assert row["validation/top1_error"] == trial.value
+    assert list(found.trials.query("phase == 'search'")["state"]) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert trials.loc[("search", 1), "error"] == "train/loss is NaN"
+    assert trials.loc[("search", 2), "attempts"] == 2
+    epochs = found.epochs.query("phase == 'search' and trial == 2")
+    assert list(epochs["epoch"]) == [1, 2, 3, 4]
+    assert list(epochs["attempt"]) == [1, 1, 2, 2]
+
+
+def test_confirmations_name_their_arm(study) -> None:
+    found = result_files.read(study.directory / "results").confirmations
+    expected = [(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in study.store.trials("confirm")]
+    assert list(zip(found["arm"], found["seed"], strict=True)) == expected
+    assert set(found["trained_on"]) == {"full"}
+    assert list(found["test/top1_error"]) == [trial.value for trial in study.store.trials("confirm")]
+
+
+def measured_each_epoch(study):
+    """The confirmation runs with the epochs that they are made of."""
+    Executor(study).run()
+    results = result_files.read(study.directory / "results")
+    of_epochs = results.epochs[results.epochs["phase"] == "confirm"]
+    return results.confirmations, dict(iter(of_epochs.groupby("trial")))
+
+
+@pytest.mark.parametrize(("metric", "chosen"), [("top1_error", "idxmin"), ("recall_at_1", "idxmax")])
+def test_the_test_value_of_the_epoch_that_validation_chose(new_study, monkeypatch, metric, chosen) -> None:
+    def metrics(run):
+        """Validation and test disagree on the best epoch."""
+        validation = {1: 0.4, 2: 0.2, 3: 0.2, 4: 0.3}[run.epoch]
+        found = {"train/loss": 1.0, f"validation/{metric}": validation}
+        if run.assignment.access is not None:
+            run.assignment.access.record("toy", 100)
+            predictions.write(run.directory.predictions, PREDICTIONS, ("a", "b"))
+            found |= {f"test/{metric}": 1 / run.epoch, "test/nll": float(run.epoch)}
+        return found
+
+    monkeypatch.setattr(ToyRun, "_metrics", metrics)
+    study = new_study(
+        search__trials=1,
+        search__objectives=[f"validation/{metric}"],
+        confirm__train_on="train",
+        confirm__test_each_epoch=True,
+        confirm__seeds=[1],
+    )
+    runs, epochs = measured_each_epoch(study)
+    for run in runs.to_dict("records"):
+        rows = epochs[run["trial"]]
+        best = rows.loc[getattr(rows[f"validation/{metric}"], chosen)()]
+        assert run["at_best_validation/epoch"] == best["epoch"] < 4  # of equals the first
+        assert run[f"at_best_validation/{metric}"] == best[f"test/{metric}"]
+        assert run["at_best_validation/nll"] == best["epoch"]
+        assert run[f"test/{metric}"] == 1 / 4  # the reported value stays the last epoch's
+    assert len(ledger.readings(study.directory)) == 4 * len(runs)  # and nothing was read for it
+
+
+def test_without_a_validation_split_or_a_reading_at_each_epoch_validation_chooses_none(new_study) -> None:
+    for number, options in enumerate(({"confirm__train_on": "train"}, {"confirm__test_each_epoch": True})):
+        runs, _ = measured_each_epoch(new_study(name=f"none{number}", search__trials=1, confirm__seeds=[1], **options))
+        assert not any(name.startswith("at_best_validation") for name in runs)
+
+
+def test_searched_training_options_are_columns_of_every_run(new_study) -> None:
+    study = new_study(search__trials=2)
+    with_rate = dict(study.config.resolved()["search"]["space"]) | {
+        "training.lr": {"low": 0.02, "high": 0.3, "log": True}
+    }
+    study = new_study(name="rates", search__trials=2, search__space=with_rate)
+    Executor(study).run()
+    found = result_files.read(study.directory / "results")
+    searched = found.trials[found.trials["phase"] == "search"]["params/training.lr"]
+    assert list(searched) == [trial.params["training.lr"] for trial in study.store.trials("search")]
+    control = found.trials[found.trials["phase"] == "controls"]["params/training.lr"]
+    assert list(control) == [study.config.training.lr]
+    winner = found.study["arms"][found.study["finalists"][0]]["config"]["training"]["lr"]
+    rates = found.confirmations.groupby("arm")["params/training.lr"].unique()
+    assert list(rates[found.study["finalists"][0]]) == [winner]
+
+
+def test_the_description(study) -> None:
+    found = result_files.read(study.directory / "results").study
+    assert found["config"] == study.config.resolved()
+    assert found["digests"]["study"] == study.config.digest()
+    assert found["ledger"] == ledger.readings(study.directory)
+    assert found["baseline"] == "controls/0"
+    assert found["states"]["search"] == {"COMPLETE": 3, "FAIL": 1}
+    assert set(found["arms"]) == {*found["finalists"], "controls/0"}
+    for arm in found["arms"].values():
+        TrainConfig.model_validate(arm["config"])
+
+
+def test_the_best_configuration_is_one_to_train(study) -> None:
+    config = TrainConfig.model_validate(yaml.safe_load((study.directory / "best_config.yaml").read_text()))
+    found = result_files.read(study.directory / "results").study
+    winner = TrainConfig.model_validate(found["arms"][found["finalists"][0]]["config"])
+    assert config.method == winner.method
+    assert config.train_on == "full"
+    assert config.seed in study.config.confirm.seeds
+
+
+def test_an_unfinished_study_has_results_but_no_best_configuration(new_study) -> None:
+    study = new_study(search__trials=2)
+    study.store.begin("search", {"temperature": 4.0, "lambda_cls": 1.0}, study.config.space(), {})
+    found = project(study)
+    assert list(found.trials["state"]) == ["RUNNING"]
+    assert found.epochs.empty
+    assert found.confirmations.empty
+    assert not (study.directory / "best_config.yaml").exists()
+    assert "No search trial has completed (1 running)" in (study.directory / "report" / "index.html").read_text()
+
+
+def test_an_extended_study_keeps_the_arms_of_its_first_confirmation(new_study) -> None:
+    study = new_study(search__trials=2)
+    Executor(study).run()
+    first = json.loads(json.dumps(result_files.read(study.directory / "results").study["finalists"]))
+    study.store.set_study_attribute("trials", 8)
+    Executor(study).run()
+    found = result_files.read(study.directory / "results")
+    assert set(found.study["arms"]) >= {*first, *found.study["finalists"], "controls/0"}
+    assert set(found.confirmations["arm"]) == set(found.study["arms"])
+
+
+def test_nothing_temporary_is_left(done_directory: Path) -> None:
+    assert [path for path in done_directory.rglob("*") if path.name.endswith(".tmp")] == []
+
+
+@pytest.mark.fault(21)
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=-365)], ids=["back an hour", "forward a year"])
+def test_a_clock_that_is_set_while_trials_run(new_study, monkeypatch: pytest.MonkeyPatch, ahead: timedelta) -> None:
+    study = new_study(search__trials=2)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + ahead  # as it was when the trial began
+
+    monkeypatch.setattr(store, "datetime", Clock)
+    Executor(study).run()
+    found = result_files.read(study.directory / "results")
+    for frame in (found.trials, found.confirmations):
+        assert (frame["duration_seconds"] >= frame["device_seconds"]).all()
+        assert (frame["device_seconds"] > 0).all()
+    assert verify(study).violations == []

@@ -1,0 +1,209 @@
+"""The race in a study: its runs, what it leaves, and that nothing of it is lost or done twice."""
+
+import random
+
+import pytest
+from optuna.trial import TrialState
+
+from analysis.records import result_files
+from study.campaigns import preview
+from study.errors import StudyFileError
+from study.outcome.verification import verify
+from study.phases import confirm, course, limits, race
+from study.phases.race_rule import Exit
+from study.search import ranking
+from study.state import directory, ledger
+from tests.kit.fakes.executor import DriverKilledError, Executor
+from tests.kit.fakes.toy import value
+from tests.kit.faults.oracle import finished_runs, verify_study
+
+RACE = {"candidates": 5, "seeds": 4, "first_test": 2, "level": 0.2}
+
+
+SMALL = {"training__epochs": 2, "search__trials": 6, "confirm__race": RACE, "confirm__seeds": [1]}
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory, toy):
+    """A finished study with a race, and what its executor saw; tests only read it."""
+    with directory.open_study(directory.create(toy(**SMALL), tmp_path_factory.mktemp("storage"))) as study:
+        yield study, Executor(study).run()
+
+
+def course_of(study):
+    return race.course_of(study.config, study.store, study.directory)
+
+
+def test_candidates_race_between_search_and_confirmation_on_the_searches_split(raced) -> None:
+    study, executor = raced
+    phases = {phase.name: phase for phase in course.phases_of(study)}
+    started = [event[0] for event in executor.watcher.of("started")]
+    assert list(dict.fromkeys(started)) == ["controls", "search", "race", "confirm"]
+    for trial in study.store.trials("race"):
+        assignment = phases["race"].assignment(trial)
+        searched = study.store.trials("search")[int(trial.user_attrs["arm"].removeprefix("search/"))]
+        of_search = phases["search"].assignment(searched).config
+        assert assignment.config == of_search.model_copy(update={"seed": trial.user_attrs["seed"]})
+        assert assignment.config.train_on == "train"
+        assert assignment.access is None
+        assert assignment.directory == study.directory / "race" / str(trial.number)
+    verify_study(study.directory)
+
+
+def test_no_seed_of_the_race_is_used_elsewhere(raced) -> None:
+    study, _ = raced
+    seeds = {name: {of.assignment(t).config.seed for t in study.store.trials(name)} for name, of in named(study)}
+    assert len(seeds["race"]) >= 2
+    assert seeds["race"].isdisjoint(seeds["search"] | seeds["controls"] | seeds["confirm"])
+    assert min(seeds["race"]) >= 2**33  # a search's lie below, whatever they are
+
+
+def named(study):
+    return [(phase.name, phase) for phase in course.phases_of(study)]
+
+
+def test_the_leader_is_confirmed_and_the_race_costs_less_than_all_runs(raced) -> None:
+    study, _ = raced
+    found = course_of(study).standing
+    assert found.exits  # the toy's settings differ by more than its noise
+    assert len(study.store.trials("race")) < RACE["candidates"] * RACE["seeds"]
+    (winner,) = confirm.finalists(study.config, study.store, study.directory)
+    assert winner.label == found.order[0]
+    runs = [trial for trial in study.store.trials("race") if trial.user_attrs["arm"] == winner.label]
+    assert winner.race_mean == pytest.approx(sum(trial.value for trial in runs) / len(runs))
+    confirmed = {trial.user_attrs["arm"] for trial in study.store.trials("confirm")}
+    assert confirmed == {winner.label, "controls/0"}
+    others = [study.config.search_config(trial.params, trial.number) for trial in study.store.trials("search")]
+    assert value(winner.config, 2) < 0.02 + min(value(config, 2) for config in others)  # 0.02 is the toy's noise
+
+
+def test_results_say_who_dropped_out_when_and_why(raced) -> None:
+    study, _ = raced
+    results = result_files.read(study.directory / "results")
+    told = results.study["race"]
+    rows = results.trials[results.trials["phase"] == "race"]
+    assert told["over"]
+    assert told["runs"] == len(rows) == len(study.store.trials("race"))
+    assert told["runs_at_most"] == 20
+    assert sorted(number for each in told["candidates"] for number in each["trials"]) == sorted(rows["trial"])
+    gone = [each for each in told["candidates"] if each["dropped_after"]]
+    assert gone
+    for each in gone:
+        assert 0 <= each["p"] < RACE["level"]
+        assert 2 <= each["dropped_after"] == each["seeds"] == len(each["trials"])
+    arm = results.study["arms"][results.study["finalists"][0]]
+    assert arm["race_mean"] == told["candidates"][0]["mean"]
+    assert arm["search_value"] != arm["race_mean"]
+    assert verify(study).violations == []
+
+
+def test_until_search_leaves_the_race_for_later(new_study) -> None:
+    study = new_study(**SMALL)
+    Executor(study, until="search").run()
+    assert study.store.trials("race") == []
+    counts = course.counts_of(study)
+    assert course.state_of(counts, held=False, until="search") == "searched"
+    assert course.state_of(counts, held=False, until=None) == "interrupted"
+    assert counts["race"]["planned"] == 20
+
+
+@pytest.mark.long
+def test_a_driver_that_dies_anywhere_in_the_race_loses_no_run_and_races_on(new_study, raced) -> None:
+    study, order, deaths = new_study(**SMALL), random.Random(7), 0
+    done: dict = {}
+
+    def fault(assignment, epoch):
+        return "driver" if assignment.phase == "race" and order.random() < 0.12 else None
+
+    while True:
+        try:
+            Executor(study, fault, seed=deaths).run()
+        except DriverKilledError:
+            deaths += 1
+            assert done.items() <= finished_runs(study.directory).items()
+            done = finished_runs(study.directory)
+            study = new_study(**SMALL)
+        else:
+            break
+    assert deaths >= 2
+    verify_study(study.directory)
+    assert course_of(study).standing == course_of(raced[0]).standing
+
+
+def test_a_candidate_that_diverges_with_a_fresh_seed_is_no_finalist(new_study) -> None:
+    study = new_study(**SMALL)
+    Executor(study, until="search").run()
+    first = f"search/{ranking.deserving(study.config, study.store, study.directory)[0][0].number}"
+
+    def fault(assignment, epoch):
+        if assignment.phase != "race":
+            return None
+        return "nan" if study.store.trials("race")[assignment.number].user_attrs["arm"] == first else None
+
+    Executor(study, fault).run()
+    assert {trial.state for trial in study.store.trials("race") if trial.user_attrs["arm"] == first} == {
+        TrialState.FAIL
+    }
+    assert course_of(study).standing.exits[0] == Exit(first, 1, None)
+    assert confirm.finalists(study.config, study.store, study.directory)[0].label != first
+    told = result_files.read(study.directory / "results").study["race"]["candidates"][-1]
+    assert (told["arm"], told["failed"], told["p"], told["mean"]) == (first, True, None, None)
+    verify_study(study.directory)
+
+
+def test_the_race_leaves_the_confirmation_its_half_of_what_is_kept(new_study) -> None:
+    # A run takes 0.02 s: search and control may use 0.18 s of the 0.36, the race what leaves 0.09 to the confirmation.
+    budget = {"device_hours": 0.36 / 3600, "reserve_for_confirmation": 0.5}
+    study = new_study(**SMALL | {"confirm__race": RACE | {"first_test": 4}, "search__budget": budget})
+    Executor(study, slots=1).run()
+    ended = limits.over(study.store, "race")
+    assert ended.runs == 5  # a whole round after the seven runs before it, and none more
+    assert "25 % of it kept for the confirmation" in ended.reason
+    assert len(study.store.trials("confirm")) == 2
+    verify_study(study.directory)
+
+
+@pytest.mark.long
+def test_a_longer_search_races_with_its_new_candidates_and_says_that_the_test_set_was_read(new_study) -> None:
+    study = new_study(**SMALL | {"search__trials": 3})
+    Executor(study).run()
+    before = finished_runs(study.directory)
+    assert {trial.user_attrs["arm"] for trial in study.store.trials("race")} == {f"search/{n}" for n in range(3)}
+    study.store.set_study_attribute("trials", 5)  # as `cskd resume --trials 5` does
+    Executor(study).run()
+    assert before.items() <= finished_runs(study.directory).items()
+    assert len({trial.user_attrs["arm"] for trial in study.store.trials("race")}) > 3
+    assert result_files.read(study.directory / "results").study["extended"]
+    verify_study(study.directory)
+
+
+def test_the_race_never_reads_the_test_set(raced) -> None:
+    study, _ = raced
+    lines = ledger.readings(study.directory)
+    assert len(lines) == len(study.store.trials("confirm"))
+
+
+def test_what_a_study_with_a_race_will_do(toy) -> None:
+    found, without = preview.describe(toy(confirm__race=RACE)), preview.describe(toy())
+    assert found["race"] == {"candidates": 5, "seeds": 4, "runs": 20}
+    assert found["runs"] == without["runs"] + 20
+    assert found["epochs"] == without["epochs"] + 20 * 4
+    assert "5 candidates with 4 seeds of their own: 20 runs at most" in preview.entries(found)["races"]
+    assert "races" not in preview.entries(without)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"confirm__race": {"candidates": 3}, "confirm__finalists": 3}, "let more race than the 3 finalists"),
+        ({"confirm__race": {"seeds": 2, "first_test": 3}}, "give it more seeds"),
+        (
+            {"confirm__race": {}, "search__objectives": ["validation/top1_error", "validation/nll"]},
+            "of two objectives there is no leader",
+        ),
+        ({"confirm__race": {"candidate": 3}}, "candidates"),
+    ],
+)
+def test_races_that_cannot_be(toy, overrides, words) -> None:
+    with pytest.raises(StudyFileError, match=words):
+        toy(**overrides)

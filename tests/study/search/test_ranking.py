@@ -1,0 +1,69 @@
+"""Who is best by rank, and by what all trials together say."""
+
+import numpy as np
+from optuna.trial import TrialState
+
+from study.search import ranking
+from study.search.unit_cube import sobol
+
+SPACE = {"temperature": {"low": 1, "high": 16, "log": True}, "lambda_cls": {"low": 0, "high": 4}}
+
+
+def filled(new_study, count: int, noise: float, seed: int = 1, **overrides):
+    """A searched study whose true value has its minimum at T = 4 and lambda_cls = 2."""
+    study = new_study(search__space=SPACE, search__trials=count, **overrides)
+    rng, space = np.random.default_rng(seed), study.config.space()
+    for number in range(count):
+        point = sobol(space, 3, number)
+        trial = study.store.begin("search", point, space, {})
+        study.store.tell(trial, TrialState.COMPLETE, [truth(point) + noise * rng.standard_normal()], 1, None)
+    return study
+
+
+def truth(point) -> float:
+    return 0.1 + 0.05 * np.log2(point["temperature"] / 4) ** 2 + 0.05 * (point["lambda_cls"] - 2) ** 2
+
+
+def order(study, function):
+    return function(study.config, study.store, study.directory)
+
+
+def test_the_posterior_mean_finds_better_settings_than_luck(new_study) -> None:
+    lucky, believed, optimism = [], [], []
+    for seed in range(5):
+        study = filled(new_study, 32, 0.05, seed=seed, name=f"s{seed}")
+        best, mean = order(study, ranking.deserving)[0]
+        believed.append(truth(best.params))
+        luckiest = order(study, ranking.ranked)[0]
+        lucky.append(truth(luckiest.params))
+        optimism.append((truth(luckiest.params) - luckiest.values[0], truth(best.params) - mean))
+    assert np.mean(believed) < np.mean(lucky)
+    of_the_luckiest, of_the_mean = np.mean(optimism, axis=0)
+    assert of_the_mean < 0.7 * of_the_luckiest
+
+
+def test_with_few_trials_the_rank_decides(new_study) -> None:
+    study = filled(new_study, 15, 0.05)
+    assert [(trial.number, None) for trial in order(study, ranking.ranked)] == [
+        (trial.number, mean) for trial, mean in order(study, ranking.deserving)
+    ]
+
+
+def test_the_rank_decides_where_it_is_asked_for(new_study) -> None:
+    study = filled(new_study, 32, 0.05, confirm__choose_by="rank")
+    assert [trial.number for trial, _ in order(study, ranking.deserving)] == [
+        t.number for t in order(study, ranking.ranked)
+    ]
+
+
+def test_of_a_metric_that_is_maximized_the_largest_mean_comes_first(new_study) -> None:
+    study = filled(new_study, 20, 0.01, search__objectives=["validation/recall_at_1"])
+    means = [mean for _, mean in order(study, ranking.deserving)]
+    assert means == sorted(means, reverse=True)
+
+
+def test_the_choice_is_the_same_each_time(new_study) -> None:
+    study = filled(new_study, 24, 0.05)
+    first = order(study, ranking.deserving)
+    ranking._means.cache_clear()
+    assert [(t.number, mean) for t, mean in order(study, ranking.deserving)] == [(t.number, mean) for t, mean in first]

@@ -1,0 +1,243 @@
+"""Studies side by side in one storage folder: the second trains only what the first has not."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from analysis.records import result_files
+from analysis.report import summary
+from study.outcome.verification import verify
+from study.phases.course import phases_of
+from study.phases.spending import Spending
+from study.state import directory, provenance
+from study.state.directory import Study, open_study
+from study.state.reuse import Reuse
+from study.tracking.desired_runs import trial_runs
+from study.views import status
+from tests.kit.fakes.executor import Executor
+from tests.kit.faults.oracle import verify_study
+from trainables.files.durable import append_json_line, write_atomic
+from trainables.files.faultpoints import POINTS, arm
+from trainables.files.sealed_json import seal, unseal
+from trainables.runs.run_directory import RunDirectory
+
+OBJECTIVE = "validation/top1_error"
+SMALL = {"training__epochs": 2, "search__trials": 3, "confirm__seeds": [1]}
+ALL = {"controls/0", "search/0", "search/1", "search/2"}
+BEGUN = "store: trial begun"
+OF_REUSE = [name for name in POINTS if name.startswith("reuse")]
+
+
+@pytest.fixture(scope="module")
+def finished(toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study ``first``, with a control and three search trials of two epochs; tests copy it."""
+    folder = directory.create(toy(**SMALL, name="first"), tmp_path_factory.mktemp("storage"))
+    with open_study(folder) as study:
+        Executor(begun(study)).run()
+    return folder
+
+
+@pytest.fixture
+def first(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it in the test's storage folder."""
+    return Path(shutil.copytree(finished, tmp_path / "first"))
+
+
+@pytest.fixture
+def launched(new_study):
+    """Makes a study as ``api.launch`` does: with the digests of its data and a line of its provenance."""
+
+    def make(name: str = "second", *, data: str = "data", **overrides) -> Study:
+        return begun(new_study(**SMALL | overrides, name=name), data)
+
+    return make
+
+
+def begun(study: Study, data: str = "data") -> Study:
+    study.store.set_study_attribute("data_digest", data)
+    study.store.set_study_attribute("split_digest", "split")
+    provenance.note(study.directory, "launch", study.config.digest(), [])
+    return study
+
+
+def trained(executor: Executor) -> list[tuple]:
+    """Phase and number of each run that was trained, without confirmations."""
+    return sorted({event[:2] for event in executor.watcher.of("started") if event[0] != "confirm"})
+
+
+def offered(study: Study) -> list[str | None]:
+    """What would be taken over for the first control and the first three search trials."""
+    reuse, found = Reuse(study), []
+    for phase in phases_of(study)[:2]:
+        for _ in range(min(3, phase.planned())):
+            trial = phase.start_next()
+            found.append(reuse.takes_over(trial, phase.assignment(trial)))
+    return found
+
+
+def sources(study: Study) -> dict[str, str | None]:
+    return {
+        f"{phase}/{trial.number}": trial.user_attrs.get("reused_from")
+        for phase in ("controls", "search")
+        for trial in study.store.trials(phase)
+    }
+
+
+def values(study: Study, phase: str) -> list:
+    return [trial.values for trial in study.store.trials(phase)]
+
+
+def test_the_second_study_trains_only_what_the_first_has_not(first: Path, launched) -> None:
+    second = launched(search__trials=4)
+    assert trained(Executor(second).run()) == [("search", 3)]
+    verify_study(second.directory)
+    assert sources(second) == {**{name: f"first/{name}" for name in ALL}, "search/3": None}
+    with open_study(first) as study:
+        assert values(second, "search")[:3] == values(study, "search")
+        assert values(second, "controls") == values(study, "controls")
+    assert [trial.user_attrs.get("reused_from") for trial in second.store.trials("confirm")] == [None, None]
+    assert verify(second).violations == []
+    _check_words(second)
+
+
+def _check_words(second: Study) -> None:
+    """A copy costs nothing and says everywhere where it comes from."""
+    own = Spending(second.config, second.store, second.directory).device_seconds()
+    assert own == pytest.approx(0.01 * 2 * 3)  # a search trial and two confirmations of two epochs
+    results = result_files.read(second.directory / "results")
+    frame = results.trials.set_index(["phase", "trial"])
+    assert frame.loc[("controls", 0), "reused_from"] == "first/controls/0"
+    assert frame.loc[("controls", 0), "device_seconds"] == 0
+    assert frame.loc[("controls", 0), "epochs"] == 2
+    said = "4 runs were taken over from first"
+    assert any(said in sentence for sentence in summary.studied(results))
+    found = status.describe(second)
+    assert found["reused"]["controls/0"] == "first/controls/0"
+    assert said in status.table(found).notes[-1]
+    tags = {run.key: run.tags.get("cskd.reused_from") for run in trial_runs(second, live=False)}
+    assert (tags["search/2"], tags["confirm/0"]) == ("first/search/2", None)
+
+
+def test_a_copy_of_a_copy_names_the_run_that_was_trained_and_outlives_it(first: Path, launched) -> None:
+    Executor(launched(), until="search").run()
+    shutil.rmtree(first)
+    third = launched("third")
+    assert trained(Executor(third, until="search").run()) == []
+    assert sources(third) == {name: f"first/{name}" for name in ALL}
+    assert verify(third).violations == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"search__sampler": {"name": "random", "seed": 1}},
+        {"dataset__validation": {"per_class": 8, "seed": 1}},
+        {"training__epochs": 3},
+        {"training__lr": 0.2},
+        {"data": "others"},
+        {"search__reuse": False},
+    ],
+)
+def test_another_seed_split_setting_or_data_is_trained(first: Path, launched, overrides) -> None:
+    assert offered(launched(**overrides)) == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("of", "code", "allowed"), [("first", "other", ["code"]), ("first", None, ["data"]), ("second", "other", ["code"])]
+)
+def test_a_study_that_went_on_with_other_code_or_data_is_left_out(first: Path, launched, of, code, allowed) -> None:
+    second = launched()
+    line = provenance.notes(second.directory)[0] | {"allowed": allowed}
+    line["digests"] |= {"code": code or line["digests"]["code"]}
+    append_json_line(first.with_name(of) / provenance.FILE_NAME, line)
+    assert offered(second) == [None] * 4
+
+
+def test_a_part_of_the_users_own_is_trained_for_no_digest_covers_its_code(
+    launched, tmp_path: Path, monkeypatch
+) -> None:
+    code = "from trainables.methods.cs_kd import CsKd\n\n\nclass Own(CsKd):\n    pass\n"
+    (tmp_path / "own_part_of_reuse_test.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    of_own = {"method": {"name": "own_part_of_reuse_test:Own"}}
+    Executor(launched("first", **of_own), until="search").run()
+    assert offered(launched(**of_own)) == ["first/controls/0", None, None, None]
+
+
+def damaged_line(run: Path) -> None:
+    content = (run / "metrics.jsonl").read_bytes()
+    (run / "metrics.jsonl").write_bytes(content.replace(b'"epoch":2', b'"epoch":3', 1))
+
+
+def other_outcome(run: Path) -> None:
+    content = unseal((run / "outcome.json").read_bytes()) or {}
+    content["metrics"][OBJECTIVE] = 0.0
+    write_atomic(run / "outcome.json", seal(content))
+
+
+def other_values(run: Path) -> None:
+    lines = [unseal(line) for line in (run / "metrics.jsonl").read_bytes().splitlines()]
+    lines[-1]["metrics"][OBJECTIVE] = 0.0
+    write_atomic(run / "metrics.jsonl", b"".join(seal(line) + b"\n" for line in lines))
+
+
+@pytest.mark.parametrize("damage", [damaged_line, other_outcome, other_values, shutil.rmtree])
+def test_a_damaged_source_is_not_used(first: Path, launched, damage) -> None:
+    damage(first / "trials" / "2")
+    assert offered(launched()) == ["first/controls/0", "first/search/0", "first/search/1", None]
+
+
+def test_a_study_that_cannot_be_opened_is_left_out(first: Path, launched) -> None:
+    (first / "optuna.db").write_bytes(b"no database" * 1000)
+    assert offered(launched()) == [None] * 4
+
+
+def test_only_what_has_finished_is_taken_over(launched) -> None:
+    def fault(run, epoch) -> str | None:
+        return {1: "nan", 2: "wrong"}.get(run.number) if run.phase == "search" and epoch == 2 else None
+
+    Executor(launched("first"), fault, until="search").run()
+    assert offered(launched()) == ["first/controls/0", "first/search/0", None, None]
+
+
+def test_values_at_the_rungs_are_kept_for_the_scheduler(launched) -> None:
+    of_tpe = {"search__sampler": {"name": "tpe"}, "training__epochs": 8}
+    Executor(launched("first", **of_tpe), until="search").run()
+    second = launched(**of_tpe, search__scheduler={"name": "asha"})
+    assert trained(Executor(second, until="search").run()) == []
+    for trial in second.store.trials("search"):
+        rows = RunDirectory(second.directory / "trials" / str(trial.number)).epochs()
+        assert trial.intermediate_values[5] == rows[4].metrics[OBJECTIVE]
+
+
+def test_verify_says_where_a_source_has_other_values(first: Path, launched) -> None:
+    second = launched()
+    Executor(second, until="search").run()
+    other_values(first / "controls" / "0")
+    assert [(each.rule, each.subject) for each in verify(second).violations] == [("reuse", "controls/0")]
+
+
+@pytest.mark.fault(1)
+@pytest.mark.parametrize(
+    ("point", "source_goes"), [*((point, goes) for point in OF_REUSE for goes in (False, True)), (BEGUN, False)]
+)
+def test_a_driver_killed_while_it_takes_over(first: Path, toy, tmp_path: Path, point: str, source_goes: bool) -> None:
+    folder = directory.create(toy(**SMALL, name="second"), tmp_path)
+    child = os.fork()
+    if child == 0:
+        with open_study(folder) as study:
+            arm(f"{point}:3:kill")
+            Executor(begun(study)).run()
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    if source_goes:
+        shutil.rmtree(first)
+    with open_study(folder) as study:
+        runs = {f"{phase}/{number}" for phase, number in trained(Executor(study).run())}
+        verify_study(folder)
+        assert verify(study).violations == []
+        assert {name for name, source in sources(study).items() if source} == ALL - runs
+        assert bool(runs) == source_goes

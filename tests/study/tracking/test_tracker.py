@@ -1,0 +1,258 @@
+"""A study that MLflow follows through every fault of a real server: nothing lost, nothing doubled, no trial harmed."""
+
+import random
+import resource
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from study import api
+from study.tracking import tracker
+from study.tracking.mlflow_client import TrackingService
+from study.tracking.tracker import Tracker
+from tests.kit.fakes.executor import DriverKilledError, Executor
+from tests.kit.faults.oracle import verify_study, verify_tracking
+from tests.kit.servers.mlflow_server import Proxy, Server, free_port
+
+SIZE = {"tracking__enabled": True, "search__trials": 4, "confirm__seeds": [1]}
+TRIALS = 4 + 1 + 2
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short pauses, so that faults are met often; a request is given up after a second."""
+    monkeypatch.setattr(tracker, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(tracker, "LONGEST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that a test may kill."""
+    server = Server(tmp_path_factory.mktemp("own_server"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def followed(new_study, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """Runs a toy study with a tracker; returns it and what the user was told."""
+
+    def run(uri: str, *, meanwhile: Callable[[int], None] = lambda _: None, patience: float = 20):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        study, told, epochs = new_study(**SIZE), [], 0
+
+        def at_each_epoch(*_: object) -> None:
+            nonlocal epochs
+            epochs += 1
+            meanwhile(epochs)
+            time.sleep(0.01)
+
+        with Tracker(study.directory, told.append) as following:
+            following.start()
+            Executor(study, at_each_epoch).run()
+            following.catch_up(patience)
+            following.end(patience)
+        verify_study(study.directory)
+        return study, told
+
+    return run
+
+
+def store_of(server: Server) -> str:
+    """The server's database, read past the server."""
+    return f"sqlite:///{server.database}"
+
+
+def told_again(study) -> None:
+    """What ``cskd sync`` does with MLflow."""
+    mirror = tracker.open_mirror(study)
+    mirror.verify(live=False)
+    mirror.bring_up_to_date(live=False)
+
+
+def test_a_quiet_study_is_told_nothing(followed, local_tracking: str) -> None:
+    study, told = followed(local_tracking)
+    assert told == []
+    assert verify_tracking(study.directory)["FINISHED"] == TRIALS
+
+
+def test_the_files_of_the_study_are_sent_at_its_end(followed, local_tracking: str) -> None:
+    from mlflow import MlflowClient
+
+    followed(local_tracking)
+    client = MlflowClient(local_tracking)
+    experiment = client.get_experiment_by_name("toy")
+    (parent,) = client.search_runs([experiment.experiment_id], "tags.`cskd.run` = 'study'")
+    assert {file.path for file in client.list_artifacts(parent.info.run_id)} >= {"study.yaml", "best_config.yaml"}
+    assert parent.info.status == "FINISHED"
+
+
+def test_a_driver_that_dies_with_an_error_leaves_no_run_open(new_study, local_tracking: str) -> None:
+    study = new_study(**SIZE)
+
+    def die(assignment, epoch: int) -> str | None:
+        return "driver" if (assignment.phase, assignment.number, epoch) == ("search", 3, 2) else None
+
+    def drive() -> None:
+        with Tracker(study.directory, print) as following:
+            following.start()
+            Executor(study, die).run()
+
+    with pytest.raises(DriverKilledError):
+        drive()
+    counts = verify_tracking(study.directory)
+    assert "RUNNING" not in counts
+    assert counts["KILLED"] >= 1
+
+
+def test_without_tracking_nothing_is_made(new_study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    study = new_study()
+    with Tracker(study.directory, print, enabled=False) as following:
+        following.start()
+        Executor(study).run()
+        assert not following.catch_up(5)
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.fault(10)
+def test_mlflow_is_down_from_the_start(followed, own_server: Server) -> None:
+    """Fault 10."""
+    study, told = followed(own_server.uri, patience=2)
+    assert told == [
+        f"MLflow at {own_server.uri}: Connection refused; the study goes on, MLflow is told later",
+        f"MLflow has not been told everything yet; `cskd sync {study.directory}` sends the rest",
+    ]
+    own_server.start()
+    written, runs = api.sync(study.directory)
+    assert runs == "rebuilt"
+    assert verify_tracking(study.directory, store_of(own_server))["FINISHED"] == TRIALS
+    assert written.trials["mlflow_run_id"].notna().all()
+
+
+@pytest.mark.fault(11)
+@pytest.mark.slow
+def test_mlflow_is_killed_and_comes_back(followed, own_server: Server) -> None:
+    """Fault 11, with the fake executor; the real driver's is in test_tracking_faults.py."""
+    own_server.start()
+    back: list[threading.Timer] = []
+
+    def kill(epoch: int) -> None:
+        if epoch == 8:
+            own_server.kill()
+            back.append(threading.Timer(1.0, own_server.start))
+            back[0].start()
+
+    study, told = followed(own_server.uri, meanwhile=kill, patience=60)
+    back[0].join()
+    if told[-1].startswith("MLflow has not been told"):  # the study was over before the server answered
+        told_again(study)
+    assert told[0].startswith(f"MLflow at {own_server.uri}: ")
+    assert len(told) == 2
+    assert verify_tracking(study.directory, store_of(own_server))["FINISHED"] == TRIALS
+
+
+@pytest.mark.fault(12)
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["503", "503", "503"],
+        [*["ok"] * 6, "503", "503", "503"],
+        ["hang"],
+        [*["ok"] * 5, "hang"],
+        *([*["ok"] * position, "reset"] for position in (0, 1, 2, 3)),
+    ],
+    ids=lambda faults: f"{faults.count('ok')}-{faults[-1]}-{len(faults) - faults.count('ok')}",
+)
+def test_requests_are_refused_hang_or_are_carried_out_without_an_answer(
+    followed, mlflow_server: Server, proxy: Proxy, faults: list[str]
+) -> None:
+    """Fault 12: each value is there once."""
+    proxy.hang_seconds = 2.0
+    proxy.faults.extend(faults)
+    study, told = followed(proxy.uri)
+    assert not proxy.faults
+    assert len(told) == 2
+    assert told[1] == "MLflow answers again and has been told what it missed"
+    time.sleep(1.2 if "hang" in faults else 0)  # what hung is carried out now
+    if "hang" in faults:
+        told_again(study)
+    assert verify_tracking(study.directory, store_of(mlflow_server))["FINISHED"] == TRIALS
+
+
+@pytest.mark.fault(12)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_faults_of_all_kinds_at_random(followed, mlflow_server: Server, proxy: Proxy, seed: int) -> None:
+    proxy.faults.extend(random.Random(seed).choices(["ok", "503", "reset"], weights=[6, 1, 1], k=60))
+    study, _ = followed(proxy.uri)
+    proxy.faults.clear()
+    told_again(study)
+    assert verify_tracking(study.directory, store_of(mlflow_server))["FINISHED"] == TRIALS
+
+
+@pytest.mark.fault(13)
+def test_the_database_is_locked_for_three_seconds(followed, local_tracking: str, tmp_path: Path) -> None:
+    """Fault 13."""
+    locks: list[sqlite3.Connection] = []
+
+    def lock(epoch: int) -> None:
+        if epoch == 10:
+            locks.append(sqlite3.connect(tmp_path / "mlflow.db", check_same_thread=False))
+            locks[0].execute("BEGIN EXCLUSIVE")
+            threading.Timer(3.0, locks[0].close).start()
+
+    study, _ = followed(local_tracking, meanwhile=lock)
+    assert verify_tracking(study.directory)["FINISHED"] == TRIALS
+
+
+@pytest.mark.fault(13)
+@pytest.mark.slow
+def test_the_disk_of_mlflow_is_full(followed, own_server: Server) -> None:
+    """Fault 13: the server may not write a byte more than it has, until it may again."""
+    own_server.start()
+    server = own_server.processes()
+
+    def limit(size: int) -> None:
+        for process in server:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def fill(epoch: int) -> None:
+        if epoch == 6:
+            limit(4096)
+        if epoch == 20:
+            limit(resource.RLIM_INFINITY)
+
+    study, told = followed(own_server.uri, meanwhile=fill)
+    assert len(told) == 2, told
+    assert verify_tracking(study.directory, store_of(own_server))["FINISHED"] == TRIALS
+
+
+def test_waiting_ends_when_nothing_answers(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    study = new_study(**SIZE)
+    Executor(study).run()
+    with Tracker(study.directory, print) as following:
+        following.start()
+        start = time.monotonic()
+        assert not following.catch_up(60)
+        assert not following.catch_up(60, limit=0.1)
+        assert time.monotonic() - start < 30  # some tries, not a minute of patience
+
+
+def test_a_limit_holds_although_mlflow_answers(new_study, local_tracking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that was told to stop does not wait for a long list of runs."""
+    study = new_study(**SIZE)
+    Executor(study).run()
+    original = TrackingService.write
+    monkeypatch.setattr(TrackingService, "write", lambda *words: (time.sleep(0.3), original(*words)))
+    with Tracker(study.directory, print) as following:
+        following.start()
+        start = time.monotonic()
+        assert not following.catch_up(60, limit=1.0)
+        assert time.monotonic() - start < 5
+        assert following.catch_up(60)  # without a limit it comes to its end

@@ -1,0 +1,87 @@
+import threading
+from functools import partial
+
+import pytest
+
+from trainables.files.prefetch import THREAD_NAME, prefetched
+
+
+def running() -> int:
+    return sum(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate())
+
+
+class Recorded:
+    """Pieces of work that remember their threads, and how many of them have been taken."""
+
+    def __init__(self, count):
+        self.count = count
+        self.taken = 0
+        self.takers, self.workers = set(), set()
+
+    def __iter__(self):
+        for number in range(self.count):
+            self.taken += 1
+            self.takers.add(threading.current_thread().name)
+            yield partial(self.do, number)
+
+    def do(self, number):
+        self.workers.add(threading.current_thread().name)
+        return number
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("ahead", [1, 2, 50])
+def test_results_come_in_order_from_threads_that_end(ahead, threads):
+    work = Recorded(20)
+    assert list(prefetched(work, ahead, threads)) == list(range(20))
+    assert work.takers == {threading.current_thread().name}
+    assert all(name.startswith(THREAD_NAME) for name in work.workers)
+    assert len(work.workers) <= threads
+    assert running() == 0
+
+
+def test_no_more_pieces_are_taken_than_asked_for():
+    work = Recorded(20)
+    made = prefetched(work, ahead=3)
+    assert work.taken == 0
+    for number in range(5):
+        assert next(made) == number
+        assert work.taken == number + 4
+
+
+def test_work_goes_on_while_a_result_is_used():
+    done = threading.Event()
+    made = prefetched([lambda: 0, done.set], ahead=1)
+    next(made)
+    assert done.wait(10)
+
+
+def test_what_a_piece_raises_is_raised_in_its_turn():
+    made = prefetched([lambda: 1, lambda: 1 // 0, lambda: 3], ahead=3)
+    assert next(made) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(made)
+    assert running() == 0
+
+
+@pytest.mark.parametrize("leave", ["close", "drop"])
+def test_an_iterator_that_is_left_begins_nothing_more_and_ends_its_thread(leave):
+    begun, go_on = [], threading.Event()
+
+    def slow(number):
+        begun.append(number)
+        go_on.wait(10)
+
+    made = prefetched([lambda: 0, *(partial(slow, number) for number in range(5))], ahead=4)
+    next(made)
+    threading.Timer(0.05, go_on.set).start()
+    if leave == "close":
+        made.close()
+    else:
+        del made
+    assert running() == 0
+    assert len(begun) <= 1
+
+
+def test_no_work_is_no_result():
+    assert list(prefetched([], ahead=2)) == []

@@ -1,0 +1,76 @@
+"""Data sets that machines share through an object store, here a folder: put there, listed, fetched, examined."""
+
+import json
+
+import pytest
+
+from study.commands.doctor import data
+from tests.kit.inputs.archive_maker import birds, tar_of
+from trainables.files import local_copies
+
+EXPECT = ("--expect", "classes=2,train=6,test=4")
+KEPT, INDEX = (f"cub200/cub200-256-part-2-6-4.{kind}" for kind in ("arrow", "index"))
+
+
+@pytest.fixture
+def there(cskd, tmp_path, monkeypatch):
+    """URI of a place with a small part of CUB-200-2011, which was prepared in ``root``."""
+    monkeypatch.setenv(local_copies.VARIABLE, str(tmp_path / "cache"))
+    archive = tar_of(tmp_path / "source" / "CUB_200_2011.tgz", birds(), "w:gz")
+    root, uri = tmp_path / "root", (tmp_path / "bucket").as_uri()
+    assert cskd("data", "prepare", "cub200", "--root", root, "--archive", archive, *EXPECT)[0] == 0
+    code, out, err = cskd("data", "push", "cub200", "--root", root, "--to", uri, *EXPECT)
+    size = (root / KEPT).stat().st_size
+    assert code == 0
+    assert out == f"cub200: {size + (tmp_path / 'bucket' / INDEX).stat().st_size:,} bytes at {uri}\n"
+    assert f"cub200: put {size:,} of {size:,}" in err.splitlines()
+    return uri
+
+
+def test_from_the_store_to_a_copy(cskd, tmp_path, there) -> None:
+    code, out, _ = cskd("data", "list", "--root", there, "--json")
+    entry, _ = json.loads(out)
+    assert (code, entry["name"], entry["state"], entry["note"]) == (0, KEPT, "ready", f"{there}/{KEPT}")
+    code, out, err = cskd("data", "fetch", "cub200", "--root", there, *EXPECT)
+    assert (code, out) == (0, f"cub200: ready in {local_copies.folder_of(there)}\n")
+    assert "cub200: fetch" in err
+    copy = local_copies.folder_of(there) / KEPT
+    assert copy.read_bytes() == (tmp_path / "root" / KEPT).read_bytes()
+    assert cskd("data", "fetch", "cub200", "--root", there, *EXPECT)[2] == ""
+
+
+def test_the_examination_looks_at_store_and_copies(cskd, tmp_path, there, monkeypatch) -> None:
+    monkeypatch.setenv("CSKD_DATA", there)
+    (found,) = data.check(verify=True)
+    assert found.found == f"in {there}: {KEPT}, {INDEX}; copies in {local_copies.folder_of(there)}: none yet"
+    cskd("data", "fetch", "cub200", *EXPECT)
+    assert [finding.level for finding in data.check(verify=True)] == ["ok", "ok"]
+    copy = local_copies.folder_of(there) / KEPT
+    copy.write_bytes(b"damaged")
+    assert [finding.level for finding in data.check(verify=True)] == ["ok", "problem"]
+    (tmp_path / "bucket").rename(tmp_path / "away")
+    (tmp_path / "bucket").write_text("in the way")
+    (found,) = data.check(verify=False)
+    assert (found.level, found.found.split(":")[0]) == ("problem", "data at file")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["push", "cub200", "--to", "bucket"], 64, "--to bucket: give the URI of a place in an object store"),
+        (["push", "cub200", "--to", "s3://a:canary@bucket"], 64, "--to holds a key"),
+        (["push", "cub200", "--to", "ROOT"], 65, "`cskd data prepare cub200 --root"),
+        (["push", "digits", "--to", "ROOT"], 65, "digits is inside the program"),
+        (["fetch", "cub200", "--root", "ROOT"], 65, "cub200/cub200-256.arrow is not there; `cskd data push`"),
+        (["fetch", "cub200", "--root", "s3://bucket?key=canary"], 64, "root: has an option beside"),
+        (["prepare", "cub200", "--root", "ROOT"], 65, "is no folder; data is prepared in one"),
+    ],
+)
+def test_a_mistake_is_one_line(cskd, tmp_path, monkeypatch, words, code, message) -> None:
+    monkeypatch.setenv("CSKD_DATA", str(tmp_path))
+    monkeypatch.setenv(local_copies.VARIABLE, str(tmp_path / "cache"))
+    found = cskd("data", *(tmp_path.as_uri() if word == "ROOT" else word for word in words))
+    assert found[0] == code
+    assert message in found[2].splitlines()[-1]
+    assert "canary" not in found[2]
+    assert not (tmp_path / "cache").exists()

@@ -1,0 +1,1 @@
+"""batches: say here in one line what this room is for."""

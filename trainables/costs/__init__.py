@@ -1,0 +1,1 @@
+"""costs: say here in one line what this room is for."""

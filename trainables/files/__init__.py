@@ -1,0 +1,1 @@
+"""files: say here in one line what this room is for."""

@@ -1,0 +1,1 @@
+"""metrics: say here in one line what this room is for."""

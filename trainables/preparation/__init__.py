@@ -1,0 +1,1 @@
+"""preparation: say here in one line what this room is for."""

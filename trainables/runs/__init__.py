@@ -1,0 +1,1 @@
+"""runs: say here in one line what this room is for."""

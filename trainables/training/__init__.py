@@ -1,0 +1,1 @@
+"""training: say here in one line what this room is for."""
