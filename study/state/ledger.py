@@ -1,6 +1,6 @@
 """The test ledger: who read the test set, when, for which configuration and seed; it only grows.
 
-Only ``study/phases/confirm.py`` issues accesses (and ``cskd train --test``, for a configuration that is already chosen).
+Only ``study/phases/confirm.py`` issues accesses, and ``cskd train --test`` for a configuration that is already chosen.
 """
 
 from __future__ import annotations

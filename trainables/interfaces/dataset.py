@@ -230,7 +230,7 @@ class Dataset(Part, ABC):
         """
         if not callable(getattr(access, "record", None)):
             raise TestSetClosedError(
-                "test data opens only with an access that records the reading (study/phases/confirm.py)"
+                "test data opens only with an access that records it (study/phases/confirm.py)"
             )
         images = self._classes_only(self._opened("test"))
         access.record(self.part_name(), len(images.labels))
