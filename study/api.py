@@ -21,6 +21,7 @@ from study.phases.course import phases_of
 from study.search.halving import points_of
 from study.state import database, database_copies, lease, remote_runs
 from study.state import directory as study_directory
+from study.state.attribute_names import StudyAttribute
 from study.state.store import PHASES
 from study.tracking.tracker import open_mirror
 from study.views import status
@@ -96,7 +97,7 @@ class Study:
         with study_directory.open_study(self.directory) as opened:
             return status.describe(opened)
 
-    def result_files(self) -> records.Results:
+    def results(self) -> records.Results:
         """Data frames ``trials``, ``epochs`` and ``confirmations``, and ``study`` with all settings and digests."""
         return read(self.directory / "results")
 
@@ -208,7 +209,7 @@ def resume(
             console,
             action=action,
             address=address,
-            until=until or study.store.attribute("until") or "confirm",
+            until=until or study.store.attribute(StudyAttribute.UNTIL) or "confirm",
             allowed=allowed,
             events=events,
             trainable=trainable,
@@ -270,4 +271,4 @@ def _extend(study: study_directory.Study, trials: int) -> None:
     existing = len(points_of(study.store.trials("search")))
     if trials < existing:
         raise UsageError(f"--trials {trials}: the study has {existing} search trials already; give the new total")
-    study.store.set_study_attribute("trials", trials)
+    study.store.set_study_attribute(StudyAttribute.TRIALS, trials)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.findings import best_config, calibration, caveats, export, significance
+from analysis.findings import best_config, best_config_table, calibration, caveats, export, significance
 from analysis.paper import cells, layout
 from analysis.records.result_files import ResultsError
 from analysis.report import appendix, figures, page, summary
 from analysis.tables import files
-from analysis.tables import table as tables
 from trainables.files.durable import write_atomic
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def _best(results: Results) -> dict[str, Any]:
         best = best_config.collect(results)
     except ResultsError:
         return {"best": None, "notes": (), "winner": None}
-    table = tables.best_config_table(best)
+    table = best_config_table.best_config_table(best)
     said = " ".join((*summary.found(results), *summary.protocol(results), *caveats.caveats(results)))
     notes = tuple(note for note in table.notes if note not in said)
     winner = export.export(best_config.winner_config(results), "yaml", export.header(best)) if best.confirmed else None

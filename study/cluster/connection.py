@@ -13,12 +13,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from study.cluster import inventory
-from study.errors import CannotCreateError, ServiceError, UsageError
+from study.errors import ServiceError, UsageError
+from study.machine.cores import usable_cores
+from study.machine.secrets import CLOUD_SECRETS
 from trainables.files import places
 
 if TYPE_CHECKING:
@@ -38,46 +39,6 @@ RAY_SETTINGS = {
 }
 
 LOCAL_RAY_SETTINGS = {"RAY_AUTH_MODE": "token"}  # who reaches Ray runs code; it makes a token where there is none
-
-AZURE_SECRETS = ("AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET")
-CLOUD_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN", *AZURE_SECRETS)
-SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN", *CLOUD_SECRETS)
-SHORTEST_SECRET = 6  # shorter ones are met by chance
-
-
-def secrets() -> dict[str, str]:
-    """The secrets that this process knows, by the environment variable that holds them; of any URL its password."""
-    found = {}
-    for name, value in os.environ.items():
-        with contextlib.suppress(ValueError):  # not a URL
-            found[name] = value if name in SECRETS else urlsplit(value).password or ""
-    return {name: value for name, value in found.items() if len(value) >= SHORTEST_SECRET}
-
-
-def storage_folder(given: Path | None) -> Path:
-    """The folder of study directories: the flag, else ``CSKD_STORAGE``, else ``runs`` in the working directory."""
-    return (given or Path(os.environ.get("CSKD_STORAGE") or "runs")).expanduser().absolute()
-
-
-def make_directory(path: Path) -> None:
-    """Creates a directory and proves that it can be written.
-
-    Raises:
-        CannotCreateError: It cannot; the message names the path and the reason.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise CannotCreateError(f"{path}: cannot be created or written: {error.strerror}") from error
-
-
-def usable_cores() -> int:
-    """Cores that this process may use: of the machine, its affinity and its container's quota the fewest."""
-    from joblib import cpu_count
-
-    return int(cpu_count())
 
 
 def cluster_address(address: str) -> tuple[str, int]:
@@ -219,42 +180,3 @@ def _end_processes_in(folder: Path) -> None:
             opened = (file.readlink() for file in (process / "fd").iterdir())
             if process.name != str(os.getpid()) and any(name.is_relative_to(folder) for name in opened):
                 os.kill(int(process.name), signal.SIGKILL)
-
-
-class StopSignals:
-    """Turns Ctrl+C and SIGTERM into a clean stop while a study runs.
-
-    Attributes:
-        received: The signal that asked to stop; None when none did.
-    """
-
-    def __init__(self) -> None:
-        self.received: signal.Signals | None = None
-        self._before: dict[signal.Signals, object] = {}
-
-    def __enter__(self) -> StopSignals:
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        self.listen()
-        # Until Ray Tune listens to it, the signal that ends a run must not end the process.
-        self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        return self
-
-    def listen(self) -> None:
-        """Takes the signals; once more after Ray has started, which takes SIGTERM for itself and aborts on it."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _stop(self, number: int, _frame: object) -> None:
-        if self.received is not None:
-            raise KeyboardInterrupt  # asked twice: at once
-        self.received = signal.Signals(number)
-        self.end_run()
-
-    @staticmethod
-    def end_run() -> None:
-        """Ray Tune's own request to end a run: it stops handing out work and asks the workers to clean up."""
-        os.kill(os.getpid(), signal.SIGUSR1)

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 
 LOSSES = 3
-LEFT_OUT_NODES = "left_out"  # attribute of a study: the nodes that its latest driver left out, each with the reason
 
 
 class Exclusion:

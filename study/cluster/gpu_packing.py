@@ -11,6 +11,7 @@ from analysis.words.units import size
 from study.cluster.inventory import connected, gpus_of, up
 from study.cluster.share import Packed, share_of, trials_on
 from study.errors import ServiceError
+from study.state.attribute_names import StudyAttribute
 from trainables.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from study.state.store import Store
     from trainables.costs.side_by_side import Packing
 
-PACKING = "packing"  # attribute of a study: what was measured, by kind of GPU
-GPU_SHARE = "gpu_share"  # attribute of a study: the part of a GPU that each run of its latest driver has by that
 SPARE = 1.2  # times the memory measured: a run opens the test set, too, and its worker has libraries of Ray
 CPU = "CPU"  # the kind of nodes on whose cores the trials run
 LONG_SECONDS = 300.0  # longer than a measurement takes: then it waits for a GPU
@@ -61,13 +60,13 @@ def packed_share(
         ServiceError: A node was lost while it measured.
     """
     nodes = _usable(whole)
-    known = restored(store.attribute(PACKING) or {})
+    known = restored(store.attribute(StudyAttribute.PACKING) or {})
     kinds = {_kind(node, whole) for node in nodes.values()}
     if missing := kinds - known.keys():
         say(f"measuring how many trials {' and '.join(sorted(missing))} takes at once, about a minute")
         found, unfit = ask(config, whole, kinds & known.keys(), stopping, say)
         known |= found
-        store.set_study_attribute(PACKING, {kind: asdict(each) for kind, each in known.items()})
+        store.set_study_attribute(StudyAttribute.PACKING, {kind: asdict(each) for kind, each in known.items()})
         for name, node in nodes.items():
             if reason := unfit.get(_kind(node, whole)):
                 refuse(name, reason)
@@ -76,7 +75,7 @@ def packed_share(
         say(in_words(kind, each))
     share = share_of(config, connected(), packed(used))
     if used:
-        store.set_study_attribute(GPU_SHARE, share.gpus)
+        store.set_study_attribute(StudyAttribute.GPU_SHARE, share.gpus)
     fewest = min((each.best for each in used.values()), default=1)
     return share, frozenset(kind for kind, each in known.items() if each.best >= fewest) if whole.gpus else None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from study.cluster import gpu_packing
-from study.cluster.connection import LOCAL, ray_connection, usable_cores
+from study.cluster.connection import LOCAL, ray_connection
 from study.cluster.inventory import Cluster, Node
 from study.cluster.share import share_of
+from study.machine.cores import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ import typer
 
 def directories(ctx: typer.Context, incomplete: str) -> list[str]:
     """Study directories of the storage folder, as one would write them here, and those in the folder typed so far."""
-    from study.cluster.connection import storage_folder
+    from study.machine.folders import storage_folder
     from study.state.directory import studies_in
 
     here = Path.cwd()

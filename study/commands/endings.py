@@ -123,8 +123,7 @@ def _show_places(directory: Path) -> None:
 
 
 def _show_best(directory: Path) -> None:
-    from analysis.findings import best_config
+    from analysis.findings import best_config, best_config_table
     from analysis.records import result_files
-    from analysis.tables import table
 
-    show(table.best_config_table(best_config.collect(result_files.read(directory / "results"))))
+    show(best_config_table.best_config_table(best_config.collect(result_files.read(directory / "results"))))

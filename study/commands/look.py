@@ -58,13 +58,13 @@ def watch(
 @app.command("list", rich_help_panel=PANEL, epilog="Example: cskd list --storage runs")
 def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     """List the studies of a storage folder, one line each."""
-    from study.cluster import connection
+    from study.machine import folders
     from study.state.directory import open_study, studies_in
     from study.views import status as study_status
     from trainables.errors import CskdError
 
     found: list[dict[str, Any]] = []
-    folder = connection.storage_folder(storage)
+    folder = folders.storage_folder(storage)
     for directory in studies_in(folder):
         try:
             with open_study(directory) as study:
@@ -128,11 +128,12 @@ def ui(
     ] = None,
 ) -> None:
     """Start the MLflow pages of a storage folder on this machine, until Ctrl+C."""
-    from study.cluster import connection
+    from study.machine.folders import storage_folder
+    from study.machine.signals import StopSignals
     from study.tracking import ui as pages
 
-    folder = connection.storage_folder(storage)
-    with connection.StopSignals() as signals, pages.serve(folder, port) as server:
+    folder = storage_folder(storage)
+    with StopSignals() as signals, pages.serve(folder, port) as server:
         say(f"MLflow: {server.address}{' (Ctrl+C ends it)' if server.process else ''}")
         for name, page in pages.links(folder, server.address).items():
             say(f"{name}: {page}")

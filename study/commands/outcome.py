@@ -19,15 +19,14 @@ app = typer.Typer()
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd best runs/digits")
 def best(directory: Directory, as_json: AsJson = False) -> None:
     """Show the best-config table: the winner, the other arms, and what may be said of them."""
-    from analysis.findings import best_config
-    from analysis.tables import table as tables
+    from analysis.findings import best_config, best_config_table
     from study.state.directory import read_results
 
     results = read_results(directory)
     if as_json:
         show_json(best_config.winner_config(results))
     else:
-        show(tables.best_config_table(best_config.collect(results)))
+        show(best_config_table.best_config_table(best_config.collect(results)))
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd export runs/digits --format args")
@@ -60,15 +59,14 @@ def export(
     ] = None,
 ) -> None:
     """Print the best configuration, to paste into a training script, or the best-config table."""
-    from analysis.findings import best_config
+    from analysis.findings import best_config, best_config_table
     from analysis.findings import export as exports
     from analysis.tables import files
-    from analysis.tables import table as tables
     from study.state.directory import read_results
 
     results = read_results(directory)
     if kind := {"csv": "csv", "markdown": "md", "latex": "tex"}.get(fmt):
-        text = files.content(tables.best_config_table(best_config.collect(results)), kind)
+        text = files.content(best_config_table.best_config_table(best_config.collect(results)), kind)
     else:
         text = exports.of_study(results, fmt)
     if out is None:

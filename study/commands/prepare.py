@@ -133,11 +133,11 @@ def doctor(
 ) -> None:
     """Examine this machine and the services it uses: what is there, who else gets in, what to do."""
     from analysis.words.wording import number_of
-    from study.cluster import connection
     from study.commands.doctor import examine
+    from study.machine import folders
 
     found = []
-    for finding in examine.examine(connection.storage_folder(storage), address, verify_data=data):
+    for finding in examine.examine(folders.storage_folder(storage), address, verify_data=data):
         found.append(finding)
         if not as_json:
             show_finding(finding)

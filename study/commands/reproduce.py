@@ -61,15 +61,15 @@ def reproduce(
 
     CS-KD is searched over the paper's grid; every other method runs with its defaults. Launched again, it goes on.
     """
-    from study.campaigns import cells as reproduction
-    from study.cluster import connection
+    from study.campaigns import paper_tables as reproduction
     from study.definition import yaml_reader
+    from study.machine import folders
 
     if as_json and not plan:
         raise UsageError("--json goes with --plan")
     overrides = yaml_reader.parse_settings(settings or [])
     planned = reproduction.plan(items, datasets or [], budget)
-    folder = connection.storage_folder(storage)
+    folder = folders.storage_folder(storage)
     studies = {each.name: partial(reproduction.config, each, folder, budget, overrides) for each in planned}
     for each in planned:
         if each.needs is None:  # a mistake is told before anything begins; the others wait for what they need

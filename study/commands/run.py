@@ -47,6 +47,7 @@ def launch(
     from study.campaigns import campaign
     from study.cluster import connection
     from study.definition import tracking_address, yaml_reader
+    from study.machine import folders
     from study.search.warm_start import warm_started
 
     # Before anything is made, and before what runs a study is loaded: a mistake is told at once.
@@ -57,7 +58,7 @@ def launch(
     tracking_address.refuse_mistake()
     from study import api
 
-    folder = connection.storage_folder(storage)
+    folder = folders.storage_folder(storage)
     if len(configs) > 1 or hours is not None:
         places = partial(outputs, events=events, notify=notify)
         parts = campaign.run(

@@ -13,8 +13,8 @@ from typing import Any
 
 from analysis.paper.printed import Row, rows
 from search_spaces import space
-from study.cluster.connection import storage_folder
 from study.definition import yaml_reader
+from study.machine.folders import storage_folder
 from trainables.interfaces import Method, registry
 
 BASELINE = "cross_entropy"

@@ -9,13 +9,6 @@ from urllib.parse import urlsplit
 from study.errors import HIDDEN, ServiceError, UsageError
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
-MLFLOW_SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; whoever waits tries again by itself
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
 
 
 def tracking_uri(given: str | None, recorded: str | None, storage: Path) -> str:

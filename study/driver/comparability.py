@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyDirectoryError
 from study.state import provenance
+from study.state.attribute_names import StudyAttribute
 from trainables.batches.splits import data_digest, split_training
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from trainables.interfaces import LabelledImages
 
 
-def check_data(config: StudyConfig) -> dict[str, str]:
+def check_data(config: StudyConfig) -> dict[StudyAttribute, str]:
     """Reads the training part and checks that model and split fit it.
 
     Returns:
@@ -27,7 +28,7 @@ def check_data(config: StudyConfig) -> dict[str, str]:
         CheckpointError: A trained teacher is missing, damaged, or of other classes.
     """
     images, split = _checked(config)
-    return {"split_digest": split.digest, "data_digest": data_digest(images)}
+    return {StudyAttribute.SPLIT_DIGEST: split.digest, StudyAttribute.DATA_DIGEST: data_digest(images)}
 
 
 def describe_data(config: StudyConfig) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
         if began is None:  # killed before it was noted
             study.store.set_study_attribute(key, now)
         elif began != now:
-            changed.append("data" if key == "data_digest" else "validation split")
+            changed.append("data" if key == StudyAttribute.DATA_DIGEST else "validation split")
     if changed and not allow_changed:
         raise StudyDirectoryError(
             f"{study.directory}: {' and '.join(changed)} changed since the study began, so its trials would not be "

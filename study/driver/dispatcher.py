@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from study.machine import room
 from study.phases import limits
 from study.state import remote_runs
-from study.state.store import REUSED_FROM
+from study.state.attribute_names import TrialAttribute
 from trainables.files.faultpoints import faultpoint
 from trainables.runs.run_directory import Outcome, RunDirectory
 
@@ -202,19 +202,19 @@ class Dispatcher:
             self._settle(item, assignment, outcome)
             return
         if outcome.error_kind not in BLAMELESS_KINDS:
-            failures = item.trial.user_attrs.get("failures", 0) + 1
-            self._store.set_attribute(item.trial, "failures", failures)
+            failures = item.trial.user_attrs.get(TrialAttribute.FAILURES, 0) + 1
+            self._store.set_attribute(item.trial, TrialAttribute.FAILURES, failures)
         self._waiting.append(self._next_attempt(item, alone=outcome.error_kind == ALONE_KIND))
         self._listener.retried(assignment, outcome.error or "")
 
     def _may_retry(self, item: _Item, kind: str | None) -> bool:
-        failures = item.trial.user_attrs.get("failures", 0)
+        failures = item.trial.user_attrs.get(TrialAttribute.FAILURES, 0)
         if kind == ALONE_KIND:
             return not item.alone and failures < self._retries
         return kind in BLAMELESS_KINDS or (kind in RETRIED_KINDS and failures < self._retries)
 
     def _next_attempt(self, item: _Item, *, alone: bool = False) -> _Item:
-        self._store.set_attribute(item.trial, "attempt", item.trial.user_attrs["attempt"] + 1)
+        self._store.set_attribute(item.trial, TrialAttribute.ATTEMPT, item.trial.user_attrs[TrialAttribute.ATTEMPT] + 1)
         faultpoint("dispatcher: attempt counted")
         trial = self._store.trials(item.phase.name)[item.trial.number]
         self._warn_of_damage(item.phase.assignment(trial))
@@ -255,7 +255,7 @@ class Dispatcher:
     ) -> None:
         source = RunDirectory(assignment.directory).source()
         if source is not None:
-            self._store.set_attribute(item.trial, REUSED_FROM, source)
+            self._store.set_attribute(item.trial, TrialAttribute.REUSED_FROM, source)
         self._store.tell(item.trial, state, values, epoch, error)
         self._limits.note()
         self._listener.settled(assignment, state.name, values[0] if values else None, error)

@@ -14,20 +14,22 @@ from analysis.words.wording import number_of
 from study.cluster import examination as nodes
 from study.cluster import gpu_packing, placement
 from study.cluster.autoscaling import share_when_there
-from study.cluster.connection import LOCAL, StopSignals, ray_address, ray_connection
+from study.cluster.connection import LOCAL, ray_address, ray_connection
 from study.cluster.demands import Demands, marked
-from study.cluster.exclusion import LEFT_OUT_NODES, Exclusion
+from study.cluster.exclusion import Exclusion
 from study.cluster.inventory import connected
 from study.cluster.share import concurrent_on
 from study.cluster.watch import ClusterWatch
 from study.driver.dispatcher import Dispatcher
 from study.driver.stopping import Stopping
 from study.errors import ServiceError
+from study.machine.signals import StopSignals
 from study.outcome import result_files
 from study.phases import course
 from study.phases.limits import Limits
 from study.search import pruning
 from study.state import provenance
+from study.state.attribute_names import StudyAttribute
 from study.state.reuse import Reuse
 from study.tracking.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
 from study.views.events import Events, Listeners
@@ -95,7 +97,7 @@ def run(
         UsageError: A trial asks for more than the cluster has.
     """
     phases = course.phases_until(study, until)
-    study.store.set_study_attribute("until", until)
+    study.store.set_study_attribute(StudyAttribute.UNTIL, until)
     limits = Limits(study.config, study.store, study.directory)
     with StopSignals() as signals, _tracker(study, console) as tracker:
         study.store.identity()  # before anybody else may ask
@@ -143,13 +145,14 @@ def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> 
 
 def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
     """Leaves out nodes that lose runs or are not fit; none of a Ray of our own, which has one."""
-    study.store.set_study_attribute(LEFT_OUT_NODES, [])
+    study.store.set_study_attribute(StudyAttribute.LEFT_OUT_NODES, [])
     if ray_address(address) == LOCAL:
         return None
 
     def leave_out(node: str, reason: str) -> None:
         found = {"node": placement.address_of(node), "reason": reason}
-        study.store.set_study_attribute(LEFT_OUT_NODES, [*study.store.attribute(LEFT_OUT_NODES), found])
+        known = study.store.attribute(StudyAttribute.LEFT_OUT_NODES)
+        study.store.set_study_attribute(StudyAttribute.LEFT_OUT_NODES, [*known, found])
         listener.left_out(**found)
 
     return Exclusion(leave_out)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from study.cluster.connection import make_directory
 from study.definition import teachers, yaml_reader
 from study.errors import StudyFileError, UsageError
+from study.machine.folders import make_directory
 from study.state.directory import STUDY_FILE
 from study.state.ledger import FILE_NAME, LedgeredAccess
 from study.views.data_progress import bring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from study.cluster.connection import StopSignals
+    from study.machine.signals import StopSignals
     from study.phases.limits import Limits
 
 

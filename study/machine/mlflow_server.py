@@ -14,9 +14,15 @@ import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
-from study.definition.tracking_address import MLFLOW_SETTINGS
 from study.errors import ServiceError
 
+MLFLOW_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; whoever waits tries again by itself
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 HOST = "127.0.0.1"
 START_SECONDS = 90.0
 END_SECONDS = 5.0

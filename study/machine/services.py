@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from study.cluster.connection import make_directory
 from study.errors import ServiceError, UsageError
 from study.machine import background, mlflow_server, postgresql
+from study.machine.folders import make_directory
 from study.machine.postgresql import LocalPostgreSQL
 from trainables.files.durable import write_atomic
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from analysis.findings import best_config, export
 from analysis.records import result_files
 from study.errors import UsageError
-from study.outcome.result_files import BEST_CONFIG
 from study.state import lease
-from study.state.directory import open_study
+from study.state.directory import BEST_CONFIG, open_study
 from study.tracking.desired_runs import key_of
 from study.tracking.tracker import open_mirror
 from trainables.files.durable import sha256_of

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.findings import best_config, export
+from analysis.findings import best_config, best_config_table, export
 from analysis.records import result_files
 from analysis.report import study_report
 from analysis.tables import files
-from analysis.tables import table as tables
 from search_spaces import space
 from study.phases import confirm, limits, race
 from study.phases.course import phases_of
 from study.state import ledger, mlflow_record, provenance
-from study.state.directory import read_results
-from study.state.store import REUSED_FROM
+from study.state.attribute_names import StudyAttribute, TrialAttribute
+from study.state.directory import BEST_CONFIG, REPORT, read_results
 from trainables.files.durable import digest_of, write_atomic
 from trainables.files.faultpoints import faultpoint
 from trainables.interfaces.part import flat
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from study.state.directory import Study
     from trainables.runs.run_directory import EpochRow
 
-BEST_CONFIG = "best_config.yaml"
-REPORT = "report"
 SEARCHED_TRAINING = "training."
 
 
@@ -101,13 +98,13 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
         **(rows[-1].metrics if rows else {}),
         "duration_seconds": _duration(trial, run.device_seconds()),
         "device_seconds": run.device_seconds(),
-        "attempts": trial.user_attrs["attempt"],
-        "error": trial.user_attrs.get("error"),
+        "attempts": trial.user_attrs[TrialAttribute.ATTEMPT],
+        "error": trial.user_attrs.get(TrialAttribute.ERROR),
     }
     if phase.name == "confirm":
         chosen = _at_best_validation(rows, study.config.objective, minimizes=study.config.minimizes)
-        return row | chosen | {"arm": trial.user_attrs["arm"], "trained_on": config.train_on}
-    return row | {"reused_from": trial.user_attrs.get(REUSED_FROM)}
+        return row | chosen | {"arm": trial.user_attrs[TrialAttribute.ARM], "trained_on": config.train_on}
+    return row | {"reused_from": trial.user_attrs.get(TrialAttribute.REUSED_FROM)}
 
 
 def _at_best_validation(rows: Sequence[EpochRow], objective: str, *, minimizes: bool) -> dict[str, float]:
@@ -152,7 +149,7 @@ def _description(study: Study) -> dict[str, Any]:
     config, store = study.config, study.store
     best = confirm.finalists(config, store, study.directory)
     controls = confirm.controls(config, store)
-    confirmed = {trial.user_attrs["arm"] for trial in store.trials("confirm")}
+    confirmed = {trial.user_attrs[TrialAttribute.ARM] for trial in store.trials("confirm")}
     known = {arm.label: arm for arm in [*best, *controls]}
     arms = [*known.values(), *(confirm.arm_from(config, store, label) for label in sorted(confirmed - known.keys()))]
     baseline = next((arm.label for arm in controls if arm.config.method.part_name() == "cross_entropy"), None)
@@ -165,8 +162,8 @@ def _description(study: Study) -> dict[str, Any]:
         "digests": {
             "study": config.digest(),
             "space": digest_of({name: space.words(of) for name, of in config.space().items()}),
-            "split": store.attribute("split_digest"),
-            "data": store.attribute("data_digest"),
+            "split": store.attribute(StudyAttribute.SPLIT_DIGEST),
+            "data": store.attribute(StudyAttribute.DATA_DIGEST),
             "code": next(iter(notes), {}).get("digests", {}).get("code"),
         },
         "provenance": notes,
@@ -207,7 +204,7 @@ def _states(trials: list[FrozenTrial]) -> dict[str, int]:
 
 def _write_best(study: Study, results: result_files.Results) -> None:
     best = best_config.collect(results)
-    table = tables.best_config_table(best)
+    table = best_config_table.best_config_table(best)
     folder = study.directory / REPORT
     files.write(table, folder, "best_config")
     winner = study.directory / BEST_CONFIG

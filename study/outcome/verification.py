@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.records import predictions, result_files
-from study.cluster.connection import secrets
 from study.errors import ServiceError
+from study.machine.secrets import secrets
 from study.phases import course
 from study.state import database, database_copies, lease, ledger, provenance, remote_runs, reuse
-from study.state.store import PHASES
+from study.state.attribute_names import StudyAttribute, TrialAttribute
+from study.state.store import PHASES, arm_and_seed
 from study.tracking import desired_runs
 from trainables.errors import ObjectStoreError
 from trainables.files.sealed_json import is_damaged
@@ -113,7 +114,7 @@ def _trials(study: Study, checked: Counter[str]) -> Iterator[Violation]:
         if trial.state.name == "COMPLETE":
             yield from _complete(key, phase, trial, run)
             yield from _taken_over(study, key, run)
-        elif trial.state.name == "FAIL" and not trial.user_attrs.get("error"):
+        elif trial.state.name == "FAIL" and not trial.user_attrs.get(TrialAttribute.ERROR):
             yield Violation("states", key, "failed without a reason")
 
 
@@ -182,7 +183,10 @@ def _ledger(study: Study, checked: Counter[str]) -> Iterator[Violation]:
     confirmed = {trial.number: trial for trial in study.store.trials("confirm")}
     for line in readings:
         trial = confirmed.get(line["trial"])
-        if trial is None or (trial.user_attrs["arm"], trial.user_attrs["seed"]) != (line["arm"], line["seed"]):
+        if trial is None or arm_and_seed(trial) != (
+            line["arm"],
+            line["seed"],
+        ):
             yield Violation("ledger", f"confirm/{line['trial']}", f"a reading for {line['arm']} that no trial has")
     read = {line["trial"] for line in readings}
     for number, trial in confirmed.items():
@@ -241,7 +245,7 @@ def _same(stored: Any, value: Any) -> bool:
 
 def _tracked(study: Study, service: TrackingService, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
     """MLflow has one run for each trial, with its state, and each value once."""
-    if study.store.attribute("identity") is None:
+    if study.store.attribute(StudyAttribute.IDENTITY) is None:
         return
     runs = service.runs_of(study.identity)
     by_key = {run.tags["cskd.run"]: run for run in runs}

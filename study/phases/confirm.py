@@ -11,7 +11,9 @@ from study.phases.limits import over
 from study.phases.phase import Phase, SeededPhase
 from study.phases.race import course_of, seeds_of
 from study.search.ranking import deserving
+from study.state.attribute_names import TrialAttribute
 from study.state.ledger import FILE_NAME, LedgeredAccess
+from study.state.store import arm_and_seed
 from trainables.runs.assignment import Assignment
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ class ConfirmPhase(SeededPhase):
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a pair of arm and seed, with access to the test set."""
         confirm = self.config.confirm
-        label, seed, attempt = (trial.user_attrs[key] for key in ("arm", "seed", "attempt"))
+        (label, seed), attempt = arm_and_seed(trial), trial.user_attrs[TrialAttribute.ATTEMPT]
         arm = arm_from(self.config, self.store, label)
         config = arm.config.model_copy(update={"seed": seed, "train_on": confirm.train_on})
         ledger = self.directory / FILE_NAME
@@ -146,7 +148,7 @@ class ConfirmPhase(SeededPhase):
         return [pair for pair in self._wanted() if pair not in started]
 
     def _started(self) -> set[tuple[str, int]]:
-        return {(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in self.store.trials(self.name)}
+        return {arm_and_seed(trial) for trial in self.store.trials(self.name)}
 
     def _wanted(self) -> list[tuple[str, int]]:
         best = finalists(self.config, self.store, self.directory)

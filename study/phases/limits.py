@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from optuna.trial import TrialState
 
 from study.phases.spending import Spending
+from study.state.attribute_names import StudyAttribute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 FIRST_FAILURES = 5
 HOUR = 3600
-GRANTED = "hours_granted"
-TRUSTED_FROM = "trusted_from"
 CUT: Mapping[Phase, str] = {"search": "search trial", "race": "run of the race", "confirm": "confirmation"}
 RACE_LEAVES = 0.5  # of what is kept for the confirmation; the race is paid from it
 
@@ -43,13 +42,13 @@ class Over(NamedTuple):
 
 def over(store: Store, phase: Phase) -> Over | None:
     """Where a phase was cut short; None where it was not."""
-    found = store.attribute(f"{phase}_over")
+    found = store.attribute(StudyAttribute.over(phase))
     return None if found is None else Over(int(found["runs"]), str(found["reason"]))
 
 
 def cut_short(store: Store, phase: Phase, runs: int, reason: str) -> None:
     """Notes that a phase has no more than so many runs."""
-    store.set_study_attribute(f"{phase}_over", {"runs": runs, "reason": reason})
+    store.set_study_attribute(StudyAttribute.over(phase), {"runs": runs, "reason": reason})
 
 
 def ask_anew(store: Store, more_hours: float = 0.0) -> None:
@@ -60,11 +59,12 @@ def ask_anew(store: Store, more_hours: float = 0.0) -> None:
         more_hours: Added to the budget, to hours and device hours alike.
     """
     for phase in CUT:
-        if store.attribute(f"{phase}_over") is not None:
-            store.set_study_attribute(f"{phase}_over", None)
+        if store.attribute(StudyAttribute.over(phase)) is not None:
+            store.set_study_attribute(StudyAttribute.over(phase), None)
     if more_hours:
-        store.set_study_attribute(GRANTED, float(store.attribute(GRANTED) or 0.0) + more_hours)
-    store.set_study_attribute(TRUSTED_FROM, len(store.trials("search")))
+        granted = float(store.attribute(StudyAttribute.HOURS_GRANTED) or 0.0)
+        store.set_study_attribute(StudyAttribute.HOURS_GRANTED, granted + more_hours)
+    store.set_study_attribute(StudyAttribute.TRUSTED_FROM, len(store.trials("search")))
 
 
 class Limits:
@@ -81,8 +81,8 @@ class Limits:
         self._budget = config.search.budget
         self._store = store
         self._spending = Spending(config, store, directory)
-        self._granted = HOUR * float(store.attribute(GRANTED) or 0.0)
-        self._trusted_from = int(store.attribute(TRUSTED_FROM) or 0)
+        self._granted = HOUR * float(store.attribute(StudyAttribute.HOURS_GRANTED) or 0.0)
+        self._trusted_from = int(store.attribute(StudyAttribute.TRUSTED_FROM) or 0)
 
     def reason(self, phase: Phase, runs: int) -> str | None:
         """Why a phase's next runs do not begin; None when they may. Controls always do.

@@ -9,9 +9,10 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from study.phases.limits import over
-from study.search.halving import EPOCHS, PROMOTED_FROM, ladder_of, points_of
+from study.search.halving import ladder_of, points_of
 from study.search.sampling import suggest
 from study.state import remote_runs
+from study.state.attribute_names import TrialAttribute
 from study.state.store import FOLDERS
 from trainables.runs.assignment import Assignment
 
@@ -77,7 +78,7 @@ class Phase(ABC):
         *,
         test_each_epoch: bool = False,
     ) -> Assignment:
-        attempt, directory = trial.user_attrs["attempt"], self.run_directory(trial.number)
+        attempt, directory = trial.user_attrs[TrialAttribute.ATTEMPT], self.run_directory(trial.number)
         hours = self.config.resources.epoch_hours
         patience = None if hours is None else 3600 * hours
         objects = self._objects(trial.number)
@@ -120,7 +121,7 @@ class SeededPhase(Phase):
         if not missing:
             return None
         label, seed = missing[0]
-        return self.store.begin(self.name, {}, {}, {"arm": label, "seed": seed})
+        return self.store.begin(self.name, {}, {}, {TrialAttribute.ARM: label, TrialAttribute.SEED: seed})
 
 
 class ControlPhase(Phase):
@@ -179,13 +180,14 @@ class SearchPhase(Phase):
         promoted = self._ladder.promotion(self._points, trials)
         if promoted is not None:
             parent, epochs = promoted
-            return self._begin(parent.params, {EPOCHS: epochs, PROMOTED_FROM: parent.number})
+            attributes = {TrialAttribute.EPOCHS: epochs, TrialAttribute.PROMOTED_FROM: parent.number}
+            return self._begin(parent.params, attributes)
         point = self._point(trials)
         shortest = self._ladder.lengths[0]
-        attributes = {} if shortest == self.config.training.epochs else {EPOCHS: shortest}
+        attributes = {} if shortest == self.config.training.epochs else {TrialAttribute.EPOCHS: shortest}
         return None if point is None else self._begin(point, attributes)
 
-    def _begin(self, point: dict[str, Any], attributes: dict[str, int]) -> FrozenTrial:
+    def _begin(self, point: dict[str, Any], attributes: dict[TrialAttribute, int]) -> FrozenTrial:
         return self.store.begin(self.name, point, self._space, attributes)
 
     def _point(self, trials: list[FrozenTrial]) -> dict[str, Any] | None:
@@ -205,7 +207,7 @@ class SearchPhase(Phase):
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a suggested point."""
-        config = self.config.search_config(trial.params, trial.number, trial.user_attrs.get(EPOCHS))
+        config = self.config.search_config(trial.params, trial.number, trial.user_attrs.get(TrialAttribute.EPOCHS))
         return self._assignment(trial, config)
 
     def epochs_to_begin(self) -> int:
@@ -216,5 +218,5 @@ class SearchPhase(Phase):
 
     def state_of_finished(self, trial: FrozenTrial) -> TrialState:
         """COMPLETE after a whole schedule, PRUNED after a compressed one, whose value is no full run's."""
-        whole = trial.user_attrs.get(EPOCHS, self.config.training.epochs) == self.config.training.epochs
+        whole = trial.user_attrs.get(TrialAttribute.EPOCHS, self.config.training.epochs) == self.config.training.epochs
         return TrialState.COMPLETE if whole else TrialState.PRUNED

@@ -13,6 +13,8 @@ from study.phases.limits import over
 from study.phases.phase import Phase, SeededPhase
 from study.phases.race_rule import Standing, standing
 from study.search.ranking import deserving
+from study.state.attribute_names import TrialAttribute
+from study.state.store import arm_and_seed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +57,7 @@ def course_of(config: StudyConfig, store: Store, directory: Path) -> Course | No
     if rule is None:
         return None
     names = [f"search/{trial.number}" for trial, _ in deserving(config, store, directory)[: rule.candidates]]
-    runs = {(trial.user_attrs["arm"], trial.user_attrs["seed"]): trial for trial in store.trials("race")}
+    runs = {arm_and_seed(trial): trial for trial in store.trials("race")}
     table = {
         key: trial.values[0] if trial.state == TrialState.COMPLETE else None
         for key, trial in runs.items()
@@ -138,9 +140,9 @@ class RacePhase(SeededPhase):
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a pair of candidate and seed."""
-        number = int(trial.user_attrs["arm"].partition("/")[2])
+        number = int(trial.user_attrs[TrialAttribute.ARM].partition("/")[2])
         config = self.config.search_config(self.store.trials("search")[number].params, number)
-        return self._assignment(trial, config.model_copy(update={"seed": trial.user_attrs["seed"]}))
+        return self._assignment(trial, config.model_copy(update={"seed": trial.user_attrs[TrialAttribute.SEED]}))
 
     def _missing(self) -> list[tuple[str, int]]:
         if self._search.is_open() or over(self.store, self.name) is not None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from study.cluster.gpu_packing import GPU_SHARE
-from study.search.halving import EPOCHS
+from study.state.attribute_names import StudyAttribute, TrialAttribute
 from study.state.store import FOLDERS, PHASES
 from trainables.runs.run_directory import RunDirectory
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from study.definition.study_config import StudyConfig
     from study.state.store import Phase, Store
-
-SECONDS = "driver_seconds"
 
 
 class Spending:
@@ -35,7 +32,7 @@ class Spending:
         self._directory = directory
         self._epochs_a_run = config.training.epochs
         self._gpus = config.resources.gpus_per_trial
-        self._before = float(store.attribute(SECONDS) or 0.0)
+        self._before = float(store.attribute(StudyAttribute.DRIVER_SECONDS) or 0.0)
         self._begun = time.monotonic()
         self._ended: dict[tuple[Phase, int], tuple[int, float]] = {}
 
@@ -45,7 +42,7 @@ class Spending:
 
     def note(self) -> None:
         """Keeps the time for the next driver."""
-        self._store.set_study_attribute(SECONDS, self.wall_seconds())
+        self._store.set_study_attribute(StudyAttribute.DRIVER_SECONDS, self.wall_seconds())
 
     def device_seconds(self) -> float:
         """Training time of all runs when those that run now will have ended; a run on half a GPU counts by half."""
@@ -53,7 +50,7 @@ class Spending:
         for phase in PHASES:
             for trial in self._store.trials(phase):
                 epochs, seconds = self._of(phase, trial)
-                whole = trial.user_attrs.get(EPOCHS, self._epochs_a_run)
+                whole = trial.user_attrs.get(TrialAttribute.EPOCHS, self._epochs_a_run)
                 missing = 0 if trial.state.is_finished() else max(whole - epochs, 0)
                 total += seconds + missing * epoch
         return self._share() * total
@@ -68,7 +65,7 @@ class Spending:
 
     def _share(self) -> float:
         """The part of a device that a run has, as the user says or as it was measured."""
-        return min(self._gpus or self._store.attribute(GPU_SHARE) or 1.0, 1.0)
+        return min(self._gpus or self._store.attribute(StudyAttribute.GPU_SHARE) or 1.0, 1.0)
 
     def _epoch_seconds(self) -> float:
         runs = [self._of(phase, trial) for phase in PHASES for trial in self._store.trials(phase)]

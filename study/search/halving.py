@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from optuna.trial import TrialState
 
+from study.state.attribute_names import TrialAttribute
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optuna.trial import FrozenTrial
 
     from study.definition.study_config import StudyConfig
-
-EPOCHS = "epochs"  # attribute of a trial: the length of its schedule
-PROMOTED_FROM = "promoted_from"  # attribute of a trial: number of the one that had its point at the rung below
 
 
 class Ladder(NamedTuple):
@@ -104,7 +103,7 @@ class Ladder(NamedTuple):
             return []
         sign = 1 if self.minimizes else -1
         best = sorted(done, key=lambda trial: (sign * trial.values[0], trial.number))
-        gone_on = {trial.user_attrs.get(PROMOTED_FROM) for trial in trials}
+        gone_on = {trial.user_attrs.get(TrialAttribute.PROMOTED_FROM) for trial in trials}
         deserving = best[: math.ceil(len(done) / self.reduction)]
         return [trial for trial in deserving if trial.number not in gone_on]
 
@@ -117,8 +116,8 @@ def ladder_of(config: StudyConfig) -> Ladder:
 
 def points_of(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The trials that a sampler or the study file gave their points, not a rung below."""
-    return [trial for trial in trials if PROMOTED_FROM not in trial.user_attrs]
+    return [trial for trial in trials if TrialAttribute.PROMOTED_FROM not in trial.user_attrs]
 
 
 def _at(length: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    return [trial for trial in trials if trial.user_attrs.get(EPOCHS) == length]
+    return [trial for trial in trials if trial.user_attrs.get(TrialAttribute.EPOCHS) == length]

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL
 
-from study.cluster.connection import make_directory
 from study.definition import study_config, yaml_reader
 from study.definition.study_config import StudyConfig
 from study.errors import StudyDirectoryError
 from study.machine import room
+from study.machine.folders import make_directory
 from study.state import database
+from study.state.attribute_names import StudyAttribute
 from study.state.lease import lease
 from study.state.store import PHASES, Store, owner_of
 from trainables.files.durable import write_atomic
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 STUDY_FILE = "study.yaml"
 IDENTITY_FILE = ".identity"
+BEST_CONFIG = "best_config.yaml"
+REPORT = "report"
 SHOWN = 5  # studies that a line names at most
 
 
@@ -42,7 +45,7 @@ class Study:
     @property
     def trials_wanted(self) -> int:
         """Search trials asked for: in the study file, or by a later extension."""
-        return int(self.store.attribute("trials") or self.config.search.trials)
+        return int(self.store.attribute(StudyAttribute.TRIALS) or self.config.search.trials)
 
     @property
     def identity(self) -> str:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from study.search.halving import EPOCHS
 from study.state import provenance
+from study.state.attribute_names import StudyAttribute, TrialAttribute
 from study.state.directory import open_study, studies_in
 from study.state.store import FOLDERS
 from trainables.errors import CskdError
@@ -158,14 +158,14 @@ def difference(run: RunDirectory, storage: Path) -> str | None:
 
 
 def _data_of(study: Study) -> tuple[str, str] | None:
-    data, split = study.store.attribute("data_digest"), study.store.attribute("split_digest")
+    data, split = study.store.attribute(StudyAttribute.DATA_DIGEST), study.store.attribute(StudyAttribute.SPLIT_DIGEST)
     return None if data is None or split is None else (data, split)
 
 
 def _config_of(study: Study, phase: Phase, trial: FrozenTrial) -> TrainConfig:
     if phase == "controls":
         return study.config.control_config(trial.number)
-    return study.config.search_config(trial.params, trial.number, trial.user_attrs.get(EPOCHS))
+    return study.config.search_config(trial.params, trial.number, trial.user_attrs.get(TrialAttribute.EPOCHS))
 
 
 def _source_of(study: Study, phase: Phase, trial: FrozenTrial) -> _Source:

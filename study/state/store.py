@@ -26,13 +26,13 @@ from sqlalchemy.engine import URL
 
 from study.errors import ServiceError, without_password
 from study.state import database, database_copies
+from study.state.attribute_names import StudyAttribute, TrialAttribute
 from trainables.files.faultpoints import faultpoint
 
 Phase = Literal["controls", "search", "race", "confirm"]
 PHASES: tuple[Phase, ...] = ("controls", "search", "race", "confirm")
 FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "race": "race", "confirm": "confirm"}
 METRIC_NAMES = "study:metric_names"
-REUSED_FROM = "reused_from"  # attribute of a trial: study, phase and number of the run whose epochs it took over
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -75,7 +75,7 @@ class Store:
         phase: Phase,
         parameters: Mapping[str, Any],
         distributions: Mapping[str, BaseDistribution],
-        attributes: Mapping[str, Any],
+        attributes: Mapping[TrialAttribute, Any],
     ) -> FrozenTrial:
         """Adds a running trial in one write; its number follows the last one's."""
         running = FrozenTrial(
@@ -87,7 +87,7 @@ class Store:
             datetime_complete=None,
             params=dict(parameters),
             distributions=dict(distributions),
-            user_attrs={"attempt": 1, **attributes},
+            user_attrs={str(TrialAttribute.ATTEMPT): 1} | {str(key): value for key, value in attributes.items()},
             system_attrs={},
             intermediate_values={},
         )
@@ -109,10 +109,10 @@ class Store:
         """Trials without a final state, by number."""
         return [trial for trial in self.trials(phase) if not trial.state.is_finished()]
 
-    def set_attribute(self, trial: FrozenTrial, key: str, value: Any) -> None:
+    def set_attribute(self, trial: FrozenTrial, key: TrialAttribute, value: Any) -> None:
         """Sets an attribute of a trial that has no final state."""
         with self._changing():
-            self._storage.set_trial_user_attr(trial._trial_id, key, value)
+            self._storage.set_trial_user_attr(trial._trial_id, str(key), value)
 
     def tell(
         self, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None, epoch: int, error: str | None
@@ -128,7 +128,7 @@ class Store:
         """
         with self._changing():
             if error is not None:
-                self._storage.set_trial_user_attr(trial._trial_id, "error", error)
+                self._storage.set_trial_user_attr(trial._trial_id, str(TrialAttribute.ERROR), error)
             if values is not None and len(values) == 1:
                 self._storage.set_trial_intermediate_value(trial._trial_id, epoch, values[0])
             faultpoint("store: told the value, not the state")
@@ -140,27 +140,27 @@ class Store:
         with self._translated():
             self._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
 
-    def attribute(self, key: str) -> Any:
+    def attribute(self, key: StudyAttribute) -> Any:
         """An attribute of the study; None when it was never set."""
         with self._translated():
             return self._storage.get_study_user_attrs(self._studies["search"]).get(key)
 
-    def set_study_attribute(self, key: str, value: Any) -> None:
+    def set_study_attribute(self, key: StudyAttribute, value: Any) -> None:
         """Sets an attribute of the study."""
         with self._translated():
-            self._storage.set_study_user_attr(self._studies["search"], key, value)
+            self._storage.set_study_user_attr(self._studies["search"], str(key), value)
 
     def identity(self) -> str:
         """What tells this study from others of its name; given when first asked for, which drivers do."""
-        if self.attribute("identity") is None:
-            self.set_study_attribute("identity", uuid.uuid4().hex)
-        return str(self.attribute("identity"))
+        if self.attribute(StudyAttribute.IDENTITY) is None:
+            self.set_study_attribute(StudyAttribute.IDENTITY, uuid.uuid4().hex)
+        return str(self.attribute(StudyAttribute.IDENTITY))
 
     def claim(self, owner: str) -> bool:
         """Says whose the study is, once; whether it is ``owner``'s."""
-        if self.attribute("identity") is None:
-            self.set_study_attribute("identity", owner)
-        return bool(self.attribute("identity") == owner)
+        if self.attribute(StudyAttribute.IDENTITY) is None:
+            self.set_study_attribute(StudyAttribute.IDENTITY, owner)
+        return bool(self.attribute(StudyAttribute.IDENTITY) == owner)
 
     def delete(self) -> None:
         """Takes the study with all its trials out of the database."""
@@ -211,7 +211,7 @@ def owner_of(place: URL, name: str) -> str | None:
             return None
         finally:
             found.engine.dispose()
-    return attributes.get("identity")
+    return attributes.get(StudyAttribute.IDENTITY)
 
 
 class _Storage(optuna.storages.RDBStorage):
@@ -253,3 +253,8 @@ def rank_value(trial: FrozenTrial) -> float | None:
 
 def _study_name(name: str, phase: Phase) -> str:
     return name if phase == "search" else f"{name}/{phase}"
+
+
+def arm_and_seed(trial: FrozenTrial) -> tuple[str, int]:
+    """The arm, such as ``search/7``, and the training seed of a run of the race or the confirmation."""
+    return str(trial.user_attrs[TrialAttribute.ARM]), int(trial.user_attrs[TrialAttribute.SEED])

@@ -14,9 +14,8 @@ from analysis.records import result_files
 from analysis.report import summary
 from analysis.tables.table import escape
 from study.phases import course
-from study.search.halving import PROMOTED_FROM
 from study.state import ledger, provenance
-from study.state.store import REUSED_FROM
+from study.state.attribute_names import StudyAttribute, TrialAttribute
 from trainables.interfaces.part import flat
 from trainables.runs.run_directory import RunDirectory
 
@@ -101,7 +100,7 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
         live: Whether its driver works on it.
     """
     config, notes = study.config, provenance.notes(study.directory)
-    until = study.store.attribute("until")
+    until = study.store.attribute(StudyAttribute.UNTIL)
     state = course.state_of(course.counts_of(study), held=live, until=until)
     first = notes[0] if notes else {}
     params = {
@@ -221,8 +220,8 @@ def _common_tags(study: Study, key: str, state: str) -> dict[str, str]:
     store, launch = study.store, next(iter(provenance.notes(study.directory)), {})
     digests = {
         "study": study.config.digest(),
-        "split": store.attribute("split_digest"),
-        "data": store.attribute("data_digest"),
+        "split": store.attribute(StudyAttribute.SPLIT_DIGEST),
+        "data": store.attribute(StudyAttribute.DATA_DIGEST),
         "code": launch.get("digests", {}).get("code"),
     }
     tags = {
@@ -243,12 +242,12 @@ def _trial_tags(phase: Phase, trial: FrozenTrial, config: TrainConfig) -> dict[s
         "mlflow.runName": key_of(phase.name, trial.number),
         "cskd.phase": phase.name,
         "cskd.trial": str(trial.number),
-        "cskd.attempt": str(trial.user_attrs["attempt"]),
+        "cskd.attempt": str(trial.user_attrs[TrialAttribute.ATTEMPT]),
         "cskd.digest.config": config.digest(),
     }
     return tags | {
         f"cskd.{name}": escape(str(trial.user_attrs[name]))[:LONGEST_TAG]
-        for name in ("arm", "error", REUSED_FROM, PROMOTED_FROM)
+        for name in (TrialAttribute.ARM, TrialAttribute.ERROR, TrialAttribute.REUSED_FROM, TrialAttribute.PROMOTED_FROM)
         if name in trial.user_attrs
     }
 
@@ -281,7 +280,7 @@ def _winner_points(found: BestConfig, trials: int, time: float) -> tuple[Point, 
 
 
 def _data(study: Study, context: str) -> DataUsed | None:
-    digest = study.store.attribute("data_digest")
+    digest = study.store.attribute(StudyAttribute.DATA_DIGEST)
     return None if digest is None else DataUsed(study.config.dataset.part_name(), str(digest), context)
 
 

@@ -9,8 +9,8 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.tables.table import escape
-from study.definition.tracking_address import MLFLOW_SETTINGS
 from study.errors import ServiceError, without_password
+from study.machine.mlflow_server import MLFLOW_SETTINGS
 from study.tracking import sqlite_store
 from study.tracking.desired_runs import Point, milliseconds
 

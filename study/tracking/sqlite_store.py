@@ -17,8 +17,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 
-from study.definition.tracking_address import MLFLOW_SETTINGS
 from study.errors import ServiceError
+from study.machine.mlflow_server import MLFLOW_SETTINGS
 
 MAKE = "import sys; from mlflow import MlflowClient; MlflowClient(sys.argv[1]).search_experiments()"
 STALE_SECONDS = 600

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from analysis.words.units import clock
 from search_spaces.symbols import symbol
 from study.errors import harmless
 from study.phases.course import SEARCHING
@@ -242,15 +243,3 @@ def _settings(assignment: Assignment) -> str:
 
 def _reason(error: str | None) -> str:
     return f": {error}" if error else ""
-
-
-def clock(seconds: float) -> str:
-    """A time left for people.
-
-    Example:
-        >>> clock(75), clock(3675)
-        ('1:15', '1:01:15')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

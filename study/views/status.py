@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from analysis.tables.table import Cell, Table
 from analysis.words.wording import metric_words, reuse_words, spread, with_unit
 from search_spaces.symbols import symbol
-from study.cluster.exclusion import LEFT_OUT_NODES
 from study.phases import course
 from study.search.ranking import ranked
 from study.state import lease
-from study.state.store import PHASES, REUSED_FROM, rank_value
+from study.state.attribute_names import StudyAttribute, TrialAttribute
+from study.state.store import PHASES, rank_value
 
 if TYPE_CHECKING:
     from study.state.directory import Study
@@ -25,12 +25,12 @@ def describe(study: Study) -> dict[str, Any]:
     return {
         "name": study.config.name,
         "directory": str(study.directory),
-        "state": course.state_of(phases, held=held, until=study.store.attribute("until")),
+        "state": course.state_of(phases, held=held, until=study.store.attribute(StudyAttribute.UNTIL)),
         "driver": str(lease.holder(study.directory)) if held else None,
         "artifacts": study.config.artifacts.uri if study.config.artifacts else None,
         "objective": study.config.objective,
         "phases": phases,
-        "left_out": study.store.attribute(LEFT_OUT_NODES) or [],
+        "left_out": study.store.attribute(StudyAttribute.LEFT_OUT_NODES) or [],
         "reused": _reused(study),
         "best": {"trial": best[0].number, "value": rank_value(best[0]), "params": best[0].params} if best else None,
     }
@@ -67,10 +67,10 @@ def summary(found: list[dict[str, Any]]) -> Table:
 def _reused(study: Study) -> dict[str, str]:
     """Runs that were taken over instead of being trained, each with its source."""
     return {
-        f"{phase}/{trial.number}": trial.user_attrs[REUSED_FROM]
+        f"{phase}/{trial.number}": trial.user_attrs[TrialAttribute.REUSED_FROM]
         for phase in PHASES
         for trial in study.store.trials(phase)
-        if REUSED_FROM in trial.user_attrs
+        if TrialAttribute.REUSED_FROM in trial.user_attrs
     }
 
 

@@ -10,6 +10,7 @@ from analysis.tables.table import Table
 from analysis.words.wording import shortened
 from search_spaces.symbols import symbol
 from study.errors import UsageError
+from study.state.attribute_names import TrialAttribute
 from study.state.directory import open_study
 from study.state.store import FOLDERS
 from trainables.runs.run_directory import RunDirectory
@@ -49,8 +50,8 @@ def rows(directory: Path, trial: str) -> dict[str, Any]:
         "trial": f"{phase}/{found.number}",
         "state": found.state.name,
         "params": found.params,
-        "attempts": found.user_attrs["attempt"],
-        "error": found.user_attrs.get("error"),
+        "attempts": found.user_attrs[TrialAttribute.ATTEMPT],
+        "error": found.user_attrs.get(TrialAttribute.ERROR),
         "outcome": asdict(outcome) if outcome else None,
         "epochs": [asdict(row) for row in run.epochs()],
     }
@@ -83,4 +84,4 @@ def first_error(directory: Path) -> str:
     """Why the first failed search trial failed."""
     with open_study(directory) as study:
         failed = [trial for trial in study.store.trials("search") if trial.state.name == "FAIL"]
-    return str(failed[0].user_attrs.get("error")) if failed else "nothing"
+    return str(failed[0].user_attrs.get(TrialAttribute.ERROR)) if failed else "nothing"

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.statistics.importance import ped_anova
+from analysis.words.units import clock
 from analysis.words.wording import hours
 from search_spaces.symbols import symbol
 from study.errors import harmless
@@ -19,8 +20,8 @@ from study.phases import course
 from study.phases.spending import Spending
 from study.search.ranking import ranked
 from study.state import lease
+from study.state.attribute_names import StudyAttribute
 from study.state.store import rank_value
-from study.views.progress import clock
 from trainables.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def describe(study: Study) -> dict[str, Any]:
     phases = course.phases_of(study)
     running = [_running(phase, trial) for phase in phases for trial in study.store.running(phase.name)]
     rate = _rate(study, phases)
-    until = study.store.attribute("until")
+    until = study.store.attribute(StudyAttribute.UNTIL)
     to_begin = sum(phase.epochs_to_begin() for phase in phases if course.is_wanted(phase.name, until))
     epochs_left = to_begin + sum(run["epochs"] - run["epoch"] for run in running)
     best = ranked(study.config, study.store, study.directory)[:BEST]

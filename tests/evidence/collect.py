@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.findings import best_config
+from analysis.findings import best_config, best_config_table
 from analysis.records import result_files
-from analysis.tables import files, table
+from analysis.tables import files
 from trainables.files.durable import digest_of
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def collect(directory: Path) -> Path:
     del study["checksum"]
     study |= {key: without_place(study[key]) for key in LINES_WITH_HOSTS}
     path.write_text(json.dumps(study | {"checksum": digest_of(study)}, indent=2))
-    found = table.best_config_table(best_config.collect(result_files.read(target / "results")))
+    found = best_config_table.best_config_table(best_config.collect(result_files.read(target / "results")))
     (target / "best_config.md").write_text(files.content(found, "md"))
     shutil.copy(directory / "study.yaml", target)
     shutil.copy(directory / "report" / "arms.svg", PICTURES / f"evidence_{directory.name}.svg")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.findings import best_config
+from analysis.findings import best_config, best_config_table
 from analysis.records import result_files
-from analysis.tables import files, table
+from analysis.tables import files
 from tests.evidence import questions
 
 HERE = Path(__file__).parent
@@ -18,7 +18,7 @@ STUDIES = sorted(path.parent for path in HERE.glob("*/results"))
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
 def test_the_table_is_that_of_the_results(study: Path) -> None:
-    found = table.best_config_table(best_config.collect(result_files.read(study / "results")))
+    found = best_config_table.best_config_table(best_config.collect(result_files.read(study / "results")))
     assert files.content(found, "md") == (study / "best_config.md").read_text()
     assert f'--8<-- "tests/evidence/{study.name}/best_config.md"' in PAGE
 

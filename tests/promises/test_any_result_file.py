@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.findings import best_config, caveats
+from analysis.findings import best_config, best_config_table, caveats
 from analysis.paper import cells
 from analysis.records import result_files
 from analysis.records.result_files import Results, ResultsError
@@ -36,7 +36,7 @@ def good(_content: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def show(results: Results) -> None:
     """What a report says in words and tables."""
-    tables.to_text(tables.best_config_table(best_config.collect(results)), 80)
+    tables.to_text(best_config_table.best_config_table(best_config.collect(results)), 80)
     for section in (summary.studied, summary.found, summary.protocol, caveats.caveats, appendix.trials_table):
         section(results)
     cells.collect([results])

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.findings.best_config import collect
+from analysis.findings.best_config_table import best_config_table
 from analysis.records import result_files
 from analysis.tables import files
-from analysis.tables.table import best_config_table
 
 
 def test_duckdb_joins_and_groups_the_result_files(content: dict[str, Any], tmp_path: Path) -> None:

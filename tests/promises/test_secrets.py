@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from study.cluster import connection
+from study.machine import secrets
 from tests.kit.fakes import toy
 from tests.kit.servers.mlflow_server import Server
 from tests.kit.servers.postgresql_server import PASSWORD, PostgreSQL, binaries
@@ -123,7 +124,7 @@ def test_ray_is_not_told_cloud_keys() -> None:
     from ray.tune.execution import class_cache
 
     connection._keep_secrets_from_logs()
-    assert not [name for name in class_cache.ENV_VARS_TO_PROPAGATE if name in connection.SECRETS]
+    assert not [name for name in class_cache.ENV_VARS_TO_PROPAGATE if name in secrets.SECRETS]
 
 
 def test_the_search_finds_what_is_there(tmp_path: Path) -> None:

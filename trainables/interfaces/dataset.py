@@ -229,9 +229,7 @@ class Dataset(Part, ABC):
             TestSetClosedError: ``access`` cannot record the reading.
         """
         if not callable(getattr(access, "record", None)):
-            raise TestSetClosedError(
-                "test data opens only with an access that records it (study/phases/confirm.py)"
-            )
+            raise TestSetClosedError("test data opens only with an access that records it (study/phases/confirm.py)")
         images = self._classes_only(self._opened("test"))
         access.record(self.part_name(), len(images.labels))
         return images

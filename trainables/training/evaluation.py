@@ -47,7 +47,7 @@ class Evaluation:
     readouts: Mapping[str, NDArray[np.float32]]
     device: torch.device
 
-    def classification(self, *, final: bool) -> dict[str, float]:
+    def metrics(self, *, final: bool) -> dict[str, float]:
         """Metrics by name; those of a further readout are ``<readout>/<metric>``.
 
         Args:

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from study.cluster import connection
 from study.commands.doctor.finding import Finding
+from study.machine.cores import usable_cores
 
 GIBIBYTE = 2**30
 LITTLE_MEMORY = 2 * GIBIBYTE  # Ray's processes take half a GiB, a worker with torch as much again
@@ -24,7 +24,7 @@ def check() -> Iterator[Finding]:
 
 def cores() -> Finding:
     """Cores that the container really grants."""
-    usable, present = connection.usable_cores(), os.cpu_count() or 1
+    usable, present = usable_cores(), os.cpu_count() or 1
     return Finding("ok", "cores", f"{usable}" if usable == present else f"{usable} of {present} may be used")
 
 

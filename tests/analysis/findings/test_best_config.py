@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from analysis.findings.best_config import collect, winner_config
+from analysis.findings.best_config_table import best_config_table
 from analysis.records.result_files import ResultsError
-from analysis.tables.table import best_config_table
 
 
 def values(content: dict[str, Any], arm: str) -> list[float]:

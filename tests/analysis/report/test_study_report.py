@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from analysis.findings.best_config import collect
+from analysis.findings.best_config_table import best_config_table
 from analysis.records import result_files
 from analysis.report import figures, study_report
-from analysis.tables.table import best_config_table, shown, to_csv
+from analysis.tables.table import shown, to_csv
 
 FIGURES = {
     *("landscape", "slices", "parallel", "history", "distribution", "tradeoff", "learning_curves", "rank_correlation"),

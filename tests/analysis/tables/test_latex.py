@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from analysis.findings import calibration, significance
 from analysis.findings.best_config import collect
+from analysis.findings.best_config_table import best_config_table
 from analysis.paper import cells as paper_tables
 from analysis.paper import layout
 from analysis.tables.latex import PREAMBLE, tex, to_latex
-from analysis.tables.table import Strong, Table, best_config_table
+from analysis.tables.table import Strong, Table
 
 COMMANDS = {
     *("begin", "end", "centering", "caption", "label", "toprule", "midrule", "bottomrule", "textbf", "boldmath", "par"),

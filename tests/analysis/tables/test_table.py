@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analysis.findings.best_config import collect
-from analysis.tables.table import Table, best_config_table, escape, to_csv, to_markdown, to_text
+from analysis.findings.best_config_table import best_config_table
+from analysis.tables.table import Table, escape, to_csv, to_markdown, to_text
 
 SMALL = Table("title", ("arm", "method", "value"), (("a", "cs_kd", 0.5), ("bb", None, 12)), ("A note.",))
 hostile = st.text(st.characters(), max_size=120)

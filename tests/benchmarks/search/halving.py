@@ -6,7 +6,8 @@ Searches of the same repetitions as in ``schedulers``, whose figures they stand 
 from itertools import product
 
 from study.definition.sections import Scheduler
-from study.search.halving import EPOCHS, PROMOTED_FROM, Ladder, points_of
+from study.search.halving import Ladder, points_of
+from study.state.attribute_names import TrialAttribute
 from tests.benchmarks.measuring import Finding
 from tests.benchmarks.search.schedulers import REPETITIONS, SAMPLERS, TRAINING, TRIALS, Ended, Replay, compare, findings
 from tests.benchmarks.surface import read
@@ -35,10 +36,12 @@ class Compressing(Replay):
         promoted = self._ladder.promotion(self._points, trials)
         if promoted is not None:
             parent, length = promoted
-            self._sampler.begin(parent.params, {EPOCHS: length, PROMOTED_FROM: parent.number})
+            self._sampler.begin(
+                parent.params, {TrialAttribute.EPOCHS: length, TrialAttribute.PROMOTED_FROM: parent.number}
+            )
         elif len(points_of(trials)) < self._points:
             length = self._ladder.lengths[0]
-            self._sampler.suggest(len(trials), {EPOCHS: length})
+            self._sampler.suggest(len(trials), {TrialAttribute.EPOCHS: length})
         else:
             return False
         self._take(self._surfaces[length])

@@ -14,8 +14,10 @@ import pytest
 from filelock import FileLock
 
 from study.cluster import connection
-from study.cluster.connection import StopSignals, cluster_address, make_directory, ray_connection, storage_folder
+from study.cluster.connection import cluster_address, ray_connection
 from study.errors import CannotCreateError, ServiceError, UsageError
+from study.machine.folders import make_directory, storage_folder
+from study.machine.signals import StopSignals
 
 NOBODY = 65534
 

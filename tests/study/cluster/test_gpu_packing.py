@@ -13,6 +13,7 @@ from study.cluster.gpu_packing import in_words, most_at_once, packed, packed_sha
 from study.cluster.inventory import KIND_PREFIX, Cluster, Node
 from study.cluster.share import Packed, Share, share_of
 from study.errors import UsageError
+from study.state.attribute_names import StudyAttribute
 from trainables.costs.side_by_side import Packing
 
 GIB = 1 << 30
@@ -84,7 +85,7 @@ def share_on(cluster: SimpleNamespace, study) -> Share:
         refuse=lambda *each: cluster.refused.append(each),
         say=cluster.said.append,
     )
-    known = study.store.attribute(gpu_packing.PACKING)
+    known = study.store.attribute(StudyAttribute.PACKING)
     assert kinds == known.keys() == {"H100", "T4", *known} - cluster.unfit.keys()
     return share
 
@@ -93,7 +94,7 @@ def test_each_kind_is_measured_once_for_a_study(cluster: SimpleNamespace, new_st
     study = new_study()
     for _ in range(2):  # a launch and a resume
         assert share_on(cluster, study) == Share(2, 0.5, 10, int(1.2 * 3 * GIB))
-    assert study.store.attribute(gpu_packing.GPU_SHARE) == 0.5
+    assert study.store.attribute(StudyAttribute.GPU_SHARE) == 0.5
     assert cluster.asked == [{"H100", "T4"}]
     assert cluster.said[0] == "measuring how many trials H100 and T4 takes at once, about a minute"
     assert cluster.said[1:3] == [in_words("H100", LARGE), in_words("T4", SMALL)]
@@ -103,10 +104,10 @@ def test_what_was_measured_on_another_cluster_vouches_for_no_node(
     cluster: SimpleNamespace, new_study: Callable
 ) -> None:
     study = new_study()
-    study.store.set_study_attribute(gpu_packing.PACKING, {"V100": asdict(LARGE), "T4": asdict(SMALL)})
+    study.store.set_study_attribute(StudyAttribute.PACKING, {"V100": asdict(LARGE), "T4": asdict(SMALL)})
     share_on(cluster, study)
     assert cluster.known == [{"T4"}]
-    assert study.store.attribute(gpu_packing.PACKING).keys() == {"H100", "T4", "V100"}
+    assert study.store.attribute(StudyAttribute.PACKING).keys() == {"H100", "T4", "V100"}
 
 
 def test_a_node_that_does_not_hold_a_trial_gets_none(cluster: SimpleNamespace, new_study: Callable) -> None:
@@ -152,7 +153,7 @@ def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
     finally:
         made.shutdown()
     with open_study(tmp_path / "digits") as study:
-        (found,) = gpu_packing.restored(study.store.attribute(gpu_packing.PACKING)).values()
+        (found,) = gpu_packing.restored(study.store.attribute(StudyAttribute.PACKING)).values()
     assert len(found.epochs_per_second) == 2
     trials = "2 trials" if found.best == 2 else "1 trial"
     assert re.search(rf"^digits: {trials} at once on 2 CPUs, 1 GPUs", read_log(tmp_path), re.MULTILINE)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from study.cluster.gpu_packing import GPU_SHARE
 from study.phases import course, limits
-from study.phases.limits import GRANTED, Limits, Over, cut_short, over
-from study.phases.spending import SECONDS, Spending
+from study.phases.limits import Limits, Over, cut_short, over
+from study.phases.spending import Spending
+from study.state.attribute_names import StudyAttribute
 from tests.kit.fakes.executor import Executor
 from tests.kit.faults.oracle import verify_study
 
@@ -84,7 +84,7 @@ def test_without_more_hours_a_resume_ends_at_the_same_place(new_study) -> None:
 @pytest.mark.parametrize("spent", [0.0, 1.4])
 def test_hours_of_earlier_drivers_count(new_study, spent: float) -> None:
     study = new_study(search__budget={"hours": 2.0, "reserve_for_confirmation": 0.3})
-    study.store.set_study_attribute(SECONDS, spent * HOUR)
+    study.store.set_study_attribute(StudyAttribute.DRIVER_SECONDS, spent * HOUR)
     Executor(study).run()
     if spent:
         assert states(study, "search") == []
@@ -93,14 +93,14 @@ def test_hours_of_earlier_drivers_count(new_study, spent: float) -> None:
         )
     else:
         assert len(states(study, "search")) == 8
-    assert study.store.attribute(SECONDS) > spent * HOUR
+    assert study.store.attribute(StudyAttribute.DRIVER_SECONDS) > spent * HOUR
 
 
 @pytest.mark.parametrize(("spent", "granted", "expired"), [(1.9, 0.0, False), (2.0, 0.0, True), (2.0, 1.0, False)])
 def test_when_the_hours_are_over_even_running_trials_stop(new_study, spent, granted, expired) -> None:
     study = new_study(search__budget={"hours": 2.0})
-    study.store.set_study_attribute(SECONDS, spent * HOUR)
-    study.store.set_study_attribute(GRANTED, granted)
+    study.store.set_study_attribute(StudyAttribute.DRIVER_SECONDS, spent * HOUR)
+    study.store.set_study_attribute(StudyAttribute.HOURS_GRANTED, granted)
     assert Limits(study.config, study.store, study.directory).expired() is expired
 
 
@@ -113,14 +113,14 @@ def test_a_run_on_a_part_of_a_gpu_counts_by_that_part(new_study, gpus, measured,
     Executor(study, until="search").run()
     spending = Spending(study.config, study.store, study.directory)
     runs = len(study.store.trials("search")) + len(study.store.trials("controls"))
-    study.store.set_study_attribute(GPU_SHARE, measured)  # after the driver has asked for its limits
+    study.store.set_study_attribute(StudyAttribute.GPU_SHARE, measured)  # after the driver has asked for its limits
     assert spending.device_seconds() == pytest.approx(share * runs * RUN)
     assert spending.run_device_seconds() == pytest.approx(share * RUN)
 
 
 def test_a_study_without_a_budget_has_no_limits(new_study) -> None:
     study = new_study()
-    study.store.set_study_attribute(SECONDS, 1e9)
+    study.store.set_study_attribute(StudyAttribute.DRIVER_SECONDS, 1e9)
     found = Limits(study.config, study.store, study.directory)
     assert found.reason("search", 1) is None
     assert not found.expired()

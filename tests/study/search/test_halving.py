@@ -13,7 +13,8 @@ from study.errors import StudyFileError
 from study.outcome.verification import verify
 from study.phases.course import phases_of
 from study.phases.spending import Spending
-from study.search.halving import EPOCHS, PROMOTED_FROM, Ladder, points_of
+from study.search.halving import Ladder, points_of
+from study.state.attribute_names import TrialAttribute
 from study.views import status
 from tests.kit.fakes.executor import DriverKilledError, Executor, no_fault
 from tests.kit.faults.oracle import verify_study
@@ -35,7 +36,7 @@ HALVING = {
 def by_length(study) -> dict[int, list[FrozenTrial]]:
     found: dict[int, list[FrozenTrial]] = {}
     for trial in study.store.trials("search"):
-        found.setdefault(trial.user_attrs[EPOCHS], []).append(trial)
+        found.setdefault(trial.user_attrs[TrialAttribute.EPOCHS], []).append(trial)
     return found
 
 
@@ -45,7 +46,7 @@ def check(study, points: int) -> None:
     assert sorted(rungs) == [2, 4, 8]
     assert len(rungs[2]) == points
     for short, long in itertools.pairwise(sorted(rungs)):
-        parents = [trials[trial.user_attrs[PROMOTED_FROM]] for trial in rungs[long]]
+        parents = [trials[trial.user_attrs[TrialAttribute.PROMOTED_FROM]] for trial in rungs[long]]
         assert len({parent.number for parent in parents}) == len(parents)
         assert all(parent in rungs[short] and parent.state == TrialState.PRUNED for parent in parents)
         assert [trial.params for trial in rungs[long]] == [parent.params for parent in parents]
@@ -83,7 +84,7 @@ def test_other_schedulers_have_one_schedule(name) -> None:
 def short_run(number: int, value: float | None, *, maximizes: bool = False) -> FrozenTrial:
     state = TrialState.FAIL if value is None else TrialState.PRUNED
     values = None if value is None else -value if maximizes else value
-    trial = create_trial(state=state, value=values, user_attrs={EPOCHS: 2})
+    trial = create_trial(state=state, value=values, user_attrs={TrialAttribute.EPOCHS: 2})
     trial.number = number
     return trial
 
@@ -96,7 +97,9 @@ def test_the_best_goes_on_once_enough_have_ended(minimizes) -> None:
     assert ladder.promotion(8, trials[:2]) is None
     assert ladder.promotion(2, trials[:2]) == (trials[1], 4)  # no more will come
     assert ladder.promotion(8, trials) == (trials[1], 4)
-    gone_on = create_trial(state=TrialState.RUNNING, user_attrs={EPOCHS: 4, PROMOTED_FROM: 1})
+    gone_on = create_trial(
+        state=TrialState.RUNNING, user_attrs={TrialAttribute.EPOCHS: 4, TrialAttribute.PROMOTED_FROM: 1}
+    )
     assert ladder.promotion(8, [*trials, gone_on]) == (trials[2], 4)
 
 

@@ -7,6 +7,7 @@ import unicodedata
 import pytest
 from rich.console import Console
 
+from analysis.words import units
 from study.phases.course import phases_of
 from study.views import progress as study_progress
 from study.views.progress import Pace, Progress
@@ -67,7 +68,7 @@ def test_a_resumed_study_counts_what_was_done(new_study) -> None:
 
 
 def test_hours_minutes_and_seconds() -> None:
-    assert [study_progress.clock(seconds) for seconds in (0, 59.6, 3599, 3600, 86_400)] == [
+    assert [units.clock(seconds) for seconds in (0, 59.6, 3599, 3600, 86_400)] == [
         "0:00",
         "1:00",
         "59:59",
@@ -144,7 +145,7 @@ def test_time_left_of_an_even_study_is_right_from_the_second_epochs_on(new_study
                 clock.now += 60  # the last epoch of a run comes with its outcome
                 epochs += 1
                 progress.settled(assignment, *rest)
-                assert progress._time_left() == study_progress.clock(60 * (22 - epochs))
+                assert progress._time_left() == units.clock(60 * (22 - epochs))
 
         Executor(study, listener=Watch(), slots=1).run()
     assert epochs == 22
