@@ -1,20 +1,12 @@
-"""Default search space of CS-KD: the temperature and the weight of the class-wise term."""
+"""Temperature and λ_cls on logarithmic ranges around the paper's grid {1, 4} × {1, 2, 3, 4} (section 3.1).
 
-from optuna.distributions import BaseDistribution, FloatDistribution
+Below T = 0.5 the softened target is sharper than the prediction and the term's gradient vanishes for confident
+networks; above T ≈ 4 only λ_cls matters, so 16 is far into the plateau. λ_E is searched when a study names it.
+"""
 
+from optuna.distributions import FloatDistribution
 
-def search_space(dataset: str, model: str) -> dict[str, BaseDistribution]:
-    """Temperature and λ_cls on logarithmic ranges around the paper's grid {1, 4} × {1, 2, 3, 4} (section 3.1).
-
-    Below T = 0.5 the softened target is sharper than the prediction and the term's gradient vanishes for confident
-    networks; above T ≈ 4 only λ_cls matters, so 16 is far into the plateau. λ_E is searched when a study names it.
-
-    Args:
-        dataset: Name of the data set; the range is the same for all so far.
-        model: Name of the model; likewise.
-    """
-    del dataset, model
-    return {
-        "temperature": FloatDistribution(0.5, 16.0, log=True),
-        "lambda_cls": FloatDistribution(0.1, 8.0, log=True),
-    }
+SPACE = {
+    "temperature": FloatDistribution(0.5, 16.0, log=True),
+    "lambda_cls": FloatDistribution(0.1, 8.0, log=True),
+}

@@ -21,13 +21,12 @@ Space = dict[str, BaseDistribution]
 LARGEST_GRID = 10**6
 
 
-def default_space(method: str, dataset: str, model: str) -> Space | None:
-    """The space of ``search_spaces/<method>.py``; None for a method that has nothing to tune."""
+def default_space(method: str) -> Space | None:
+    """The default space of a method, ``SPACE`` of ``search_spaces/<method>.py``; None for a method without one."""
     name = f"search_spaces.{method}"
     if ":" in method or importlib.util.find_spec(name) is None:
         return None
-    space: Space = importlib.import_module(name).search_space(dataset, model)
-    return space
+    return dict(importlib.import_module(name).SPACE)
 
 
 def distribution(words: Mapping[str, Any]) -> BaseDistribution:

@@ -17,12 +17,12 @@ from study.driver.runner import Ending, Until, run
 from study.errors import HeldError, UsageError
 from study.outcome import result_files
 from study.phases import limits
-from study.phases.course import phases_of
+from study.phases.sequence import phases_of
 from study.search.halving import points_of
-from study.state import database, database_copies, lease, remote_runs
+from study.state import database, database_copies, lease, run_collection
 from study.state import directory as study_directory
 from study.state.attribute_names import StudyAttribute
-from study.state.store import PHASES
+from study.state.optuna_store import PHASES
 from study.tracking.tracker import open_mirror
 from study.views import status
 from study.views.data_progress import bring
@@ -138,7 +138,7 @@ def launch(
     config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
     storage = storage.expanduser().absolute()
     study_directory.refuse_existing(config, storage)
-    remote_runs.require(config.artifacts)
+    run_collection.require(config.artifacts)
     bring(config.dataset, console or Console())
     digests = check_data(config)  # before anything is made: data that is missing or unfit is said at once
     directory = study_directory.create(config, storage)
@@ -192,7 +192,7 @@ def resume(
     Raises:
         CskdError: Something the user can act on; see ``study.errors``.
     """
-    remote_runs.require(study_directory.read_config(directory).artifacts)
+    run_collection.require(study_directory.read_config(directory).artifacts)
     console = console or Console()
     with lease.lease(directory), _mended(directory, console), study_directory.open_study(directory) as study:
         bring(study.config.dataset, console)
@@ -252,7 +252,7 @@ def _fetch(study: study_directory.Study) -> None:
     """Brings what workers have left in an object store since a driver last looked."""
     for phase in phases_of(study):
         for trial in study.store.trials(phase.name):
-            remote_runs.collect(phase.assignment(trial))
+            run_collection.collect(phase.assignment(trial))
 
 
 def _rebuild(study: study_directory.Study) -> records.Results:

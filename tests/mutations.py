@@ -170,14 +170,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the checkpoint of a late worker in the store is gone on from",
-        "trainables/runs/remote_objects.py",
+        "trainables/runs/run_objects.py",
         "(each for each in saved if each in trained)",
         "(each for each in saved if each.epoch in {epoch for _, epoch in trained})",
         "tests/trainables/runs/test_mirrored_directory.py::test_a_checkpoint_of_epochs_that_another_attempt_trained_is_not_taken",
     ),
     Mutation(
         "a checkpoint from the store is not compared with its checksum",
-        "trainables/runs/remote_objects.py",
+        "trainables/runs/run_objects.py",
         "        if sha256_of(path.read_bytes()).encode() != expected:\n",
         "        if not expected:\n",
         "tests/trainables/runs/test_mirrored_directory.py::test_a_damaged_checkpoint_gives_way_to_the_one_before",

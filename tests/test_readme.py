@@ -26,7 +26,7 @@ def test_the_study_file_is_valid() -> None:
 def test_the_default_spaces_are_those_of_the_code() -> None:
     rows = ["| method | default space | why |", "| --- | --- | --- |"]
     for name in registry.available("methods"):
-        space = default_space(name, "", "")
+        space = default_space(name)
         if space is not None:
             reason = inspect.getdoc(import_module(f"search_spaces.{name}").search_space).split("\n\n")[0]
             ranges = ", ".join(f"{symbol(key).text} {preview.range_text(words(of))}" for key, of in space.items())

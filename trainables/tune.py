@@ -14,47 +14,13 @@ from trainables.runs.run_directory import Outcome, RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from trainables.config import TrainConfig
-    from trainables.interfaces import TestAccess
+    from trainables.runs.assignment import Assignment
     from trainables.runs.run_directory import EpochRow
 
 Result = TypeVar("Result")
 
 METRICS_PREFIX = "metrics/"  # Ray flattens the mapping that a step reports under "metrics"
-
-
-class Assignment(Protocol):
-    """What a worker is told to do."""
-
-    @property
-    def attempt(self) -> int:
-        """1 for the first."""
-
-    @property
-    def config(self) -> TrainConfig:
-        """What is trained."""
-
-    @property
-    def directory(self) -> Path:
-        """Where the run's files are."""
-
-    @property
-    def objects(self) -> str | None:
-        """URI of the run's place in an object store; None where driver and workers share ``directory``."""
-
-    @property
-    def access(self) -> TestAccess | None:
-        """Opens the test set; None leaves it closed."""
-
-    @property
-    def test_each_epoch(self) -> bool:
-        """Whether the test set is measured at each epoch."""
-
-    @property
-    def patience_seconds(self) -> float | None:
-        """The longest that an epoch may take; a run that takes longer hangs, and its process is ended."""
 
 
 class Demands(Protocol):
@@ -221,7 +187,7 @@ def files_of(assignment: Assignment) -> RunDirectory:
     from trainables.files import scratch
     from trainables.files.object_store import ObjectStore
     from trainables.runs.mirrored_directory import MirroredRunDirectory
-    from trainables.runs.remote_objects import RunObjects
+    from trainables.runs.run_objects import RunObjects
 
     return MirroredRunDirectory(scratch.folder(), RunObjects(ObjectStore(assignment.objects)), assignment.attempt)
 

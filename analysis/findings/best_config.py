@@ -17,6 +17,7 @@ from analysis.statistics.over_seeds import (
     relative_error_reduction,
     t_interval,
 )
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -223,7 +224,7 @@ def _candidate(results: Results) -> dict[str, dict[str, Any]]:
         "seed": int(trial["seed"]),
     }
     value = float(trial[frames.objective(results)])
-    return {f"search/{trial['trial']}": {"role": "candidate", "config": config, "search_value": value}}
+    return {str(RunKey("search", trial["trial"])): {"role": "candidate", "config": config, "search_value": value}}
 
 
 def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[str, Mapping[int, float]]) -> Arm:

@@ -13,15 +13,16 @@ from analysis.records.result_files import ResultsError
 from analysis.statistics.over_seeds import MeanStd, mean_std
 from analysis.tables.table import Strong, Table
 from analysis.words.wording import number_of, spread
-from trainables.metrics import classification
+from trainables.metrics import classification, ece
 from trainables.metrics.calibration import COARSE_BINS, calibration, cross_fitted_temperatures, fit_temperature
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from analysis.records.predictions import Predictions
     from analysis.records.result_files import Results
     from analysis.tables.table import Cell
+    from trainables.runs.predictions import Predictions
 
 VALIDATION, HALVES = "validation", "halves of the test images"
 
@@ -29,7 +30,7 @@ _COLUMNS = {
     "top5_error": "top-5 error %",
     "nll": "NLL",
     "brier": "Brier %",
-    "ece": f"ECE, {classification.BINS} bins %",
+    "ece": f"ECE, {ece.BINS} bins %",
     "ece_15_bins": f"ECE, {COARSE_BINS} bins %",
     "ece_equal_mass": "ECE, equal mass %",
     "temperature": "T*",
@@ -127,7 +128,7 @@ def _runs(results: Results, arm: str, missing: list[str]) -> Iterator[Measures]:
             test = predictions.of_run(results, int(trial))
             validation = predictions.of_validation(results, int(trial))
         except ResultsError:
-            missing.append(f"confirm/{trial}")
+            missing.append(str(RunKey("confirm", trial)))
             continue
         if len(test.labels) > 1:
             yield measure(test, validation)
@@ -152,7 +153,7 @@ def _row(arm: Calibrated, found: Calibration) -> Iterator[Cell]:
 def _notes(found: Calibration) -> Iterator[str]:
     yield (
         "From the predictions that the confirmation saved: mean ± sample standard deviation over seeds, the lowest "
-        f"mean of a column in bold. ECE: expected calibration error over {classification.BINS} bins of equal width, "
+        f"mean of a column in bold. ECE: expected calibration error over {ece.BINS} bins of equal width, "
         f"as in the paper, over {COARSE_BINS}, and over {COARSE_BINS} of equal counts; Brier: halved, "
         "so from 0 to 100 %; NLL in nats."
     )

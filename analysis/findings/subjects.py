@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.records.predictions import Predictions
     from analysis.records.result_files import Results
+    from trainables.runs.predictions import Predictions
 
 BASELINE = "cross_entropy"
 

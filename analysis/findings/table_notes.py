@@ -8,6 +8,7 @@ from analysis.statistics.over_seeds import MeanStd, PairedDifference, difference
 from analysis.words.wording import hours, signed, spread, with_unit
 from search_spaces.symbols import symbol
 from trainables.metrics.classification import METRICS
+from trainables.metrics.metric_name import MetricName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +111,7 @@ def selection(best: BestConfig) -> str:
 
 
 def _better_on_test(best: BestConfig) -> Iterator[str]:
-    sign = 1 if METRICS[best.metric.rpartition("/")[2]].goal == "minimize" else -1
+    sign = 1 if METRICS[MetricName.parse(best.metric).quantity].goal == "minimize" else -1
     means = {arm.name: sign * arm.test.mean for arm in best.arms if arm.test}
     winner = means.get(best.arms[0].name)
     better = [name for name, mean in means.items() if winner is not None and mean < winner]

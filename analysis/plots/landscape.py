@@ -14,6 +14,7 @@ from analysis.records import frames, parameters
 from analysis.statistics.over_seeds import pooled_std
 from analysis.statistics.surface import estimate
 from analysis.words.wording import metric_words, scale_of, spread
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     import altair as alt
@@ -68,7 +69,7 @@ def collect(results: Results) -> Landscape | None:
         return None
     x, y = axes[:2]
     points = points.rename(columns={x.name: "x", y.name: "y"}).astype({"x": float, "y": float})
-    points["winner"] = [best_config.winner_name(results) == f"search/{trial}" for trial in points["trial"]]
+    points["winner"] = [best_config.winner_name(results) == str(RunKey("search", trial)) for trial in points["trial"]]
     surface, noise = _surface(points, x, y)
     others = tuple(p.label for p in searched if p not in (x, y))
     return Landscape(frames.objective(results), x, y, points, surface, noise, others, _seed_spread(results))

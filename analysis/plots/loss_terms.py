@@ -9,6 +9,7 @@ from analysis.drawing import style
 from analysis.findings import best_config
 from analysis.records.result_files import EXPLORING
 from analysis.words.wording import number_of
+from trainables.metrics.metric_name import MetricName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def collect(results: Results) -> LossTerms | None:
 
     epochs = results.epochs[results.epochs["phase"].isin(EXPLORING)]
     names = [str(name) for name in epochs if epochs[name].notna().any()]
-    columns = [name for name in names if name.startswith("train/") and name.partition("/")[2] not in _NO_TERM]
+    columns = [name for name in names if name.startswith("train/") and MetricName.parse(name).quantity not in _NO_TERM]
     if not columns:
         return None
     run = epochs["phase"] + "/" + epochs["trial"].astype(str)
@@ -55,7 +56,7 @@ def collect(results: Results) -> LossTerms | None:
     parts = [_run(epochs[run == name], kind, str(name), columns) for kind, name in chosen.items() if name]
     search = epochs[epochs["phase"] == "search"]
     curves: pd.DataFrame = pd.concat([_quartiles(search, columns), *parts], ignore_index=True)
-    terms = tuple(name.partition("/")[2] for name in columns)
+    terms = tuple(MetricName.parse(name).quantity for name in columns)
     return LossTerms(terms, _thinned(curves), int(search["trial"].nunique()))
 
 

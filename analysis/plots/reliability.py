@@ -11,7 +11,8 @@ from analysis.drawing import style
 from analysis.findings import subjects
 from analysis.statistics.over_seeds import mean_std
 from analysis.words.wording import spread
-from trainables.metrics.classification import BINS, calibration_bins, calibration_error, log_softmax
+from trainables.metrics.ece import BINS, calibration_bins, calibration_error
+from trainables.metrics.probabilities import log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from analysis.findings.subjects import Subject
     from analysis.records.result_files import Results
     from analysis.statistics.over_seeds import MeanStd
-    from trainables.metrics.classification import CalibrationBins
+    from trainables.metrics.ece import CalibrationBins
 
 TITLE = "Reliability"
 POSITION = 50

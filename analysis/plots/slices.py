@@ -9,6 +9,7 @@ from analysis.drawing import style
 from analysis.findings import best_config
 from analysis.records import frames, parameters
 from analysis.words.wording import metric_words, number_of, spread
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     import altair as alt
@@ -56,7 +57,7 @@ def collect(results: Results) -> Slices | None:
     points = found.dropna(subset=["value"]).reset_index(drop=True)
     if points.empty or not searched:
         return None
-    points["winner"] = [best_config.winner_name(results) == f"search/{trial}" for trial in points["trial"]]
+    points["winner"] = [best_config.winner_name(results) == str(RunKey("search", trial)) for trial in points["trial"]]
     metric, missing = frames.objective(results), len(found) - len(points)
     return Slices(metric, searched, points, frames.control_value(results, results.study["baseline"]), missing)
 

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.drawing import style
 from analysis.findings import subjects
 from analysis.words.wording import number_of
-from trainables.metrics.classification import log_softmax
+from trainables.metrics.probabilities import log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

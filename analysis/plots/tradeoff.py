@@ -12,6 +12,7 @@ from analysis.findings import best_config
 from analysis.records import frames
 from analysis.statistics.pareto import covered, front
 from analysis.words.wording import metric_words, number_of
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def collect(results: Results) -> Tradeoff | None:
     values = done[list(metrics)].to_numpy(float)
     points = pd.DataFrame({"trial": done["trial"], "first": values[:, 0], "second": values[:, 1]})
     points["front"] = front(values * signs)
-    points["winner"] = [best_config.winner_name(results) == f"search/{trial}" for trial in points["trial"]]
+    points["winner"] = [best_config.winner_name(results) == str(RunKey("search", trial)) for trial in points["trial"]]
     points = points.sort_values("first", kind="stable").reset_index(drop=True)
     return Tradeoff(metrics, len(objectives) > 1, covered(values * signs), points)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainables.metrics.classification import METRICS
+from trainables.metrics.metric_name import MetricName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ def goal(metric: str) -> str:
         >>> goal("validation/top1_error"), goal("test/recall_at_1")
         ('minimize', 'maximize')
     """
-    return METRICS[metric.rpartition("/")[2]].goal
+    return METRICS[MetricName.parse(metric).quantity].goal
 
 
 def objective(results: Results) -> str:

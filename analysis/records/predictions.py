@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
-
-import numpy as np
 
 from analysis.records import result_files
 from analysis.records.result_files import Results, ResultsError
+from trainables.runs.predictions import (
+    FILE_NAME,
+    VALIDATION_FILE_NAME,
+    Predictions,
+    class_groups,
+    class_names,
+    from_table,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pyarrow as pa
-    from numpy.typing import NDArray
 
 _MOST_KEPT = 2**28  # bytes; a page reads the same logits for six figures and tables
 _kept: WeakKeyDictionary[Results, dict[tuple[Path, int], Predictions]] = WeakKeyDictionary()
 
 
-class Predictions(NamedTuple):
-    """Logits ``[n, classes]`` and features ``[n, width]`` in float32, labels ``[n]``, in the data set's order."""
-
-    logits: NDArray[np.float32]
-    features: NDArray[np.float32]
-    labels: NDArray[np.int64]
-
-
 def path_of(results: Results, trial: int) -> Path:
     """Where a confirmation run leaves its predictions on the test set."""
-    return results.folder / "confirm" / str(trial) / "predictions.parquet"
+    return results.folder / "confirm" / str(trial) / FILE_NAME
 
 
 def of_run(results: Results, trial: int, *, features: bool = False) -> Predictions:
@@ -63,7 +58,7 @@ def of_validation(results: Results, trial: int) -> Predictions | None:
     Raises:
         ResultsError: They are damaged.
     """
-    path = path_of(results, trial).with_name("validation_predictions.parquet")
+    path = path_of(results, trial).with_name(VALIDATION_FILE_NAME)
     return read(path, features=False) if path.exists() else None
 
 
@@ -77,11 +72,9 @@ def read(path: Path, *, features: bool = True) -> Predictions:
     Raises:
         ResultsError: The file is missing, damaged, or lacks ``logits``, ``features`` (fixed-size lists) or ``label``.
     """
-    table = result_files.parse(path, None if features else ["label", "logits"])
+    table = result_files.parse(path, ["label", "logits", *(["features"] if features else [])])
     try:
-        labels = table["label"].to_numpy().astype(np.int64, casting="safe")
-        found = _matrix(table["features"]) if features else np.empty((len(labels), 0), np.float32)
-        return Predictions(_matrix(table["logits"]), found, labels)
+        return from_table(table)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(f"{path} does not hold predictions (logits, features, label): {error}") from error
 
@@ -92,7 +85,7 @@ def groups(path: Path) -> tuple[str, ...]:
     Raises:
         ResultsError: The file is missing or damaged.
     """
-    return _names(path, b"groups")
+    return class_groups(result_files.parse(path, ["label"]))
 
 
 def classes(path: Path) -> tuple[str, ...]:
@@ -101,16 +94,4 @@ def classes(path: Path) -> tuple[str, ...]:
     Raises:
         ResultsError: The file is missing or damaged.
     """
-    return _names(path, b"classes")
-
-
-def _names(path: Path, key: bytes) -> tuple[str, ...]:
-    metadata = result_files.parse(path, ["label"]).schema.metadata or {}
-    return tuple(json.loads(metadata.get(key, b"[]")))
-
-
-def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    if column.null_count:
-        raise ValueError("a row is empty")
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(flat, dtype=np.float32).reshape(len(column), column.type.list_size)
+    return class_names(result_files.parse(path, ["label"]))

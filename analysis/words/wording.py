@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trainables.metrics.calibration import CALIBRATION
 from trainables.metrics.classification import METRICS
+from trainables.metrics.metric_name import MetricName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def metric_words(metric: str) -> str:
         >>> metric_words("validation/top1_error")
         'validation top-1 error'
     """
-    split, _, quantity = metric.rpartition("/")
+    split, quantity = MetricName.parse(metric)
     return f"{split} {_QUANTITIES.get(quantity, quantity)}".strip()
 
 
@@ -152,7 +153,7 @@ def number(value: object) -> str:
 
 def scale_of(metric: str) -> tuple[float, int]:
     """Factor and decimals with which a metric is printed."""
-    return (100.0, 2) if _METRICS[metric.rpartition("/")[2]].unit == "fraction" else (1.0, 4)
+    return (100.0, 2) if _METRICS[MetricName.parse(metric).quantity].unit == "fraction" else (1.0, 4)
 
 
 def probability(p: float | None) -> str | None:

@@ -12,6 +12,7 @@ from analysis.words.units import size
 from study.campaigns import preview
 from study.cluster import gpu_packing
 from study.cluster.measurement import kind
+from trainables.metrics.metric_name import MetricName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +100,7 @@ def detectable(config: StudyConfig) -> dict[str, Any]:
     metric. Two arms are taken as independent, so a difference spreads by the square root of two more; pairing can only
     help. ``departure`` says in what the study departs from the paper's protocol: small data and short runs spread more.
     """
-    metric = config.objective.partition("/")[2]
+    metric = MetricName.parse(config.objective).quantity
     row = printed.published(config.dataset.part_name(), config.model.part_name(), label_of(config), metric)
     spread, source = (row.std, f"the paper's table {row.table}") if row and row.std else (typical_spread(metric), None)
     seeds, trained_on = len(config.confirm.seeds), config.confirm.train_on

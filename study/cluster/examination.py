@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from study.errors import ServiceError
-from study.state import provenance, remote_runs
+from study.state import provenance, run_collection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +81,7 @@ def answer(mark: Path | None, uri: str | None = None) -> Answer:
 
 def _uses_store(uri: str) -> tuple[bool, str | None]:
     try:
-        remote_runs.prove(uri)
+        run_collection.prove(uri)
     except OSError as caught:
         return False, str(caught)
     return False, None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from study.cluster.inventory import Node
     from study.cluster.share import Share
     from study.definition.study_config import StudyConfig
-    from study.state.store import Store
+    from study.state.optuna_store import Store
     from trainables.costs.side_by_side import Packing
 
 SPARE = 1.2  # times the memory measured: a run opens the test set, too, and its worker has libraries of Ray

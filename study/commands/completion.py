@@ -56,7 +56,7 @@ def templates(incomplete: str) -> list[str]:
 
 def trials(ctx: typer.Context, incomplete: str) -> list[str]:
     """Trials of the study whose directory was given, such as ``search/7``."""
-    from study.state.store import FOLDERS
+    from study.state.optuna_store import FOLDERS
 
     directory = ctx.params.get("directory")
     if directory is None:

@@ -61,16 +61,16 @@ def reproduce(
 
     CS-KD is searched over the paper's grid; every other method runs with its defaults. Launched again, it goes on.
     """
-    from study.campaigns import paper_tables as reproduction
+    from study.campaigns import paper_tables
     from study.definition import yaml_reader
     from study.machine import folders
 
     if as_json and not plan:
         raise UsageError("--json goes with --plan")
     overrides = yaml_reader.parse_settings(settings or [])
-    planned = reproduction.plan(items, datasets or [], budget)
+    planned = paper_tables.plan(items, datasets or [], budget)
     folder = folders.storage_folder(storage)
-    studies = {each.name: partial(reproduction.config, each, folder, budget, overrides) for each in planned}
+    studies = {each.name: partial(paper_tables.config, each, folder, budget, overrides) for each in planned}
     for each in planned:
         if each.needs is None:  # a mistake is told before anything begins; the others wait for what they need
             studies[each.name]()
@@ -82,7 +82,7 @@ def reproduce(
     places = partial(outputs, events=None, notify=None)
     parts = campaign.run(studies, folder, hours=hours, say=say, outputs=places, address=address, until="confirm")
     done = [part.directory for part in parts if part.error is None and part.interrupted is None]
-    _show_tables(done, reproduction.tables(items))
+    _show_tables(done, paper_tables.tables(items))
     for directory in done:
         say(f"figures and tables of {directory.name}: {directory / 'report' / 'index.html'}")
     conclude(folder, parts, len(studies))

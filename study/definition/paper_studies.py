@@ -77,7 +77,7 @@ def _method(name: str, teacher: str) -> Any:
 
 
 def _search(row: Row, shared: dict[str, Any]) -> dict[str, Any]:
-    default = space.default_space(METHODS.get(row.method, row.method), row.dataset, row.model)
+    default = space.default_space(METHODS.get(row.method, row.method))
     if default is None:
         # Nothing to search: the paper's learning rate is the only point, and the confirmation measures it.
         return {"space": {"training.lr": {"choices": [0.1]}}, "trials": 1}
@@ -90,6 +90,6 @@ def _controls(method: str, starting_points: dict[str, Any]) -> list[dict[str, An
     if method == BASELINE:
         return []
     baseline = {"method": BASELINE}
-    if space.default_space(method, "", "") is None:
+    if space.default_space(method) is None:
         return [baseline]
     return [baseline, starting_points.get(method, {})]

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from trainables.interfaces import Options
 from trainables.metrics.classification import METRICS
+from trainables.metrics.metric_name import MetricName
 
 if TYPE_CHECKING:
     from trainables.config import Training
@@ -22,7 +23,7 @@ MEDIAN_INTERVAL = 0.1  # share of the epochs between two looks of the median rul
 
 
 def _valid_objective(objective: str) -> str:
-    split, _, metric = objective.partition("/")
+    split, metric = MetricName.parse(objective)
     if split != "validation" or metric not in METRICS:
         if re.search(COSTS, objective):
             raise ValueError(

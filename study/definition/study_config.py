@@ -16,7 +16,7 @@ from optuna.study import StudyDirection
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from search_spaces import space as spaces
-from study.definition import mistakes, paper_studies, teachers, yaml_reader
+from study.definition import checks, paper_studies, teachers, yaml_reader
 from study.definition.sections import Confirm, Resources, Search
 from study.definition.service_sections import Artifacts, Database, Tracking
 from study.errors import StudyFileError
@@ -25,6 +25,7 @@ from trainables.files.durable import digest_of
 from trainables.interfaces import Options
 from trainables.interfaces.error_messages import one_line_per_mistake
 from trainables.metrics.classification import METRICS
+from trainables.metrics.metric_name import MetricName
 
 
 def _valid_name(name: str) -> str:
@@ -78,7 +79,7 @@ class StudyConfig(Options):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> StudyConfig:
-        mistakes.find(self)
+        checks.find(self)
         return self
 
     def space(self) -> spaces.Space:
@@ -88,7 +89,7 @@ class StudyConfig(Options):
             ValueError: The method has no default space, or words contradict each other.
         """
         if self.search.space is None:
-            default = spaces.default_space(self.method.part_name(), self.dataset.part_name(), self.model.part_name())
+            default = spaces.default_space(self.method.part_name())
             if default is None:
                 raise ValueError(f"search.space: {self.method.part_name()} has no default space; name what is searched")
             return default
@@ -104,7 +105,7 @@ class StudyConfig(Options):
     @property
     def directions(self) -> tuple[StudyDirection, ...]:
         """Which way each objective is better."""
-        goals = [METRICS[name.partition("/")[2]].goal for name in self.search.objectives]
+        goals = [METRICS[MetricName.parse(name).quantity].goal for name in self.search.objectives]
         return tuple(StudyDirection.MINIMIZE if goal == "minimize" else StudyDirection.MAXIMIZE for goal in goals)
 
     @property

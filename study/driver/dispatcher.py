@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from study.machine import room
+from study.machine import free_space
 from study.phases import limits
-from study.state import remote_runs
+from study.state import run_collection
 from study.state.attribute_names import TrialAttribute
 from trainables.files.faultpoints import faultpoint
 from trainables.runs.run_directory import Outcome, RunDirectory
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from study.phases.limits import Limits
     from study.phases.phase import Phase
+    from study.state.optuna_store import Store
     from study.state.reuse import Reuse
-    from study.state.store import Store
     from study.views.listener import Listener
     from trainables.runs.assignment import Assignment
 
@@ -128,7 +128,7 @@ class Dispatcher:
             return None
         if len(self._in_flight) >= self.max_concurrent or self._someone_is_alone():
             return None
-        room.require(self._phases[0].directory)
+        free_space.require(self._phases[0].directory)
         item = self._take()
         if item is None:
             self.finished = not self._in_flight and not self._waiting
@@ -138,7 +138,7 @@ class Dispatcher:
         """Takes note of an epoch; late news of an earlier attempt are ignored."""
         assignment = self._current(phase, number, attempt)
         if assignment is not None:
-            for name in remote_runs.follow(assignment):
+            for name in run_collection.follow(assignment):
                 self._warn(assignment, name)
             self._listener.epoch(assignment, epoch, metrics)
             self._stopping()  # may find that the time is over
@@ -197,7 +197,7 @@ class Dispatcher:
 
     def _settle_or_retry(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
         if outcome.error_kind == FULL_KIND:
-            raise room.lack(assignment.directory)
+            raise free_space.lack(assignment.directory)
         if outcome.state != "failed" or not self._may_retry(item, outcome.error_kind):
             self._settle(item, assignment, outcome)
             return
@@ -268,7 +268,7 @@ class Dispatcher:
         return any(item.alone for item, _ in self._in_flight.values())
 
     def _outcome(self, assignment: Assignment) -> Outcome | None:
-        remote_runs.collect(assignment, self._stopping)
+        run_collection.collect(assignment, self._stopping)
         return RunDirectory(assignment.directory).outcome()
 
 

@@ -15,9 +15,9 @@ from study.cluster import examination as nodes
 from study.cluster import gpu_packing, placement
 from study.cluster.autoscaling import share_when_there
 from study.cluster.connection import LOCAL, ray_address, ray_connection
-from study.cluster.demands import Demands, marked
 from study.cluster.exclusion import Exclusion
 from study.cluster.inventory import connected
+from study.cluster.requirements import Demands, marked
 from study.cluster.share import concurrent_on
 from study.cluster.watch import ClusterWatch
 from study.driver.dispatcher import Dispatcher
@@ -25,14 +25,15 @@ from study.driver.stopping import Stopping
 from study.errors import ServiceError
 from study.machine.signals import StopSignals
 from study.outcome import result_files
-from study.phases import course
+from study.phases import sequence
 from study.phases.limits import Limits
 from study.search import pruning
 from study.state import provenance
 from study.state.attribute_names import StudyAttribute
 from study.state.reuse import Reuse
 from study.tracking.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
-from study.views.events import Events, Listeners
+from study.views.events import Events
+from study.views.listener import Listeners
 from study.views.progress import Progress
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def run(
         ServiceError: Ray cannot be reached, or was lost; or a node of the cluster is not fit for the study.
         UsageError: A trial asks for more than the cluster has.
     """
-    phases = course.phases_until(study, until)
+    phases = sequence.phases_until(study, until)
     study.store.set_study_attribute(StudyAttribute.UNTIL, until)
     limits = Limits(study.config, study.store, study.directory)
     with StopSignals() as signals, _tracker(study, console) as tracker:

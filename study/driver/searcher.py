@@ -14,8 +14,8 @@ from study.cluster.placement import LEFT_OUT
 from trainables.tune import METRICS_PREFIX
 
 if TYPE_CHECKING:
-    from study.cluster.demands import Demands
     from study.cluster.exclusion import Exclusion
+    from study.cluster.requirements import Demands
     from study.driver.dispatcher import Dispatcher
     from study.search.pruning import Pruner
 

@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from study.phases.course import phases_of
-from study.state import remote_runs
+from study.phases.sequence import phases_of
+from study.state import run_collection
 from study.state.directory import open_study, read_config
 from study.state.lease import lease
 from trainables.runs.run_directory import RunDirectory
@@ -57,7 +57,7 @@ def clean(directory: Path, *, unfinished: bool = False, dry_run: bool = False) -
         if not dry_run:
             for run, _ in chosen:
                 RunDirectory(run.directory).delete_checkpoints()
-                remote_runs.delete_checkpoints(run)
+                run_collection.delete_checkpoints(run)
     kept = 0 if unfinished else sum(bool(_sizes(run)) for run in running)
     return Cleaned(len(chosen), len(found), sum(found), kept)
 
@@ -76,4 +76,4 @@ def _runs(directory: Path) -> tuple[list[Assignment], list[Assignment]]:
 def _sizes(run: Assignment) -> list[int]:
     """Bytes of each file of a run's checkpoints, in its folder and in the object store."""
     here = [file.lstat().st_size for file in RunDirectory(run.directory).checkpoints.glob("*")]
-    return here + remote_runs.sizes_of_checkpoints(run)
+    return here + run_collection.sizes_of_checkpoints(run)

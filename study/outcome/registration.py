@@ -12,11 +12,11 @@ from analysis.records import result_files
 from study.errors import UsageError
 from study.state import lease
 from study.state.directory import BEST_CONFIG, open_study
-from study.tracking.desired_runs import key_of
 from study.tracking.tracker import open_mirror
 from trainables.files.durable import sha256_of
 from trainables.runs.checkpoint_names import checksum_of, generations
 from trainables.runs.run_directory import RunDirectory
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     from study.state.directory import Study
@@ -87,8 +87,8 @@ def _register(study: Study, model: str, alias: str | None) -> Registered:
         for path in (checkpoint, checksum_of(checkpoint)):
             shutil.copy(path, files)
         (files / BEST_CONFIG).write_text(export.export(config, "yaml", export.header(best)), encoding="utf-8")
-        version = mirror.register(key_of("confirm", number), files, _version(model, alias, best, checkpoint))
-    return Registered(model, version, alias, key_of("confirm", number))
+        version = mirror.register(str(RunKey("confirm", number)), files, _version(model, alias, best, checkpoint))
+    return Registered(model, version, alias, str(RunKey("confirm", number)))
 
 
 def _version(model: str, alias: str | None, best: best_config.BestConfig, checkpoint: Path) -> ModelVersion:

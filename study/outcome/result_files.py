@@ -10,14 +10,16 @@ from analysis.report import study_report
 from analysis.tables import files
 from search_spaces import space
 from study.phases import confirm, limits, race
-from study.phases.course import phases_of
+from study.phases.sequence import phases_of
 from study.state import ledger, mlflow_record, provenance
 from study.state.attribute_names import StudyAttribute, TrialAttribute
 from study.state.directory import BEST_CONFIG, REPORT, read_results
 from trainables.files.durable import digest_of, write_atomic
 from trainables.files.faultpoints import faultpoint
 from trainables.interfaces.part import flat
+from trainables.metrics.metric_name import MetricName
 from trainables.runs.run_directory import RunDirectory
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +67,7 @@ def write_results(study: Study) -> result_files.Results:
     for phase in phases_of(study):
         for trial in study.store.trials(phase.name):
             rows = confirmations if phase.name == "confirm" else trials
-            run_id = record.runs.get(f"{phase.name}/{trial.number}") if record else None
+            run_id = record.runs.get(str(RunKey(phase.name, trial.number))) if record else None
             rows.append(_trial_row(study, phase, trial) | {"mlflow_run_id": run_id})
             epochs.extend(_epoch_rows(study, phase, trial))
     folder = study.directory / "results"
@@ -112,7 +114,7 @@ def _at_best_validation(rows: Sequence[EpochRow], objective: str, *, minimizes: 
 
     The test set was measured at each epoch anyway, and each measurement is a line of the ledger: nothing is read anew.
     """
-    metric = objective.partition("/")[2]
+    metric = MetricName.parse(objective).quantity
     if not rows or not all({objective, f"test/{metric}"} <= row.metrics.keys() for row in rows):
         return {}
     best = (min if minimizes else max)(rows, key=lambda row: row.metrics[objective])

@@ -12,15 +12,16 @@ import numpy as np
 from analysis.records import predictions, result_files
 from study.errors import ServiceError
 from study.machine.secrets import secrets
-from study.phases import course
-from study.state import database, database_copies, lease, ledger, provenance, remote_runs, reuse
+from study.phases import sequence
+from study.state import database, database_copies, lease, ledger, provenance, reuse, run_collection
 from study.state.attribute_names import StudyAttribute, TrialAttribute
-from study.state.store import PHASES, arm_and_seed
+from study.state.optuna_store import PHASES, arm_and_seed
 from study.tracking import desired_runs
 from trainables.errors import ObjectStoreError
 from trainables.files.sealed_json import is_damaged
 from trainables.runs.checkpoint_names import generations
 from trainables.runs.run_directory import RunDirectory
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,9 +95,9 @@ def verify(study: Study, connect: Callable[[], TrackingService] | None = None) -
 
 
 def _each(study: Study) -> Iterator[tuple[str, Phase, FrozenTrial, RunDirectory]]:
-    for phase in course.phases_of(study):
+    for phase in sequence.phases_of(study):
         for trial in study.store.trials(phase.name):
-            yield f"{phase.name}/{trial.number}", phase, trial, RunDirectory(phase.run_directory(trial.number))
+            yield str(RunKey(phase.name, trial.number)), phase, trial, RunDirectory(phase.run_directory(trial.number))
 
 
 def _trials(study: Study, checked: Counter[str]) -> Iterator[Violation]:
@@ -158,7 +159,7 @@ def _objects(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Vio
         if held and not ended:
             continue
         checked["runs in the object store"] += 1
-        lack = remote_runs.compare(phase.assignment(trial), checkpoints=not ended)
+        lack = run_collection.compare(phase.assignment(trial), checkpoints=not ended)
         if lack.missing:
             yield Violation("artifacts", key, f"{len(lack.missing)} lines are only there; `cskd sync` fetches them")
         for name in lack.damaged:
@@ -187,11 +188,13 @@ def _ledger(study: Study, checked: Counter[str]) -> Iterator[Violation]:
             line["arm"],
             line["seed"],
         ):
-            yield Violation("ledger", f"confirm/{line['trial']}", f"a reading for {line['arm']} that no trial has")
+            yield Violation(
+                "ledger", str(RunKey("confirm", line["trial"])), f"a reading for {line['arm']} that no trial has"
+            )
     read = {line["trial"] for line in readings}
     for number, trial in confirmed.items():
         if trial.state.name == "COMPLETE" and number not in read:
-            yield Violation("ledger", f"confirm/{number}", "has test values without a reading")
+            yield Violation("ledger", str(RunKey("confirm", number)), "has test values without a reading")
 
 
 def _results(study: Study, checked: Counter[str]) -> Iterator[Violation]:

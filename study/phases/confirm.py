@@ -13,8 +13,9 @@ from study.phases.race import course_of, seeds_of
 from study.search.ranking import deserving
 from study.state.attribute_names import TrialAttribute
 from study.state.ledger import FILE_NAME, LedgeredAccess
-from study.state.store import arm_and_seed
+from study.state.optuna_store import arm_and_seed
 from trainables.runs.assignment import Assignment
+from trainables.runs.run_key import PhaseName, RunKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.definition.study_config import StudyConfig
-    from study.state import store
-    from study.state.store import Store
+    from study.state.optuna_store import Store
     from trainables.config import TrainConfig
 
 
@@ -41,7 +41,7 @@ class Arm:
         race_mean: Mean over the fresh seeds of the race, where one decided; else None.
     """
 
-    phase: store.Phase
+    phase: PhaseName
     trial: int
     config: TrainConfig
     value: float
@@ -51,7 +51,7 @@ class Arm:
     @property
     def label(self) -> str:
         """Such as ``search/7``."""
-        return f"{self.phase}/{self.trial}"
+        return str(RunKey(self.phase, self.trial))
 
 
 def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
@@ -62,7 +62,7 @@ def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
     best = deserving(config, store, directory)
     race_means = _race_means(config, store, directory)
     if race_means:
-        by_label = {f"search/{trial.number}": (trial, mean) for trial, mean in best}
+        by_label = {str(RunKey("search", trial.number)): (trial, mean) for trial, mean in best}
         best = [by_label[label] for label in race_means]
     return [
         Arm(
@@ -71,7 +71,7 @@ def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
             config.search_config(trial.params, trial.number),
             trial.values[0],
             mean,
-            race_means.get(f"search/{trial.number}"),
+            race_means.get(str(RunKey("search", trial.number))),
         )
         for trial, mean in best[: config.confirm.finalists]
     ]
@@ -94,9 +94,9 @@ def controls(config: StudyConfig, store: Store) -> list[Arm]:
 
 def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
     """The arm that a label names."""
-    phase, _, number = label.partition("/")
-    trial = store.trials("search" if phase == "search" else "controls")[int(number)]
-    if phase == "search":
+    key = RunKey.parse(label)
+    trial = store.trials(key.phase)[key.number]
+    if key.phase == "search":
         return Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.values[0])
     return Arm("controls", trial.number, config.control_config(trial.number), trial.values[0])
 
@@ -108,7 +108,7 @@ class ConfirmPhase(SeededPhase):
         preceding: Search, controls and race; the confirmation waits until they have ended.
     """
 
-    name: store.Phase = "confirm"
+    name: PhaseName = "confirm"
 
     def __init__(self, config: StudyConfig, store: Store, directory: Path, preceding: Sequence[Phase] = ()) -> None:
         super().__init__(config, store, directory)

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.definition.study_config import StudyConfig
-    from study.state.store import Phase, Store
+    from study.state.optuna_store import Store
+    from trainables.runs.run_key import PhaseName
 
 FIRST_FAILURES = 5
 HOUR = 3600
-CUT: Mapping[Phase, str] = {"search": "search trial", "race": "run of the race", "confirm": "confirmation"}
+CUT: Mapping[PhaseName, str] = {"search": "search trial", "race": "run of the race", "confirm": "confirmation"}
 RACE_LEAVES = 0.5  # of what is kept for the confirmation; the race is paid from it
 
 
@@ -40,13 +41,13 @@ class Over(NamedTuple):
     reason: str
 
 
-def over(store: Store, phase: Phase) -> Over | None:
+def over(store: Store, phase: PhaseName) -> Over | None:
     """Where a phase was cut short; None where it was not."""
     found = store.attribute(StudyAttribute.over(phase))
     return None if found is None else Over(int(found["runs"]), str(found["reason"]))
 
 
-def cut_short(store: Store, phase: Phase, runs: int, reason: str) -> None:
+def cut_short(store: Store, phase: PhaseName, runs: int, reason: str) -> None:
     """Notes that a phase has no more than so many runs."""
     store.set_study_attribute(StudyAttribute.over(phase), {"runs": runs, "reason": reason})
 
@@ -84,7 +85,7 @@ class Limits:
         self._granted = HOUR * float(store.attribute(StudyAttribute.HOURS_GRANTED) or 0.0)
         self._trusted_from = int(store.attribute(StudyAttribute.TRUSTED_FROM) or 0)
 
-    def reason(self, phase: Phase, runs: int) -> str | None:
+    def reason(self, phase: PhaseName, runs: int) -> str | None:
         """Why a phase's next runs do not begin; None when they may. Controls always do.
 
         Args:
@@ -108,7 +109,7 @@ class Limits:
         if self._budget.hours is not None:
             self._spending.note()
 
-    def _costs(self, phase: Phase, runs: int) -> str | None:
+    def _costs(self, phase: PhaseName, runs: int) -> str | None:
         share = {"search": 1.0, "race": RACE_LEAVES}.get(phase, 0.0)
         left_over = share * self._budget.reserve_for_confirmation
         kept = f", {100 * left_over:.0f} % of it kept for the confirmation" if left_over else ""

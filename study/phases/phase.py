@@ -11,10 +11,11 @@ from optuna.trial import TrialState
 from study.phases.limits import over
 from study.search.halving import ladder_of, points_of
 from study.search.sampling import suggest
-from study.state import remote_runs
+from study.state import run_collection
 from study.state.attribute_names import TrialAttribute
-from study.state.store import FOLDERS
+from study.state.optuna_store import FOLDERS
 from trainables.runs.assignment import Assignment
+from trainables.runs.run_key import PhaseName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.definition.study_config import StudyConfig
-    from study.state import store
     from study.state.ledger import LedgeredAccess
-    from study.state.store import Store
+    from study.state.optuna_store import Store
     from trainables.config import TrainConfig
 
 
@@ -37,7 +37,7 @@ class Phase(ABC):
         directory: The study directory.
     """
 
-    name: store.Phase
+    name: PhaseName
 
     def __init__(self, config: StudyConfig, store: Store, directory: Path) -> None:
         self.config = config
@@ -88,7 +88,7 @@ class Phase(ABC):
 
     def _objects(self, number: int) -> str | None:
         """Where a trial's run leaves its files in the object store; None where it shares the study directory."""
-        return remote_runs.place_of_run(self.config.artifacts, self.config.name, self.store, self.name, number)
+        return run_collection.place_of_run(self.config.artifacts, self.config.name, self.store, self.name, number)
 
     def is_open(self) -> bool:
         """Whether trials run, or more will begin."""
@@ -127,7 +127,7 @@ class SeededPhase(Phase):
 class ControlPhase(Phase):
     """Fixed configurations that run beside the search."""
 
-    name: store.Phase = "controls"
+    name: PhaseName = "controls"
 
     def planned(self) -> int:
         """One trial for each control of the study."""
@@ -155,7 +155,7 @@ class SearchPhase(Phase):
             trial for each longer schedule that a point goes on to.
     """
 
-    name: store.Phase = "search"
+    name: PhaseName = "search"
 
     def __init__(self, config: StudyConfig, store: Store, directory: Path, trials: int) -> None:
         super().__init__(config, store, directory)

@@ -14,7 +14,8 @@ from study.phases.phase import Phase, SeededPhase
 from study.phases.race_rule import Standing, standing
 from study.search.ranking import deserving
 from study.state.attribute_names import TrialAttribute
-from study.state.store import arm_and_seed
+from study.state.optuna_store import arm_and_seed
+from trainables.runs.run_key import PhaseName, RunKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
     from study.definition.sections import Race
     from study.definition.study_config import StudyConfig
-    from study.state import store
-    from study.state.store import Store
+    from study.state.optuna_store import Store
     from trainables.runs.assignment import Assignment
 
 
@@ -56,7 +56,7 @@ def course_of(config: StudyConfig, store: Store, directory: Path) -> Course | No
     rule = config.confirm.race
     if rule is None:
         return None
-    names = [f"search/{trial.number}" for trial, _ in deserving(config, store, directory)[: rule.candidates]]
+    names = [str(RunKey("search", trial.number)) for trial, _ in deserving(config, store, directory)[: rule.candidates]]
     runs = {arm_and_seed(trial): trial for trial in store.trials("race")}
     table = {
         key: trial.values[0] if trial.state == TrialState.COMPLETE else None
@@ -119,7 +119,7 @@ class RacePhase(SeededPhase):
         search: The race waits until it has ended.
     """
 
-    name: store.Phase = "race"
+    name: PhaseName = "race"
 
     def __init__(self, config: StudyConfig, store: Store, directory: Path, search: Phase) -> None:
         super().__init__(config, store, directory)
@@ -140,7 +140,7 @@ class RacePhase(SeededPhase):
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """The run of a pair of candidate and seed."""
-        number = int(trial.user_attrs[TrialAttribute.ARM].partition("/")[2])
+        number = RunKey.parse(trial.user_attrs[TrialAttribute.ARM]).number
         config = self.config.search_config(self.store.trials("search")[number].params, number)
         return self._assignment(trial, config.model_copy(update={"seed": trial.user_attrs[TrialAttribute.SEED]}))
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from study.state.attribute_names import StudyAttribute, TrialAttribute
-from study.state.store import FOLDERS, PHASES
+from study.state.optuna_store import FOLDERS, PHASES
 from trainables.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.definition.study_config import StudyConfig
-    from study.state.store import Phase, Store
+    from study.state.optuna_store import Store
+    from trainables.runs.run_key import PhaseName
 
 
 class Spending:
@@ -34,7 +35,7 @@ class Spending:
         self._gpus = config.resources.gpus_per_trial
         self._before = float(store.attribute(StudyAttribute.DRIVER_SECONDS) or 0.0)
         self._begun = time.monotonic()
-        self._ended: dict[tuple[Phase, int], tuple[int, float]] = {}
+        self._ended: dict[tuple[PhaseName, int], tuple[int, float]] = {}
 
     def wall_seconds(self) -> float:
         """Time of all drivers; what passes between a kill and the resume does not count."""
@@ -72,7 +73,7 @@ class Spending:
         epochs = sum(run[0] for run in runs)
         return sum(run[1] for run in runs) / epochs if epochs else 0.0
 
-    def _of(self, phase: Phase, trial: FrozenTrial) -> tuple[int, float]:
+    def _of(self, phase: PhaseName, trial: FrozenTrial) -> tuple[int, float]:
         """Epochs and seconds of a run; those of an ended one are read once."""
         key = (phase, trial.number)
         if key not in self._ended:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from optuna.trial import TrialState
 
-from study.state.store import FOLDERS
+from study.state.optuna_store import FOLDERS
 from trainables.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from study.definition.sections import Scheduler
     from study.definition.study_config import StudyConfig
-    from study.state.store import Store
+    from study.state.optuna_store import Store
 
 
 class Rule(NamedTuple):

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from analysis.statistics import pareto
 from study.search.unit_cube import positions
-from study.state.store import FOLDERS
+from study.state.optuna_store import FOLDERS
 from trainables.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.definition.study_config import StudyConfig
-    from study.state.store import Store
+    from study.state.optuna_store import Store
 
 FEWEST_FOR_POSTERIOR = 16
 

@@ -16,12 +16,12 @@ from sqlalchemy.engine import URL
 from study.definition import study_config, yaml_reader
 from study.definition.study_config import StudyConfig
 from study.errors import StudyDirectoryError
-from study.machine import room
+from study.machine import free_space
 from study.machine.folders import make_directory
 from study.state import database
 from study.state.attribute_names import StudyAttribute
 from study.state.lease import lease
-from study.state.store import PHASES, Store, owner_of
+from study.state.optuna_store import PHASES, Store, owner_of
 from trainables.files.durable import write_atomic
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def create(config: StudyConfig, storage: Path) -> Path:
     """
     directory = refuse_existing(config, storage)
     _refuse_database(config, directory)
-    room.require(directory)
+    free_space.require(directory)
     make_directory(directory)
     with lease(directory):
         refuse_existing(config, storage)  # two launches of one name at the same moment

@@ -15,7 +15,7 @@ from typing import Any
 from trainables.files.durable import append_json_line, read_json_lines
 from trainables.files.faultpoints import faultpoint
 from trainables.files.object_store import ObjectStore
-from trainables.runs.remote_objects import RunObjects
+from trainables.runs.run_objects import RunObjects
 
 FILE_NAME = "test_ledger.jsonl"
 

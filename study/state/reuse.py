@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from study.state import provenance
 from study.state.attribute_names import StudyAttribute, TrialAttribute
 from study.state.directory import open_study, studies_in
-from study.state.store import FOLDERS
+from study.state.optuna_store import FOLDERS
 from trainables.errors import CskdError
 from trainables.files.faultpoints import faultpoint
 from trainables.runs.run_directory import RunDirectory
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.state.directory import Study
-    from study.state.store import Phase
     from trainables.config import TrainConfig
     from trainables.runs.assignment import Assignment
     from trainables.runs.run_directory import EpochRow
+    from trainables.runs.run_key import PhaseName
 
-REUSED_PHASES: tuple[Phase, ...] = ("controls", "search")
+REUSED_PHASES: tuple[PhaseName, ...] = ("controls", "search")
 
 
 @dataclass(frozen=True)
@@ -162,13 +162,13 @@ def _data_of(study: Study) -> tuple[str, str] | None:
     return None if data is None or split is None else (data, split)
 
 
-def _config_of(study: Study, phase: Phase, trial: FrozenTrial) -> TrainConfig:
+def _config_of(study: Study, phase: PhaseName, trial: FrozenTrial) -> TrainConfig:
     if phase == "controls":
         return study.config.control_config(trial.number)
     return study.config.search_config(trial.params, trial.number, trial.user_attrs.get(TrialAttribute.EPOCHS))
 
 
-def _source_of(study: Study, phase: Phase, trial: FrozenTrial) -> _Source:
+def _source_of(study: Study, phase: PhaseName, trial: FrozenTrial) -> _Source:
     directory = study.directory / FOLDERS[phase] / str(trial.number)
     values = dict(zip(study.config.search.objectives, trial.values or (), strict=False))
     return _Source(f"{study.config.name}/{phase}/{trial.number}", directory, values)

@@ -13,11 +13,12 @@ from analysis.findings import best_config
 from analysis.records import result_files
 from analysis.report import summary
 from analysis.tables.table import escape
-from study.phases import course
+from study.phases import sequence
 from study.state import ledger, provenance
 from study.state.attribute_names import StudyAttribute, TrialAttribute
 from trainables.interfaces.part import flat
 from trainables.runs.run_directory import RunDirectory
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ STUDY_KEY = "study"
 # At each epoch a short list, for long ones slow the pages down; the last epoch has all that was measured.
 EVERY_EPOCH = ("train/loss", "train/top1_error", "validation/top1_error", "validation/nll", "test/top1_error")
 STATUS_OF_TRIAL: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
-STATUS_OF_STUDY: dict[course.State, Status] = {
+STATUS_OF_STUDY: dict[sequence.State, Status] = {
     "running": "RUNNING",
     "interrupted": "KILLED",
     "failed": "FAILED",
@@ -101,7 +102,7 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
     """
     config, notes = study.config, provenance.notes(study.directory)
     until = study.store.attribute(StudyAttribute.UNTIL)
-    state = course.state_of(course.counts_of(study), held=live, until=until)
+    state = sequence.state_of(sequence.counts_of(study), held=live, until=until)
     first = notes[0] if notes else {}
     params = {
         "sampler": config.search.sampler.name,
@@ -138,15 +139,10 @@ def trial_runs(study: Study, *, live: bool, without: frozenset[str] = frozenset(
         live: Whether its driver works on it; trials without a final state run then, and are interrupted otherwise.
         without: Keys of runs that are not needed.
     """
-    for phase in course.phases_of(study):
+    for phase in sequence.phases_of(study):
         for trial in study.store.trials(phase.name):
-            if key_of(phase.name, trial.number) not in without:
+            if str(RunKey(phase.name, trial.number)) not in without:
                 yield _trial_run(study, phase, trial, live=live)
-
-
-def key_of(phase: str, number: int) -> str:
-    """Name of a trial's run, such as ``search/7``."""
-    return f"{phase}/{number}"
 
 
 def milliseconds(seconds: float) -> int:
@@ -155,7 +151,7 @@ def milliseconds(seconds: float) -> int:
 
 
 def _trial_run(study: Study, phase: Phase, trial: FrozenTrial, *, live: bool) -> TrackedRun:
-    key, final = key_of(phase.name, trial.number), trial.state.is_finished()
+    key, final = str(RunKey(phase.name, trial.number)), trial.state.is_finished()
     config = phase.assignment(trial).config
     run = RunDirectory(phase.run_directory(trial.number))
     rows = run.epochs() if final else run.settled_epochs()
@@ -239,7 +235,7 @@ def _common_tags(study: Study, key: str, state: str) -> dict[str, str]:
 
 def _trial_tags(phase: Phase, trial: FrozenTrial, config: TrainConfig) -> dict[str, str]:
     tags = {
-        "mlflow.runName": key_of(phase.name, trial.number),
+        "mlflow.runName": str(RunKey(phase.name, trial.number)),
         "cskd.phase": phase.name,
         "cskd.trial": str(trial.number),
         "cskd.attempt": str(trial.user_attrs[TrialAttribute.ATTEMPT]),
@@ -288,7 +284,7 @@ def _last_end(study: Study) -> float:
     """When the last run ended; 0 where none has."""
     ended = (
         trial.datetime_complete.timestamp()
-        for phase in course.phases_of(study)
+        for phase in sequence.phases_of(study)
         for trial in study.store.trials(phase.name)
         if trial.datetime_complete
     )

@@ -14,8 +14,8 @@ from rich.text import Text
 from analysis.words.units import clock
 from search_spaces.symbols import symbol
 from study.errors import harmless
-from study.phases.course import SEARCHING
-from study.state.store import PHASES, rank_value
+from study.phases.sequence import SEARCHING
+from study.state.optuna_store import PHASES, rank_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

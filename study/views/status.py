@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from analysis.tables.table import Cell, Table
 from analysis.words.wording import metric_words, reuse_words, spread, with_unit
 from search_spaces.symbols import symbol
-from study.phases import course
+from study.phases import sequence
 from study.search.ranking import ranked
 from study.state import lease
 from study.state.attribute_names import StudyAttribute, TrialAttribute
-from study.state.store import PHASES, rank_value
+from study.state.optuna_store import PHASES, rank_value
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     from study.state.directory import Study
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 def describe(study: Study) -> dict[str, Any]:
     """Counts by phase and state, the best trial so far, and whether a driver works on it; ready for JSON."""
-    phases = course.counts_of(study)
+    phases = sequence.counts_of(study)
     held = lease.is_held(study.directory)
     best = ranked(study.config, study.store, study.directory)
     return {
         "name": study.config.name,
         "directory": str(study.directory),
-        "state": course.state_of(phases, held=held, until=study.store.attribute(StudyAttribute.UNTIL)),
+        "state": sequence.state_of(phases, held=held, until=study.store.attribute(StudyAttribute.UNTIL)),
         "driver": str(lease.holder(study.directory)) if held else None,
         "artifacts": study.config.artifacts.uri if study.config.artifacts else None,
         "objective": study.config.objective,
@@ -67,7 +68,7 @@ def summary(found: list[dict[str, Any]]) -> Table:
 def _reused(study: Study) -> dict[str, str]:
     """Runs that were taken over instead of being trained, each with its source."""
     return {
-        f"{phase}/{trial.number}": trial.user_attrs[TrialAttribute.REUSED_FROM]
+        str(RunKey(phase, trial.number)): trial.user_attrs[TrialAttribute.REUSED_FROM]
         for phase in PHASES
         for trial in study.store.trials(phase)
         if TrialAttribute.REUSED_FROM in trial.user_attrs

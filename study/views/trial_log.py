@@ -12,8 +12,9 @@ from search_spaces.symbols import symbol
 from study.errors import UsageError
 from study.state.attribute_names import TrialAttribute
 from study.state.directory import open_study
-from study.state.store import FOLDERS
+from study.state.optuna_store import FOLDERS
 from trainables.runs.run_directory import RunDirectory
+from trainables.runs.run_key import RunKey
 
 LONGEST_ERROR = 2000
 COLUMNS = {
@@ -35,19 +36,19 @@ def rows(directory: Path, trial: str) -> dict[str, Any]:
     Raises:
         UsageError: There is no such trial.
     """
-    phase, _, number = trial.rpartition("/")
-    phase = phase or "search"
+    try:
+        phase, number = RunKey.parse(trial if "/" in trial else f"search/{trial}")
+    except ValueError as error:
+        raise UsageError(f"{directory}: {error}") from None
     with open_study(directory) as study:
-        if phase not in FOLDERS:
-            raise UsageError(f"{directory}: no trial {trial!r}; a trial is of {', '.join(FOLDERS)}, such as search/7")
-        known = study.store.trials(phase)  # type: ignore[arg-type]
-        if not (number.isascii() and number.isdigit()) or int(number) >= len(known):
+        known = study.store.trials(phase)
+        if number >= len(known):
             raise UsageError(f"{directory}: no trial {trial!r}; {phase} has {len(known)} trials, numbered from 0")
-        found = known[int(number)]
+        found = known[number]
     run = RunDirectory(directory / FOLDERS[phase] / str(found.number))
     outcome = run.outcome()
     return {
-        "trial": f"{phase}/{found.number}",
+        "trial": str(RunKey(phase, found.number)),
         "state": found.state.name,
         "params": found.params,
         "attempts": found.user_attrs[TrialAttribute.ATTEMPT],

@@ -16,13 +16,14 @@ from analysis.words.units import clock
 from analysis.words.wording import hours
 from search_spaces.symbols import symbol
 from study.errors import harmless
-from study.phases import course
+from study.phases import sequence
 from study.phases.spending import Spending
 from study.search.ranking import ranked
 from study.state import lease
 from study.state.attribute_names import StudyAttribute
-from study.state.store import rank_value
+from study.state.optuna_store import rank_value
 from trainables.runs.run_directory import RunDirectory
+from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -43,17 +44,17 @@ def describe(study: Study) -> dict[str, Any]:
         ``value``), ``best``, ``importance`` (empty before eight trials have completed), ``epochs_a_minute`` over the
         last ten minutes, ``device_hours`` so far with those that run, ``seconds_left`` (None without a rate).
     """
-    counts = course.counts_of(study)
-    phases = course.phases_of(study)
+    counts = sequence.counts_of(study)
+    phases = sequence.phases_of(study)
     running = [_running(phase, trial) for phase in phases for trial in study.store.running(phase.name)]
     rate = _rate(study, phases)
     until = study.store.attribute(StudyAttribute.UNTIL)
-    to_begin = sum(phase.epochs_to_begin() for phase in phases if course.is_wanted(phase.name, until))
+    to_begin = sum(phase.epochs_to_begin() for phase in phases if sequence.is_wanted(phase.name, until))
     epochs_left = to_begin + sum(run["epochs"] - run["epoch"] for run in running)
     best = ranked(study.config, study.store, study.directory)[:BEST]
     return {
         "name": study.config.name,
-        "state": course.state_of(counts, held=lease.is_held(study.directory), until=until),
+        "state": sequence.state_of(counts, held=lease.is_held(study.directory), until=until),
         "objective": study.config.objective,
         "phases": counts,
         "running": running,
@@ -142,7 +143,7 @@ def _best(found: dict[str, Any]) -> Table:
             f"{symbol(name).text} {x:.4g}" if isinstance(x, float) else f"{symbol(name).text} {x}"
             for name, x in trial["params"].items()
         )
-        table.add_row(f"search/{trial['trial']}", f"{trial['value']:.4f}", harmless(point))
+        table.add_row(str(RunKey("search", trial["trial"])), f"{trial['value']:.4f}", harmless(point))
     return table
 
 

@@ -49,10 +49,10 @@ def attempt(folder: Path) -> tuple[int, str]:
 def main(small: Path, roomy: Path) -> None:
     """Makes room little by little, until the study is done; then compares it with one that had room at once."""
     from analysis.records import result_files
-    from study.machine import room
+    from study.machine import free_space
     from tests.kit.faults.oracle import finished_runs, verify_study
 
-    room.LEAST_BYTES = 0  # so that it is the writes that fail
+    free_space.LEAST_BYTES = 0  # so that it is the writes that fail
     said, size, finished = [], FIRST_KIB, {}
     while True:
         code, line = attempt(small)

@@ -22,6 +22,6 @@ def test_there_are_spaces() -> None:
 @pytest.mark.parametrize("method", TUNABLE)
 def test_bounds_suit_the_method(method: str) -> None:
     part = registry.load("methods", method)
-    for name, of in default_space(method, "digits", "preact_resnet10").items():
+    for name, of in default_space(method).items():
         for value in ends(of):
             assert getattr(part.model_validate({name: value}), name) == value

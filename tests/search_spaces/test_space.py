@@ -166,10 +166,10 @@ def test_a_key_forgives_the_last_digits_only() -> None:
 
 
 def test_default_spaces() -> None:
-    found = default_space("cs_kd", "digits", "preact_resnet10")
+    found = default_space("cs_kd")
     assert found == {
         "temperature": FloatDistribution(0.5, 16, log=True),
         "lambda_cls": FloatDistribution(0.1, 8, log=True),
     }
-    assert default_space("cross_entropy", "digits", "preact_resnet10") is None
-    assert default_space("my_package:MyMethod", "digits", "preact_resnet10") is None
+    assert default_space("cross_entropy") is None
+    assert default_space("my_package:MyMethod") is None

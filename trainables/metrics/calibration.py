@@ -5,15 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.metrics.classification import (
-    CalibrationBins,
-    Floats,
-    Metric,
-    calibration_bins,
-    calibration_error,
-    log_softmax,
-    mean_loss,
-)
+from trainables.metrics.classification import Metric, mean_loss
+from trainables.metrics.ece import CalibrationBins, calibration_bins, calibration_error
+from trainables.metrics.probabilities import Floats, log_softmax
 
 COARSE_BINS = 15
 LOWEST, HIGHEST = 0.01, 100.0

@@ -8,8 +8,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
-BINS = 20
+from trainables.metrics.ece import calibration_bins, calibration_error
+from trainables.metrics.probabilities import Floats, log_softmax
+
 BLOCK = 256
 
 Candidates = tuple[int, NDArray[np.int64]]
@@ -43,21 +44,6 @@ METRICS: dict[str, Metric] = {
 }
 
 
-@dataclass(frozen=True)
-class CalibrationBins:
-    """Predictions grouped by confidence; bin m of M holds confidences in ``(m/M, (m+1)/M]``.
-
-    Attributes:
-        count: Predictions in each bin ``[bins]``.
-        accuracy: Their fraction of hits ``[bins]``; NaN in an empty bin.
-        confidence: Their mean confidence ``[bins]``; NaN in an empty bin.
-    """
-
-    count: NDArray[np.int64]
-    accuracy: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-
-
 def evaluate(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
     """All metrics that need only logits ``[n, classes]`` and labels ``[n]``; keys are those of ``METRICS``.
 
@@ -72,15 +58,6 @@ def evaluate(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
         "ece": calibration_error(calibration_bins(np.exp(log_p), labels)),
         "nll": mean_loss(log_p, labels),
     }
-
-
-def log_softmax(logits: Floats) -> NDArray[np.float64]:
-    """Logarithm of the class probabilities ``[n, classes]``; NaN where the logits are not finite."""
-    values = logits.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # logits of a diverged network; the caller looks at the result
-        values -= values.max(axis=1, keepdims=True)
-        values -= np.log(np.exp(values).sum(axis=1, keepdims=True))
-    return values
 
 
 def top_k_error(logits: Floats, labels: NDArray[np.int64], k: int) -> float:
@@ -113,46 +90,6 @@ def negative_log_likelihood(logits: Floats, labels: NDArray[np.int64]) -> float:
 def mean_loss(log_p: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     """Mean of ``-log p`` of the labels, in nats, of log-probabilities ``[n, classes]``."""
     return float(-np.take_along_axis(log_p, labels[:, None], axis=1).mean())
-
-
-def calibration_bins(probabilities: Floats, labels: NDArray[np.int64], bins: int = BINS) -> CalibrationBins:
-    """Groups predictions by confidence, the largest probability; the first of equal ones is the prediction.
-
-    Example:
-        >>> calibration_bins(np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([0, 0]), bins=2).count
-        array([1, 1])
-    """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    hit = probabilities.argmax(axis=1) == labels
-    index = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
-    count = np.bincount(index, minlength=bins)
-    sums = (np.bincount(index, weights=values, minlength=bins) for values in (hit, confidence))
-    accuracy, mean_confidence = (np.divide(s, count, out=np.full(bins, np.nan), where=count > 0) for s in sums)
-    return CalibrationBins(count, accuracy, mean_confidence)
-
-
-def calibration_error(bins: CalibrationBins) -> float:
-    r"""Expected calibration error :math:`\sum_m \frac{|B_m|}{n} |acc(B_m) - conf(B_m)|` (Guo et al. 2017, equation 3).
-
-    Returns:
-        Fraction in [0, 1].
-    """
-    filled = bins.count > 0
-    gap = np.abs(bins.accuracy - bins.confidence)[filled]
-    return float(gap @ bins.count[filled] / bins.count.sum())
-
-
-def expected_calibration_error(logits: Floats, labels: NDArray[np.int64], bins: int = BINS) -> float:
-    """Expected calibration error at temperature 1 over equal-width, right-closed bins (paper, section 3.1: 20).
-
-    Returns:
-        Fraction in [0, 1].
-
-    Example:
-        >>> expected_calibration_error(np.zeros((4, 2)), np.array([0, 0, 0, 1]))
-        0.25
-    """
-    return calibration_error(calibration_bins(np.exp(log_softmax(logits)), labels, bins))
 
 
 def recall_at_1(features: Floats, labels: NDArray[np.int64], search: Search | None = None) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.metrics.classification import Floats
+from trainables.metrics.probabilities import Floats
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Data sets in an object store, for the nodes of a cluster: put there, and what is there."""
+"""Uploads prepared data sets to an object store and lists what a store holds, for the nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from study.errors import UsageError
-from trainables.errors import DataError
+from trainables.errors import ConfigError, DataError
 from trainables.files import places
 from trainables.files.shared_data import DataStore
 from trainables.interfaces import StoredData, registry
@@ -30,7 +29,7 @@ def push(dataset: Dataset, to: str, progress: Progress) -> int:
         Bytes that are there now.
 
     Raises:
-        UsageError: ``to`` is no URI of an object store.
+        ConfigError: ``to`` is no URI of an object store.
         DataError: The data is not ready, or the store holds other data of this name.
         ObjectStoreError: The store does not answer, or refuses.
     """
@@ -46,9 +45,9 @@ def _uri(to: str) -> str:
     try:
         place = places.place_from(to)
     except ValueError as error:
-        raise UsageError(f"--to {error}") from None
+        raise ConfigError(f"--to {error}") from None
     if not isinstance(place, str):
-        raise UsageError(f"--to {to}: give the URI of a place in an object store, such as s3://bucket/data")
+        raise ConfigError(f"--to {to}: give the URI of a place in an object store, such as s3://bucket/data")
     return place
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from trainables.files.faultpoints import faultpoint
-from trainables.runs import remote_objects
+from trainables.runs import run_objects
 from trainables.runs.checkpoint_names import checksum_of
-from trainables.runs.remote_objects import PASSED_OVER, Saved
 from trainables.runs.run_directory import Outcome, RunDirectory
+from trainables.runs.run_objects import PASSED_OVER, Saved
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trainables.runs.remote_objects import RunObjects
+    from trainables.runs.run_objects import RunObjects
 
 GENERATIONS = 2  # that stay in the store
 
@@ -59,8 +59,8 @@ class MirroredRunDirectory(RunDirectory):
         outcome = self._objects.outcome(names)
         if outcome is not None:
             self.take_outcome(outcome)
-        saved = remote_objects.checkpoints(names)
-        usable = remote_objects.usable(saved, self.epochs())
+        saved = run_objects.checkpoints(names)
+        usable = run_objects.usable(saved, self.epochs())
         while usable and not self._objects.fetch_checkpoint(usable[0], self.checkpoints):
             self._passed_over.append(str(usable.pop(0)))
         self._generations = usable[::-1]

@@ -1,4 +1,4 @@
-"""Predictions of a run as Parquet: logits, features and labels, so that every metric can be computed again."""
+"""The file of a run's predictions: logits, features and labels as Parquet, so that every metric can be recomputed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from trainables.files.durable import replacing
 
+FILE_NAME = "predictions.parquet"
+VALIDATION_FILE_NAME = "validation_predictions.parquet"
 ROWS = 4096  # of a group: 50 MB of 1,000 logits and 2,048 features
 
 
@@ -56,3 +58,42 @@ def _batch(predictions: Predictions, rows: slice, schema: pa.Schema) -> pa.Recor
         for values in (np.ascontiguousarray(each, np.float32) for each in (logits, features))
     ]
     return pa.RecordBatch.from_arrays([*plain, *lists], schema=schema)
+
+
+def from_table(table: pa.Table) -> Predictions:
+    """The predictions in a table that was read from a file of ``write``.
+
+    Args:
+        table: Columns ``label``, ``logits`` and, where they are wanted, ``features``; without ``features`` the matrix
+            of features has no columns.
+
+    Raises:
+        KeyError: A column is missing.
+        TypeError: A column has another type.
+        ValueError: A row is empty, or a label is no integer.
+    """
+    labels = table["label"].to_numpy().astype(np.int64, casting="safe")
+    wanted = "features" in table.column_names
+    features = _matrix(table["features"]) if wanted else np.empty((len(labels), 0), np.float32)
+    return Predictions(_matrix(table["logits"]), features, labels)
+
+
+def class_names(table: pa.Table) -> tuple[str, ...]:
+    """Names of the classes in a table's metadata; empty where the writer knew none."""
+    return _names(table, b"classes")
+
+
+def class_groups(table: pa.Table) -> tuple[str, ...]:
+    """Group of each class in a table's metadata; empty where the classes have no hierarchy."""
+    return _names(table, b"groups")
+
+
+def _names(table: pa.Table, key: bytes) -> tuple[str, ...]:
+    return tuple(json.loads((table.schema.metadata or {}).get(key, b"[]")))
+
+
+def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    if column.null_count:
+        raise ValueError("a row is empty")
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat, dtype=np.float32).reshape(len(column), column.type.list_size)

@@ -17,6 +17,7 @@ from trainables.errors import SupersededError
 from trainables.files.durable import append_json_line, read_json_lines, sha256_of, sync_directory, write_atomic
 from trainables.files.faultpoints import faultpoint
 from trainables.files.sealed_json import is_damaged, seal, unseal
+from trainables.runs import predictions
 from trainables.runs.checkpoint_names import checksum_of, generations, newest_epoch
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
-        self.predictions = path / "predictions.parquet"
-        self.validation_predictions = path / "validation_predictions.parquet"
+        self.predictions = path / predictions.FILE_NAME
+        self.validation_predictions = path / predictions.VALIDATION_FILE_NAME
         self._metrics = path / "metrics.jsonl"
         self._outcome = path / "outcome.json"
         self._source = path / "taken_over.json"

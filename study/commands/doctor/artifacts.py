@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.commands.doctor.finding import Finding
 from study.errors import StudyDirectoryError, StudyFileError
-from study.state import directory, remote_runs
+from study.state import directory, run_collection
 from trainables.errors import ObjectStoreError
 from trainables.files.object_store import shown
 
@@ -19,7 +19,7 @@ def check(storage: Path) -> Iterator[Finding]:
     """Uses each store that a study names, and leaves nothing there; without such studies nothing is said."""
     for uri in sorted(_named(storage)):
         try:
-            remote_runs.prove(uri)
+            run_collection.prove(uri)
         except ObjectStoreError as error:
             yield Finding("problem", "artifacts", str(error), CURE)
         else:

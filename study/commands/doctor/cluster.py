@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from study.cluster import connection, examination
-from study.cluster.demands import marked
+from study.cluster.requirements import marked
 from study.commands.doctor.finding import Finding
 from study.commands.doctor.web import status
 from study.errors import ServiceError, UsageError, without_password

@@ -5,12 +5,10 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from analysis.findings import calibration
-from analysis.records.predictions import Predictions
 from analysis.tables.table import Strong
 from trainables.metrics import classification
 from trainables.metrics.calibration import brier_score, fit_temperature
-from trainables.runs.predictions import Predictions as Written
-from trainables.runs.predictions import write
+from trainables.runs.predictions import Predictions, write
 
 
 def predictions(seed, count=90, classes=6):
@@ -73,7 +71,7 @@ def test_predictions_on_validation_are_used_where_they_are_and_lost_ones_are_nam
     for trial in kept:
         write(
             tmp_path / "confirm" / str(trial) / "validation_predictions.parquet",
-            Written(*predictions(trial, classes=10)),
+            Predictions(*predictions(trial, classes=10)),
             tuple("0123456789"),
         )
     for trial in set(with_predictions) - set(kept[1:]):

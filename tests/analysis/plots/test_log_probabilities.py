@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.plots import log_probabilities
-from trainables.metrics.classification import log_softmax
+from trainables.metrics.probabilities import log_softmax
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from analysis.drawing.rendering import render
 from analysis.drawing.style import styled
 from analysis.plots import reliability
-from trainables.metrics.classification import expected_calibration_error
+from trainables.metrics.ece import expected_calibration_error
 
 
 def by_hand(logits: np.ndarray, labels: np.ndarray) -> dict[int, tuple[int, float, float]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.plots import softmax_scores
-from trainables.metrics.classification import log_softmax
+from trainables.metrics.probabilities import log_softmax
 
 
 def test_scores_are_the_five_largest_softmax_values(load, content, with_predictions) -> None:

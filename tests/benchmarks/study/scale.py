@@ -114,7 +114,7 @@ def _fill(directory: Path, trials: int) -> None:
     import optuna
 
     from study.state.directory import read_config
-    from study.state.store import Store
+    from study.state.optuna_store import Store
 
     config = read_config(directory)
     Store(directory / "optuna.db", config.name, directions=config.directions).close()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from study.driver.dispatcher import Dispatcher
 from study.outcome.result_files import write_results
-from study.phases.course import phases_until
 from study.phases.limits import Limits
+from study.phases.sequence import phases_until
 from study.search.pruning import pruner_of
 from study.state.reuse import Reuse
 from tests.kit.fakes.toy import ToyRun

@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from analysis.records import result_files
-from study.phases.course import phases_of
+from study.phases.sequence import phases_of
 from study.state.directory import open_study
-from study.state.store import FOLDERS
+from study.state.optuna_store import FOLDERS
 from study.tracking.desired_runs import EVERY_EPOCH
 from trainables.runs.run_directory import RunDirectory
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from study.cluster import examination
-from study.cluster.demands import marked
+from study.cluster.requirements import marked
 from study.errors import ServiceError
 from study.state import provenance
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from study.machine import room
-from study.phases.course import phases_of
+from study.machine import free_space
+from study.phases.sequence import phases_of
 from tests.kit.fakes.executor import DriverKilledError, Executor, Watcher
 from tests.kit.fakes.toy import ToyRun
 from tests.kit.faults.oracle import finished_runs, verify_study
@@ -101,7 +101,7 @@ def test_a_run_that_met_an_unfit_node_is_tried_again_without_a_failure(new_study
 @pytest.mark.fault(17)
 def test_no_run_begins_without_room(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
     study = new_study(search__trials=2)
-    monkeypatch.setattr(room, "LEAST_BYTES", 1 << 60)
+    monkeypatch.setattr(free_space, "LEAST_BYTES", 1 << 60)
     with pytest.raises(OSError, match="No space left on device"):
         Executor(study).run()
     assert study.store.trials("controls") == []

@@ -12,7 +12,7 @@ import yaml
 from analysis.records import result_files
 from study.outcome.result_files import project, report
 from study.outcome.verification import verify
-from study.state import ledger, provenance, store
+from study.state import ledger, optuna_store, provenance
 from tests.kit.fakes.executor import Executor
 from tests.kit.fakes.toy import PREDICTIONS, ToyRun
 from trainables.config import TrainConfig
@@ -218,7 +218,7 @@ def test_a_clock_that_is_set_while_trials_run(new_study, monkeypatch: pytest.Mon
         def now(cls, tz=None):
             return datetime.now(tz) + ahead  # as it was when the trial began
 
-    monkeypatch.setattr(store, "datetime", Clock)
+    monkeypatch.setattr(optuna_store, "datetime", Clock)
     Executor(study).run()
     found = result_files.read(study.directory / "results")
     for frame in (found.trials, found.confirmations):

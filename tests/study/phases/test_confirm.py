@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 
 from study.phases import confirm
 from study.phases.confirm import ConfirmPhase
-from study.phases.course import phases_of
+from study.phases.sequence import phases_of
 from study.search import ranking
 from study.state import directory, ledger
 from tests.kit.fakes.executor import Executor

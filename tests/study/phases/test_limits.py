@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.phases import course, limits
+from study.phases import limits, sequence
 from study.phases.limits import Limits, Over, cut_short, over
 from study.phases.spending import Spending
 from study.state.attribute_names import StudyAttribute
@@ -58,9 +58,9 @@ def test_runs_that_are_not_over_count_as_if_they_were(new_study) -> None:
 def test_a_study_that_was_cut_short_is_done(new_study) -> None:
     study = new_study(search__budget=budget(0.30, 0.4))
     Executor(study, slots=1).run()
-    counts = course.counts_of(study)
+    counts = sequence.counts_of(study)
     assert (counts["search"]["planned"], counts["confirm"]["planned"]) == (3, 2)
-    assert course.state_of(counts, held=False, until="confirm") == "done"
+    assert sequence.state_of(counts, held=False, until="confirm") == "done"
 
 
 def test_more_hours_let_it_go_on(new_study) -> None:
@@ -132,7 +132,7 @@ def test_a_study_whose_first_trials_all_fail_stops_and_says_why(new_study) -> No
     assert set(states(study, "search")) == {"FAIL"}
     assert 5 <= len(states(study, "search")) < 8  # others ran beside the fifth
     assert over(study.store, "search").reason == "the first 5 trials all failed, so the rest would"
-    assert course.state_of(course.counts_of(study), held=False, until="confirm") == "failed"
+    assert sequence.state_of(sequence.counts_of(study), held=False, until="confirm") == "failed"
 
 
 def test_a_resume_tries_others_after_failures(new_study) -> None:

@@ -9,7 +9,7 @@ from analysis.records import result_files
 from study.campaigns import preview
 from study.errors import StudyFileError
 from study.outcome.verification import verify
-from study.phases import confirm, course, limits, race
+from study.phases import confirm, limits, race, sequence
 from study.phases.race_rule import Exit
 from study.search import ranking
 from study.state import directory, ledger
@@ -36,7 +36,7 @@ def course_of(study):
 
 def test_candidates_race_between_search_and_confirmation_on_the_searches_split(raced) -> None:
     study, executor = raced
-    phases = {phase.name: phase for phase in course.phases_of(study)}
+    phases = {phase.name: phase for phase in sequence.phases_of(study)}
     started = [event[0] for event in executor.watcher.of("started")]
     assert list(dict.fromkeys(started)) == ["controls", "search", "race", "confirm"]
     for trial in study.store.trials("race"):
@@ -59,7 +59,7 @@ def test_no_seed_of_the_race_is_used_elsewhere(raced) -> None:
 
 
 def named(study):
-    return [(phase.name, phase) for phase in course.phases_of(study)]
+    return [(phase.name, phase) for phase in sequence.phases_of(study)]
 
 
 def test_the_leader_is_confirmed_and_the_race_costs_less_than_all_runs(raced) -> None:
@@ -101,9 +101,9 @@ def test_until_search_leaves_the_race_for_later(new_study) -> None:
     study = new_study(**SMALL)
     Executor(study, until="search").run()
     assert study.store.trials("race") == []
-    counts = course.counts_of(study)
-    assert course.state_of(counts, held=False, until="search") == "searched"
-    assert course.state_of(counts, held=False, until=None) == "interrupted"
+    counts = sequence.counts_of(study)
+    assert sequence.state_of(counts, held=False, until="search") == "searched"
+    assert sequence.state_of(counts, held=False, until=None) == "interrupted"
     assert counts["race"]["planned"] == 20
 
 

@@ -11,7 +11,7 @@ from study.campaigns.preview import describe, entries
 from study.definition.sections import Scheduler
 from study.errors import StudyFileError
 from study.outcome.verification import verify
-from study.phases.course import phases_of
+from study.phases.sequence import phases_of
 from study.phases.spending import Spending
 from study.search.halving import Ladder, points_of
 from study.state.attribute_names import TrialAttribute

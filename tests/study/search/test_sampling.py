@@ -17,7 +17,7 @@ from optuna.trial import TrialState, create_trial
 from search_spaces import space as spaces
 from study.search.proposals import STARTUP_TRIALS
 from study.search.sampling import suggest
-from study.state.store import Store
+from study.state.optuna_store import Store
 
 GRID = {
     "temperature": spaces.distribution({"choices": [1, 4]}),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import CannotCreateError, StudyDirectoryError
-from study.machine import room
+from study.machine import free_space
 from study.state import directory as study_directory
 from study.state.directory import create, open_study, read_config, read_results, studies_in
 
@@ -98,7 +98,7 @@ def test_trials_wanted_come_from_the_file_or_from_an_extension(new_study) -> Non
 
 @pytest.mark.fault(17)
 def test_without_room_nothing_is_made(toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "LEAST_BYTES", 1 << 60)
+    monkeypatch.setattr(free_space, "LEAST_BYTES", 1 << 60)
     with pytest.raises(OSError, match="No space left on device"):
         study_directory.create(toy(), tmp_path / "runs")
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 from analysis.records import result_files
 from analysis.report import summary
 from study.outcome.verification import verify
-from study.phases.course import phases_of
+from study.phases.sequence import phases_of
 from study.phases.spending import Spending
 from study.state import directory, provenance
 from study.state.directory import Study, open_study

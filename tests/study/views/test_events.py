@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from study.views.events import Events, Listeners
+from study.views.events import Events
+from study.views.listener import Listeners
 from tests.kit.fakes.executor import Executor, Watcher
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from analysis.words import units
-from study.phases.course import phases_of
+from study.phases.sequence import phases_of
 from study.views import progress as study_progress
 from study.views.progress import Pace, Progress
 from tests.kit.fakes.executor import Executor

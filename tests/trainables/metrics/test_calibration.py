@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from trainables.metrics import calibration, classification
+from trainables.metrics import calibration, classification, ece, probabilities
 
 DTYPES = {np.float64: 1e-8, np.float32: 2e-5}
 
@@ -24,7 +24,7 @@ def test_temperature_scaling_matches_golden(golden, dtype):
         scaled = calibration.calibration(logits, labels, fitted.temperature)
         assert classification.negative_log_likelihood(logits, labels) == pytest.approx(case["nll_before"], abs=near)
         assert scaled["nll_scaled"] == pytest.approx(case["nll_after"], abs=near)
-        before = classification.expected_calibration_error(logits, labels)
+        before = ece.expected_calibration_error(logits, labels)
         assert before == pytest.approx(case["ece_before_percent"] / 100, abs=near)
         # The bound of the case's own temperature, 1e-4, moves confidences and so the error behind the eighth digit.
         assert scaled["ece_scaled"] == pytest.approx(case["ece_after_percent"] / 100, abs=max(near, 1e-6))
@@ -77,7 +77,7 @@ def test_brier_equals_its_formula_and_lies_between_zero_and_one():
 @given(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 20))
 def test_equal_mass_bins_hold_equally_many_and_rise(seed, count, bins):
     logits, labels = drawn(seed, count)
-    found = calibration.equal_mass_bins(np.exp(classification.log_softmax(logits)), labels, bins)
+    found = calibration.equal_mass_bins(np.exp(probabilities.log_softmax(logits)), labels, bins)
     assert found.count.sum() == count
     assert found.count.max() - found.count.min() <= 1
     assert (np.diff(found.confidence[found.count > 0]) >= 0).all()
@@ -87,17 +87,15 @@ def test_equal_mass_bins_hold_equally_many_and_rise(seed, count, bins):
 
 def test_one_bin_of_either_kind_is_the_difference_of_the_means():
     logits, labels = drawn(4)
-    equal = classification.calibration_error(
-        calibration.equal_mass_bins(np.exp(classification.log_softmax(logits)), labels, 1)
-    )
-    assert equal == pytest.approx(classification.expected_calibration_error(logits, labels, 1), abs=1e-12)
+    equal = ece.calibration_error(calibration.equal_mass_bins(np.exp(probabilities.log_softmax(logits)), labels, 1))
+    assert equal == pytest.approx(ece.expected_calibration_error(logits, labels, 1), abs=1e-12)
 
 
 def test_a_calibrated_prediction_has_little_error_of_any_kind():
     logits, _ = drawn(5, count=40_000, scale=1.5)
-    probabilities = np.exp(classification.log_softmax(logits))
+    shares = np.exp(probabilities.log_softmax(logits))
     uniform = np.random.default_rng(0).random((len(logits), 1))
-    labels = (probabilities.cumsum(axis=1) < uniform).sum(axis=1)
+    labels = (shares.cumsum(axis=1) < uniform).sum(axis=1)
     found = calibration.calibration(logits, labels, 1.0)
     assert calibration.fit_temperature(logits, labels).temperature == pytest.approx(1, abs=0.03)
     assert max(found[name] for name in ("ece_15_bins", "ece_equal_mass", "ece_scaled")) < 0.01

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.metrics import classification
+from trainables.metrics import classification, ece
 
 
 def softmax(logits):
@@ -17,8 +17,8 @@ def softmax(logits):
 def test_calibration_matches_golden(golden, dtype, near):
     for case in golden["ece"]["cases"]:
         probabilities, labels = np.array(case["probabilities"], dtype), np.array(case["labels"])
-        bins = classification.calibration_bins(probabilities, labels, case["n_bins"])
-        assert classification.calibration_error(bins) == pytest.approx(case["ece"], abs=near)
+        bins = ece.calibration_bins(probabilities, labels, case["n_bins"])
+        assert ece.calibration_error(bins) == pytest.approx(case["ece"], abs=near)
         for expected in case["nonempty_bins"]:
             assert bins.count[expected["bin"]] == expected["count"]
             assert bins.accuracy[expected["bin"]] == pytest.approx(expected["acc"], abs=near)
@@ -100,7 +100,7 @@ def test_a_diverged_network_is_never_good():
 
 def test_confidence_one_belongs_to_the_last_bin_and_an_edge_to_the_lower():
     probabilities = np.array([[1.0, 0.0], [0.95, 0.05], [0.55, 0.45]])
-    assert np.flatnonzero(classification.calibration_bins(probabilities, np.zeros(3, int)).count).tolist() == [
+    assert np.flatnonzero(ece.calibration_bins(probabilities, np.zeros(3, int)).count).tolist() == [
         10,
         18,
         19,

@@ -8,11 +8,11 @@ from trainables.errors import SupersededError
 from trainables.files import scratch
 from trainables.files.durable import sha256_of, write_atomic
 from trainables.files.object_store import ObjectStore
-from trainables.runs import remote_objects
+from trainables.runs import run_objects
 from trainables.runs.checkpoint_names import checksum_of, path_of
 from trainables.runs.mirrored_directory import MirroredRunDirectory
-from trainables.runs.remote_objects import RunObjects, Saved
 from trainables.runs.run_directory import EpochRow, Outcome, RunDirectory
+from trainables.runs.run_objects import RunObjects, Saved
 
 METRICS = {"train/loss": 0.5}
 
@@ -36,7 +36,7 @@ class Cluster:
         return files
 
     def saved(self) -> list[Saved]:
-        return remote_objects.checkpoints(self.store.names())
+        return run_objects.checkpoints(self.store.names())
 
 
 @pytest.fixture

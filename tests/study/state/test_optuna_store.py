@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from search_spaces.space import distribution
 from study.errors import ServiceError
 from study.state import database
-from study.state.store import PHASES, Store
+from study.state.optuna_store import PHASES, Store
 
 SPACE = {"temperature": distribution({"choices": [1, 4]}), "kind": distribution({"choices": ["a", "b"]})}
 POINT = {"temperature": 4.0, "kind": "b"}

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Literal
 from study.phases.confirm import ConfirmPhase
 from study.phases.phase import ControlPhase, SearchPhase
 from study.phases.race import RacePhase
+from trainables.runs.run_key import PhaseName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from study.phases.phase import Phase
-    from study.state import store
     from study.state.directory import Study
 
 SEARCHING = ("controls", "search")  # what `--until search` carries out
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
-Counts = dict["store.Phase", dict[str, int]]
+Counts = dict[PhaseName, dict[str, int]]
 State = Literal["running", "interrupted", "failed", "searched", "done"]
 
 
@@ -54,7 +54,7 @@ def counts_of(study: Study) -> Counts:
     return counts
 
 
-def state_of(counts: Mapping[store.Phase, Mapping[str, int]], *, held: bool, until: str | None) -> State:
+def state_of(counts: Mapping[PhaseName, Mapping[str, int]], *, held: bool, until: str | None) -> State:
     """A study's state in a word.
 
     Args:

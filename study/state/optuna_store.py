@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 import sqlalchemy.exc
@@ -28,9 +28,9 @@ from study.errors import ServiceError, without_password
 from study.state import database, database_copies
 from study.state.attribute_names import StudyAttribute, TrialAttribute
 from trainables.files.faultpoints import faultpoint
+from trainables.runs.run_key import PhaseName
 
-Phase = Literal["controls", "search", "race", "confirm"]
-PHASES: tuple[Phase, ...] = ("controls", "search", "race", "confirm")
+PHASES: tuple[PhaseName, ...] = ("controls", "search", "race", "confirm")
 FOLDERS: Mapping[str, str] = {"search": "trials", "controls": "controls", "race": "race", "confirm": "confirm"}
 METRIC_NAMES = "study:metric_names"
 
@@ -58,7 +58,7 @@ class Store:
         *,
         directions: Sequence[StudyDirection],
         metrics: Sequence[str] = (),
-        phases: Sequence[Phase] = PHASES,
+        phases: Sequence[PhaseName] = PHASES,
     ) -> None:
         self._place = place if isinstance(place, URL) else database.file_url(place)
         with self._translated(), contextlib.ExitStack() as unless_opened:
@@ -72,7 +72,7 @@ class Store:
 
     def begin(
         self,
-        phase: Phase,
+        phase: PhaseName,
         parameters: Mapping[str, Any],
         distributions: Mapping[str, BaseDistribution],
         attributes: Mapping[TrialAttribute, Any],
@@ -96,7 +96,7 @@ class Store:
             faultpoint("store: trial begun")
             return self._storage.get_trial(trial_id)
 
-    def trials(self, phase: Phase) -> list[FrozenTrial]:
+    def trials(self, phase: PhaseName) -> list[FrozenTrial]:
         """All trials of a phase, by number: shared with later calls, so not to be changed."""
         if phase not in self._studies:
             return []
@@ -105,7 +105,7 @@ class Store:
             found = self._storage.get_all_trials(self._studies[phase], deepcopy=False)
             return sorted(found, key=lambda trial: trial.number)
 
-    def running(self, phase: Phase) -> list[FrozenTrial]:
+    def running(self, phase: PhaseName) -> list[FrozenTrial]:
         """Trials without a final state, by number."""
         return [trial for trial in self.trials(phase) if not trial.state.is_finished()]
 
@@ -251,7 +251,7 @@ def rank_value(trial: FrozenTrial) -> float | None:
     return trial.values[0] if trial.values else None
 
 
-def _study_name(name: str, phase: Phase) -> str:
+def _study_name(name: str, phase: PhaseName) -> str:
     return name if phase == "search" else f"{name}/{phase}"
 
 

@@ -13,16 +13,17 @@ from trainables.errors import ObjectStoreError
 from trainables.files import object_store
 from trainables.files.faultpoints import faultpoint
 from trainables.files.object_store import ObjectStore
-from trainables.runs import remote_objects
-from trainables.runs.remote_objects import RunObjects
+from trainables.runs import run_objects
 from trainables.runs.run_directory import RunDirectory
+from trainables.runs.run_objects import RunObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from study.definition.service_sections import Artifacts
-    from study.state.store import Phase, Store
+    from study.state.optuna_store import Store
     from trainables.runs.assignment import Assignment
+    from trainables.runs.run_key import PhaseName
 
 IDENTITY_DIGITS = 12  # of the study's identity, which tells it from others of its name
 PROBE = "probe_"
@@ -39,7 +40,7 @@ def place_of(artifacts: Artifacts, name: str, store: Store) -> str:
     return object_store.below(artifacts.uri, f"{name}-{store.identity()[:IDENTITY_DIGITS]}")
 
 
-def place_of_run(artifacts: Artifacts | None, name: str, store: Store, phase: Phase, number: int) -> str | None:
+def place_of_run(artifacts: Artifacts | None, name: str, store: Store, phase: PhaseName, number: int) -> str | None:
     """URI of a run's folder in the object store; None where driver and workers share the study directory."""
     return None if artifacts is None else object_store.below(place_of(artifacts, name, store), phase, str(number))
 
@@ -131,8 +132,8 @@ def compare(assignment: Assignment, *, checkpoints: bool) -> Lack:
     """
     objects, files = _objects(assignment), RunDirectory(assignment.directory)
     names = objects.store.names()
-    missing = remote_objects.missing_lines(names, files.log())
-    usable = remote_objects.usable(remote_objects.checkpoints(names), files.epochs()) if checkpoints else []
+    missing = run_objects.missing_lines(names, files.log())
+    usable = run_objects.usable(run_objects.checkpoints(names), files.epochs()) if checkpoints else []
     damaged = [str(each) for each in usable if not objects.is_whole(each)]
     return Lack(tuple(missing), tuple(damaged))
 
@@ -145,7 +146,7 @@ def sizes_of_checkpoints(assignment: Assignment) -> list[int]:
     """
     if assignment.objects is None:
         return []
-    return [size for name, size in _objects(assignment).store.names().items() if remote_objects.is_of_checkpoint(name)]
+    return [size for name, size in _objects(assignment).store.names().items() if run_objects.is_of_checkpoint(name)]
 
 
 def delete_checkpoints(assignment: Assignment) -> None:
@@ -157,7 +158,7 @@ def delete_checkpoints(assignment: Assignment) -> None:
     if assignment.objects is None:
         return
     store = _objects(assignment).store
-    for name in sorted(filter(remote_objects.is_of_checkpoint, store.names()), reverse=True):  # checksums first
+    for name in sorted(filter(run_objects.is_of_checkpoint, store.names()), reverse=True):  # checksums first
         store.delete(name)
 
 
@@ -169,19 +170,19 @@ def _collect(assignment: Assignment, store: ObjectStore) -> list[str]:
     """As ``collect``; gives what attempts that are new here passed over."""
     objects, files = RunObjects(store), RunDirectory(assignment.directory)
     names = store.names()
-    if assignment.access is not None:
+    if isinstance(assignment.access, ledger.LedgeredAccess):
         ledger.take_in(assignment.access.ledger, objects.readings(names))
-    lines = objects.lines(remote_objects.missing_lines(names, files.log()))
+    lines = objects.lines(run_objects.missing_lines(names, files.log()))
     files.take_in(lines, 0)
     rows = files.epochs()
-    usable = remote_objects.usable(remote_objects.checkpoints(names), rows)
+    usable = run_objects.usable(run_objects.checkpoints(names), rows)
     files.take_in([], usable[0].epoch if usable else 0)
-    passed_over = [name for line in lines for name in line.get(remote_objects.PASSED_OVER, ())]
+    passed_over = [name for line in lines for name in line.get(run_objects.PASSED_OVER, ())]
     outcome, known = objects.outcome(names), files.outcome()
     if outcome is None or (known is not None and known.attempt >= outcome["attempt"]):
         return passed_over
     if outcome["state"] == "finished":
-        for name, path in remote_objects.predictions_of(files, names, rows):
+        for name, path in run_objects.predictions_of(files, names, rows):
             store.download(name, path)
         if usable:  # kept, for a finished run that does not keep one removes them
             objects.fetch_checkpoint(usable[0], files.checkpoints)

@@ -13,7 +13,7 @@ from study.errors import ServiceError, StudyFileError
 from study.outcome import cleaning
 from study.outcome.verification import verify
 from study.state import directory as study_directory
-from study.state import ledger, provenance, remote_runs
+from study.state import ledger, provenance, run_collection
 from study.views import status
 from tests.kit.fakes.executor import DriverKilledError, Executor
 from tests.kit.faults.oracle import verify_study
@@ -120,7 +120,7 @@ def test_a_damaged_checkpoint_is_told_and_passed_over(small) -> None:
     study, steps = small(), iter(range(1000))
     with pytest.raises(DriverKilledError):
         Executor(study, lambda *_: "driver" if next(steps) == 4 else None, slots=1).run()
-    place = ObjectStore(remote_runs.place_of(study.config.artifacts, "toy", study.store))
+    place = ObjectStore(run_collection.place_of(study.config.artifacts, "toy", study.store))
     place.write("search/1/0001/epoch_000001.pt", b"other")
     said = "the checkpoint of attempt 1, epoch 1"
     assert f"{said} does not match its checksum there" in [v.found for v in verify(study).violations]
@@ -159,19 +159,19 @@ def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monk
     with pytest.raises(ServiceError, match=r"^artifacts at file://.*: no network; when it is back, resume"):
         Executor(study, fault).run()
     with pytest.raises(ServiceError, match="cskd doctor"):
-        remote_runs.require(study.config.artifacts)
+        run_collection.require(study.config.artifacts)
     assert "artifacts at file://" in str(verify(study).skipped)
     away = False
-    remote_runs.require(study.config.artifacts)
+    run_collection.require(study.config.artifacts)
     Executor(study).run()
     verify_study(study.directory)
 
 
 def test_studies_of_one_name_do_not_meet(small, toy, place: str, tmp_path: Path) -> None:
-    one = remote_runs.place_of(small().config.artifacts, "toy", small().store)
+    one = run_collection.place_of(small().config.artifacts, "toy", small().store)
     directory = study_directory.create(toy(artifacts=place), tmp_path / "elsewhere")
     with study_directory.open_study(directory) as other:
-        assert remote_runs.place_of(other.config.artifacts, "toy", other.store) != one
+        assert run_collection.place_of(other.config.artifacts, "toy", other.store) != one
 
 
 def test_a_node_proves_that_it_reaches_the_store(place: str, tmp_path: Path) -> None:

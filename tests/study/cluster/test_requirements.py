@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from study.cluster import demands
-from study.cluster.demands import Demands, marked
+from study.cluster import requirements
+from study.cluster.requirements import Demands, marked
 from study.state import provenance
 from trainables.datasets.digits import Digits
 from trainables.errors import DataError, ObjectStoreError, UnfitNodeError
@@ -49,7 +49,7 @@ def test_other_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_gpus_that_were_not_measured_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demands, "_own_gpus", lambda: "T4")
+    monkeypatch.setattr(requirements, "_own_gpus", lambda: "T4")
     asked = Demands(provenance.code_digest(), None, kinds=frozenset({"T4", "H100"}))
     asked.check()
     with pytest.raises(
@@ -81,6 +81,6 @@ def test_a_disk_without_room_for_the_data_is_no_fit_node(
 
 
 def test_a_worker_keeps_the_code_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Demands(demands._own_code(), None)
+    asked = Demands(requirements._own_code(), None)
     monkeypatch.setattr(provenance, "code_digest", lambda: "0000")  # somebody installs another version
     asked.check()

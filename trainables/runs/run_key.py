@@ -1,0 +1,39 @@
+"""The name of a run within its study, such as ``search/7``."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, cast, get_args
+
+PhaseName = Literal["controls", "search", "race", "confirm"]
+
+
+class RunKey(NamedTuple):
+    """Phase and number of a run; its text is what tables, logs, MLflow and the command line show.
+
+    Attributes:
+        phase: Phase that the run belongs to.
+        number: Number in the phase, from 0.
+
+    Example:
+        >>> str(RunKey("search", 7)), RunKey.parse("confirm/12").number
+        ('search/7', 12)
+    """
+
+    phase: PhaseName
+    number: int
+
+    def __str__(self) -> str:
+        """``<phase>/<number>``."""
+        return f"{self.phase}/{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> RunKey:
+        """The key that a text names.
+
+        Raises:
+            ValueError: It is not ``<phase>/<number>``.
+        """
+        phase, separator, number = text.rpartition("/")
+        if not separator or phase not in get_args(PhaseName) or not (number.isascii() and number.isdigit()):
+            raise ValueError(f"{text!r} names no run; give a phase and a number, such as search/7")
+        return cls(cast("PhaseName", phase), int(number))
