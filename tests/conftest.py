@@ -1,4 +1,4 @@
-"""What tests of all packages share."""
+"""Fixtures and settings that tests of all packages share."""
 
 import contextlib
 import json
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,10 @@ with contextlib.suppress(ImportError):  # a GPU machine may come without it, and
     # Machines are shared: how long an example takes says nothing about the code.
     settings.register_profile("cskd", deadline=None)
     settings.load_profile("cskd")
+
+pytest_plugins = ["tests.kit.fixtures.archives"]
+if all(map(find_spec, ("optuna", "mlflow", "altair"))):  # a GPU machine has none of them, and tests/gpu needs none
+    pytest_plugins += ["tests.kit.fixtures.studies", "tests.kit.fixtures.results"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

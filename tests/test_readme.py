@@ -28,7 +28,7 @@ def test_the_default_spaces_are_those_of_the_code() -> None:
     for name in registry.available("methods"):
         space = default_space(name)
         if space is not None:
-            reason = inspect.getdoc(import_module(f"search_spaces.{name}").search_space).split("\n\n")[0]
+            reason = inspect.getdoc(import_module(f"search_spaces.{name}")).split("\n\n")[0]
             ranges = ", ".join(f"{symbol(key).text} {preview.range_text(words(of))}" for key, of in space.items())
             rows.append(f"| `{name}` | {ranges} | {' '.join(reason.split())} |")
     assert "\n".join(rows) in README

@@ -72,7 +72,7 @@ def read(path: Path, *, features: bool = True) -> Predictions:
     Raises:
         ResultsError: The file is missing, damaged, or lacks ``logits``, ``features`` (fixed-size lists) or ``label``.
     """
-    table = result_files.parse(path, ["label", "logits", *(["features"] if features else [])])
+    table = result_files.parse(path, None if features else ["label", "logits"])
     try:
         return from_table(table)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -6,7 +6,7 @@ import torch
 from tests.benchmarks.data import input_pipeline, photographs
 from tests.benchmarks.gpu import epoch, packing, step, waits
 from tests.benchmarks.material import CifarShaped, cifar_shaped, write_photographs
-from tests.benchmarks.study.study import anatomy
+from tests.benchmarks.study import anatomy
 from tests.benchmarks.training import accuracy
 from tests.benchmarks.training.step import SideBySide
 from tests.kit.inputs.archive_maker import birds, tar_of

@@ -39,5 +39,5 @@ def test_the_test_set_has_one_reader_and_two_issuers() -> None:
 def test_no_data_set_opens_its_test_part_without_a_ledger(name: str, access: object) -> None:
     dataset = registry.load("datasets", name)()
     assert isinstance(dataset, Dataset)
-    with pytest.raises(TestSetClosedError, match="records the reading"):
+    with pytest.raises(TestSetClosedError, match="records it"):
         dataset.test_images(access)

@@ -22,7 +22,7 @@ def available(package: str) -> tuple[str, ...]:
         True
     """
     path = importlib.import_module(f"trainables.{package}").__path__
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(path)))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(path) if not module.ispkg))
 
 
 @cache

@@ -21,7 +21,7 @@ def test_a_file_is_all_that_a_figure_needs() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_has_a_mirrored_test(name: str) -> None:
-    assert (Path(__file__).parent / "plots" / f"test_{name}.py").exists()
+    assert (Path(__file__).parents[1] / "plots" / f"test_{name}.py").exists()
 
 
 @pytest.mark.slow

@@ -199,10 +199,10 @@ def test_it_goes_on_where_it_was_killed(dataset, archive, monkeypatch):
     script = f"""
 import os, signal
 from pathlib import Path
-from trainables import preparation, prepared
+from trainables.preparation import steps
 from trainables.datasets.cub200 import Cub200
-preparation.CHUNK = 2
-preparation.cpu_count = lambda: 1
+steps.CHUNK = 2
+steps.cpu_count = lambda: 1
 def progress(what, done, total):
     if what == "decode" and done >= 6:
         os.kill(os.getpid(), signal.SIGKILL)

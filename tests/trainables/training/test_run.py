@@ -124,7 +124,7 @@ def test_without_access_the_test_set_stays_closed(tmp_path):
 
 def test_an_access_that_records_nothing_opens_nothing(tmp_path):
     run = Run(small_config(epochs=1), tmp_path, test_access=object())
-    with pytest.raises(TestSetClosedError, match="records the reading"):
+    with pytest.raises(TestSetClosedError, match="records it"):
         run.advance()
     assert RunDirectory(tmp_path).epochs() == []
     assert not (tmp_path / "predictions.parquet").exists()
