@@ -1,1 +1,1 @@
-"""drawing: say here in one line what this room is for."""
+"""Styles figures and draws them as SVG and PNG."""

@@ -1,1 +1,1 @@
-"""findings: say here in one line what this room is for."""
+"""Derives what a study found: arms, comparisons, notes, exports."""

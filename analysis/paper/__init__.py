@@ -1,1 +1,1 @@
-"""paper: say here in one line what this room is for."""
+"""The paper's printed numbers, its tables and the flags of its released code."""

@@ -1,1 +1,1 @@
-"""Figures of a study, one a file: ``collect`` gathers the numbers, ``caption`` says them, ``draw`` shows them."""
+"""The figures, one file each: collect the data, write the caption, draw."""

@@ -1,1 +1,1 @@
-"""records: say here in one line what this room is for."""
+"""Reads and writes result files."""

@@ -1,1 +1,1 @@
-"""report: say here in one line what this room is for."""
+"""Builds the report page of a study or a comparison."""

@@ -1,1 +1,1 @@
-"""statistics: say here in one line what this room is for."""
+"""Statistics on plain numbers: seeds, surfaces, Pareto fronts, importance."""

@@ -1,1 +1,1 @@
-"""tables: say here in one line what this room is for."""
+"""The table type and its output as text, Markdown, CSV and LaTeX."""

@@ -1,1 +1,1 @@
-"""words: say here in one line what this room is for."""
+"""Formats numbers, names and units for people."""

@@ -1,1 +1,1 @@
-"""campaigns: say here in one line what this room is for."""
+"""Plans studies before they run, runs several in a row, and reproduces the paper's tables."""

@@ -1,1 +1,1 @@
-"""cluster: say here in one line what this room is for."""
+"""Connects to Ray and knows its machines: inventory, fitness, shares, packing, exclusion."""

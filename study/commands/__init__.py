@@ -1,1 +1,1 @@
-"""The commands of ``cskd``, one file for each group in its help; heavy libraries are loaded by what is called."""
+"""The commands of `cskd`, one file for each group of the help."""

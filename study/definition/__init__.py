@@ -1,1 +1,1 @@
-"""definition: say here in one line what this room is for."""
+"""Defines a study: reading YAML, sections, checks, presets, teachers, the template."""

@@ -1,1 +1,1 @@
-"""driver: say here in one line what this room is for."""
+"""Runs a study on Ray Tune: hands out runs, settles them, retries them. `single_run` works without Ray."""

@@ -1,1 +1,1 @@
-"""machine: say here in one line what this room is for."""
+"""Uses this machine: folders, free space, cores, secrets, signals, and servers that run here."""

@@ -1,1 +1,1 @@
-"""outcome: say here in one line what this room is for."""
+"""Writes, verifies, registers and cleans up what a study leaves."""

@@ -1,1 +1,1 @@
-"""phases: say here in one line what this room is for."""
+"""Decides which runs a study still needs, and when each phase ends."""

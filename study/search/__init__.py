@@ -1,1 +1,1 @@
-"""search: say here in one line what this room is for."""
+"""Suggests the next point, compares points, and stops trials early."""

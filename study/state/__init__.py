@@ -1,1 +1,1 @@
-"""state: say here in one line what this room is for."""
+"""Keeps a study's state on disk: directory, trials, lease, ledger, provenance."""

@@ -1,1 +1,1 @@
-"""tracking: say here in one line what this room is for."""
+"""Shows a study's runs in MLflow."""

@@ -1,1 +1,1 @@
-"""views: say here in one line what this room is for."""
+"""Shows a running study to people and scripts: progress, watch, status, log, events."""

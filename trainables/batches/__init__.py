@@ -1,1 +1,1 @@
-"""batches: say here in one line what this room is for."""
+"""Turns the images of a split into batches on the device."""

@@ -1,1 +1,1 @@
-"""costs: say here in one line what this room is for."""
+"""Measures what a run costs, and ends runs that hang or lost their driver."""

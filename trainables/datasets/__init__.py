@@ -1,1 +1,1 @@
-"""Data sets, one per file; the file's name is the data set's name everywhere."""
+"""The data sets, one file each."""

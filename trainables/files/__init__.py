@@ -1,1 +1,1 @@
-"""files: say here in one line what this room is for."""
+"""Writes files that survive a kill, and objects that machines share."""

@@ -1,1 +1,1 @@
-"""Pure loss functions that methods share."""
+"""Pure loss functions, one file each."""

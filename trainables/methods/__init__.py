@@ -1,1 +1,1 @@
-"""Training objectives, one per file; the file's name is the method's name everywhere."""
+"""The training objectives, one file each."""

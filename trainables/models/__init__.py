@@ -1,1 +1,1 @@
-"""Network architectures, one per file; the file's name is the model's name everywhere."""
+"""The networks, one file each."""

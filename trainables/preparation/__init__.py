@@ -1,1 +1,1 @@
-"""preparation: say here in one line what this room is for."""
+"""Prepares data sets: published archives become one file that is mapped into memory."""

@@ -1,1 +1,1 @@
-"""runs: say here in one line what this room is for."""
+"""Stores a run: assignment, epochs, outcome, checkpoints and predictions, here or in an object store."""

@@ -1,1 +1,1 @@
-"""training: say here in one line what this room is for."""
+"""Trains one run: run, trainer, workbench, step, network."""

@@ -1,1 +1,1 @@
-"""What ``cskd doctor`` looks at: libraries, machine, services."""
+"""The checks of `cskd doctor`, one file for each subject."""

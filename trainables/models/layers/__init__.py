@@ -1,1 +1,1 @@
-"""Network blocks that models share."""
+"""The building blocks of networks."""
