@@ -38,7 +38,7 @@ def test_controls_and_confirmations(done_directory: Path) -> None:
 @pytest.mark.parametrize("trial", ["8", "search/-1", "confirm/4", "nothing/0", "search/", "x", "", "1.5", "search/²"])
 def test_there_is_no_such_trial(done_directory: Path, trial: str) -> None:
     with pytest.raises(
-        UsageError, match=r"no trial '.*'; .* trials, numbered from 0|names no run; give a phase and a number"
+        UsageError, match=r"no trial '.*'; .* numbered from 0|names no run; give a phase"
     ):
         rows(done_directory, trial)
 
