@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,10 @@ with contextlib.suppress(ImportError):  # a GPU machine may come without it, and
     settings.register_profile("cskd", deadline=None)
     settings.load_profile("cskd")
 
+# Tests start hundreds of processes; without byte code each compiles what it imports.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 pytest_plugins = ["tests.kit.fixtures.archives"]
 if all(map(find_spec, ("optuna", "mlflow", "altair"))):  # a GPU machine has none of them, and tests/gpu needs none
     pytest_plugins += ["tests.kit.fixtures.studies", "tests.kit.fixtures.results"]
@@ -37,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Likewise its marker."""
     config.addinivalue_line("markers", "timeout(seconds): for a test that may take longer")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starts slow tests first, so that no worker ends with a long one while the others have nothing left."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from study.state import lease
 from study.state.directory import open_study
 from tests.kit.fakes import toy
 from tests.kit.fakes.toy import ToyTrainable
+from tests.kit.paths import PYTHON_PATH
 from trainables.errors import ConfigError, DataError
 
 QUIET = Console(quiet=True)
@@ -45,7 +46,7 @@ def test_a_refused_extension_changes_nothing(done_directory: Path) -> None:
 @pytest.mark.timeout(240)
 def test_a_study_of_one_search_stays_one_until_it_is_confirmed(tmp_path: Path, monkeypatch) -> None:
     """Resume obeys what launch was told, so that following its advice never opens the test set."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(toy.__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", PYTHON_PATH)
     options = {"console": QUIET, "trainable": ToyTrainable}
     study_file = toy.write_study(tmp_path)
     with pytest.raises(UsageError, match="gpus_per_trial is 3"):

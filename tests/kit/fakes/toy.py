@@ -114,10 +114,13 @@ class ToyTrainable(StudyTrainable):
 
 
 def main() -> None:
-    """``cskd`` with the toy in place of training."""
+    """``cskd`` with the toy in place of training; reports have no figures, whose drawing takes seconds."""
     import functools
 
+    from analysis.report import figures
     from study import api, cli
+
+    figures.available = dict
 
     api.launch = functools.partial(api.launch, trainable=ToyTrainable)
     api.resume = functools.partial(api.resume, trainable=ToyTrainable)
