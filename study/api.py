@@ -11,7 +11,8 @@ from rich.console import Console
 
 from analysis.findings.best_config import winner_config
 from analysis.records.result_files import read
-from study.definition import study_config
+from study.definition import loading
+from study.definition.study_config import StudyConfig
 from study.driver.comparability import allow_changes, check_data
 from study.driver.runner import Ending, Until, run
 from study.errors import HeldError, UsageError
@@ -51,19 +52,19 @@ class Study:
         'cs_kd'
     """
 
-    def __init__(self, config: study_config.StudyConfig, directory: Path | None = None) -> None:
+    def __init__(self, config: StudyConfig, directory: Path | None = None) -> None:
         self.config = config
         self._directory = directory
 
     @classmethod
     def from_file(cls, path: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
         """A study that a file describes; ``overrides`` are ``key.path`` to value."""
-        return cls(study_config.load(path, overrides))
+        return cls(loading.load(path, overrides))
 
     @classmethod
     def preset(cls, name: str, overrides: Mapping[str, Any] | None = None) -> Study:
         """A study that comes with the package; ``cskd presets`` lists them."""
-        return cls(study_config.load(name, overrides))
+        return cls(loading.load(name, overrides))
 
     @classmethod
     def open(cls, directory: str | Path) -> Study:
@@ -107,7 +108,7 @@ class Study:
 
 
 def launch(
-    source: str | Path | study_config.StudyConfig,
+    source: str | Path | StudyConfig,
     storage: Path,
     *,
     overrides: Mapping[str, Any] | None = None,
@@ -135,7 +136,7 @@ def launch(
     Raises:
         CskdError: Something the user can act on; see ``study.errors``.
     """
-    config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
+    config = source if isinstance(source, StudyConfig) else loading.load(source, overrides)
     storage = storage.expanduser().absolute()
     study_directory.refuse_existing(config, storage)
     run_collection.require(config.artifacts)

@@ -11,7 +11,7 @@ from search_spaces.space import default_space, words
 from search_spaces.symbols import symbol
 from study.campaigns import preview
 from study.cli import app
-from study.definition import study_config, yaml_reader
+from study.definition import loading, yaml_reader
 from trainables.interfaces import registry
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -19,7 +19,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 
 def test_the_study_file_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
-    study = study_config.build(yaml_reader.parse(block.encode(), "README.md"), "README.md")
+    study = loading.build(yaml_reader.parse(block.encode(), "README.md"), "README.md")
     assert set(study.space()) == {"temperature", "lambda_cls", "training.lr"}
 
 

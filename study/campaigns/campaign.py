@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.definition import study_config
+from study.definition import loading
 from study.definition.sections import Budget
 from study.errors import HeldError, ServiceError, UsageError
 from study.state import directory as study_directory
@@ -50,7 +50,7 @@ def expand(sources: Sequence[str]) -> list[str]:
     for source in sources:
         names = [source]
         if any(sign in source for sign in WILDCARDS):
-            names = fnmatch.filter(study_config.presets(), source) or sorted(map(str, Path().glob(source)))
+            names = fnmatch.filter(loading.presets(), source) or sorted(map(str, Path().glob(source)))
             if not names:
                 raise UsageError(f"{source}: fits no preset and no file; `cskd presets` lists presets")
         found += [name for name in names if name not in found]
@@ -64,7 +64,7 @@ def load(sources: Sequence[str], overrides: Mapping[str, Any]) -> list[StudyConf
         StudyFileError: One has mistakes.
         UsageError: Two have the same name, so that they would have the same directory.
     """
-    configs = [study_config.load(source, overrides) for source in sources]
+    configs = [loading.load(source, overrides) for source in sources]
     names = [config.name for config in configs]
     for source, name in zip(sources, names, strict=True):
         if names.count(name) > 1:

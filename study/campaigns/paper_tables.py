@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from analysis.paper import printed
-from study.definition import paper_studies, study_config, teachers, yaml_reader
+from study.definition import loading, paper_studies, teachers, yaml_reader
 from study.errors import UsageError
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def config(planned: Planned, storage: Path, budget: Budget, overrides: Mapping[s
     content = _content(planned, storage, budget)
     for key, value in overrides.items():
         yaml_reader.override(content, key, value)
-    return study_config.build(teachers.resolve(content), planned.name)
+    return loading.build(teachers.resolve(content), planned.name)
 
 
 def _content(planned: Planned, storage: Path, budget: Budget) -> dict[str, Any]:

@@ -23,9 +23,9 @@ def presets(
     as_json: AsJson = False,
 ) -> None:
     """List the studies that come with the package: short ones, and each row of the paper's tables."""
-    from study.definition import study_config
+    from study.definition import loading
 
-    studies = {name: study_config.preset(name) for name in study_config.presets() if text in name}
+    studies = {name: loading.preset(name) for name in loading.presets() if text in name}
     if as_json:
         show_json([{"name": name, "study": study.resolved()} for name, study in studies.items()])
         return

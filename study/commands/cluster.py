@@ -97,7 +97,7 @@ def _request(
 ) -> Callable[[Jobs], str]:
     """What is asked of a cluster, looked at before anybody is asked; gives the job's name."""
     from study.cluster.submission import on_cluster
-    from study.definition import study_config, yaml_reader
+    from study.definition import loading, yaml_reader
 
     if sum(given is not None for given in (study, resume, follow)) != 1:
         raise UsageError("give one of STUDY, --resume DIR and --follow JOB")
@@ -108,7 +108,7 @@ def _request(
         return lambda jobs: jobs.resume(directory)
     if storage is None:
         raise UsageError("give --storage, the folder of the study directories on the cluster, such as /shared/runs")
-    folder, found = on_cluster(storage), study_config.load(str(study), yaml_reader.parse_settings(settings or []))
+    folder, found = on_cluster(storage), loading.load(str(study), yaml_reader.parse_settings(settings or []))
     return lambda jobs: jobs.launch(found, folder)
 
 

@@ -28,7 +28,7 @@ def configurations(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def studies(incomplete: str) -> list[str]:
     """Presets, and the study files beside what is written so far."""
-    from study.definition.study_config import presets
+    from study.definition.loading import presets
 
     return _beginning([*presets(), *_yaml_files(incomplete)], incomplete)
 

@@ -36,10 +36,9 @@ def init(
     ] = None,
 ) -> None:
     """Print a commented study file to start from, with every key."""
-    from study.definition import study_config as config
-    from study.definition import template
+    from study.definition import loading, template
 
-    text = template.commented(config.preset(preset) if preset else config.build(template.STARTING_POINT, "defaults"))
+    text = template.commented(loading.preset(preset) if preset else loading.build(template.STARTING_POINT, "defaults"))
     if out is None:
         write(text.removesuffix("\n"))
     else:
@@ -58,12 +57,11 @@ def validate(
 ) -> None:
     """Check a study file, and say what the study will do."""
     from study.campaigns import preview
-    from study.definition import study_config as config
-    from study.definition import yaml_reader
+    from study.definition import loading, yaml_reader
     from study.errors import StudyFileError
 
     try:
-        found = config.load(study, yaml_reader.parse_settings(settings or []))
+        found = loading.load(study, yaml_reader.parse_settings(settings or []))
     except StudyFileError as error:
         if not as_json:
             raise
@@ -90,10 +88,9 @@ def plan(
     """Say what a study will cost here, at a measured rate, and what difference it can show."""
     from study.campaigns import plan as planner
     from study.cluster import measurement
-    from study.definition import study_config as config
-    from study.definition import yaml_reader
+    from study.definition import loading, yaml_reader
 
-    found = config.load(study, yaml_reader.parse_settings(settings or []))
+    found = loading.load(study, yaml_reader.parse_settings(settings or []))
     measured = measurement.measure(found, address) if measure else ({}, measurement.share_here(found))
     planned = planner.plan(found, *measured)
     if as_json:

@@ -14,12 +14,12 @@ from trainables.interfaces import Method
 from trainables.interfaces.error_messages import one_line_per_mistake
 
 if TYPE_CHECKING:
-    from study.definition.study_config import StudyConfig
+    from study.definition.study_fields import StudyFields
 
 SEARCHED_TRAINING = ("lr", "weight_decay")
 
 
-def find(study: StudyConfig) -> None:
+def find(study: StudyFields) -> None:
     """Looks at space, first points, scheduler, stop rule, race, grid, controls and teachers.
 
     Raises:
@@ -42,7 +42,7 @@ def find(study: StudyConfig) -> None:
     _check_teacher(study.method, "method")
 
 
-def _check_parameter(study: StudyConfig, name: str, of: BaseDistribution) -> None:
+def _check_parameter(study: StudyFields, name: str, of: BaseDistribution) -> None:
     section, _, option = name.rpartition(".")
     known = type(study.method).model_fields
     if (section != "training" or option not in SEARCHED_TRAINING) and name not in known:
@@ -59,7 +59,7 @@ def _check_parameter(study: StudyConfig, name: str, of: BaseDistribution) -> Non
             raise ValueError(f"search.space: {'; '.join(one_line_per_mistake(error))}") from error
 
 
-def _check_scheduler(study: StudyConfig) -> None:
+def _check_scheduler(study: StudyFields) -> None:
     if study.search.scheduler.name == "none":
         return
     if len(study.search.objectives) > 1:
@@ -73,7 +73,7 @@ def _check_scheduler(study: StudyConfig) -> None:
     _check_grace(study)
 
 
-def _check_grace(study: StudyConfig) -> None:
+def _check_grace(study: StudyFields) -> None:
     scheduler, training = study.search.scheduler, study.training
     rungs = scheduler.rungs(training)
     early = bool(rungs) and bool(training.milestones) and rungs[0] <= training.epochs_before_decay()
@@ -84,7 +84,7 @@ def _check_grace(study: StudyConfig) -> None:
         )
 
 
-def _check_first(study: StudyConfig, key: str, point: Mapping[str, Any]) -> None:
+def _check_first(study: StudyFields, key: str, point: Mapping[str, Any]) -> None:
     space = study.space()
     if set(point) != set(space):
         raise ValueError(f"{key}: a point has the parameters {', '.join(space)}, not {', '.join(point) or 'none'}")
@@ -93,7 +93,7 @@ def _check_first(study: StudyConfig, key: str, point: Mapping[str, Any]) -> None
             raise ValueError(f"{key}.{name}: {point[name]!r} is not in {spaces.words(of)}")
 
 
-def _check_grid(study: StudyConfig) -> None:
+def _check_grid(study: StudyFields) -> None:
     count = spaces.cell_count(study.space())
     if count is None:
         raise ValueError("search.space: a grid needs choices or a step for each parameter")
@@ -101,7 +101,7 @@ def _check_grid(study: StudyConfig) -> None:
         raise ValueError(f"search.space: a grid of {count:,} points is too large (at most {spaces.LARGEST_GRID:,})")
 
 
-def _check_control(study: StudyConfig, number: int) -> None:
+def _check_control(study: StudyFields, number: int) -> None:
     try:
         _check_teacher(study.control_config(number).method, f"controls.{number}")
     except ValidationError as error:

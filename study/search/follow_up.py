@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.records import frames
 from search_spaces import space as spaces
 from search_spaces.narrowing import BEYOND, narrow
-from study.definition import study_config
+from study.definition import loading
 from study.errors import StudyFileError, UsageError
 from study.state.directory import read_config, read_results
 
@@ -51,7 +51,7 @@ def _around(config: StudyConfig, best: list[dict[str, Any]], beyond: float) -> S
         "first": [_plain(point) for point in best[:FIRST]],
         "sampler": content["search"]["sampler"] | {"seed": config.search.sampler.seed + 1},
     }
-    return study_config.build(content, content["name"])
+    return loading.build(content, content["name"])
 
 
 def _plain(point: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from analysis.records import frames
 from search_spaces import space as spaces
-from study.definition import study_config
+from study.definition import loading
 from study.errors import UsageError
 from study.search.enumeration import is_discrete, nearest_free_cell
 from study.state.directory import read_results
@@ -35,7 +35,7 @@ def warm_started(config: StudyConfig, directories: Sequence[Path], count: int = 
     known = {spaces.key(point) for point in config.search.first}
     more = [point for point in points(config.space(), directories, count) if spaces.key(point) not in known]
     content["search"]["first"] = [*content["search"]["first"], *more]
-    return study_config.build(content, config.name)
+    return loading.build(content, config.name)
 
 
 def points(space: spaces.Space, directories: Sequence[Path], count: int = POINTS) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from study.campaigns import preview
 from study.definition import template, yaml_reader
-from study.definition.study_config import StudyConfig, build
+from study.definition.loading import build
+from study.definition.study_config import StudyConfig
 from study.errors import LONGEST_LINE, StudyFileError
 from tests.kit.fakes.toy import STUDY
 

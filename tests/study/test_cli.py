@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from analysis.records import result_files
-from study.definition import study_config
+from study.definition import loading
 from study.state import directory, lease
 from tests.kit.fakes.toy import STUDY
 from trainables.config import TrainConfig
@@ -222,7 +222,7 @@ def test_sync(cskd, done_directory: Path, tmp_path: Path) -> None:
 
 def test_launching_twice_says_resume(cskd, tmp_path: Path) -> None:
     (tmp_path / "toy.yaml").write_text(STUDY)
-    directory.create(study_config.load(tmp_path / "toy.yaml"), tmp_path / "runs")
+    directory.create(loading.load(tmp_path / "toy.yaml"), tmp_path / "runs")
     code, out, err = cskd("launch", "toy.yaml")
     assert (code, out) == (64, "")
     assert f"holds this study already; go on with `cskd resume {tmp_path / 'runs/toy'}`" in err

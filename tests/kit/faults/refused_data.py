@@ -110,12 +110,12 @@ def teacher(write: Callable[[Path], None]) -> Callable[[Path], None]:
 
 def of_other_weights(path: Path) -> None:
     """A checkpoint that says of itself what its weights are not."""
-    from study.definition import study_config
+    from study.definition import loading
     from study.definition.yaml_reader import parse
     from tests.kit.fakes.toy import STUDY
     from trainables.runs import checkpoint
 
-    config = study_config.build(parse(STUDY.encode(), "toy"), "toy").search_config({}, 0)
+    config = loading.build(parse(STUDY.encode(), "toy"), "toy").search_config({}, 0)
     classes = config.dataset.training_images().classes
     checkpoint.save(path, {"config": config.model_dump(mode="json"), "classes": list(classes), "model": {}})
 

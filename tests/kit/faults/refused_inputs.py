@@ -78,12 +78,12 @@ def made(content: str = STUDY, changed: str | None = None) -> Callable[[Path], N
     """Makes the study directory ``runs/toy``, of code or data that have changed since."""
 
     def make(folder: Path) -> None:
-        from study.definition import study_config
+        from study.definition import loading
         from study.definition.yaml_reader import parse
         from study.driver import comparability
         from study.state import directory, provenance
 
-        config = study_config.build(parse(content.encode(), "toy"), "toy")
+        config = loading.build(parse(content.encode(), "toy"), "toy")
         place = directory.create(config, folder / "runs")
         if changed is None:
             return

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from study.campaigns import plan
 from study.cluster import measurement
 from study.cluster.share import Share
-from study.definition.study_config import build, load
+from study.definition.loading import build, load
 from study.definition.template import STARTING_POINT
 from trainables.costs.probe import Rate
 from trainables.costs.side_by_side import Packing

@@ -1,7 +1,7 @@
 """What a study will do, counted by hand."""
 
 from study.campaigns import preview
-from study.definition.study_config import build, load
+from study.definition.loading import build, load
 from study.definition.template import STARTING_POINT
 from study.driver.comparability import describe_data
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.definition.study_config import presets
+from study.definition.loading import presets
 
 ROOT = Path(__file__).parents[3]
 

@@ -13,7 +13,7 @@ from tests.kit.fakes.toy import STUDY
 
 def test_checking_a_study_file_imports_neither_torch_nor_ray() -> None:
     heavy = "{'torch', 'ray', 'mlflow'} & set(sys.modules)"
-    code = f"import sys; from study.definition import study_config; study_config.load('digits'); print(*{heavy})"
+    code = f"import sys; from study.definition import loading; loading.load('digits'); print(*{heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.space import distribution
-from study.definition import study_config
-from study.definition.study_config import build, load
+from study.definition import loading
+from study.definition.loading import build, load
 from study.errors import StudyFileError
 from tests.kit.fakes.toy import STUDY
 
@@ -42,9 +42,9 @@ def test_defaults() -> None:
     assert build(SMALLEST | {"resources": "auto"}, "x") == study
 
 
-@pytest.mark.parametrize("preset", study_config.presets())
+@pytest.mark.parametrize("preset", loading.presets())
 def test_every_preset_loads_and_its_resolved_file_is_the_same_study(preset: str) -> None:
-    study = study_config.preset(preset)
+    study = loading.preset(preset)
     assert study.name == preset
     again = build(study.resolved(), "x")
     assert again.resolved() == study.resolved()
@@ -69,7 +69,7 @@ def test_a_place_of_data_that_holds_a_key_is_refused_without_being_shown() -> No
 
 
 def test_there_are_presets() -> None:
-    assert {"digits", "cifar100-preact_resnet18-cs_kd"} <= set(study_config.presets())
+    assert {"digits", "cifar100-preact_resnet18-cs_kd"} <= set(loading.presets())
 
 
 MISTAKES = [

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from analysis.records import result_files
-from study.definition import study_config, teachers, yaml_reader
+from study.definition import loading, teachers, yaml_reader
 from study.driver import comparability
 from study.driver.single_run import read_train_config
 from study.errors import StudyFileError
@@ -88,7 +88,7 @@ def test_a_study_file_s_teachers_are_entered_once(finished, tmp_path):
     path = write(
         tmp_path / "my.yaml", content(kd, controls=[control, {"method": copy.deepcopy(kd) | {"temperature": 2}}])
     )
-    config = study_config.load(path)
+    config = loading.load(path)
     assert config.method.teacher.sha256 is not None
     assert [config.control_config(n).method.teacher for n in (0, 1)] == 2 * [config.method.teacher]
     directory = study_directory.create(config, tmp_path / "storage")
@@ -101,7 +101,7 @@ def test_a_study_file_s_teachers_are_entered_once(finished, tmp_path):
 
 def test_a_study_begins_with_a_fitting_teacher(run, tmp_path):
     path = write(tmp_path / "my.yaml", content({"name": "kd", "teacher": {"checkpoint": str(run[1])}}))
-    config = study_config.load(path)
+    config = loading.load(path)
     assert set(config.space()) == {"temperature", "lambda_kd"}
     comparability.check_data(config)
     other = config.model_copy(update={"dataset": small_config().dataset})
@@ -111,7 +111,7 @@ def test_a_study_begins_with_a_fitting_teacher(run, tmp_path):
 
 def test_the_teacher_is_in_the_result_files(run, tmp_path):
     path = write(tmp_path / "my.yaml", content({"name": "kd", "teacher": {"checkpoint": str(run[1])}}))
-    directory = study_directory.create(study_config.load(path), tmp_path / "storage")
+    directory = study_directory.create(loading.load(path), tmp_path / "storage")
     with study_directory.open_study(directory) as study:
         Executor(study).run()
         row = result_files.read(directory / "results").trials.iloc[0]
@@ -149,7 +149,7 @@ def test_a_single_run_s_teacher_is_entered_too(run, tmp_path):
 def test_a_mistake_is_one_line(tmp_path, teacher, says):
     path = write(tmp_path / "my.yaml", content({"name": "kd"} | ({"teacher": teacher} if teacher else {})))
     with pytest.raises(StudyFileError) as caught:
-        study_config.load(path)
+        loading.load(path)
     assert len(caught.value.mistakes) == 1
     assert says in caught.value.mistakes[0]
 
@@ -178,7 +178,7 @@ def test_a_study_without_the_run_is_refused(finished, tmp_path):
 
 
 def test_a_teacher_for_other_images_is_refused(run):
-    config = study_config.build(teachers.resolve(content({"name": "kd", "teacher": {"checkpoint": str(run[1])}})), "x")
+    config = loading.build(teachers.resolve(content({"name": "kd", "teacher": {"checkpoint": str(run[1])}})), "x")
     larger = small_config(dataset=patterns(16)).dataset
     model = small_config(model={"name": "preact_resnet10", "width": 4, "input_size": 16}).model
     with pytest.raises(ConfigError, match="input_size is 8, but the images of the data set are 16x16"):

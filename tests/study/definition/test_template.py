@@ -4,8 +4,8 @@ import pytest
 from pydantic import BaseModel
 
 from study.definition import template, yaml_reader
-from study.definition.study_config import build, load, presets
-from study.definition.study_config import preset as preset_of
+from study.definition.loading import build, load, presets
+from study.definition.loading import preset as preset_of
 
 
 def keys_of(options: BaseModel) -> list[str]:

@@ -7,7 +7,7 @@ import yaml
 from optuna.trial import TrialState
 
 from search_spaces.space import contains
-from study.definition.study_config import build
+from study.definition.loading import build
 from study.errors import UsageError
 from study.outcome import result_files
 from study.search.follow_up import refined
