@@ -1,4 +1,4 @@
-"""Runs a study on Ray: connects, hands out runs until none is left, writes the results, says how it ended."""
+"""Runs a study on Ray and writes its results."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class Ending:
     """How a driver ended.
 
     Attributes:
-        interrupted: The signal that stopped it; None when the study went to its end.
-        complete: Search trials that completed.
-        failed: Trials of any phase that failed.
-        until: Where it was to stop.
-        out_of_hours: Whether the budget's hours ended it with runs unfinished.
+        interrupted: Signal that stopped it; None otherwise.
+        complete: Number of completed search trials.
+        failed: Number of failed trials of all phases.
+        until: Last phase that it was to carry out.
+        out_of_hours: Whether it ended with unfinished runs because the hours of the budget were used up.
     """
 
     interrupted: signal.Signals | None
@@ -81,27 +81,27 @@ def run(
     events: TextIO | None = None,
     trainable: type[StudyTrainable] | None = None,
 ) -> Ending:
-    """Carries out what the study still needs, then writes its result files.
+    """Carries out the runs that the study still needs, then writes its result files.
 
     Args:
-        study: An open study, whose lease the caller holds.
-        console: Where progress is shown.
-        action: For the provenance: ``launch``, ``resume`` or ``confirm``.
-        address: Of Ray.
-        until: ``search`` stops before race and confirmation, so that the test set stays closed.
-        allowed: Changes that the user let pass, for the provenance.
-        events: Where what happens is written as JSON lines.
-        trainable: Ray's side of a trial; tests put one without training here.
+        study: An open study; the caller holds its lease.
+        console: Console for the progress display.
+        action: Action that the provenance records: ``launch``, ``resume`` or ``confirm``.
+        address: Address of a Ray cluster; see ``study.cluster.connection.ray_connection``.
+        until: ``search`` stops before race and confirmation, so that the test set is not read.
+        allowed: Changes that the user accepted, for the provenance.
+        events: Stream to which events are written as JSON lines.
+        trainable: Ray trainable of a trial; tests replace it by one without training.
 
     Raises:
-        ServiceError: Ray cannot be reached, or was lost; or a node of the cluster is not fit for the study.
-        UsageError: A trial asks for more than the cluster has.
+        ServiceError: Ray cannot be reached, or the connection to it was lost, or a node is unsuitable for the study.
+        UsageError: A trial needs more resources than the cluster has.
     """
     phases = sequence.phases_until(study, until)
     study.store.set_study_attribute(StudyAttribute.UNTIL, until)
     limits = Limits(study.config, study.store, study.directory)
     with StopSignals() as signals, _tracker(study, console) as tracker:
-        study.store.identity()  # before anybody else may ask
+        study.store.identity()  # created by the driver, before other processes can ask for it
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
         stopping = Stopping(signals, limits)
         if any(phase.is_open() for phase in phases) and not stopping():
@@ -130,9 +130,9 @@ def run(
 
 @contextlib.contextmanager
 def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> Iterator[Demands | None]:
-    """Examines the nodes of a cluster, says in what they differ, and gives what is asked of those that join later.
+    """Examines the nodes of a cluster and yields the requirements for nodes that join later.
 
-    None of a Ray of our own, which is this machine.
+    Yields None for a local Ray, whose only node is this machine.
     """
     if ray_address(address) == LOCAL:
         yield None
@@ -145,27 +145,27 @@ def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> 
 
 
 def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
-    """Leaves out nodes that lose runs or are not fit; none of a Ray of our own, which has one."""
+    """Returns the record that excludes nodes; None for a local Ray, which has one node."""
     study.store.set_study_attribute(StudyAttribute.LEFT_OUT_NODES, [])
     if ray_address(address) == LOCAL:
         return None
 
-    def leave_out(node: str, reason: str) -> None:
+    def exclude(node: str, reason: str) -> None:
         found = {"node": placement.address_of(node), "reason": reason}
         known = study.store.attribute(StudyAttribute.LEFT_OUT_NODES)
         study.store.set_study_attribute(StudyAttribute.LEFT_OUT_NODES, [*known, found])
         listener.left_out(**found)
 
-    return Exclusion(leave_out)
+    return Exclusion(exclude)
 
 
 def _packed(
     study: Study, share: Share, stopping: Stopping, exclusion: Exclusion | None, say: Callable[[str], None]
 ) -> tuple[Share, frozenset[str] | None]:
-    """The share of a trial, measured where the study wants it, and the kinds of GPUs that it suits."""
+    """Returns the resources of a trial, measured if the study asks for it, and the kinds of GPU that they suit."""
     if study.config.resources.packing == "none":
         return share, None
-    refuse = (lambda *_: None) if exclusion is None else exclusion.refused  # a single node says it by an error
+    refuse = (lambda *_: None) if exclusion is None else exclusion.refused  # a single node raises an error instead
     return gpu_packing.packed_share(study.config, study.store, share, stopping=stopping, refuse=refuse, say=say)
 
 
@@ -195,14 +195,14 @@ def _watch(
 
 
 def _runs_by_node(exclusion: Exclusion | None, signals: StopSignals) -> list[str]:
-    if exclusion is None or signals.received is not None:  # then perhaps nobody is left to ask for addresses
+    if exclusion is None or signals.received is not None:  # Ray may be gone, and only Ray knows the addresses
         return []
     counts = exclusion.ended.most_common()
     return [f"runs on node {placement.address_of(node)}: {count}" for node, count in counts]
 
 
 def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
-    """Writes the results and tells MLflow the rest; a driver that was told to stop leaves the page and hurries."""
+    """Writes the results and brings MLflow up to date; an interrupted driver skips the report and waits less."""
     hurried = signals.received is not None
     limit = LAST_SECONDS if hurried else math.inf
     tracker.start()
@@ -280,10 +280,11 @@ def _fit(
             if signals.received is None:
                 tuner.fit()
         except RayError as error:
-            if signals.received is not None:  # Ray was told to end, too
+            if signals.received is not None:  # the same signal ended Ray
                 return
             raise ServiceError(
-                f"Ray was lost: {str(error).splitlines()[0]}; `cskd resume {study.directory}` goes on"
+                f"the connection to Ray was lost: {str(error).splitlines()[0]}; "
+                f"continue with `cskd resume {study.directory}`"
             ) from error
     if searcher.error is not None:
         raise searcher.error

@@ -131,7 +131,7 @@ def test_a_study_whose_first_trials_all_fail_stops_and_says_why(new_study) -> No
     Executor(study, fault=all_trials_fail).run()
     assert set(states(study, "search")) == {"FAIL"}
     assert 5 <= len(states(study, "search")) < 8  # others ran beside the fifth
-    assert over(study.store, "search").reason == "the first 5 trials all failed, so the rest would"
+    assert over(study.store, "search").reason == "the first 5 trials all failed, and the others probably would, too"
     assert sequence.state_of(sequence.counts_of(study), held=False, until="confirm") == "failed"
 
 
