@@ -182,7 +182,7 @@ def test_a_fault_can_be_raised_and_an_unknown_one_is_refused(tmp_path: Path) -> 
         arm("nowhere:1:kill")
     arm(f"{POINTS[0]}:1:raise")
     try:
-        with pytest.raises(OSError, match="made to fail"):
+        with pytest.raises(OSError, match="injected fault"):
             RunDirectory(tmp_path).write_outcome(Outcome("finished", 1, 1))
     finally:
         arm(None)

@@ -218,7 +218,7 @@ def test_a_run_with_an_object_store_goes_on_on_another_machine(tmp_path, monkeyp
 
     def worker(attempt: int) -> StudyTrainable:
         monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / f"machine{attempt}"))
-        scratch._of_this_process.cache_clear()
+        scratch._process_folder.cache_clear()
         given = assignment(tmp_path / "of_the_driver", config, attempt=attempt)
         given.objects = (tmp_path / "bucket").as_uri()
         return begin(given)

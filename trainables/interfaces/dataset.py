@@ -147,7 +147,7 @@ class Dataset(Part, ABC):
         if isinstance(place, Path) or not self.kept():
             return self
         names = self.copied(place, patience_seconds)
-        folders = {local_copies.bring(place, name, progress, patience_seconds) for name in names}
+        folders = {local_copies.fetch(place, name, progress, patience_seconds) for name in names}
         return self.model_copy(update={"root": folders.pop() if names == self.kept() else place})
 
     def copied(self, place: str, patience_seconds: float) -> tuple[str, ...]:
@@ -186,7 +186,7 @@ class Dataset(Part, ABC):
         """What reading the data would first fetch or make, and what does so beforehand; None where all is there."""
         place = data_place(self.root)
         if isinstance(place, str):
-            if all(local_copies.is_here(place, name) for name in self.copied(place, 0)):
+            if all(local_copies.has_copy(place, name) for name in self.copied(place, 0)):
                 return None
             return f"{local_copies.folder_of(place)}: no data here; `cskd data fetch {self.part_name()}` fetches it"
         missing = self.missing()
@@ -243,7 +243,7 @@ class Dataset(Part, ABC):
             if isinstance(place, Path) or here is self:
                 raise
         for name in self.copied(place, OUTAGE_SECONDS):
-            local_copies.doubt(place, name)
+            local_copies.invalidate(place, name)
         return self.here()._read(part)
 
     def _classes_only(self, images: LabelledImages) -> LabelledImages:

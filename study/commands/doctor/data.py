@@ -34,7 +34,7 @@ def check(*, verify: bool) -> Iterator[Finding]:
 
 def _in_store(uri: str, *, verify: bool) -> Iterator[Finding]:
     kept = [name for name, _ in sharing.stored(uri)]
-    here = [name for name in kept if local_copies.is_here(uri, name)]
+    here = [name for name in kept if local_copies.has_copy(uri, name)]
     copies = f"; copies in {local_copies.folder_of(uri)}: {', '.join(here) or 'none yet'}"
     yield Finding("ok", "data", f"in {shown(uri)}: {', '.join(kept) or 'nothing yet'}{copies}")
     for name in here if verify else ():

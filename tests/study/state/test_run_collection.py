@@ -29,7 +29,7 @@ OF_THE_STORE = [name for name in POINTS if name.startswith("objects")]
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / "scratch"))
-    scratch._of_this_process.cache_clear()
+    scratch._process_folder.cache_clear()
     return (tmp_path / "bucket").as_uri()
 
 
@@ -125,7 +125,7 @@ def test_a_damaged_checkpoint_is_told_and_passed_over(small) -> None:
     said = "the checkpoint of attempt 1, epoch 1"
     assert f"{said} does not match its checksum there" in [v.found for v in verify(study).violations]
     warned = Executor(study).run().watcher.of("warned")
-    assert warned == [("search", 1, 2, f"{said} is damaged; the run goes on from what is whole before it")]
+    assert warned == [("search", 1, 2, f"{said} is damaged; the run resumes from the last intact state before it")]
     verify_study(study.directory)
 
 
@@ -142,19 +142,19 @@ def test_clean_removes_checkpoints_there_too(small, place: str) -> None:
 
 def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monkeypatch: pytest.MonkeyPatch) -> None:
     study, steps, away = small(), iter(range(1000)), False
-    connected = object_store.connected
+    open_filesystem = object_store.open_filesystem
 
     def fault(*_):
         nonlocal away
         away = next(steps) == 4
         return "lost" if away else None
 
-    def door(uri: str):
+    def failing(uri: str):
         if away:
             raise OSError("no network")
-        return connected(uri)
+        return open_filesystem(uri)
 
-    monkeypatch.setattr(object_store, "connected", door)
+    monkeypatch.setattr(object_store, "open_filesystem", failing)
     monkeypatch.setattr(object_store.ObjectStore.__init__, "__defaults__", (0.0, lambda: True, "artifacts"))
     with pytest.raises(ServiceError, match=r"^artifacts at file://.*: no network; when it is back, resume"):
         Executor(study, fault).run()

@@ -61,8 +61,8 @@ def test_the_examination_looks_at_store_and_copies(cskd, tmp_path, there, monkey
         (["push", "cub200", "--to", "s3://a:canary@bucket"], 64, "--to holds a key"),
         (["push", "cub200", "--to", "ROOT"], 65, "`cskd data prepare cub200 --root"),
         (["push", "digits", "--to", "ROOT"], 65, "digits is inside the program"),
-        (["fetch", "cub200", "--root", "ROOT"], 65, "cub200/cub200-256.arrow is not there; `cskd data push`"),
-        (["fetch", "cub200", "--root", "s3://bucket?key=canary"], 64, "root: has an option beside"),
+        (["fetch", "cub200", "--root", "ROOT"], 65, "cub200/cub200-256.arrow does not exist; `cskd data push`"),
+        (["fetch", "cub200", "--root", "s3://bucket?key=canary"], 64, "root: has an option other than"),
         (["prepare", "cub200", "--root", "ROOT"], 65, "is no folder; data is prepared in one"),
     ],
 )

@@ -110,7 +110,7 @@ def test_a_machine_without_room_streams_and_one_with_room_copies(there, bucket, 
     assert auto.training_images().images.is_streamed
     assert auto.has_room()
     assert not there.model_copy(update={"stream": "never"}).has_room()
-    with pytest.raises(OSError, match="no room for"):
+    with pytest.raises(OSError, match="no free space for"):
         there.model_copy(update={"stream": "never"}).training_images()
     monkeypatch.setattr(local_copies.shutil, "disk_usage", lambda _: usage._replace(free=size))
     assert not auto.training_images().images.is_streamed
@@ -149,5 +149,5 @@ def test_a_damaged_index_is_fetched_again_and_a_missing_one_is_told(there, bucke
     for path in bucket.rglob("*.index.inventory.json"):
         path.unlink()
     other = there.model_copy(update={"root": f"{bucket.as_uri()}/"})
-    with pytest.raises(DataError, match=r"cub200-256-part-3-12-6\.index is not there; `cskd data push`"):
+    with pytest.raises(DataError, match=r"cub200-256-part-3-12-6\.index does not exist; `cskd data push`"):
         other.training_images()
