@@ -44,7 +44,7 @@ def test_faults_of_workers(tmp_path: Path, record_property: Callable) -> None:
     hung = tmp_path / "toy/trials/5"
     report = RunDirectory(hung).hang_report(1)
     assert "_misbehave" in report.read_text()  # where it stood
-    assert f"no epoch within 0.002 h, so its process was ended; {report} says" in read_log(tmp_path)
+    assert f"no epoch finished within 0.002 h, so the process was ended; {report} holds" in read_log(tmp_path)
     assert not psutil.pid_exists(int((hung / "child.pid").read_text()))
 
 

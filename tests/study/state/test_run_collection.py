@@ -175,14 +175,14 @@ def test_studies_of_one_name_do_not_meet(small, toy, place: str, tmp_path: Path)
 
 
 def test_a_node_proves_that_it_reaches_the_store(place: str, tmp_path: Path) -> None:
-    said = examination.answer(None, place)
+    said = examination.inspect_node(None, place)
     assert said.error is None
     examination.refuse_unfit("10.0.0.2", said, None)
     assert ObjectStore(place).names() == {}
     (tmp_path / "file").write_text("")
-    said = examination.answer(None, (tmp_path / "file").as_uri())
+    said = examination.inspect_node(None, (tmp_path / "file").as_uri())
     with pytest.raises(
-        ServiceError, match=r"^node 10\.0\.0\.2: artifacts at file://.*: cannot be written: .*; give every node"
+        ServiceError, match=r"^node 10\.0\.0\.2: artifacts at file://.*: cannot be written: .*; every node needs"
     ):
         examination.refuse_unfit("10.0.0.2", said, None)
     assert said.code == provenance.code_digest()
