@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from search_spaces.space import default_space, words
+from search_spaces.space import as_mapping, default_space
 from search_spaces.symbols import symbol
 from study.campaigns import preview
 from study.cli import app
@@ -29,7 +29,7 @@ def test_the_default_spaces_are_those_of_the_code() -> None:
         space = default_space(name)
         if space is not None:
             reason = inspect.getdoc(import_module(f"search_spaces.{name}")).split("\n\n")[0]
-            ranges = ", ".join(f"{symbol(key).text} {preview.range_text(words(of))}" for key, of in space.items())
+            ranges = ", ".join(f"{symbol(key).text} {preview.range_text(as_mapping(of))}" for key, of in space.items())
             rows.append(f"| `{name}` | {ranges} | {' '.join(reason.split())} |")
     assert "\n".join(rows) in README
 

@@ -82,7 +82,7 @@ def _search(row: Row, shared: dict[str, Any]) -> dict[str, Any]:
         # Nothing to search: the paper's learning rate is the only point, and the confirmation measures it.
         return {"space": {"training.lr": {"choices": [0.1]}}, "trials": 1}
     more = MORE_SPACE.get(row.method)
-    return shared | ({"space": {name: space.words(of) for name, of in default.items()} | more} if more else {})
+    return shared | ({"space": {name: space.as_mapping(of) for name, of in default.items()} | more} if more else {})
 
 
 def _controls(method: str, starting_points: dict[str, Any]) -> list[dict[str, Any]]:

@@ -55,5 +55,5 @@ class StudyConfig(StudyFields):
     def resolved(self) -> dict[str, Any]:
         """Returns the content of the study file with every default written out."""
         content = self.model_dump(mode="json")
-        content["search"]["space"] = {name: spaces.words(of) for name, of in self.space().items()}
+        content["search"]["space"] = {name: spaces.as_mapping(of) for name, of in self.space().items()}
         return content

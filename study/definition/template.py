@@ -42,14 +42,14 @@ def commented(study: StudyConfig) -> str:
 
 
 def _keys(options: BaseModel, indent: str, resolved: dict[str, Any]) -> Iterator[str]:
-    meanings = _meanings(type(options))
+    meanings = meanings_of(type(options))
     if isinstance(options, Part):
         yield f"{indent}name: {dump_value(options.part_name())}"
     for name, field in type(options).model_fields.items():
         if not indent:
             yield ""
         value = getattr(options, name)
-        yield from _comment(meanings.get(name) or _summary(value), _range(field), indent)
+        yield from _comment(meanings.get(name) or _summary(value), allowed_values(field), indent)
         yield from _value(name, resolved.get(name, value), indent, resolved)
 
 
@@ -81,7 +81,7 @@ def _comment(meaning: str, allowed: str, indent: str) -> Iterator[str]:
     yield from textwrap.wrap(text, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
 
 
-def _meanings(kind: type[BaseModel]) -> dict[str, str]:
+def meanings_of(kind: type[BaseModel]) -> dict[str, str]:
     """What the ``Attributes`` sections of a class and its bases say."""
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
@@ -100,7 +100,7 @@ def _in_yaml(text: str) -> str:
     return re.sub("``|None|True|False", lambda word: WORDS[word[0]], text)
 
 
-def _range(field: FieldInfo) -> str:
+def allowed_values(field: FieldInfo) -> str:
     """Which values a key takes: the words of a choice, or the bounds of a number."""
     kinds = (field.annotation, *get_args(field.annotation))
     words = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())

@@ -159,11 +159,11 @@ def _description(study: Study) -> dict[str, Any]:
     return {
         "name": config.name,
         "config": config.resolved(),
-        "distributions": {name: space.words(of) for name, of in config.space().items()},
+        "distributions": {name: space.as_mapping(of) for name, of in config.space().items()},
         "objectives": list(config.search.objectives),
         "digests": {
             "study": config.digest(),
-            "space": digest_of({name: space.words(of) for name, of in config.space().items()}),
+            "space": digest_of({name: space.as_mapping(of) for name, of in config.space().items()}),
             "split": store.attribute(StudyAttribute.SPLIT_DIGEST),
             "data": store.attribute(StudyAttribute.DATA_DIGEST),
             "code": next(iter(notes), {}).get("digests", {}).get("code"),

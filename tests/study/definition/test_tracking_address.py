@@ -24,7 +24,7 @@ def test_a_store_whose_password_is_not_kept_is_asked_for_again(tmp_path: Path, m
 def test_what_is_no_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(UsageError, match=r"MLFLOW_TRACKING_URI: .*correct or unset it") as caught:
-        tracking_address.refuse_mistake()
+        tracking_address.check_environment()
     assert uri not in str(caught.value)
     assert "canary" not in str(caught.value)
 
@@ -32,4 +32,4 @@ def test_what_is_no_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("uri", ["http://h", "https://me:pass@h:1/a", "sqlite:///x.db", "postgresql+psycopg://h/d", ""])
 def test_what_mlflow_takes_is_let_pass(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    tracking_address.refuse_mistake()
+    tracking_address.check_environment()

@@ -195,11 +195,11 @@ def test_what_a_study_with_a_race_will_do(toy) -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ({"confirm__race": {"candidates": 3}, "confirm__finalists": 3}, "let more race than the 3 finalists"),
-        ({"confirm__race": {"seeds": 2, "first_test": 3}}, "give it more seeds"),
+        ({"confirm__race": {"candidates": 3}, "confirm__finalists": 3}, "it must exceed finalists, which is 3"),
+        ({"confirm__race": {"seeds": 2, "first_test": 3}}, "the race has only 2 seeds; raise seeds"),
         (
             {"confirm__race": {}, "search__objectives": ["validation/top1_error", "validation/nll"]},
-            "of two objectives there is no leader",
+            "confirm.race: needs a single objective",
         ),
         ({"confirm__race": {"candidate": 3}}, "candidates"),
     ],

@@ -191,7 +191,7 @@ def test_the_plan_counts_short_runs_as_short(toy) -> None:
     ("overrides", "message"),
     [
         ({"search__objectives": [OBJECTIVE, "validation/nll"]}, "two objectives"),
-        ({"search__sampler": {"name": "gp"}}, "take the sampler tpe"),
+        ({"search__sampler": {"name": "gp"}}, "use the sampler tpe"),
     ],
 )
 def test_what_does_not_go_with_halving_is_refused(toy, overrides, message: str) -> None:
