@@ -210,7 +210,7 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
         )
         if found["packing"]:
             words["packs"] = "; ".join(
-                gpu_packing.in_words(*each) for each in gpu_packing.restored(found["packing"]).items()
+                gpu_packing.describe(*each) for each in gpu_packing.from_plain_data(found["packing"]).items()
             )
         words["costs"] = (
             ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in hours if phase != "total")

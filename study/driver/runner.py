@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from analysis.words.wording import number_of
 from study.cluster import examination as nodes
 from study.cluster import gpu_packing, placement
-from study.cluster.autoscaling import share_when_there
+from study.cluster.autoscaling import wait_for_share
 from study.cluster.connection import LOCAL, ray_address, ray_connection
 from study.cluster.exclusion import Exclusion
 from study.cluster.inventory import connected
-from study.cluster.requirements import Demands, marked
+from study.cluster.requirements import Requirements, marker_file
 from study.cluster.share import concurrent_on
 from study.cluster.watch import ClusterWatch
 from study.driver.dispatcher import Dispatcher
@@ -107,20 +107,20 @@ def run(
         if any(phase.is_open() for phase in phases) and not stopping():
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
                 signals.listen()
-                share = share_when_there(study.config, cluster, stopping, progress.note)
+                share = wait_for_share(study.config, cluster, stopping, progress.note)
                 tracker.start()
                 if share is not None:
                     with _examined(study, address, progress.note) as examined:
                         listener = _listener(progress, events)
                         exclusion = _exclusion(study, address, listener)
                         share, kinds = _packed(study, share, stopping, exclusion, progress.note)
-                        demands = examined and replace(examined, kinds=kinds)
+                        requirements = examined and replace(examined, gpu_kinds=kinds)
                         at_once = number_of(share.concurrent, "trial")
                         progress.note(f"{study.config.name}: {at_once} at once on {connected()}")
                         dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
                         dispatcher.recover()
                         with _watch(study, share, cluster, dispatcher, exclusion, signals, progress, tracker):
-                            _fit(study, dispatcher, share, exclusion, demands, signals, trainable)
+                            _fit(study, dispatcher, share, exclusion, requirements, signals, trainable)
                     for line in _runs_by_node(exclusion, signals):
                         progress.note(line)
         _conclude(study, tracker, signals)
@@ -129,7 +129,7 @@ def run(
 
 
 @contextlib.contextmanager
-def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> Iterator[Demands | None]:
+def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> Iterator[Requirements | None]:
     """Examines the nodes of a cluster and yields the requirements for nodes that join later.
 
     Yields None for a local Ray, whose only node is this machine.
@@ -138,22 +138,22 @@ def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> 
         yield None
         return
     artifacts = study.config.artifacts
-    with contextlib.nullcontext() if artifacts else marked(study.directory) as mark:
+    with contextlib.nullcontext() if artifacts else marker_file(study.directory) as mark:
         for line in nodes.examine(mark, artifacts.uri if artifacts else None):
             say(line)
-        yield Demands(provenance.code_digest(), mark, study.config.dataset)
+        yield Requirements(provenance.code_digest(), mark, study.config.dataset)
 
 
 def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
     """Returns the record that excludes nodes; None for a local Ray, which has one node."""
-    study.store.set_study_attribute(StudyAttribute.LEFT_OUT_NODES, [])
+    study.store.set_study_attribute(StudyAttribute.EXCLUDED_NODES, [])
     if ray_address(address) == LOCAL:
         return None
 
     def exclude(node: str, reason: str) -> None:
         found = {"node": placement.address_of(node), "reason": reason}
-        known = study.store.attribute(StudyAttribute.LEFT_OUT_NODES)
-        study.store.set_study_attribute(StudyAttribute.LEFT_OUT_NODES, [*known, found])
+        known = study.store.attribute(StudyAttribute.EXCLUDED_NODES)
+        study.store.set_study_attribute(StudyAttribute.EXCLUDED_NODES, [*known, found])
         listener.left_out(**found)
 
     return Exclusion(exclude)
@@ -165,7 +165,7 @@ def _packed(
     """Returns the resources of a trial, measured if the study asks for it, and the kinds of GPU that they suit."""
     if study.config.resources.packing == "none":
         return share, None
-    refuse = (lambda *_: None) if exclusion is None else exclusion.refused  # a single node raises an error instead
+    refuse = (lambda *_: None) if exclusion is None else exclusion.node_refused  # a single node raises an error instead
     return gpu_packing.packed_share(study.config, study.store, share, stopping=stopping, refuse=refuse, say=say)
 
 
@@ -186,11 +186,11 @@ def _watch(
     return ClusterWatch(
         study.directory,
         share,
-        left_out=lambda: () if exclusion is None else exclusion.left_out,
+        excluded=lambda: () if exclusion is None else exclusion.excluded,
         stopped=lambda: signals.received,
-        fit=fit,
+        on_nodes=fit,
         say=progress.note,
-        farewell=lambda: tracker.end(limit=LAST_SECONDS),
+        on_exit=lambda: tracker.end(limit=LAST_SECONDS),
     )
 
 
@@ -210,7 +210,7 @@ def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
     if hurried:
         result_files.write_results(study)
     else:
-        result_files.project(study)
+        result_files.write_all(study)
     tracker.end(PATIENCE_SECONDS, limit)
 
 
@@ -246,7 +246,7 @@ def _fit(
     dispatcher: Dispatcher,
     share: Share,
     exclusion: Exclusion | None,
-    demands: Demands | None,
+    requirements: Requirements | None,
     signals: StopSignals,
     trainable: type[StudyTrainable] | None,
 ) -> None:
@@ -258,7 +258,7 @@ def _fit(
     from trainables.tune import StudyTrainable
 
     pruner = pruning.pruner_of(study.config, study.store, study.directory)
-    searcher = StudySearcher(dispatcher, pruner, exclusion, demands)
+    searcher = StudySearcher(dispatcher, pruner, exclusion, requirements)
     with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
         tuner = tune.Tuner(
             tune.with_resources(trainable or StudyTrainable, partial(placement.request, share)),

@@ -32,8 +32,8 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         """Decides whether a run continues after an epoch; records its node while any node is suspected."""
         del tune_controller
         exclusion = self._exclusion
-        if exclusion is not None and exclusion.suspects and (node := placement.node_of_trial(trial)):
-            exclusion.went_on(node)
+        if exclusion is not None and exclusion.has_losses and (node := placement.node_of_trial(trial)):
+            exclusion.epoch_finished(node)
         stops = self._searcher.stops(trial.trial_id, result)
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
@@ -41,7 +41,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         """Records the node of a run that ended; its worker still lives."""
         super().on_trial_complete(tune_controller, trial, result)
         if self._exclusion is not None and (node := placement.node_of_trial(trial)):
-            self._exclusion.went_well(node)
+            self._exclusion.run_ended(node)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Records the node that lost or refused a run; Ray calls this before it calls the searcher."""
@@ -51,9 +51,9 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         if why := placement.why_refused(trial):
             self._searcher.refused(trial.trial_id, why)
             if node := placement.node_of_trial(trial):
-                self._exclusion.refused(node, why)
+                self._exclusion.node_refused(node, why)
         elif node := placement.node_that_lost(trial):
-            self._exclusion.lost(node, self._searcher.run_of(trial.trial_id))
+            self._exclusion.run_lost(node, self._searcher.run_of(trial.trial_id))
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns the state without references to the database, like the searcher's."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune.search import Searcher
 
-from study.cluster.placement import LEFT_OUT
+from study.cluster.placement import EXCLUDED_NODES
 from trainables.tune import METRICS_PREFIX
 
 if TYPE_CHECKING:
     from study.cluster.exclusion import Exclusion
-    from study.cluster.requirements import Demands
+    from study.cluster.requirements import Requirements
     from study.driver.dispatcher import Dispatcher
     from study.search.pruning import Pruner
 
@@ -30,7 +30,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         dispatcher: Dispatcher of the study.
         pruner: Pruner that ends search trials early; None without a scheduler that stops runs.
         exclusion: Record of the excluded nodes; None on a single machine.
-        demands: Requirements that each run's node must meet; None on a single machine.
+        requirements: Requirements that each run's node must meet; None on a single machine.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         dispatcher: Dispatcher,
         pruner: Pruner | None = None,
         exclusion: Exclusion | None = None,
-        demands: Demands | None = None,
+        requirements: Requirements | None = None,
     ) -> None:
         super().__init__()
         self.error: Exception | None = None
         self._dispatcher: Dispatcher | None = dispatcher
         self._pruner = pruner
         self._exclusion = exclusion
-        self._demands = demands
+        self._requirements = requirements
         self._refused: dict[str, str] = {}
         self._runs: dict[str, tuple[str, int, int]] = {}
 
@@ -59,12 +59,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if assignment is None:
             return str(Searcher.FINISHED) if self._dispatcher.finished else None
         self._runs[trial_id] = (assignment.phase, assignment.number, assignment.attempt)
-        left_out = () if self._exclusion is None else self._exclusion.left_out
+        excluded = () if self._exclusion is None else self._exclusion.excluded
         return {
             "assignment": assignment,
             "phase": assignment.phase,
-            "demands": self._demands,
-            LEFT_OUT: left_out,
+            "requirements": self._requirements,
+            EXCLUDED_NODES: excluded,
         }
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

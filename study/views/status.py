@@ -31,7 +31,7 @@ def describe(study: Study) -> dict[str, Any]:
         "artifacts": study.config.artifacts.uri if study.config.artifacts else None,
         "objective": study.config.objective,
         "phases": phases,
-        "left_out": study.store.attribute(StudyAttribute.LEFT_OUT_NODES) or [],
+        "left_out": study.store.attribute(StudyAttribute.EXCLUDED_NODES) or [],
         "reused": _reused(study),
         "best": {"trial": best[0].number, "value": rank_value(best[0]), "params": best[0].params} if best else None,
     }

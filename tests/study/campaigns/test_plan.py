@@ -72,7 +72,9 @@ def test_trials_that_share_a_device_are_slower_each_and_faster_together():
     assert shared["device_hours"]["total"] == pytest.approx(alone["device_hours"]["total"] / (3.9 / 2.0))
     assert shared["wall_hours"] == pytest.approx(alone["wall_hours"] / (3.9 / 2.0))
     json.dumps(shared)
-    expected = "GPU: 1, 2, 3 trials at once do 1.00, 1.50, 1.95 of the work of one, so 3 share one; each takes 2 GiB"
+    expected = (
+        "GPU: 1, 2, 3 trials at once have 1.00, 1.50, 1.95 times the throughput of one; 3 share one; each takes 2 GiB"
+    )
     assert plan.entries(shared)["packs"] == expected
 
 

@@ -110,7 +110,7 @@ def test_what_a_driver_did_not_fetch_is_told_and_synced(small, place: str) -> No
     lost = study.directory / "trials" / "1" / "metrics.jsonl"
     whole = lost.read_bytes()
     lost.write_bytes(whole[:-30])
-    assert "lines are only there; `cskd sync` fetches them" in {v.found[2:] for v in verify(study).violations}
+    assert "lines are only in the object store; `cskd sync` fetches them" in {v.found[2:] for v in verify(study).violations}
     api._fetch(study)
     assert lost.read_bytes() == whole
     assert verify(study).violations == []
@@ -123,7 +123,7 @@ def test_a_damaged_checkpoint_is_told_and_passed_over(small) -> None:
     place = ObjectStore(run_collection.place_of(study.config.artifacts, "toy", study.store))
     place.write("search/1/0001/epoch_000001.pt", b"other")
     said = "the checkpoint of attempt 1, epoch 1"
-    assert f"{said} does not match its checksum there" in [v.found for v in verify(study).violations]
+    assert f"{said} does not match its checksum in the object store" in [v.found for v in verify(study).violations]
     warned = Executor(study).run().watcher.of("warned")
     assert warned == [("search", 1, 2, f"{said} is damaged; the run resumes from the last intact state before it")]
     verify_study(study.directory)
