@@ -68,7 +68,7 @@ MUTATIONS = (
         "trainables/runs/checkpoint.py",
         "if sha256_of(content).encode() != expected:",
         "if False:",
-        "tests/trainables/runs/test_checkpoint.py::test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used",
+        "tests/trainables/runs/test_checkpoint.py::test_a_damaged_checkpoint_is_refused_and_the_previous_one_is_used",
     ),
     Mutation(
         "one generation of checkpoints is kept",
@@ -103,7 +103,7 @@ MUTATIONS = (
         "trainables/runs/run_directory.py",
         'if epoch <= line["after_epoch"]}',
         "}",
-        "tests/trainables/runs/test_run_directory.py::test_a_new_attempt_replaces_what_follows_its_checkpoint",
+        "tests/trainables/runs/test_run_directory.py::test_a_new_attempt_replaces_the_epochs_after_its_checkpoint",
     ),
     Mutation(
         "late news of an earlier attempt are taken",
@@ -164,30 +164,30 @@ MUTATIONS = (
     Mutation(
         "a late worker's writes go into the store",
         "trainables/runs/mirrored_directory.py",
-        "        return self._objects.is_followed(attempt)\n",
+        "        return self._objects.is_superseded(attempt)\n",
         "        return False\n",
-        "tests/trainables/runs/test_mirrored_directory.py::test_a_late_worker_neither_overwrites_nor_goes_on",
+        "tests/trainables/runs/test_mirrored_directory.py::test_a_superseded_worker_neither_overwrites_nor_continues",
     ),
     Mutation(
         "the checkpoint of a late worker in the store is gone on from",
         "trainables/runs/run_objects.py",
         "(each for each in saved if each in trained)",
         "(each for each in saved if each.epoch in {epoch for _, epoch in trained})",
-        "tests/trainables/runs/test_mirrored_directory.py::test_a_checkpoint_of_epochs_that_another_attempt_trained_is_not_taken",
+        "tests/trainables/runs/test_mirrored_directory.py::test_a_checkpoint_of_a_replaced_epoch_is_not_used",
     ),
     Mutation(
         "a checkpoint from the store is not compared with its checksum",
         "trainables/runs/run_objects.py",
         "        if sha256_of(path.read_bytes()).encode() != expected:\n",
         "        if not expected:\n",
-        "tests/trainables/runs/test_mirrored_directory.py::test_a_damaged_checkpoint_gives_way_to_the_one_before",
+        "tests/trainables/runs/test_mirrored_directory.py::test_a_damaged_checkpoint_is_skipped_for_the_previous_one",
     ),
     Mutation(
         "predictions are not in the store when the last line is",
         "trainables/runs/mirrored_directory.py",
-        "                if path.exists():  # written just before the line of the last epoch\n",
+        "                if path.exists():  # training writes them just before the line of the last epoch\n",
         "                if False:\n",
-        "tests/trainables/runs/test_mirrored_directory.py::test_predictions_are_there_before_the_last_line_and_the_outcome_after_all",
+        "tests/trainables/runs/test_mirrored_directory.py::test_predictions_are_uploaded_before_the_last_line_and_the_outcome_last",
     ),
 )
 
