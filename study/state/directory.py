@@ -70,7 +70,7 @@ def create(config: StudyConfig, storage: Path) -> Path:
         refuse_existing(config, storage)  # two launches of one name at the same moment
         if config.database is not None and not (directory / IDENTITY_FILE).exists():
             write_atomic(directory / IDENTITY_FILE, uuid.uuid4().hex.encode())
-        write_atomic(directory / STUDY_FILE, yaml_reader.frozen(config.resolved()))
+        write_atomic(directory / STUDY_FILE, yaml_reader.dump_frozen(config.resolved()))
     return directory
 
 
