@@ -199,7 +199,7 @@ class Dispatcher:
 
     def _settle_or_retry(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
         if outcome.error_kind == FULL_KIND:
-            raise free_space.lack(assignment.directory)
+            raise free_space.disk_full_error(assignment.directory)
         if outcome.state != "failed" or not self._may_retry(item, outcome.error_kind):
             self._settle(item, assignment, outcome)
             return
