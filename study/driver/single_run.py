@@ -12,7 +12,7 @@ from study.errors import StudyFileError, UsageError
 from study.machine.folders import make_directory
 from study.state.directory import STUDY_FILE
 from study.state.ledger import FILE_NAME, LedgeredAccess
-from study.views.data_progress import bring
+from study.views.data_progress import fetch_with_progress
 from trainables.config import TrainConfig
 from trainables.files.durable import write_atomic
 from trainables.interfaces.error_messages import one_line_per_mistake
@@ -84,7 +84,7 @@ def _train(
 
     from trainables.training.run import Run
 
-    bring(config.dataset, console)
+    fetch_with_progress(config.dataset, console)
     columns = (
         TextColumn("epoch"),
         BarColumn(),

@@ -160,4 +160,4 @@ def test_a_real_study_shares_a_gpu_as_measured(tmp_path: Path) -> None:
     trials = "2 trials" if found.best == 2 else "1 trial"
     assert re.search(rf"^digits: {trials} at once on 2 CPUs, 1 GPUs", read_log(tmp_path), re.MULTILINE)
     assert describe("GPU", found) in read_log(tmp_path)
-    assert "is left out: its GPUs (T4) were not measured; `cskd resume` measures them" in read_log(tmp_path)
+    assert "is excluded: its GPUs (T4) were not measured; `cskd resume` measures them" in read_log(tmp_path)

@@ -199,17 +199,21 @@ def test_a_node_on_which_workers_die_is_excluded(
     # Long runs, because Ray stops starting a worker if another worker can take its run.
     options = ("--set", "training.epochs=20", "--set", "search.trials=2", "--until", "search")
     process = launch(tmp_path, cluster, *options)
-    wait_for(tmp_path, process, "is left out: 3 runs were lost there while other nodes worked; a resume tries it again")
+    wait_for(
+        tmp_path,
+        process,
+        "is excluded: 3 runs were lost there while other nodes worked; `cskd resume` includes it again",
+    )
     assert process.wait(200) == 0, read_log(tmp_path)
     verify_study(tmp_path / "toy", done=False)  # no confirmation was requested
     log = read_log(tmp_path)
-    assert log.partition("is left out")[2].count("tried again:") == 1  # for the third loss itself
+    assert log.partition("is excluded")[2].count("retrying:") == 1  # for the third loss itself
     (line,) = [line for line in log.splitlines() if line.startswith("runs on node")]
     assert line.endswith(": 3")
     with open_study(tmp_path / "toy") as study:
         (left_out,) = status.describe(study)["left_out"]
     assert left_out["reason"] == "3 runs were lost there while other nodes worked"
-    record_property("result", f"excluded after {log.count('tried again:')} lost runs")
+    record_property("result", f"excluded after {log.count('retrying:')} lost runs")
 
 
 @pytest.mark.fault(9)
