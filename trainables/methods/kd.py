@@ -24,8 +24,8 @@ class Kd(Method):
     * Paper: Hinton et al., Distilling the knowledge in a neural network, 2015. The CS-KD paper (table 4) distils a
       DenseNet-121 trained by CS-KD into a ResNet-10.
     * Loss: :math:`CE(z, y) + \lambda_{KD} KD_T(z, t)`, or :math:`(1 - \alpha) CE(z, y) + \alpha KD_T(z, t)` if
-      ``alpha`` is set, where :math:`t` are the logits of the teacher. The teacher is in evaluation mode; its weights are
-      fixed.
+      ``alpha`` is set, where :math:`t` are the logits of the teacher. The teacher is in evaluation mode, and its
+      weights are fixed.
     * Hyperparameters: ``temperature`` > 0, ``lambda_kd`` >= 0, ``alpha`` in [0, 1]. The CS-KD paper prints neither the
       form of the loss nor the weights; ``alpha`` is often 0.9.
     * Cost: cross-entropy and a forward pass of the teacher.

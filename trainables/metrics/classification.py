@@ -97,7 +97,7 @@ def negative_log_likelihood(logits: Floats, labels: NDArray[np.int64]) -> float:
         labels: Labels :math:`y` ``[n]`` in ``[0, classes)``.
 
     Returns:
-        Mean in nats, at least 0; NaN if logits are not finite.
+        Mean in nats, at least 0; NaN if a logit is NaN or infinite.
 
     Example:
         >>> round(negative_log_likelihood(np.zeros((2, 4)), np.array([0, 3])), 4)
@@ -209,5 +209,5 @@ def search_blocks(
 
 
 def slack(width: int) -> float:
-    """Bound on the rounding error of a squared distance from a float64 product, relative to the sum of squared norms."""
+    """Bound on the rounding error of a squared distance by a float64 product, relative to the sum of squared norms."""
     return 4 * (width + 4) * float(np.finfo(np.float64).eps)

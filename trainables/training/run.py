@@ -200,6 +200,6 @@ def describe_error(error: BaseException) -> str:
     file and line there.
     """
     text = str(error) if isinstance(error, CskdError) else f"{type(error).__name__}: {error}"
-    if not isinstance(error, CskdError) and (place := registry.place_in_own_part(error)):
+    if not isinstance(error, CskdError) and (place := registry.place_in_user_part(error)):
         text = f"{place}: {text}"
     return " ".join(text.split())

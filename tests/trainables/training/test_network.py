@@ -35,7 +35,7 @@ class ExitsOnly(registry.load("methods", "cross_entropy")):
 
 
 def test_a_method_with_exits_but_no_branch_is_refused():
-    with pytest.raises(ConfigError, match="declares exits and no branch"):
+    with pytest.raises(ConfigError, match="declares exits but no branch"):
         build_network(part_from("models", MODEL), ExitsOnly(), 3, 8, 8)
 
 
