@@ -159,7 +159,7 @@ def in_database(url: str, what: str, says: str, code: int = 64) -> Case:
 
 DATA_CASES = (
     Case("36", "no folder", "images does not exist", own_images(), LAUNCH, 65),
-    Case("36", "one class", "holds 1 folders", own_images(), LAUNCH, 65, folder_of_images(ant=4)),
+    Case("36", "one class", "contains 1 folders", own_images(), LAUNCH, 65, folder_of_images(ant=4)),
     Case("36", "empty class", "class 'bee' in", own_images(), LAUNCH, 65, folder_of_images(ant=9, bee=0, cat=9)),
     Case(
         "36", "one image in a class", "class pairs need two", own_images(), LAUNCH, 65, folder_of_images(ant=9, bee=1)

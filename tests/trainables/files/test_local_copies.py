@@ -64,7 +64,7 @@ def fetch(bucket, kept="set", progress=ignore):
 
 def test_a_copy_holds_exactly_the_uploaded_files(bucket):
     reported = []
-    folder = fetch(bucket, progress=lambda *words: reported.append(words))
+    folder = fetch(bucket, progress=lambda *arguments: reported.append(arguments))
     assert {name: (folder / name).read_bytes() for name in CONTENT} == CONTENT
     left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert left == {*CONTENT, "set.inventory.json", ".cskd.lock"}

@@ -38,7 +38,7 @@ def objects(bucket):
 
 def test_put_uploads_the_files_and_their_inventory(store, folder, bucket):
     reported = []
-    made = store.put(folder, "set", lambda *words: reported.append(words))
+    made = store.put(folder, "set", lambda *arguments: reported.append(arguments))
     assert set(objects(bucket)) == {"set/a.0000", "set/a.0001", "set/a.0002", "set/b/c", "set.inventory.json"}
     assert store.inventory("set") == made
     assert b"".join(store.read(piece, 0, 100) for piece in made.pieces("set/a")) == CONTENT["set/a"]
