@@ -43,9 +43,10 @@ def launch(
     events: Events = None,
     notify: Notify = None,
 ) -> None:
-    """Run studies: search, then confirm with fresh seeds on the test set.
+    """Run studies from search to confirmation.
 
-    Several studies run one after the other.
+    The search selects finalists on the validation split. The confirmation trains finalists and controls with fresh
+    seeds and reads the test set once. Several studies run one after the other.
     """
     from study.campaigns import campaign
     from study.cluster import connection
@@ -86,7 +87,9 @@ def resume(
     trials: Annotated[int | None, typer.Option(min=1, metavar="N", help="New total number of search trials.")] = None,
     more_hours: Annotated[
         float,
-        typer.Option(min=0, metavar="HOURS", help="Hours to add to the budget (hours and device hours).", show_default=False),
+        typer.Option(
+            min=0, metavar="HOURS", help="Hours to add to the budget (hours and device hours).", show_default=False
+        ),
     ] = 0.0,
     address: Address = None,
     allow_changed: Changed = False,
@@ -132,7 +135,9 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder of the run.")] = Path("run"),
-    test: Annotated[bool, typer.Option("--test", help="Evaluate on the test set after the last epoch; recorded in the test ledger.")] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Evaluate on the test set after the last epoch; recorded in the test ledger.")
+    ] = False,
 ) -> None:
     """Train one configuration without Ray.
 
@@ -154,7 +159,6 @@ def _resume(directory: Path, events: Path | None, notify: str | None, options: d
     from study.definition import tracking_address
 
     tracking_address.check_environment()
-
     with outputs(directory, events, notify) as written:
         ending = api.resume(directory, **options, **written)
     finish(directory, ending)

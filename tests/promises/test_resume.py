@@ -125,7 +125,7 @@ def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number
             each.send_signal(number)
     assert process.wait(30) == 128 + number
     assert time.monotonic() - asked < 15  # ten on a quiet machine
-    assert f"go on with: cskd resume {tmp_path / 'toy'}" in read_log(tmp_path)
+    assert f"resume with: cskd resume {tmp_path / 'toy'}" in read_log(tmp_path)
     assert left_behind(family) == []
     assert verify_tracking(tmp_path / "toy")["KILLED"] >= 1  # and tagged as interrupted; none runs
     with open_study(tmp_path / "toy") as study:

@@ -238,7 +238,7 @@ CASES = (
     Case("42", "hostile method", "no method is called", edited(method=HOSTILE)),
     Case("42", "method of 10 kB", "no method is called", edited(method=10_000 * "x")),
     Case("42", "key of 10 kB", "unknown key", f"? {10_000 * 'x'}\n: 1\n{STUDY}"),
-    Case("42", "hostile file", "fits no preset and no file", None, ("launch", f"{HOSTILE}\n.yaml")),
+    Case("42", "hostile file", "matches no preset and no file", None, ("launch", f"{HOSTILE}\n.yaml")),
     Case("42", "hostile parameter", "is no parameter's name", edited(search__space={HOSTILE: {"choices": [1]}})),
     Case("42", "hostile choice", "input should be a valid number", space(choices=[HOSTILE, "x"])),
     Case("42", "hostile option", "No such option", None, ("launch", f"--{HOSTILE}\n")),
