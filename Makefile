@@ -2,6 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+# uv where it is installed (`make UV= …` takes pip); both take the versions of constraints.txt.
+UV ?= $(shell command -v uv)
+PROGRESS := awk '/^Collecting/ {if (++n % 20 == 1) print "  package " n ": " $$2; fflush()} /^Installing/ {print "  writing files"; fflush()}'
+ifeq ($(UV),)
+install = $(BIN)/python -m pip install --progress-bar off -c constraints.txt -e '.[$(1)]' | $(PROGRESS)
+else
+install = UV_COMPILE_BYTECODE=1 $(UV) pip install --python $(BIN)/python -c constraints.txt -e '.[$(1)]'
+endif
 
 # One thread a process: trials and tests run side by side, and results do not depend on the number of cores.
 export OMP_NUM_THREADS := 1
@@ -15,7 +25,8 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@echo 'Installing the pinned packages into .venv: about 2 GB, two to four minutes with pip.'
+	$(call install,dev)
 	touch $@
 
 # A complete study on real digits; ends with the best-config table.
@@ -29,7 +40,7 @@ cluster-demo: setup
 
 # Three at once on two cores: many tests wait for a process of their own.
 test: check
-	$(BIN)/python -m pytest -n 3 -m 'not long' --timeout 300
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m 'not long'
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -40,12 +51,12 @@ check: setup
 
 # Minutes of kills and a real study; not part of the gate.
 long: setup
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[long]'
+	$(call install,long)
 	$(BIN)/python -m pytest -m long
 
 # Every fault of the acceptance list and every input to refuse; writes and prints the table, fails where a row does.
 faults: setup
-	$(BIN)/python -m pytest -n 2 -p tests.kit.faults.fault_table --fault-table=tests/faults.md -m 'fault or bad_input' --timeout 300
+	$(BIN)/python -m pytest -n 2 -p tests.kit.faults.fault_table --fault-table=tests/faults.md -m 'fault or bad_input'
 
 # Deliberate defects in a copy of the code, each with the tests that must fail of it.
 mutations: setup

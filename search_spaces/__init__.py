@@ -1,1 +1,1 @@
-"""What may vary: the default search space of each tunable method, and the words of a study file's own spaces."""
+"""Search spaces: the default of each tunable method, and the spaces that study files define."""

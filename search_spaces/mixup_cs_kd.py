@@ -1,4 +1,4 @@
-"""The ranges of mixup and of CS-KD together."""
+"""The ranges of mixup and CS-KD combined."""
 
 from optuna.distributions import FloatDistribution
 

@@ -1,7 +1,7 @@
-"""Search spaces: the words of a study file, the cells of a discrete space, the default of a method.
+"""Search spaces: default spaces of methods, distributions of study files, cells of discrete spaces.
 
-The words are Optuna's: ``{low, high, log, step}`` or ``{choices}``. Numbers among choices that are evenly spaced become
-a stepped range, for a sampler must know that 1 < 4.
+A study file gives a distribution in Optuna's terms: ``{low, high, log, step}`` or ``{choices}``. Evenly spaced numeric
+choices become a stepped range, so that samplers know their order.
 """
 
 import importlib
@@ -22,99 +22,107 @@ LARGEST_GRID = 10**6
 
 
 def default_space(method: str) -> Space | None:
-    """The default space of a method, ``SPACE`` of ``search_spaces/<method>.py``; None for a method without one."""
+    """Returns a method's default space, ``SPACE`` in ``search_spaces/<method>.py``, or None if it has none."""
     name = f"search_spaces.{method}"
     if ":" in method or importlib.util.find_spec(name) is None:
         return None
     return dict(importlib.import_module(name).SPACE)
 
 
-def distribution(words: Mapping[str, Any]) -> BaseDistribution:
-    """The distribution that a study file's words describe.
+def distribution(keys: Mapping[str, Any]) -> BaseDistribution:
+    """Returns the distribution that a mapping of a study file describes.
 
     Args:
-        words: ``{choices: [...]}``, or ``low`` and ``high`` with optional ``log`` or ``step``.
+        keys: ``{choices: [...]}``, or ``low`` and ``high`` with optional ``log`` or ``step``.
 
     Raises:
-        ValueError: The words are unknown, missing, contradict each other or are out of range.
+        ValueError: A key is unknown or missing, keys contradict each other, or a value is out of range.
 
     Example:
         >>> distribution({"choices": [1, 4]})
         FloatDistribution(high=4.0, log=False, low=1.0, step=3.0)
     """
-    if "choices" in words:
-        _refuse_unknown(words, {"choices"})
-        return _choices(words["choices"])
-    _refuse_unknown(words, {"low", "high", "log", "step"})
-    if "low" not in words or "high" not in words:
+    if "choices" in keys:
+        _refuse_unknown(keys, {"choices"})
+        return _choices(keys["choices"])
+    _refuse_unknown(keys, {"low", "high", "log", "step"})
+    if "low" not in keys or "high" not in keys:
         raise ValueError("a range needs low and high; a list of values is written as choices: [...]")
-    low, high = _number(words, "low"), _number(words, "high")
-    log = words.get("log", False)
+    low, high = _number(keys, "low"), _number(keys, "high")
+    log = keys.get("log", False)
     if not isinstance(log, bool):
         raise ValueError(f"log is true or false, not {log!r}")
-    step = None if words.get("step") is None else _number(words, "step")
+    step = None if keys.get("step") is None else _number(keys, "step")
     _check_range(low, high, log, step)
     return FloatDistribution(low, high, log=log, step=step)
 
 
-def words(of: BaseDistribution) -> dict[str, Any]:
-    """The words that describe a distribution; ``distribution`` reads them back."""
-    if isinstance(of, CategoricalDistribution):
-        return {"choices": list(of.choices)}
-    assert isinstance(of, FloatDistribution)  # noqa: S101 - the only other kind that ``distribution`` makes
-    extra: dict[str, Any] = {"log": True} if of.log else {} if of.step is None else {"step": of.step}
-    return {"low": of.low, "high": of.high, **extra}
+def as_mapping(distribution: BaseDistribution) -> dict[str, Any]:
+    """Returns the mapping that describes a distribution in a study file; the inverse of ``distribution``."""
+    if isinstance(distribution, CategoricalDistribution):
+        return {"choices": list(distribution.choices)}
+    assert isinstance(distribution, FloatDistribution)  # noqa: S101 - the only other kind that this module creates
+    extra: dict[str, Any] = (
+        {"log": True} if distribution.log else {} if distribution.step is None else {"step": distribution.step}
+    )
+    return {"low": distribution.low, "high": distribution.high, **extra}
 
 
-def values(of: BaseDistribution) -> list[Any] | None:
-    """All values of a discrete distribution, in order; None for a continuous one."""
-    if isinstance(of, CategoricalDistribution):
-        return list(of.choices)
-    assert isinstance(of, FloatDistribution)  # noqa: S101
-    if of.single():
-        return [of.low]
-    if of.step is None:
+def values(distribution: BaseDistribution) -> list[Any] | None:
+    """Returns all values of a discrete distribution in order, or None for a continuous one."""
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    assert isinstance(distribution, FloatDistribution)  # noqa: S101
+    if distribution.single():
+        return [distribution.low]
+    if distribution.step is None:
         return None
-    # Optuna's samplers round to low + k·step in just this way; equal arithmetic makes cells comparable.
-    return [float(min(of.low + k * of.step, of.high)) for k in range(_size(of) or 0)]
+    # The same arithmetic as in Optuna's samplers, so that sampled values equal these bit by bit.
+    return [
+        float(min(distribution.low + k * distribution.step, distribution.high)) for k in range(_size(distribution) or 0)
+    ]
 
 
-def ends(of: BaseDistribution) -> list[Any]:
-    """The values that decide whether all of a distribution are allowed: the choices, or the bounds of a range."""
-    if isinstance(of, CategoricalDistribution):
-        return list(of.choices)
-    assert isinstance(of, FloatDistribution)  # noqa: S101
-    return [of.low, of.high]
+def ends(distribution: BaseDistribution) -> list[Any]:
+    """Returns the values to check so that all of a distribution are valid: all choices, or the bounds of a range."""
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    assert isinstance(distribution, FloatDistribution)  # noqa: S101
+    return [distribution.low, distribution.high]
 
 
-def contains(of: BaseDistribution, value: Any) -> bool:
-    """Whether a value is one of a distribution's.
+def contains(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether a distribution contains a value.
 
     Example:
         >>> stepped = distribution({"low": 1, "high": 4, "step": 1})
         >>> contains(stepped, 3), contains(stepped, 2.5), contains(stepped, "3"), contains(stepped, 5)
         (True, False, False, False)
     """
-    listed = values(of)
+    listed = values(distribution)
     if listed is not None:
         return key({"": value}) in {key({"": each}) for each in listed}
-    assert isinstance(of, FloatDistribution)  # noqa: S101
-    return isinstance(value, int | float) and not isinstance(value, bool) and of.low <= value <= of.high
+    assert isinstance(distribution, FloatDistribution)  # noqa: S101
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and distribution.low <= value <= distribution.high
+    )
 
 
 def cell_count(space: Space) -> int | None:
-    """Number of points of a discrete space; None when it is continuous."""
-    sizes = [_size(of) for of in space.values()]
+    """Returns the number of points of a discrete space, or None if a parameter is continuous."""
+    sizes = [_size(distribution) for distribution in space.values()]
     return None if any(size is None for size in sizes) else math.prod(size or 0 for size in sizes)
 
 
 def cells(space: Space) -> Iterator[dict[str, Any]]:
-    """All points of a discrete space, the last parameter varying fastest.
+    """Yields all points of a discrete space; the last parameter varies fastest.
 
     Raises:
         ValueError: A parameter is continuous.
     """
-    columns = {name: values(of) for name, of in space.items()}
+    columns = {name: values(distribution) for name, distribution in space.items()}
     continuous = [name for name, column in columns.items() if column is None]
     if continuous:
         raise ValueError(f"{', '.join(continuous)}: a grid needs choices or a step")
@@ -123,31 +131,31 @@ def cells(space: Space) -> Iterator[dict[str, Any]]:
 
 
 def key(point: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """A hashable form of a point; equal for points that differ in the last digits only."""
+    """Returns a hashable form of a point, with floats rounded to 12 significant digits."""
     return tuple(sorted((name, float(f"{x:.12g}") if isinstance(x, float) else x) for name, x in point.items()))
 
 
-def _size(of: BaseDistribution) -> int | None:
-    if isinstance(of, CategoricalDistribution):
-        return len(of.choices)
-    assert isinstance(of, FloatDistribution)  # noqa: S101
-    if of.single():
+def _size(distribution: BaseDistribution) -> int | None:
+    if isinstance(distribution, CategoricalDistribution):
+        return len(distribution.choices)
+    assert isinstance(distribution, FloatDistribution)  # noqa: S101
+    if distribution.single():
         return 1
-    return None if of.step is None else round((of.high - of.low) / of.step) + 1
+    return None if distribution.step is None else round((distribution.high - distribution.low) / distribution.step) + 1
 
 
 def _choices(choices: Any) -> BaseDistribution:
     if not isinstance(choices, list | tuple) or not choices:
         raise ValueError("choices is a list with at least one value")
     if not all(isinstance(choice, str | int | float) for choice in choices):
-        raise ValueError(f"choices are numbers, words, true or false: {list(choices)}")
+        raise ValueError(f"choices are numbers, strings, true or false: {list(choices)}")
     choices = [_read_exponent(choice) for choice in choices]
     if any(choices.count(choice) > 1 for choice in choices):
         raise ValueError(f"choices hold a value twice: {list(choices)}")
     numeric = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
     if not numeric:
         return CategoricalDistribution(choices)
-    # Compared first: an integer of 400 digits is no float.
+    # Before the conversion to float, which fails for an integer of 400 digits.
     if not all(abs(choice) <= sys.float_info.max for choice in choices):
         raise ValueError(f"choices must be finite numbers: {list(choices)}")
     numbers = sorted(float(choice) for choice in choices)
@@ -161,16 +169,16 @@ def _choices(choices: Any) -> BaseDistribution:
 
 
 def _read_exponent(choice: Any) -> Any:
-    # YAML takes 1e-3 for a word, because it has no dot.
+    # PyYAML reads 1e-3 as a string, because it has no dot.
     number = isinstance(choice, str) and re.fullmatch(r"[-+]?[0-9]+[eE][-+]?[0-9]+", choice)
     return float(choice) if number else choice
 
 
 def _divides(step: float, low: float, high: float) -> bool:
-    # In decimals, as Optuna decides it; otherwise it would move the upper bound.
+    # In decimal arithmetic, as in Optuna, which would otherwise move the upper bound.
     try:
         return (_decimal(high) - _decimal(low)) % _decimal(step) == 0
-    except InvalidOperation:  # more steps than decimals have digits
+    except InvalidOperation:  # the quotient has more digits than the decimal context
         return False
 
 
@@ -193,19 +201,19 @@ def _check_range(low: float, high: float, log: bool, step: float | None) -> None
         raise ValueError(f"step {step:g} does not divide the range from {low:g} to {high:g}")
 
 
-def _number(words: Mapping[str, Any], key: str) -> float:
+def _number(keys: Mapping[str, Any], key: str) -> float:
     try:
-        number = float(words[key])
+        number = float(keys[key])
     except OverflowError:
         number = math.inf
     except (TypeError, ValueError):
-        raise ValueError(f"{key} is a number, not {words[key]!r}") from None
-    if isinstance(words[key], bool) or not math.isfinite(number):
-        raise ValueError(f"{key} is a finite number, not {words[key]!r}")
+        raise ValueError(f"{key} is a number, not {keys[key]!r}") from None
+    if isinstance(keys[key], bool) or not math.isfinite(number):
+        raise ValueError(f"{key} is a finite number, not {keys[key]!r}")
     return number
 
 
-def _refuse_unknown(words: Mapping[str, Any], known: set[str]) -> None:
-    unknown = sorted(set(map(str, words)) - known)
+def _refuse_unknown(keys: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(map(str, keys)) - known)
     if unknown:
-        raise ValueError(f"unknown word {unknown[0]!r}; a range has low, high, log, step; a list has choices")
+        raise ValueError(f"unknown key {unknown[0]!r}; a range has low, high, log, step; a list has choices")

@@ -1,4 +1,4 @@
-"""How a hyperparameter is printed: symbol in TeX and in plain text, unit."""
+"""Notation of hyperparameters: symbol in TeX and in plain text, and unit."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,8 @@ class Symbol(NamedTuple):
     """Notation of a hyperparameter.
 
     Attributes:
-        tex: TeX without dollar signs, within what matplotlib's mathtext understands.
-        text: The same in plain Unicode, for terminals and Markdown.
+        tex: TeX without dollar signs, limited to what matplotlib's mathtext supports.
+        text: Same symbol in plain Unicode, for terminals and Markdown.
         unit: Unit of the value; empty for a pure number.
     """
 
@@ -37,7 +37,7 @@ SYMBOLS = {
 
 
 def symbol(name: str) -> Symbol:
-    r"""Notation of the parameter called ``name``; a parameter without one stands for itself.
+    r"""Returns the notation of the parameter called ``name``; an unknown parameter gets its name as symbol.
 
     Example:
         >>> symbol("lambda_cls").text

@@ -1,1 +1,1 @@
-"""Who decides what runs: study files, the search, the confirmation, the command line."""
+"""Hyperparameter studies: study files, search, confirmation, results and the command line."""

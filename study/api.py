@@ -1,4 +1,4 @@
-"""The command line's work as Python functions."""
+"""Python interface to studies: the class ``Study`` and the functions behind ``cskd``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from rich.console import Console
 
 from analysis.findings.best_config import winner_config
 from analysis.records.result_files import read
-from study.definition import study_config
+from study.definition import loading
+from study.definition.study_config import StudyConfig
 from study.driver.comparability import allow_changes, check_data
 from study.driver.runner import Ending, Until, run
 from study.errors import HeldError, UsageError
@@ -25,25 +26,24 @@ from study.state.attribute_names import StudyAttribute
 from study.state.optuna_store import PHASES
 from study.tracking.tracker import open_mirror
 from study.views import status
-from study.views.data_progress import bring
+from study.views.data_progress import fetch_with_progress
 from trainables.errors import CskdError
 
 if TYPE_CHECKING:
-    from analysis.records import result_files as records
+    from analysis.records.result_files import Results
     from trainables.tune import StudyTrainable
 
 Synced = Literal["rebuilt", "kept by the driver", "not tracked"]
 
 
 class Study:
-    """A study in a script or a notebook.
+    """A study, for use in a script or a notebook.
 
-    What a command of ``cskd`` says in one line and an exit code is an exception here: a ``CskdError`` of
-    ``study.errors``.
+    Mistakes raise a ``CskdError`` of ``study.errors``, where ``cskd`` prints a line and exits with a code.
 
     Args:
-        config: What it is.
-        directory: Where it is; None before its launch.
+        config: Configuration of the study.
+        directory: Study directory; None before the launch.
 
     Example:
         >>> study = Study.preset("digits", {"search.trials": 8})
@@ -51,63 +51,92 @@ class Study:
         'cs_kd'
     """
 
-    def __init__(self, config: study_config.StudyConfig, directory: Path | None = None) -> None:
+    def __init__(self, config: StudyConfig, directory: Path | None = None) -> None:
         self.config = config
         self._directory = directory
 
     @classmethod
     def from_file(cls, path: str | Path, overrides: Mapping[str, Any] | None = None) -> Study:
-        """A study that a file describes; ``overrides`` are ``key.path`` to value."""
-        return cls(study_config.load(path, overrides))
+        """Loads a study from a study file.
+
+        Args:
+            path: Path of the study file.
+            overrides: Values by ``key.path``, applied to the study file.
+
+        Raises:
+            StudyFileError: The study file or an override has mistakes.
+        """
+        return cls(loading.load(path, overrides))
 
     @classmethod
     def preset(cls, name: str, overrides: Mapping[str, Any] | None = None) -> Study:
-        """A study that comes with the package; ``cskd presets`` lists them."""
-        return cls(study_config.load(name, overrides))
+        """Loads a built-in study.
+
+        Args:
+            name: Name of the preset; ``cskd presets`` lists them.
+            overrides: Values by ``key.path``, applied to the preset.
+
+        Raises:
+            StudyFileError: There is no such preset, or an override has mistakes.
+        """
+        return cls(loading.load(name, overrides))
 
     @classmethod
     def open(cls, directory: str | Path) -> Study:
-        """A study that was launched before."""
+        """Opens a study that has been launched.
+
+        Raises:
+            StudyDirectoryError: The directory contains no study.
+        """
         folder = Path(directory).expanduser().absolute()
         return cls(study_directory.read_config(folder), folder)
 
     @property
     def directory(self) -> Path:
-        """Where the study is.
+        """The study directory.
 
         Raises:
-            UsageError: It has not been launched.
+            UsageError: The study has not been launched.
         """
         if self._directory is None:
             raise UsageError(f"{self.config.name} has not been launched: it has no directory yet")
         return self._directory
 
     def launch(self, storage: str | Path = "runs", **options: Any) -> Ending:
-        """Runs the study below a folder, to its end; ``options`` are those of ``launch``."""
+        """Launches the study and runs it to its end.
+
+        Args:
+            storage: Folder in which the study directory is created.
+            options: Keyword arguments of the function ``launch``.
+        """
         self._directory = Path(storage).expanduser().absolute() / self.config.name
         _, ending = launch(self.config, Path(storage), **options)
         return ending
 
     def resume(self, **options: Any) -> Ending:
-        """Goes on where it stopped, or extends it; ``options`` are those of ``resume``."""
+        """Resumes or extends the study.
+
+        Args:
+            options: Keyword arguments of the function ``resume``.
+        """
         return resume(self.directory, **options)
 
     def status(self) -> dict[str, Any]:
-        """Counts by phase and state, and the best trial so far; while it runs, too."""
+        """Returns the number of runs by phase and state, and the best trial so far; also while the study runs."""
         with study_directory.open_study(self.directory) as opened:
             return status.describe(opened)
 
-    def results(self) -> records.Results:
-        """Data frames ``trials``, ``epochs`` and ``confirmations``, and ``study`` with all settings and digests."""
+    def results(self) -> Results:
+        """Reads the data frames ``trials``, ``epochs`` and ``confirmations``, and ``study`` with all settings."""
         return read(self.directory / "results")
 
     def best_config(self) -> dict[str, Any]:
-        """The winner's configuration and numbers, as ``cskd export --format json`` prints them."""
+        """Returns the winner's configuration and results, as ``cskd export --format json`` prints them."""
         return winner_config(self.results())
 
 
 def launch(
-    source: str | Path | study_config.StudyConfig,
+    source: str | Path | StudyConfig,
     storage: Path,
     *,
     overrides: Mapping[str, Any] | None = None,
@@ -120,27 +149,27 @@ def launch(
     """Creates a study and runs it to its end.
 
     Args:
-        source: A study file, a preset's name, or a configuration.
-        storage: Folder in which the study directory is made.
-        overrides: ``key.path`` to value, applied to the study file.
-        address: Of Ray; see ``study.cluster.connection.ray_connection``.
-        until: ``search`` leaves the confirmation, and so the test set, for later.
-        console: Where progress is shown; standard output by default.
-        events: Where what happens is written as JSON lines; see ``study.views.events``.
-        trainable: Ray's side of a trial, for tests.
+        source: Study file, name of a preset, or configuration.
+        storage: Folder in which the study directory is created.
+        overrides: Values by ``key.path``, applied to the study file.
+        address: Address of Ray; see ``study.cluster.connection.ray_connection``.
+        until: Last phase to run; ``search`` leaves the confirmation, and so the test set, for later.
+        console: Console for progress; standard output by default.
+        events: Stream for events as JSON lines; see ``study.views.events``.
+        trainable: Trainable class that Ray runs; for tests.
 
     Returns:
-        The study directory, and how the run ended.
+        The study directory, and how the study ended.
 
     Raises:
-        CskdError: Something the user can act on; see ``study.errors``.
+        CskdError: An error that the user can act on; see ``study.errors``.
     """
-    config = source if isinstance(source, study_config.StudyConfig) else study_config.load(source, overrides)
+    config = source if isinstance(source, StudyConfig) else loading.load(source, overrides)
     storage = storage.expanduser().absolute()
     study_directory.refuse_existing(config, storage)
     run_collection.require(config.artifacts)
-    bring(config.dataset, console or Console())
-    digests = check_data(config)  # before anything is made: data that is missing or unfit is said at once
+    fetch_with_progress(config.dataset, console or Console())
+    digests = check_data(config)  # fails before anything is created if data is missing or does not fit
     directory = study_directory.create(config, storage)
     with lease.lease(directory), study_directory.open_study(directory) as study:
         for key, value in digests.items():
@@ -175,34 +204,36 @@ def resume(
     events: TextIO | None = None,
     trainable: type[StudyTrainable] | None = None,
 ) -> Ending:
-    """Goes on with a study where it stopped, or extends one that has ended.
+    """Resumes a study that was stopped, or extends one that has finished.
 
     Args:
-        directory: The study directory.
-        trials: Search trials in total from now on; None leaves the number.
-        more_hours: Added to the hours and the device hours of the study's budget.
-        allow_changed: Go on although code or data are not those that the study began with.
-        action: For the provenance.
-        address: Of Ray; see ``study.cluster.connection.ray_connection``.
-        until: ``search`` leaves the confirmation, and so the test set, for later; None keeps what launch was told.
-        console: Where progress is shown; standard output by default.
-        events: Where what happens is written as JSON lines; see ``study.views.events``.
-        trainable: Ray's side of a trial, for tests.
+        directory: Study directory.
+        trials: New total number of search trials; None keeps the number.
+        more_hours: Hours to add to the study's budget, to its hours and its device hours.
+        allow_changed: Whether to continue if code or data have changed since the launch.
+        action: Name of the action in the provenance record.
+        address: Address of Ray; see ``study.cluster.connection.ray_connection``.
+        until: Last phase to run; ``search`` leaves the confirmation, and so the test set, for later; None keeps the
+            value given to ``launch``.
+        console: Console for progress; standard output by default.
+        events: Stream for events as JSON lines; see ``study.views.events``.
+        trainable: Trainable class that Ray runs; for tests.
+
+    Returns:
+        How the study ended.
 
     Raises:
-        CskdError: Something the user can act on; see ``study.errors``.
+        CskdError: An error that the user can act on; see ``study.errors``.
     """
     run_collection.require(study_directory.read_config(directory).artifacts)
     console = console or Console()
-    with lease.lease(directory), _mended(directory, console), study_directory.open_study(directory) as study:
-        bring(study.config.dataset, console)
+    with lease.lease(directory), _repaired_database(directory, console), study_directory.open_study(directory) as study:
+        fetch_with_progress(study.config.dataset, console)
         allowed = allow_changes(study, allow_changed=allow_changed)
         if trials is not None:
             _extend(study, trials)
         if more_hours and study.config.search.budget.hours is None and study.config.search.budget.device_hours is None:
-            raise UsageError(
-                f"--more-hours {more_hours:g}: the study has no budget in hours, so it never runs out of them"
-            )
+            raise UsageError(f"--more-hours {more_hours:g}: the study has no budget in hours to extend")
         limits.ask_anew(study.store, more_hours)
         return run(
             study,
@@ -217,22 +248,25 @@ def resume(
 
 
 @contextlib.contextmanager
-def _mended(directory: Path, console: Console) -> Iterator[None]:
-    """Mends a damaged database before it is opened, and says so."""
+def _repaired_database(directory: Path, console: Console) -> Iterator[None]:
+    """Restores a damaged database from its copy before it is opened, and reports that."""
     said = database_copies.mend(directory / database.FILE_NAME)
     if said is not None:
         console.print(said, highlight=False, markup=False, soft_wrap=True)
     yield
 
 
-def sync(directory: Path) -> tuple[records.Results, Synced]:
-    """Rebuilds what is derived from a study's truth: the result files, the report and the runs in MLflow.
+def sync(directory: Path) -> tuple[Results, Synced]:
+    """Rebuilds result files, report and MLflow runs from the study's database.
+
+    Args:
+        directory: Study directory.
 
     Returns:
-        The results, and what became of the runs in MLflow.
+        The results, and whether the runs in MLflow were rebuilt.
 
     Raises:
-        ServiceError: MLflow does not answer; the files are written all the same.
+        ServiceError: MLflow does not respond; the files are written nevertheless.
     """
     with contextlib.ExitStack() as stack:
         study = stack.enter_context(study_directory.open_study(directory))
@@ -244,25 +278,26 @@ def sync(directory: Path) -> tuple[records.Results, Synced]:
         if not held:
             _fetch(study)
         if held or not study.config.tracking.enabled:
-            return result_files.project(study), "kept by the driver" if study.config.tracking.enabled else "not tracked"
+            outcome: Synced = "kept by the driver" if study.config.tracking.enabled else "not tracked"
+            return result_files.write_all(study), outcome
         return _rebuild(study), "rebuilt"
 
 
 def _fetch(study: study_directory.Study) -> None:
-    """Brings what workers have left in an object store since a driver last looked."""
+    """Collects the files that workers wrote to the object store and no driver has collected."""
     for phase in phases_of(study):
         for trial in study.store.trials(phase.name):
             run_collection.collect(phase.assignment(trial))
 
 
-def _rebuild(study: study_directory.Study) -> records.Results:
+def _rebuild(study: study_directory.Study) -> Results:
     try:
         mirror = open_mirror(study)
         mirror.verify(live=False)
         mirror.bring_up_to_date(live=False)
     finally:
-        written = result_files.project(study)
-    mirror.bring_up_to_date(live=False)  # with what the results just written say of the winner
+        written = result_files.write_all(study)
+    mirror.bring_up_to_date(live=False)  # the results just written name the winner
     mirror.upload_files()
     return written
 
@@ -270,5 +305,5 @@ def _rebuild(study: study_directory.Study) -> records.Results:
 def _extend(study: study_directory.Study, trials: int) -> None:
     existing = len(points_of(study.store.trials("search")))
     if trials < existing:
-        raise UsageError(f"--trials {trials}: the study has {existing} search trials already; give the new total")
+        raise UsageError(f"--trials {trials}: the study already has {existing} search trials; give the new total")
     study.store.set_study_attribute(StudyAttribute.TRIALS, trials)

@@ -1,4 +1,4 @@
-"""``cskd``: joins the commands of ``study.commands`` and turns errors into a line and an exit code."""
+"""The ``cskd`` command line: collects the commands of ``study.commands`` and maps errors to exit codes."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ app = typer.Typer(
 )
 for group in (catalogue, prepare, data, run, reproduce, look, outcome, upkeep, cluster, services):
     app.add_typer(group.app)
-help_pages.lay_out(app)
+help_pages.apply_layout(app)
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         from importlib import metadata
 
         try:
             version = metadata.version("cs-kd-study")
         except metadata.PackageNotFoundError:
-            version = "of a source tree that is not installed"
+            version = "(not installed, run from a source tree)"
         print(f"cskd {version}")  # noqa: T201
         raise typer.Exit
 
 
-@app.callback(cls=help_pages.Group, no_args_is_help=True, epilog="Start with: cskd launch digits --storage runs")
-def _itself(
+@app.callback(cls=help_pages.Group, no_args_is_help=True, epilog="Get started: cskd launch digits --storage runs")
+def _root(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version and exit.")
     ] = False,
@@ -55,7 +55,7 @@ def _itself(
 
 
 def main() -> None:
-    """Runs the command line; errors that a user can act on are one line and a documented exit code."""
+    """Runs the command line; prints errors that the user can act on as one line, with a documented exit code."""
     try:
         sys.exit(app(prog_name="cskd", standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
@@ -63,16 +63,16 @@ def main() -> None:
     except Exception as error:
         code, lines = code_and_lines(error)
         if code == INTERNAL:
-            _tell(*map(harmless, traceback.format_exc().splitlines()))
+            _print_error(*map(harmless, traceback.format_exc().splitlines()))
         _fail(lines, code)
 
 
 def _fail(lines: list[str], code: int) -> None:
-    _tell(f"cskd: {lines[0]}", *lines[1:])
+    _print_error(f"cskd: {lines[0]}", *lines[1:])
     sys.exit(code)
 
 
-def _tell(*lines: str) -> None:
+def _print_error(*lines: str) -> None:
     for line in lines:
         print(line, file=sys.stderr)  # noqa: T201
 

@@ -122,6 +122,6 @@ def _code_and_line(error: Exception) -> tuple[int, str]:
         return code, str(error)
     from trainables.interfaces import registry  # here, because help must not load pydantic
 
-    if place := registry.place_in_own_part(error):
+    if place := registry.place_in_user_part(error):
         return INTERNAL, f"{place}: {type(error).__name__}: {error}; that is a part of your own, see the lines above"
     return INTERNAL, f"internal error: {type(error).__name__}: {error}; please report it with the lines above"

@@ -6,15 +6,27 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from filelock import FileLock
+
+from tests.kit.patience import patience
+from tests.kit.servers import guardian
 
 REPOSITORY = Path(__file__).parents[1]
+GROUPS = {  # fixtures that are dear to make: tests that use them run in one process
+    "mlflow_server": "MLflow",
+    "own_server": "MLflow",
+    "started": "MLflow pages",
+    "cub50": "real images",
+    "tiny20": "real images",
+    "task": "methods on real images",
+}
 SHARED_DATA = REPOSITORY / ".." / "shared" / "data"
 
 with contextlib.suppress(ImportError):  # a GPU machine may come without it, and tests/gpu needs none
@@ -40,13 +52,45 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Likewise its marker."""
+    """Makes a GPU machine without pytest-timeout know its marker, and has a guardian end what a killed run leaves."""
     config.addinivalue_line("markers", "timeout(seconds): for a test that may take longer")
+    config.addinivalue_line("markers", "xdist_group(name): tests that run in one process")
+    guardian.start()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Starts slow tests first, so that no worker ends with a long one while the others have nothing left."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Starts slow tests first, so that no process ends with a long one, and gives slow machines more time."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    default = float(config.getini("timeout") or 0)
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        item.add_marker(pytest.mark.timeout(patience(marker.args[0] if marker else default)), append=False)
+        group = next((GROUPS[name] for name in item.fixturenames if name in GROUPS), None)
+        if group is None and item.get_closest_marker("slow") is None:
+            group = item.path.stem  # fixtures of a module are made once
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a folder once for all processes of this test run: ``made_once(name, fill)`` returns its path."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = shared / f"once-{name}"
+        with FileLock(shared / f"once-{name}.lock"):
+            if not folder.exists():
+                unfinished = shared / f"once-{name}.unfinished"
+                unfinished.mkdir()
+                fill(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -56,14 +100,13 @@ def golden() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def cifar100_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder that holds the published ``cifar-100-python``."""
+def cifar100_root(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Folder that holds the published ``cifar-100-python``; tests only read it."""
     script = SHARED_DATA / "unpack_cifar100.py"
     if not script.exists():
         pytest.skip("the shared data folder with CIFAR-100 is not beside this checkout")
-    root = tmp_path_factory.mktemp("cifar100")
-    subprocess.run([sys.executable, str(script), str(root)], check=True, capture_output=True)
-    return root
+    unpack = [sys.executable, str(script)]
+    return made_once("cifar100", lambda root: subprocess.run([*unpack, str(root)], check=True, capture_output=True))
 
 
 @pytest.fixture(scope="session")

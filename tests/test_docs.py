@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from study.cli import app
-from study.definition import study_config, yaml_reader
+from study.definition import loading, yaml_reader
 from trainables.config import TrainConfig
 from trainables.interfaces import registry
 
@@ -83,7 +83,7 @@ def test_study_files_and_configurations_are_valid(page: Path, monkeypatch: pytes
         if "method" in content and "train_on" in content:  # of a single run
             TrainConfig.model_validate(content)
         elif "method:" in block:
-            study_config.build(content, name_of(page))
+            loading.build(content, name_of(page))
 
 
 def test_the_reference_has_every_method() -> None:

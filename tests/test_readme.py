@@ -7,11 +7,11 @@ from pathlib import Path
 
 import typer
 
-from search_spaces.space import default_space, words
+from search_spaces.space import as_mapping, default_space
 from search_spaces.symbols import symbol
 from study.campaigns import preview
 from study.cli import app
-from study.definition import study_config, yaml_reader
+from study.definition import loading, yaml_reader
 from trainables.interfaces import registry
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -19,7 +19,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 
 def test_the_study_file_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
-    study = study_config.build(yaml_reader.parse(block.encode(), "README.md"), "README.md")
+    study = loading.build(yaml_reader.parse(block.encode(), "README.md"), "README.md")
     assert set(study.space()) == {"temperature", "lambda_cls", "training.lr"}
 
 
@@ -29,7 +29,7 @@ def test_the_default_spaces_are_those_of_the_code() -> None:
         space = default_space(name)
         if space is not None:
             reason = inspect.getdoc(import_module(f"search_spaces.{name}")).split("\n\n")[0]
-            ranges = ", ".join(f"{symbol(key).text} {preview.range_text(words(of))}" for key, of in space.items())
+            ranges = ", ".join(f"{symbol(key).text} {preview.range_text(as_mapping(of))}" for key, of in space.items())
             rows.append(f"| `{name}` | {ranges} | {' '.join(reason.split())} |")
     assert "\n".join(rows) in README
 

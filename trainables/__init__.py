@@ -1,1 +1,1 @@
-"""What is trained: methods, models, data sets and the trainer that puts them together."""
+"""Methods, models and data sets, and the trainer that runs them."""

@@ -1,4 +1,4 @@
-"""What one training run is: data set, model, method, schedule and seed, frozen and checked."""
+"""Configuration of one training run: data set, model, method, schedule and seed; frozen and validated."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from trainables.interfaces.error_messages import one_line_per_mistake
 
 def part_from(package: str, value: Any) -> Any:
     """Builds a part from its name, or from a mapping of ``name`` and options.
+
+    Args:
+        package: Kind of the part: ``methods``, ``models`` or ``datasets``.
+        value: Name, mapping, or a part, which is returned unchanged.
 
     Raises:
         ValueError: The name or an option is unknown, or an option is out of range.
@@ -48,22 +52,23 @@ class Training(Options):
     """Optimisation: SGD with momentum, without Nesterov, weight decay on all parameters (paper, section 3.1).
 
     Attributes:
-        epochs: Passes over the anchors.
-        batch_size: Anchors per step.
+        epochs: Number of passes over the training images.
+        batch_size: Number of anchors per step. Partners, if the method uses them, come on top.
         lr: Initial learning rate.
-        momentum: Of SGD.
-        weight_decay: L2 coefficient, batch-norm and bias included.
-        milestones: Fractions of the epochs after which the learning rate is divided by 10.
-        reference_off_by_one: The released code decays one epoch later than the paper says; True reproduces it.
-        precision: Arithmetic of the network; the loss is float32 always. ``auto``: float32 on a CPU, on a GPU bfloat16,
-            or float16 where that is missing.
-        device: ``auto`` takes a GPU where there is one.
-        compile: Whether torch compiles the training step. ``auto``: on a GPU, when the rest of the run would win more
-            by it than compiling costs.
-        cuda_graph: ``auto`` records the step once on a GPU and replays it; ``never`` is for methods and models that
-            read values of the device.
-        threads: CPU threads of a run. One per trial is the fastest way to use several cores.
-        checkpoint_seconds: Least training time between two checkpoints; 0 means one each epoch.
+        momentum: Momentum of SGD.
+        weight_decay: L2 coefficient on all parameters, including batch norm and biases.
+        milestones: Fractions of the epochs after which the learning rate is divided by 10; increasing, between 0 and 1.
+        reference_off_by_one: Switch for a schedule that decays one epoch later than the paper says, as in its released
+            code.
+        precision: Arithmetic of the network; the loss is always computed in float32. ``auto``: float32 on a CPU; on a
+            GPU the first of bfloat16, float16 and float32 that it supports.
+        device: Device of a run. ``auto``: a GPU if there is one, else the CPU.
+        compile: Use of ``torch.compile`` for the training step. ``auto``: on a GPU, if the rest of the run is long
+            enough to save more time than compilation takes.
+        cuda_graph: Use of a CUDA graph for the training step. ``auto``: on a GPU, record the step once and replay it.
+            ``never``: for methods and models that read values from the device.
+        threads: Number of CPU threads per run. Several cores are used best by several runs with one thread each.
+        checkpoint_seconds: Minimum training time in seconds between two checkpoints; 0 writes one after each epoch.
     """
 
     epochs: int = Field(default=200, ge=1, le=1_000_000)
@@ -99,7 +104,7 @@ class Training(Options):
         return self.lr * 0.1**decays
 
     def epochs_before_decay(self) -> int:
-        """Epochs with the initial learning rate.
+        """Number of epochs with the initial learning rate.
 
         Example:
             >>> Training(epochs=200).epochs_before_decay(), Training(epochs=9, milestones=()).epochs_before_decay()
@@ -111,11 +116,15 @@ class Training(Options):
 
 
 class TrainConfig(Options):
-    """Everything that decides the outcome of one run.
+    """Options of one run; together they determine its outcome.
 
     Attributes:
-        train_on: ``train`` leaves the validation split out and measures on it; ``full`` trains on everything.
-        seed: Decides initialisation, order, partners and augmentation.
+        dataset: Data set and its options.
+        model: Network architecture and its options.
+        method: Training objective and its hyperparameters.
+        training: Optimisation and execution.
+        train_on: Training data. ``train``: without the validation split, which is evaluated; ``full``: all of it.
+        seed: Seed of initialisation, order of the images, partners and augmentation.
     """
 
     dataset: AnyDataset
@@ -126,12 +135,15 @@ class TrainConfig(Options):
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     def digest(self) -> str:
-        """Short digest of what decides the outcome: where files lie and how often it is saved do not."""
+        """Short digest of the options that affect the outcome.
+
+        Excluded are the location and storage of files, the device, compilation, and the checkpoint interval.
+        """
         content = self.model_dump(mode="json")
         for key in ("root", "memory_limit", "stream"):
             content["dataset"].pop(key, None)
         for option in content["method"].values():
-            if isinstance(option, dict) and option.get("sha256"):  # a file that is known by its content
+            if isinstance(option, dict) and option.get("sha256"):  # the checksum identifies the file
                 option.pop("checkpoint", None)
                 option.pop("study", None)
         for key in ("checkpoint_seconds", "device", "compile", "cuda_graph"):

@@ -1,8 +1,8 @@
-"""Errors that a person can act on: one line that says what is wrong, where, and what to do."""
+"""Errors whose message says in one line what is wrong, where, and what to do."""
 
 
 class CskdError(Exception):
-    """Base of every error that ends a command with one line and a documented exit code.
+    """Base of the errors that end a command with one line and a documented exit code.
 
     The codes follow BSD's ``sysexits.h``; subclasses set ``exit_code``.
     """
@@ -11,13 +11,13 @@ class CskdError(Exception):
 
 
 class ConfigError(CskdError):
-    """A configuration or a command asks for something that does not exist or cannot be."""
+    """A configuration or a command is invalid, or names something that does not exist."""
 
     exit_code = 64
 
 
 class DataError(CskdError):
-    """Data on disk is missing, damaged or unfit for the method."""
+    """Data on disk is missing, damaged or unsuitable for the method."""
 
     exit_code = 65
 
@@ -29,26 +29,26 @@ class CheckpointError(CskdError):
 
 
 class SupersededError(CskdError):
-    """A later attempt works on this run: the driver gave this worker up, and it must write nothing more."""
+    """A later attempt of the run has started, so this worker must not write anything more."""
 
 
 class PreemptedError(CskdError):
-    """The node of this worker is about to be taken away; what is done has been saved."""
+    """The node of this worker is about to be removed; the progress of the run has been saved."""
 
 
 class UnfitNodeError(CskdError):
-    """This node must not run trials of the study: it has other code, or does not see the study directory."""
+    """The node cannot run trials of the study: its code differs, or it does not see the study directory."""
 
     exit_code = 69
 
 
 class ObjectStoreError(OSError):
-    """An object store does not answer, or refuses; a run that meets it is tried again, as after any error of a disk."""
+    """An object store does not respond, or refuses a request; the run is retried, as after any disk error."""
 
     exit_code = 69
 
 
 class TestSetClosedError(CskdError):
-    """Code without a ledgered access asked for test data."""
+    """Test data was requested without an access that records the reading in the ledger."""
 
     __test__ = False  # the name begins with Test; pytest must not collect it

@@ -1,4 +1,4 @@
-"""The Ray Tune trainable: one epoch a step, actors reused across trials; the only file here that knows Ray."""
+"""The Ray Tune trainable: one epoch per step, actors reused across trials. No other file in trainables imports Ray."""
 
 from __future__ import annotations
 
@@ -23,70 +23,72 @@ Result = TypeVar("Result")
 METRICS_PREFIX = "metrics/"  # Ray flattens the mapping that a step reports under "metrics"
 
 
-class Demands(Protocol):
-    """What a run asks of the node that it lands on."""
+class Requirements(Protocol):
+    """Requirements of a run on its node."""
 
     def check(self) -> None:
-        """Raises ``UnfitNodeError`` where the node is not fit."""
+        """Checks this node.
+
+        Raises:
+            UnfitNodeError: The node does not meet the requirements.
+        """
 
 
-class Advancing(Protocol):
-    """A run that goes on epoch by epoch."""
+class RunByEpochs(Protocol):
+    """A run that is trained epoch by epoch."""
 
     def advance(self) -> Outcome | EpochRow:
-        """Trains one epoch."""
+        """Trains one epoch; returns its row, or the outcome after the last one."""
 
     def close(self) -> None:
-        """Ends the run early without losing what is done."""
+        """Stops the run and saves its progress, so that a later attempt can resume it."""
 
-    def leave(self) -> None:
-        """Ends a run that nobody goes on with."""
+    def abandon(self) -> None:
+        """Stops a run that will not be resumed."""
 
 
 class FinishedRun:
-    """A run that an earlier attempt finished after its driver had gone: its outcome is taken over as it is."""
+    """A run that an earlier attempt finished without the driver noticing; its outcome is reused unchanged."""
 
     def __init__(self, directory: RunDirectory, outcome: Outcome) -> None:
         self._directory = directory
         self._outcome = outcome
 
     def advance(self) -> Outcome:
-        """Writes the outcome in the name of the present attempt."""
+        """Writes the outcome under the number of the current attempt."""
         self._directory.write_outcome(self._outcome)
         return self._outcome
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: the run holds no resources."""
 
-    def leave(self) -> None:
-        """Nothing is open."""
+    def abandon(self) -> None:
+        """Does nothing: the run holds no resources."""
 
 
 class StudyTrainable(Trainable):  # type: ignore[misc]
-    """Runs the assignment in its configuration; our own checkpoints and retries replace Ray's.
+    """Trains the run that the trial's configuration assigns.
 
-    A run is opened by the first step, not before: Ray sets workers up for a trial that another worker, which came free
-    in the meantime, then runs.
-
-    What goes wrong is written into the run's outcome before it is raised, so that the driver can tell a lost worker
-    from a wrong configuration.
+    Checkpoints and retries are those of this project, not Ray's. The first step opens the run, because Ray may set up
+    a worker for a trial and then start the trial on another worker. An error is written into the run's outcome before
+    it is raised, so that the driver can distinguish a lost worker from an invalid configuration.
     """
 
-    _run: Advancing | None = None
+    _run: RunByEpochs | None = None
     _files: RunDirectory | None = None
     _assignment: Assignment
-    _demands: Demands | None = None
+    _requirements: Requirements | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Takes the first assignment."""
-        import trainables.training.run  # noqa: F401 - loads torch while the worker starts
+        """Stores the first assignment."""
+        import trainables.training.run  # noqa: F401 - imports torch while the worker starts
 
         self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Takes the next assignment in the same process: nothing is imported or loaded again.
+        """Stores the next assignment, so that the process is reused with its imports and data.
 
-        A run that is still open was stopped by the scheduler; nobody will go on with it.
+        A run that is still open was stopped by the scheduler and is abandoned.
         """
         self._take(new_config)
         return True
@@ -95,35 +97,35 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
         """Trains one epoch.
 
         Raises:
-            UnfitNodeError: The run is not for this node; nothing was written here.
+            UnfitNodeError: The node does not meet the run's requirements; nothing was written on it.
         """
-        if self._run is None and self._demands is not None:
-            self._demands.check()
+        if self._run is None and self._requirements is not None:
+            self._requirements.check()
         reported = self._guarded(self._advance)
         ended = isinstance(reported, Outcome)
         if ended:
             self._run = None
             self._discard_files()
         elif node_is_drained():
-            self._guarded(self._give_way)
+            self._guarded(self._leave_node)
         return {"metrics": reported.metrics, "epoch": reported.epoch, "done": ended}
 
     def cleanup(self) -> None:
-        """Keeps what an unfinished run has done."""
+        """Saves the progress of an unfinished run."""
         if self._run is not None:
             self._run.close()
         self._discard_files()
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Nothing: a run keeps its own checkpoints."""
+        """Returns an empty checkpoint: a run writes its own."""
         del checkpoint_dir
         return {}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing: a run finds its own checkpoints."""
+        """Does nothing: a run loads its own checkpoints."""
 
-    def open_run(self, assignment: Assignment, files: RunDirectory) -> Advancing:
-        """The run of an assignment, in its files; tests put a run without training here."""
+    def open_run(self, assignment: Assignment, files: RunDirectory) -> RunByEpochs:
+        """Opens the run of an assignment in its directory; tests override this with a run that does not train."""
         from trainables.training.run import Run
 
         return Run(
@@ -137,10 +139,10 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
 
     def _take(self, config: dict[str, Any]) -> None:
         if self._run is not None:
-            self._run.leave()
+            self._run.abandon()
         self._run = None
         self._discard_files()
-        self._assignment, self._demands = config["assignment"], config.get("demands")
+        self._assignment, self._requirements = config["assignment"], config.get("requirements")
 
     def _advance(self) -> Outcome | EpochRow:
         assignment, files = self._assignment, self._opened_files()
@@ -149,13 +151,13 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
                 self._run = self._opened(files)
             return self._run.advance()
 
-    def _give_way(self) -> None:
-        """Saves what is done and leaves the node; the run is tried again elsewhere."""
+    def _leave_node(self) -> None:
+        """Saves the run's progress and raises, so that the driver retries the run on another node."""
         assert self._run is not None  # noqa: S101 - it has just finished an epoch
         self._run.close()
-        raise PreemptedError("its node is being drained, so the run goes on elsewhere")
+        raise PreemptedError("its node is being drained; the run resumes on another node")
 
-    def _opened(self, files: RunDirectory) -> Advancing:
+    def _opened(self, files: RunDirectory) -> RunByEpochs:
         files.restore()
         outcome = files.outcome()
         if outcome is not None and outcome.state == "finished":
@@ -181,7 +183,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
 
 
 def files_of(assignment: Assignment) -> RunDirectory:
-    """Where a worker keeps a run's files: in the study's folder, or in a scratch folder and an object store."""
+    """Directory of a run's files: in the study directory, or in a scratch folder mirrored to an object store."""
     if assignment.objects is None:
         return RunDirectory(assignment.directory)
     from trainables.files import scratch
@@ -193,22 +195,25 @@ def files_of(assignment: Assignment) -> RunDirectory:
 
 
 def failure(error: Exception, attempt: int) -> Outcome:
-    """The outcome of a run that raised: what failed, and the kind of error by which a retry is decided."""
+    """Outcome of a run that raised, with the message and the kind of the error, which decides whether it is retried."""
     from trainables.training.run import describe_error
 
     return Outcome("failed", attempt, 0, error=describe_error(error), error_kind=kind_of(error))
 
 
 def node_is_drained() -> bool:
-    """Whether Ray is about to take this process's node away, as it does with preempted machines."""
+    """Whether Ray is draining the node of this process, as it does before a machine is preempted."""
     import ray
-    from ray._private.state import state  # as Ray Serve does: there is no public way to ask
+    from ray._private.state import state  # as in Ray Serve; there is no public API
 
     return ray.is_initialized() and ray.get_runtime_context().get_node_id() in state.get_draining_nodes()
 
 
 def kind_of(error: Exception) -> str:
-    """``out_of_memory``, ``disk_full``, ``io``, ``preempted``, or the error's class, which is not tried again."""
+    """Kind of an error: ``out_of_memory``, ``disk_full``, ``io``, ``preempted``, or its class name.
+
+    Errors of the last kind are not retried.
+    """
     if isinstance(error, PreemptedError):
         return "preempted"
     text = str(error).lower()

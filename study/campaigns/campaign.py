@@ -1,4 +1,4 @@
-"""Several studies, one after the other, with one budget; launched again, a campaign that was stopped goes on."""
+"""Runs several studies one after the other within one budget; running the same campaign again resumes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.definition import study_config
+from study.definition import loading
 from study.definition.sections import Budget
 from study.errors import HeldError, ServiceError, UsageError
 from study.state import directory as study_directory
@@ -26,49 +26,54 @@ WILDCARDS = "*?["
 
 
 @dataclass(frozen=True)
-class Part:
-    """What became of a study.
+class StudyOutcome:
+    """How one study of a campaign ended.
 
     Attributes:
-        directory: Its study directory.
-        error: Why it did not go to its end; None where it did.
-        interrupted: Number of the signal that stopped it, and with it the campaign.
+        directory: Study directory.
+        error: Reason why the study did not finish; None if there was no error.
+        interrupted: Number of the signal that stopped the study and the campaign; None if there was none.
     """
 
     directory: Path
     error: str | None = None
     interrupted: int | None = None
 
+    @property
+    def finished(self) -> bool:
+        """Whether the study ran to its end."""
+        return self.error is None and self.interrupted is None
+
 
 def expand(sources: Sequence[str]) -> list[str]:
-    """Presets and study files, in order, with patterns such as ``cub200-*`` or ``studies/*.yaml`` written out.
+    """Returns presets and study files in order, with patterns such as ``cub200-*`` or ``studies/*.yaml`` expanded.
 
     Raises:
-        UsageError: A pattern fits nothing.
+        UsageError: A pattern matches nothing.
     """
     found: list[str] = []
     for source in sources:
         names = [source]
-        if any(sign in source for sign in WILDCARDS):
-            names = fnmatch.filter(study_config.presets(), source) or sorted(map(str, Path().glob(source)))
+        if any(character in source for character in WILDCARDS):
+            names = fnmatch.filter(loading.presets(), source) or sorted(map(str, Path().glob(source)))
             if not names:
-                raise UsageError(f"{source}: fits no preset and no file; `cskd presets` lists presets")
+                raise UsageError(f"{source}: matches no preset and no file; `cskd presets` lists presets")
         found += [name for name in names if name not in found]
     return found
 
 
 def load(sources: Sequence[str], overrides: Mapping[str, Any]) -> list[StudyConfig]:
-    """The studies, all checked before one begins.
+    """Loads and checks all studies.
 
     Raises:
-        StudyFileError: One has mistakes.
-        UsageError: Two have the same name, so that they would have the same directory.
+        StudyFileError: A study has mistakes.
+        UsageError: Two studies have the same name and so the same directory.
     """
-    configs = [study_config.load(source, overrides) for source in sources]
+    configs = [loading.load(source, overrides) for source in sources]
     names = [config.name for config in configs]
     for source, name in zip(sources, names, strict=True):
         if names.count(name) > 1:
-            raise UsageError(f"{source}: several studies are named {name!r}; give each a name of its own")
+            raise UsageError(f"{source}: several studies are named {name!r}; give each a different name")
     return configs
 
 
@@ -80,80 +85,85 @@ def run(
     say: Callable[[str], None],
     outputs: Outputs,
     **options: Any,
-) -> list[Part]:
-    """Launches each study, or goes on with it where it is there already.
+) -> list[StudyOutcome]:
+    """Launches each study, or resumes it if its directory exists.
 
-    What is wrong with a study ends that study alone; a signal, and a service that is away, end the campaign.
+    An error in a study ends that study only. A signal or an unavailable service ends the campaign.
 
     Args:
-        studies: By name, each asked for when its turn comes: one may need what an earlier one has left.
+        studies: Functions that return the studies, by name; called when the study starts, because it may need results
+            of an earlier one.
         storage: Folder of the study directories.
-        hours: Wall time of all together: each may use an equal share of what is left when it begins. None: each has
-            the budget of its own file.
-        say: Takes a line for each study that begins.
-        outputs: Gives, for a study directory, where its driver writes, as ``api.launch`` takes it.
-        options: As ``api.launch`` takes them.
+        hours: Total wall time; each study may use an equal share of the time left when it starts. None: each study
+            has the budget of its study file.
+        say: Function that prints a line; called for each study.
+        outputs: Function that opens the driver's outputs for a study directory, as arguments of ``api.launch``.
+        options: Other arguments of ``api.launch`` and ``api.resume``.
 
     Returns:
-        What became of those that began.
+        Outcomes of the studies up to the interruption, or of all.
+
+    Raises:
+        ServiceError: A service is unavailable.
+        HeldError: Another driver works on a study.
     """
-    began, parts = time.monotonic(), list[Part]()
+    began, outcomes = time.monotonic(), list[StudyOutcome]()
     for number, (name, config) in enumerate(studies.items()):
         say(f"[{number + 1}/{len(studies)}] {name}")
         left = None if hours is None else hours - (time.monotonic() - began) / 3600
         if left is not None and left <= 0:
-            parts.append(Part(storage / name, "not begun: the campaign's hours are over"))
+            outcomes.append(StudyOutcome(storage / name, "not started: the campaign's time budget is used up"))
         else:
             share = None if left is None else left / (len(studies) - number)
             with outputs(storage / name) as written:
-                parts.append(_one(name, config, storage, share, {**options, **written}))
-        if parts[-1].error is not None:
-            say(f"{name}: {parts[-1].error}")
-        if parts[-1].interrupted is not None:
+                outcomes.append(_run_one(name, config, storage, share, {**options, **written}))
+        if outcomes[-1].error is not None:
+            say(f"{name}: {outcomes[-1].error}")
+        if outcomes[-1].interrupted is not None:
             break
-    return parts
+    return outcomes
 
 
-def _one(
+def _run_one(
     name: str, study: Callable[[], StudyConfig], storage: Path, hours: float | None, options: Mapping[str, Any]
-) -> Part:
-    from study import api  # loads what runs a study; mistakes are told before
+) -> StudyOutcome:
+    from study import api  # slow to import
 
     directory = storage / name
     try:
         config = study()
         if (directory / study_directory.STUDY_FILE).exists():
-            _refuse_another(config, directory)
+            _check_same_study(config, directory)
             ending = api.resume(directory, **options)
         else:
-            _, ending = api.launch(config if hours is None else _within(config, hours), storage, **options)
+            _, ending = api.launch(config if hours is None else _with_hours(config, hours), storage, **options)
     except (ServiceError, HeldError):
         raise
     except CskdError as error:
-        return Part(directory, str(error).splitlines()[0])
-    return Part(
+        return StudyOutcome(directory, str(error).splitlines()[0])
+    return StudyOutcome(
         directory,
         None if ending.complete else "every search trial failed",
         None if ending.interrupted is None else int(ending.interrupted),
     )
 
 
-def _within(config: StudyConfig, hours: float) -> StudyConfig:
-    """The study with at most these hours."""
+def _with_hours(config: StudyConfig, hours: float) -> StudyConfig:
+    """Returns the study with a budget of at most ``hours``."""
     budget = config.search.budget
     hours = min(hours, budget.hours or hours)
     search = config.search.model_copy(update={"budget": budget.model_copy(update={"hours": hours})})
     return config.model_copy(update={"search": search})
 
 
-def _refuse_another(config: StudyConfig, directory: Path) -> None:
-    """A study that is there may differ by its share of the hours alone.
+def _check_same_study(config: StudyConfig, directory: Path) -> None:
+    """Checks that a study directory contains this study; only the hours of the budget may differ.
 
     Raises:
-        StudyDirectoryError: It differs in more.
+        StudyDirectoryError: The directory contains a different study.
     """
-    there = study_directory.read_config(directory)
-    if _without_hours(there) != _without_hours(config):
+    existing = study_directory.read_config(directory)
+    if _without_hours(existing) != _without_hours(config):
         study_directory.refuse_existing(config, directory.parent)
 
 

@@ -1,9 +1,9 @@
-"""The studies behind a table or a figure of the paper: planned, priced, and then run as a campaign.
+"""Plans the studies behind a table or a figure of the paper.
 
-One study for each data set and network that the table or figure shows. It searches CS-KD over the paper's grid (section
-3.1: T in {1, 4}, lambda_cls in {1, 2, 3, 4}) on the validation split, and has every other method as a control, so that
-all of them are confirmed with the same seeds. The methods that learn from a trained network (Table 4) wait for a study
-of that network, which is run first.
+There is one study for each data set and network that the table or figure shows. It searches CS-KD over the paper's grid
+(section 3.1: T in {1, 4}, lambda_cls in {1, 2, 3, 4}) on the validation split, and has every other method as a control,
+so that all methods are confirmed with the same seeds. Methods with a teacher (Table 4) need a study of the teacher,
+which runs first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from analysis.paper import printed
-from study.definition import paper_studies, study_config, teachers, yaml_reader
+from study.definition import loading, paper_studies, teachers, yaml_reader
 from study.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Budget = Literal["paper", "smoke"]
 
 GRID: Mapping[str, Any] = {"temperature": {"choices": [1, 4]}, "lambda_cls": {"choices": [1, 2, 3, 4]}}
 SEARCHED = "cs_kd"
-# Rows that are the searched method with a term more, whose weight the paper does not print.
+# Rows that add a term to the searched method. The paper does not print its weight.
 EXTENDED: Mapping[str, Mapping[str, float]] = {"cs_kd_e": {"lambda_e": 1.0}}
 _COMPARED = ("cross_entropy", SEARCHED)
 _REGULARISERS = ("virtual_softmax", "adacos", "max_entropy", "label_smoothing")
@@ -36,7 +36,7 @@ _FIGURES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "figure4": ("bird_dog_indoor", "resnet18", _COMPARED),
     "figure5": ("cifar100", "preact_resnet18", (*_COMPARED, *_REGULARISERS)),
 }
-# The smoke protocol: everything runs, on real data, in minutes for a study; nothing of it is comparable with the paper.
+# The smoke protocol runs every step on real data in minutes per study; its results are not comparable with the paper.
 _SMOKE_TRAINING = {"epochs": 15, "batch_size": 32}
 _SMOKE_DATA = {"subset": {"classes": 10, "train_per_class": 100}, "validation": {"per_class": 10, "seed": 0}}
 _SMOKE_PHOTOGRAPHS = {"crop": 64}
@@ -48,8 +48,8 @@ class Planned(NamedTuple):
 
     Attributes:
         name: Name of the study.
-        rows: What it fills of the paper's tables; of the network that others learn from, the row of that network.
-        needs: Name of the study whose winner its methods learn from; None where they learn from none.
+        rows: Rows of the paper's tables that the study fills; for a teacher's study, the teacher's row.
+        needs: Name of the study whose winner is the teacher; None if no method has a teacher.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Planned(NamedTuple):
 
 
 def items() -> tuple[str, ...]:
-    """What can be reproduced.
+    """Returns the names of the tables and figures that can be reproduced.
 
     Example:
         >>> items()[0], items()[-1]
@@ -68,12 +68,12 @@ def items() -> tuple[str, ...]:
 
 
 def tables(chosen: Sequence[str]) -> list[int]:
-    """Numbers of the tables among what is to be reproduced."""
+    """Returns the numbers of the chosen tables."""
     return [int(item.removeprefix("table")) for item in chosen if item.startswith("table")]
 
 
 def rows(item: str) -> tuple[printed.Row, ...]:
-    """The rows of a table, or what a figure shows, for each data set and network.
+    """Returns the rows of a table, or the data sets, networks and methods of a figure.
 
     Raises:
         UsageError: There is no such table or figure.
@@ -83,25 +83,25 @@ def rows(item: str) -> tuple[printed.Row, ...]:
         return tuple(printed.Row(dataset, model, method) for method in methods)
     found = dict.fromkeys(printed.Row(*place[1:4]) for place in printed.places() if f"table{place.table}" == item)
     if not found:
-        raise UsageError(f"{item}: is none of {', '.join(items())}")
+        raise UsageError(f"{item}: no such table or figure; choose from {', '.join(items())}")
     return tuple(found)
 
 
 def plan(chosen: Sequence[str], datasets: Sequence[str] = (), budget: Budget = "paper") -> list[Planned]:
-    """The studies behind tables and figures, networks that others learn from first.
+    """Returns the studies behind tables and figures, teachers first.
 
     Args:
-        chosen: Of ``items``; a row that several of them show is run once.
-        datasets: Only these data sets; none for all.
-        budget: The paper's protocol, or the smoke protocol.
+        chosen: Names from ``items``; a row that several of them show is run once.
+        datasets: Data sets to include; empty for all.
+        budget: ``paper`` for the paper's protocol, ``smoke`` for the smoke protocol.
 
     Raises:
-        UsageError: There is no such table or figure, or it does not show such a data set.
+        UsageError: There is no such table or figure, or it does not show one of the data sets.
     """
     shown = list(dict.fromkeys(row for item in chosen for row in rows(item)))
-    if strange := set(datasets) - {row.dataset for row in shown}:
-        there = ", ".join(dict.fromkeys(row.dataset for row in shown))
-        raise UsageError(f"{' and '.join(chosen)}: does not show {', '.join(sorted(strange))}; data sets: {there}")
+    if unknown := set(datasets) - {row.dataset for row in shown}:
+        known = ", ".join(dict.fromkeys(row.dataset for row in shown))
+        raise UsageError(f"{' and '.join(chosen)}: no data set {' or '.join(sorted(unknown))}; choose from {known}")
     shown = [row for row in shown if not datasets or row.dataset in datasets]
     prefix, suffix = "-".join(dict.fromkeys(chosen)), "" if budget == "paper" else f"-{budget}"
     first, then = list[Planned](), list[Planned]()
@@ -116,27 +116,27 @@ def plan(chosen: Sequence[str], datasets: Sequence[str] = (), budget: Budget = "
 
 
 def config(planned: Planned, storage: Path, budget: Budget, overrides: Mapping[str, Any]) -> StudyConfig:
-    """A planned study, ready to be launched; one that needs another looks for that one's winner.
+    """Returns the configuration of a planned study.
 
     Args:
-        planned: Of ``plan``.
+        planned: Study from ``plan``.
         storage: Folder of the study directories.
-        budget: As given to ``plan``.
-        overrides: ``key.path`` to value, applied to each study.
+        budget: Budget that was given to ``plan``.
+        overrides: Values by ``key.path``, applied to the study.
 
     Raises:
         StudyFileError: An override has mistakes.
-        DataError: The study that it needs is not there yet.
+        DataError: The study that it needs has not been run.
     """
     content = _content(planned, storage, budget)
     for key, value in overrides.items():
         yaml_reader.override(content, key, value)
-    return study_config.build(teachers.resolve(content), planned.name)
+    return loading.build(teachers.resolve(content), planned.name)
 
 
 def _content(planned: Planned, storage: Path, budget: Budget) -> dict[str, Any]:
     dataset, model, _ = planned.rows[0]
-    shared = paper_studies.shared(dataset)
+    shared = paper_studies.shared_settings(dataset)
     point = {"temperature": 4, "lambda_cls": 1} | shared["starting_points"].get(SEARCHED, {})
     alone = {row.method for row in planned.rows} == {SEARCHED}
     controls = [_control(row.method, point, storage / (planned.needs or "")) for row in planned.rows]
@@ -154,27 +154,27 @@ def _content(planned: Planned, storage: Path, budget: Budget) -> dict[str, Any]:
 
 
 def _control(method: str, point: Mapping[str, Any], teacher: Path) -> dict[str, Any] | None:
-    """A row beside the search; None for the row that is searched."""
+    """Returns the control for a method; None for the searched method."""
     if method == SEARCHED:
         return None
     if method in EXTENDED:
         return {**point, **EXTENDED[method]}
-    if paper_studies.learns(method):
+    if paper_studies.needs_teacher(method):
         return {"method": {"name": method, "teacher": {"study": str(teacher), "seed": 1}}}
     return {"method": method}
 
 
 def _teacher(shown: Sequence[printed.Row]) -> printed.Row | None:
-    """The network that methods of these rows learn from (section 3.2: DenseNet-121 trained by CS-KD)."""
-    if not any(paper_studies.learns(row.method) for row in shown):
+    """Returns the teacher of the methods in these rows, if any (section 3.2: DenseNet-121 trained with CS-KD)."""
+    if not any(paper_studies.needs_teacher(row.method) for row in shown):
         return None
     dataset = shown[0].dataset
-    model, _, method = paper_studies.shared(dataset)["teacher"].rpartition("-")
+    model, _, method = paper_studies.shared_settings(dataset)["teacher"].rpartition("-")
     return printed.Row(dataset, model, method)
 
 
 def _shrunk(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The study under the smoke protocol; milestones are fractions, so the whole schedule shrinks with its epochs."""
+    """Returns the study under the smoke protocol; milestones are fractions, so the schedule scales with the epochs."""
     from trainables.interfaces import registry
     from trainables.preparation.prepared_dataset import CroppedDataset
 

@@ -1,4 +1,4 @@
-"""What a study will cost at a measured rate, and what difference it can show; said before it is launched."""
+"""Estimates the cost of a study at a measured rate, and the smallest difference it can detect."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 POWER = 0.8
-MEMORY_SHARE = 0.9  # of a device, for trials that share it
-LARGEST_FOR_GP = 100
-TRIALS_PER_DIMENSION = 5
+MEMORY_SHARE = 0.9  # share of a device's memory that trials may use
+MAX_TRIALS_FOR_GP = 100
+MIN_TRIALS_PER_DIMENSION = 5
 
 
 def plan(
     config: StudyConfig, rates: Mapping[str, Rate], share: Share, packings: Mapping[str, Packing] | None = None
 ) -> dict[str, Any]:
-    """``preview.describe`` with cost, detectable difference and warnings; ready for JSON.
+    """Returns ``preview.describe`` with cost, detectable difference and warnings, as JSON-compatible values.
 
     Args:
         config: The study.
-        rates: Measured, by ``kind`` of each run; empty where nothing was measured.
-        share: What a trial gets, and how many run at once.
-        packings: What trials do that share a device, by its kind; None where nothing was measured.
+        rates: Measured rates, by ``kind`` of run; empty if nothing was measured.
+        share: Resources of a trial, and the number of concurrent trials.
+        packings: Measured throughput of trials that share a device, by kind of device; None if not measured.
     """
     found = preview.describe(config)
     found["detectable"] = detectable(config)
@@ -47,20 +47,20 @@ def plan(
     if rates:
         rate = rates[kind(config.search_config({}, 0))]
         alone = {phase: seconds / 3600 for phase, seconds in device_seconds(config, rates).items()}
-        slower = 1 / pace(packings or {})
-        hours = {phase: each * slower * min(share.gpus or 1, 1) for phase, each in alone.items()}
+        slowdown = 1 / relative_speed(packings or {})
+        hours = {phase: each * slowdown * min(share.gpus or 1, 1) for phase, each in alone.items()}
         found["rate"] = {name: getattr(rate, name) for name in RATE_FIELDS} | {"epoch_seconds": rate.epoch_seconds}
         found["concurrent"] = share.concurrent
         found["trials_per_device"] = max(1, int(MEMORY_SHARE * rate.device_bytes / max(rate.peak_bytes, 1)))
         found["device_hours"] = hours | {"total": sum(hours.values())}
         found["packing"] = {name: asdict(each) for name, each in (packings or {}).items()}
-        found["wall_hours"] = sum(alone.values()) * slower / share.concurrent
-        found["warnings"] += too_dear(config, found)
+        found["wall_hours"] = sum(alone.values()) * slowdown / share.concurrent
+        found["warnings"] += budget_warnings(config, found)
     return found
 
 
-def pace(packings: Mapping[str, Packing]) -> float:
-    """Speed of a trial that shares its device as it will, in that of one that has the device alone."""
+def relative_speed(packings: Mapping[str, Packing]) -> float:
+    """Returns the speed of a trial that shares its device, relative to one that has the device alone."""
     return min((each.speedup / each.best for each in packings.values()), default=1.0)
 
 
@@ -68,7 +68,7 @@ RATE_FIELDS = ("device", "step_seconds", "evaluation_seconds", "startup_seconds"
 
 
 def device_seconds(config: StudyConfig, rates: Mapping[str, Rate]) -> dict[str, float]:
-    """Seconds of all runs of each phase, one after the other; a scheduler and a race only make them fewer."""
+    """Returns the total training time of each phase in seconds; a scheduler or a race can only shorten it."""
     found = preview.describe(config)
     search = config.search_config({}, 0)
     controls = [config.control_config(number) for number in range(len(config.controls))]
@@ -85,7 +85,7 @@ def device_seconds(config: StudyConfig, rates: Mapping[str, Rate]) -> dict[str, 
 
 
 def run_seconds(config: TrainConfig, rate: Rate, *, full: bool = False) -> float:
-    """Seconds of a run; ``full`` trains on the validation split, too, and does not measure it."""
+    """Returns the seconds of a run; a ``full`` run also trains on the validation split and does not evaluate it."""
     if not full:
         return config.training.epochs * rate.epoch_seconds
     longer = (rate.anchors + rate.validation_images) / rate.anchors
@@ -93,12 +93,13 @@ def run_seconds(config: TrainConfig, rate: Rate, *, full: bool = False) -> float
 
 
 def detectable(config: StudyConfig) -> dict[str, Any]:
-    """The smallest true difference of two arms that the confirmation shows in 80 % of studies.
+    """Returns the smallest true difference between two arms that the confirmation detects with a power of 80 %.
 
-    Both arms run the same seeds, and a two-sided t test at 5 % looks at their differences. How far seeds spread is
-    taken from the paper where it prints the same row, else from the median of the spreads that it prints for the
-    metric. Two arms are taken as independent, so a difference spreads by the square root of two more; pairing can only
-    help. ``departure`` says in what the study departs from the paper's protocol: small data and short runs spread more.
+    Both arms run the same seeds, and their differences enter a paired two-sided t test at 5 %. The standard deviation
+    over seeds is the paper's, if it prints the same row, else the median of the paper's standard deviations of the
+    metric. The arms are assumed to be independent, so a difference has sqrt(2) times this standard deviation; pairing
+    can only reduce it. ``departure`` says how the study departs from the paper's protocol: with small data and short
+    runs, seeds spread more.
     """
     metric = MetricName.parse(config.objective).quantity
     row = printed.published(config.dataset.part_name(), config.model.part_name(), label_of(config), metric)
@@ -115,25 +116,25 @@ def detectable(config: StudyConfig) -> dict[str, Any]:
 
 
 def label_of(config: StudyConfig) -> str:
-    """The method's label in the paper's tables."""
+    """Returns the method's label in the paper's tables."""
     return printed.method_label({"name": config.method.part_name(), **config.method.model_dump(mode="json")})
 
 
 def typical_spread(metric: str) -> float | None:
-    """Median of the spreads over seeds that the paper prints for a metric; None where it prints none."""
+    """Returns the median standard deviation over seeds that the paper prints for a metric; None if it prints none."""
     found = [value.std for row in printed.rows() if (value := printed.published(*row, metric)) and value.std]
     return median(found) if found else None
 
 
 def smallest_difference(pairs: int, spread: float) -> float | None:
-    """Mean of paired differences that a two-sided t test at 5 % finds with a power of 80 %.
+    """Returns the mean of paired differences that a two-sided t test at 5 % detects with a power of 80 %.
 
     Args:
-        pairs: Seeds.
+        pairs: Number of pairs (seeds).
         spread: Standard deviation of a single difference.
 
     Returns:
-        In the unit of ``spread``; None for a single pair, which shows nothing.
+        Difference in the unit of ``spread``; None for fewer than two pairs, for which there is no test.
 
     Example:
         >>> round(smallest_difference(3, 1.0), 2), round(smallest_difference(10, 1.0), 2)
@@ -147,51 +148,51 @@ def smallest_difference(pairs: int, spread: float) -> float | None:
     degrees = pairs - 1
     critical = float(t.ppf(1 - LEVEL / 2, degrees))
 
-    def lack(effect: float) -> float:
-        # The noncentral t distribution by its definition: SciPy's own is not a number far out, where two seeds are.
+    def power_gap(effect: float) -> float:
+        # Integrates the noncentral t distribution, because SciPy's is NaN in the far tail that two seeds need.
         shift = effect * math.sqrt(pairs)
 
-        def beyond(root: float) -> float:
+        def tail_probability(root: float) -> float:
             limit = critical * root / math.sqrt(degrees)
             return float(norm.sf(limit - shift) + norm.cdf(-limit - shift))
 
-        return float(chi(degrees).expect(beyond)) - POWER
+        return float(chi(degrees).expect(tail_probability)) - POWER
 
-    return spread * float(brentq(lack, 0.0, 100.0))
+    return spread * float(brentq(power_gap, 0.0, 100.0))
 
 
 def warnings(config: StudyConfig) -> list[str]:
-    """What a researcher should know before the study is launched."""
+    """Returns warnings about the design of a study."""
     search, milestones = config.search, config.training.milestones
     trials, dimensions = config.planned_trials(search.trials), len(config.space())
     found = []
     if len(config.confirm.seeds) < 2:
-        found.append("one confirmation seed shows no difference; give confirm.seeds at least two")
+        found.append("one confirmation seed cannot show a difference; give confirm.seeds at least two")
     rungs = search.scheduler.rungs(config.training)
     if rungs and milestones and rungs[0] <= config.training.epochs_before_decay():
         found.append(
             f"the scheduler stops trials after epoch {rungs[0]}, before the learning rate falls, at {milestones[0]:g} "
-            "of the epochs: ranks mislead there; leave search.scheduler.grace out"
+            "of the epochs: rankings mislead there; remove search.scheduler.grace"
         )
-    if search.sampler.name == "gp" and trials > LARGEST_FOR_GP:
-        found.append(f"gp is slow beyond {LARGEST_FOR_GP} trials; take the sampler tpe")
-    if 1 < trials < TRIALS_PER_DIMENSION * dimensions and trials == search.trials:
-        fewest = TRIALS_PER_DIMENSION * dimensions
-        found.append(f"search.trials: {trials} are few for {dimensions} parameters; take {fewest} or more")
+    if search.sampler.name == "gp" and trials > MAX_TRIALS_FOR_GP:
+        found.append(f"gp is slow beyond {MAX_TRIALS_FOR_GP} trials; use the sampler tpe")
+    if 1 < trials < MIN_TRIALS_PER_DIMENSION * dimensions and trials == search.trials:
+        fewest = MIN_TRIALS_PER_DIMENSION * dimensions
+        found.append(f"search.trials: {trials} are too few for {dimensions} parameters; use {fewest} or more")
     if not config.controls:
-        found.append("there is no control to compare the winner with; add controls: [{method: cross_entropy}]")
+        found.append("no control to compare the winner with; add controls: [{method: cross_entropy}]")
     return found
 
 
-def too_dear(config: StudyConfig, found: Mapping[str, Any]) -> list[str]:
-    """Says where the budget does not reach for all runs of ``plan``."""
+def budget_warnings(config: StudyConfig, found: Mapping[str, Any]) -> list[str]:
+    """Returns a warning for each budget that is too small for all runs of ``plan``."""
     budget = config.search.budget
     costs = {
         "hours": (budget.hours, found["wall_hours"]),
         "device_hours": (budget.device_hours, found["device_hours"]["total"]),
     }
     return [
-        f"search.budget.{name} is {limit:g}, the whole study needs about {needed:.2g}: the search will end before "
+        f"search.budget.{name} is {limit:g}, but the study needs about {needed:.2g}; the search will end before "
         f"{found['trials']} trials"
         for name, (limit, needed) in costs.items()
         if limit is not None and needed > limit
@@ -199,41 +200,42 @@ def too_dear(config: StudyConfig, found: Mapping[str, Any]) -> list[str]:
 
 
 def entries(found: Mapping[str, Any]) -> dict[str, str]:
-    """``plan`` in words, by heading."""
-    words = preview.entries(found)
+    """Returns the result of ``plan`` as text, by heading."""
+    texts = preview.entries(found)
     if "rate" in found:
         rate, hours, fitting = found["rate"], found["device_hours"], found["trials_per_device"]
-        words["measured"] = (
-            f"{rate['device']}: {_time(rate['step_seconds'])} a step, {_time(rate['epoch_seconds'])} an epoch with "
-            f"{_time(rate['evaluation_seconds'])} of evaluation; {size(rate['peak_bytes'])} a trial, so that "
-            f"{fitting if fitting < found['runs'] else 'all'} fit into memory at once"
+        texts["rate"] = (
+            f"{rate['device']}: {_time(rate['step_seconds'])} per step, {_time(rate['epoch_seconds'])} per epoch "
+            f"including {_time(rate['evaluation_seconds'])} of evaluation; {size(rate['peak_bytes'])} per trial, so "
+            f"{fitting if fitting < found['runs'] else 'all'} fit in memory at once"
         )
         if found["packing"]:
-            words["packs"] = "; ".join(
-                gpu_packing.in_words(*each) for each in gpu_packing.restored(found["packing"]).items()
+            texts["packing"] = "; ".join(
+                gpu_packing.describe(*each) for each in gpu_packing.from_plain_data(found["packing"]).items()
             )
-        words["costs"] = (
+        texts["cost"] = (
             ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in hours if phase != "total")
-            + f": {_time(3600 * hours['total'])} of one device; about {_time(3600 * found['wall_hours'])} with "
+            + f": {_time(3600 * hours['total'])} on one device; about {_time(3600 * found['wall_hours'])} with "
             f"{found['concurrent']} at once"
         )
-    words["shows"] = _shown(found["detectable"], found["objective"])
-    return words
+    texts["detects"] = _detectable_text(found["detectable"], found["objective"])
+    return texts
 
 
-def _shown(found: Mapping[str, Any], objective: str) -> str:
+def _detectable_text(found: Mapping[str, Any], objective: str) -> str:
     if found["difference"] is None:
-        return "no difference: that takes two seeds, and a metric whose spread is known"
+        return "no difference: a test needs two seeds and a metric with a known spread over seeds"
     unit, factor = ("nats", 1) if objective.endswith("/nll") else ("points", 100)
-    doubt = "; yours may spread more, for it departs from the paper's protocol" if found["departure"] else ""
+    doubt = "; yours may spread more, because the study departs from the paper's protocol" if found["departure"] else ""
     return (
-        f"a difference of {factor * found['difference']:.2f} {unit} in four of five studies ({found['seeds']} seeds, "
-        f"paired t test at 5 %; seeds spread by {factor * found['seed_spread']:.2f} {unit}, {found['source']}{doubt})"
+        f"a difference of {factor * found['difference']:.2f} {unit} with a power of {100 * POWER:.0f} % "
+        f"({found['seeds']} seeds, paired t test at 5 %; standard deviation over seeds "
+        f"{factor * found['seed_spread']:.2f} {unit}, {found['source']}{doubt})"
     )
 
 
 def _time(seconds: float) -> str:
-    """A duration for people.
+    """Returns a human-readable duration.
 
     Example:
         >>> _time(0.004), _time(12.3), _time(600), _time(360_000)

@@ -1,4 +1,4 @@
-"""What a study will do, said before it does it; reads no data."""
+"""Describes what a study will do, without reading data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def describe(config: StudyConfig) -> dict[str, Any]:
-    """Parts, space and number of runs of each phase; ready for JSON."""
+    """Returns the components, the search space and the number of runs of each phase, as JSON-compatible values."""
     trials, ladder = config.planned_trials(config.search.trials), ladder_of(config)
     rungs = dict(zip(map(str, ladder.lengths), ladder.counts(trials), strict=True))
     epochs = config.training.epochs
@@ -33,7 +33,7 @@ def describe(config: StudyConfig) -> dict[str, Any]:
         "model": config.model.part_name(),
         "objective": config.objective,
         "objectives": list(config.search.objectives),
-        "space": {name: space.words(of) for name, of in config.space().items()},
+        "space": {name: space.as_mapping(of) for name, of in config.space().items()},
         "sampler": config.search.sampler.name,
         "scheduler": config.search.scheduler.name,
         "trials": trials,
@@ -53,37 +53,37 @@ def describe(config: StudyConfig) -> dict[str, Any]:
 
 
 def entries(found: Mapping[str, Any]) -> dict[str, str]:
-    """``describe`` in words, by heading."""
+    """Returns the result of ``describe`` as text, by heading."""
     controls = ", ".join(found["controls"])
     full = found["train_on"] == "full"
     trained_on = "the full training set" if full else "the training set without the validation split"
     return {
-        "trains": f"{found['method']} on {found['dataset']} with {found['model']}, "
-        f"{_count(found['epochs_a_run'], 'epoch')} a run",
-        "searches": "; ".join(f"{name} {range_text(words)}" for name, words in found["space"].items()),
-        "for": f"{' and '.join(found['objectives'])} with {found['sampler']} in "
+        "training": f"{found['method']} on {found['dataset']} with {found['model']}, "
+        f"{_count(found['epochs_a_run'], 'epoch')} per run",
+        "search space": "; ".join(f"{name} {range_text(parameter)}" for name, parameter in found["space"].items()),
+        "search": f"{' and '.join(found['objectives'])} with {found['sampler']}, "
         f"{_count(found['trials'], 'trial')}, {_scheduler(found)}{_budget(found['budget'])}",
         "controls": f"{len(found['controls'])} ({controls})" if controls else "none",
-        **_race_words(found["race"]),
-        "confirms": f"{_count(found['finalists'], 'finalist')} and {_count(len(found['controls']), 'control')} with "
-        f"{_count(found['seeds'], 'seed')}, trained on {trained_on}: {_count(found['confirmations'], 'run')}",
-        "in all": f"{_count(found['runs'], 'run')}, {found['epochs']:,} epochs {_bound(found['scheduler'])}",
+        **_race_entry(found["race"]),
+        "confirmation": f"{_count(found['finalists'], 'finalist')} and {_count(len(found['controls']), 'control')} "
+        f"with {_count(found['seeds'], 'seed')}, trained on {trained_on}: {_count(found['confirmations'], 'run')}",
+        "total": f"{_count(found['runs'], 'run')}, {_epochs(found)}",
     }
 
 
 def data_entries(found: Mapping[str, Any]) -> dict[str, str]:
-    """``comparability.describe_data`` in words, by heading; nothing where the data was not read."""
+    """Returns the result of ``comparability.describe_data`` as text, by heading; empty if the data were not read."""
     if not found:
         return {}
     return {
-        "data": f"{found['classes']:,} classes, {_count(found['training_images'], 'image')} to train on, "
-        f"{found['validation_images']:,} for validation; the test part stays closed",
+        "data": f"{found['classes']:,} classes, {_count(found['training_images'], 'training image')}, "
+        f"{_count(found['validation_images'], 'validation image')}; the test set was not read",
         "digests": f"data {found['data_digest']}, split {found['split_digest']}",
     }
 
 
 def _race(config: StudyConfig, trials: int) -> dict[str, int] | None:
-    """Candidates, seeds and the most runs of the race; None where there is none, or too few trials for one."""
+    """Returns candidates, seeds and the maximum number of runs of the race; None without a race or enough trials."""
     rule = config.confirm.race
     if rule is None or trials <= config.confirm.finalists:
         return None
@@ -91,11 +91,11 @@ def _race(config: StudyConfig, trials: int) -> dict[str, int] | None:
     return {"candidates": candidates, "seeds": rule.seeds, "runs": candidates * rule.seeds}
 
 
-def _race_words(race: Mapping[str, int] | None) -> dict[str, str]:
+def _race_entry(race: Mapping[str, int] | None) -> dict[str, str]:
     if race is None:
         return {}
-    words = f"{race['candidates']} candidates with {race['seeds']} seeds of their own: {race['runs']} runs at most"
-    return {"races": f"{words}, those that fall behind drop out"}
+    limits = f"{race['candidates']} candidates with {race['seeds']} separate seeds, at most {race['runs']} runs"
+    return {"race": f"{limits}; candidates that fall behind drop out"}
 
 
 def _scheduler(found: Mapping[str, Any]) -> str:
@@ -107,33 +107,34 @@ def _scheduler(found: Mapping[str, Any]) -> str:
     return f"halving: {', '.join(rungs)}"
 
 
-def _bound(scheduler: str) -> str:
-    if scheduler == "halving":  # promotions do not wait, so some come before a better point is there
-        return "or some more, where better points come late"
-    return "at most"
+def _epochs(found: Mapping[str, Any]) -> str:
+    epochs = f"{found['epochs']:,} epochs"
+    if found["scheduler"] == "halving":  # promotions do not wait, so a point may be promoted before a better one
+        return f"{epochs}, or more if better points are found late"
+    return f"at most {epochs}"
 
 
 def _budget(budget: Mapping[str, Any]) -> str:
     parts = [(budget["hours"], "h"), (budget["device_hours"], "device-hours")]
     limits = " and ".join(f"{limit:g} {unit}" for limit, unit in parts if limit is not None)
     return (
-        f"; at most {limits}, {100 * budget['reserve_for_confirmation']:.0f} % of it for the confirmation"
+        f"; at most {limits}, of which {100 * budget['reserve_for_confirmation']:.0f} % for the confirmation"
         if limits
         else ""
     )
 
 
-def range_text(words: Mapping[str, Any]) -> str:
-    """A parameter's words for people.
+def range_text(parameter: Mapping[str, Any]) -> str:
+    """Returns a human-readable range of a parameter.
 
     Example:
         >>> range_text({"low": 0.5, "high": 16.0, "log": True}), range_text({"choices": [1, 4]})
         ('0.5 to 16 (log)', 'in {1, 4}')
     """
-    if "choices" in words:
-        return "in {" + ", ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in words["choices"]) + "}"
-    step = f" in steps of {words['step']:g}" if "step" in words else ""
-    return f"{words['low']:g} to {words['high']:g}{step}{' (log)' if words.get('log') else ''}"
+    if "choices" in parameter:
+        return "in {" + ", ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in parameter["choices"]) + "}"
+    step = f" in steps of {parameter['step']:g}" if "step" in parameter else ""
+    return f"{parameter['low']:g} to {parameter['high']:g}{step}{' (log)' if parameter.get('log') else ''}"
 
 
 def _count(number: int, noun: str) -> str:

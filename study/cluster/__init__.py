@@ -1,1 +1,1 @@
-"""Connects to Ray and knows its machines: inventory, fitness, shares, packing, exclusion."""
+"""Connects to Ray and manages its nodes: inventory, requirements, resource shares, GPU packing, exclusion."""

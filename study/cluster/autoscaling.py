@@ -1,4 +1,4 @@
-"""Clusters whose nodes are not up yet: whether more can come, and waiting until a trial has room."""
+"""Waits for a cluster's nodes to start until one has the resources for a trial."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from study.cluster.inventory import connected
-from study.cluster.share import least, share_of
+from study.cluster.share import minimum_request, share_of
 from study.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
 PERIOD_SECONDS = 1.0
 
 
-def share_when_there(
+def wait_for_share(
     config: StudyConfig, cluster: Cluster, stopping: Callable[[], bool], say: Callable[[str], None]
 ) -> Share | None:
-    """``share_of``; on a cluster that grows, or whose head is alone, once a node is up that a trial fits on.
+    """Returns ``share_of``; waits for a suitable node if the cluster autoscales or consists of the head alone.
 
-    Ray is asked for room for one trial, so that an autoscaler starts a node of a type that suits; the trials then ask
-    for theirs.
+    While it waits, it requests the resources of one trial from Ray, so that an autoscaler starts a node of a suitable
+    type. The trials request their own later.
 
     Args:
-        config: The study.
-        cluster: What is connected.
-        stopping: Whether the user has asked to stop.
+        config: Configuration of the study.
+        cluster: Connected cluster.
+        stopping: Returns whether the user has asked to stop.
         say: Writes a line for the user.
 
     Returns:
-        None when the user stopped the waiting.
+        The share of each trial, or None if the user asked to stop.
 
     Raises:
-        UsageError: A trial asks for more than any node has, and no other nodes can come.
+        UsageError: A trial requests more than any node has, and no further node can join.
     """
     try:
         return share_of(config, cluster)
-    except UsageError as lack:
-        wanted = least(config)  # refuses what no node can ever give
-        if not (cluster.grows or _head_is_alone(cluster)):
+    except UsageError as error:
+        wanted = minimum_request(config)  # raises if no node could ever provide it
+        if not (cluster.grows or _has_only_head(cluster)):
             raise
-        say(f"no node is up for a trial yet ({lack}); asked the cluster for {in_words(wanted)}, waiting")
-    with _asked(wanted):
+        say(f"no node is up for a trial yet ({error}); asked the cluster for {describe(wanted)}, waiting")
+    with _requested(wanted):
         while not stopping():
             with contextlib.suppress(UsageError):
                 return share_of(config, connected())
@@ -55,27 +55,27 @@ def share_when_there(
     return None
 
 
-def in_words(bundle: Mapping[str, float]) -> str:
-    """What a trial takes.
+def describe(bundle: Mapping[str, float]) -> str:
+    """Formats the resources of a trial.
 
     Example:
-        >>> in_words({"CPU": 2, "GPU": 0.5})
+        >>> describe({"CPU": 2, "GPU": 0.5})
         '2 CPUs and 0.5 GPUs'
     """
     return " and ".join(f"{amount:g} {name}s" for name, amount in bundle.items())
 
 
-def _head_is_alone(cluster: Cluster) -> bool:
+def _has_only_head(cluster: Cluster) -> bool:
     return cluster.cpus == 0
 
 
 @contextlib.contextmanager
-def _asked(bundle: Mapping[str, float]) -> Iterator[None]:
-    """Asks for room for one trial, beside what other drivers of the cluster ask for."""
+def _requested(bundle: Mapping[str, float]) -> Iterator[None]:
+    """Requests the resources of one trial from Ray; requests of other drivers on the cluster are not affected."""
     from ray.util.placement_group import placement_group, remove_placement_group
 
-    asked = placement_group([dict(bundle)])
+    group = placement_group([dict(bundle)])
     try:
         yield
     finally:
-        remove_placement_group(asked)
+        remove_placement_group(group)

@@ -1,4 +1,4 @@
-"""Where things are: folders, the machine's cores and accelerators, the connection to Ray."""
+"""Connects to Ray: parses the cluster's address, starts or joins Ray, and cleans up after killed drivers."""
 
 from __future__ import annotations
 
@@ -31,21 +31,22 @@ RAY_FOLDER = "cskd-ray-"
 OWNER = "owner.lock"
 RAY_SETTINGS = {
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # the dispatcher limits how many run; otherwise workers start one by one
-    "RAY_AIR_NEW_OUTPUT": "0",  # Ray's reports would bury ours
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # we stop a study ourselves
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # a run keeps its own log; Ray's copies cost time for each epoch
+    "RAY_AIR_NEW_OUTPUT": "0",  # Ray's reports would hide the study's progress
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver handles SIGINT itself
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # a run keeps its own log; Ray's copies cost time in each epoch
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # confirmations have no validation metric for a scheduler to see
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a trial without a GPU must not change what its process sees
 }
 
-LOCAL_RAY_SETTINGS = {"RAY_AUTH_MODE": "token"}  # who reaches Ray runs code; it makes a token where there is none
+# Any client that reaches Ray can run code. Ray creates a token if there is none.
+LOCAL_RAY_SETTINGS = {"RAY_AUTH_MODE": "token"}
 
 
 def cluster_address(address: str) -> tuple[str, int]:
-    """Host and port of a cluster's head.
+    """Returns the host and port of a cluster's head.
 
     Raises:
-        UsageError: The address is ``auto``, of Ray Client, or no ``host:port``.
+        UsageError: The address is ``auto``, a Ray Client address, or not of the form ``host:port``.
 
     Example:
         >>> cluster_address("head.example.org:6379")
@@ -65,8 +66,8 @@ def cluster_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def why_silent(host: str, port: int) -> str | None:
-    """Why nobody answers at a port; None when somebody does."""
+def why_unreachable(host: str, port: int) -> str | None:
+    """Returns why a connection to the port fails, or None if it succeeds."""
     try:
         socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
     except (OSError, UnicodeError) as error:
@@ -75,20 +76,20 @@ def why_silent(host: str, port: int) -> str | None:
 
 
 def ray_address(given: str | None) -> str:
-    """Where Ray is: the flag, else ``RAY_ADDRESS``, else ``local``; of a cluster somebody answers there.
+    """Returns the address of Ray: the flag, else ``RAY_ADDRESS``, else ``local``.
 
-    Ray itself would go on asking for many minutes.
+    Connects to a cluster's address first, because Ray itself would retry for many minutes.
 
     Raises:
-        UsageError: As ``cluster_address``.
-        ServiceError: Nobody answers.
+        UsageError: The address is invalid (see ``cluster_address``).
+        ServiceError: The connection to the cluster's head fails.
     """
     address = given or os.environ.get("RAY_ADDRESS") or LOCAL
     if address == LOCAL:
         return address
     host, port = cluster_address(address)
-    if reason := why_silent(host, port):
-        raise ServiceError(f"Ray at {host}:{port} cannot be reached: {reason}; `cskd doctor` says more")
+    if reason := why_unreachable(host, port):
+        raise ServiceError(f"Ray at {host}:{port} cannot be reached: {reason}; `cskd doctor` shows details")
     return address
 
 
@@ -97,18 +98,21 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
     """Connects to Ray and disconnects at the end.
 
     Args:
-        address: ``local`` starts a Ray of our own that ends with this process; ``host:port`` joins a running cluster,
-            whose nodes must share the study directory. None takes ``RAY_ADDRESS``, else ``local``. A cluster that
-            happens to run here is never joined.
+        address: ``local`` starts a Ray instance that ends with this process; ``host:port`` joins a running cluster.
+            None means ``RAY_ADDRESS``, else ``local``. Another Ray cluster that runs on this machine is never joined
+            implicitly.
+
+    Yields:
+        The nodes of the connected cluster.
 
     Raises:
-        UsageError: The address is ``auto``, of Ray Client, or malformed.
-        ConfigError: ``CSKD_DATA`` names no place for data.
+        UsageError: The address is ``auto``, a Ray Client address, or malformed.
+        ConfigError: ``CSKD_DATA`` is neither a folder nor a URI of an object store.
         ServiceError: The cluster cannot be reached.
     """
     address = ray_address(address)
     os.environ |= RAY_SETTINGS | (LOCAL_RAY_SETTINGS if address == LOCAL else {})
-    if os.environ.get(places.VARIABLE):  # workers have working directories of their own
+    if os.environ.get(places.VARIABLE):  # workers have other working directories
         os.environ[places.VARIABLE] = str(places.data_place(None))
     import ray
 
@@ -129,7 +133,7 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
                 )
             else:
                 ray.init(address=address, **quiet)
-        except Exception as error:  # of a start that takes too long it is a bare one
+        except Exception as error:  # Ray raises a bare Exception if its start times out
             reason = str(error).splitlines()[0]
             raise ServiceError(f"Ray at {address} cannot be reached: {reason}") from error
         try:
@@ -139,15 +143,21 @@ def ray_connection(address: str | None) -> Iterator[Cluster]:
 
 
 def _keep_secrets_from_logs() -> None:
-    """Ray Tune hands cloud keys to workers in a runtime environment, which Ray logs; a node has keys of its own."""
+    """Keeps Ray Tune from passing cloud keys to workers.
+
+    Ray Tune puts them into a runtime environment, which Ray logs. Nodes have their own keys.
+    """
     from ray.tune.execution import class_cache
 
     getattr(class_cache, "ENV_VARS_TO_PROPAGATE", set()).difference_update(CLOUD_SECRETS)
 
 
 def _let_ray_read_its_settings() -> None:
-    """Ray reads whether to ask for a token when it is imported, which a script may have done before us."""
-    # As Ray's own tests do: there is no public way.
+    """Makes Ray read its authentication settings again.
+
+    Ray reads them when it is imported, and a script may have imported it earlier.
+    """
+    # Ray has no public API for this; its own tests do the same.
     from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
     Config.initialize("")
@@ -156,13 +166,13 @@ def _let_ray_read_its_settings() -> None:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    """A folder for Ray, locked by its owner; those whose owner was killed are removed with what still runs in them."""
-    place = Path("/tmp")  # noqa: S108 - Ray's socket paths end at 107 bytes, so this is short, whatever TMPDIR is
-    for owned in place.glob(f"{RAY_FOLDER}*/{OWNER}"):
-        with contextlib.suppress(Timeout, OSError), FileLock(owned, timeout=0):
-            _end_processes_in(owned.parent)
-            shutil.rmtree(owned.parent, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=RAY_FOLDER, dir=place))
+    """Creates a locked temporary folder for Ray; removes folders of killed drivers and ends their processes."""
+    parent = Path("/tmp")  # noqa: S108 - not TMPDIR: Ray's socket paths may have at most 107 bytes
+    for lock in parent.glob(f"{RAY_FOLDER}*/{OWNER}"):
+        with contextlib.suppress(Timeout, OSError), FileLock(lock, timeout=0):
+            _end_processes_in(lock.parent)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=RAY_FOLDER, dir=parent))
     with FileLock(folder / OWNER):
         try:
             yield folder
@@ -171,12 +181,12 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _end_processes_in(folder: Path) -> None:
-    """Ends what a killed driver's Ray has left: workers outlive it by ten seconds, its agents sometimes by minutes.
+    """Ends the Ray processes of a killed driver: workers outlive it by ten seconds, agents sometimes by minutes.
 
-    Ray renames its processes, so they are known by their log files, which are open in the driver's folder.
+    Ray renames its processes, so they are found by their log files, which are open in the driver's folder.
     """
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended, or is not ours
+        with contextlib.suppress(OSError):  # the process has ended, or belongs to another user
             opened = (file.readlink() for file in (process / "fd").iterdir())
             if process.name != str(os.getpid()) and any(name.is_relative_to(folder) for name in opened):
                 os.kill(int(process.name), signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""What each node of a cluster shows before a trial starts: our code, its libraries, and that it reaches our files.
+"""Examines each node of a cluster before the first trial: its code, its library versions, and its access to the files.
 
-These are the study directory, which all nodes share, or an object store.
+The files are in the study directory, which all nodes share, or in an object store.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ ANSWER_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a node says of itself.
+class NodeReport:
+    """What a node reports about itself.
 
     Attributes:
-        host: Its name.
-        code: Digest of our code there.
-        versions: Of Python and the libraries.
-        reads: Whether it sees what the driver wrote into the study directory; False where it was not asked.
-        error: Why it could not write there, or not use the object store; None when it did.
+        host: Host name.
+        code: Digest of the code that is installed on the node.
+        versions: Versions of Python and the libraries.
+        reads: Whether the node sees the driver's marker file in the study directory; False with an object store.
+        error: Why the node cannot write to the study directory or use the object store, or None if it can.
     """
 
     host: str
@@ -38,45 +38,51 @@ class Answer:
     error: str | None
 
 
-def examine(mark: Path | None, uri: str | None = None, seconds: float = ANSWER_SECONDS) -> list[str]:
-    """Asks every node of the connected cluster, all at once.
+def examine(marker: Path | None, uri: str | None = None, seconds: float = ANSWER_SECONDS) -> list[str]:
+    """Examines every node of the connected cluster in parallel.
 
     Args:
-        mark: The driver's, in the study directory, which all nodes must share; None where there is an object store.
-        uri: Of the object store.
-        seconds: For all answers together.
+        marker: The driver's marker file in the study directory, which all nodes must share; None with an object store.
+        uri: URI of the object store.
+        seconds: Time limit for all nodes together.
 
     Returns:
-        What differs without harm, a line each.
+        Harmless differences, one line per node.
 
     Raises:
-        ServiceError: A node does not answer, lacks our code or has other code, or does not reach the files.
+        ServiceError: A node does not answer, has no or other code of cs-kd-study, or cannot access the files.
     """
-    found = _answers(mark, uri, seconds)
-    for address, said in found.items():
-        refuse_unfit(address, said, mark)
-    return [line for address, said in found.items() for line in skew(address, said.versions, provenance.versions())]
+    found = _reports(marker, uri, seconds)
+    for address, report in found.items():
+        refuse_unfit(address, report, marker)
+    return [
+        line
+        for address, report in found.items()
+        for line in version_differences(address, report.versions, provenance.versions())
+    ]
 
 
-def _answers(mark: Path | None, uri: str | None, seconds: float) -> dict[str, Answer]:
-    """What each node says, by its address."""
+def _reports(marker: Path | None, uri: str | None, seconds: float) -> dict[str, NodeReport]:
+    """Collects the reports of all nodes, by address."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    ask = ray.remote(num_cpus=0, max_retries=0)(answer)
-    asked = {
-        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(mark, uri): address
+    inspect = ray.remote(num_cpus=0, max_retries=0)(inspect_node)
+    replies = {
+        inspect.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+            marker, uri
+        ): address
         for node, address in nodes.items()
     }
-    ray.wait(list(asked), num_returns=len(asked), timeout=seconds)
-    return {address: _answer_to(question, address) for question, address in asked.items()}
+    ray.wait(list(replies), num_returns=len(replies), timeout=seconds)
+    return {address: _report_of(reply, address) for reply, address in replies.items()}
 
 
-def answer(mark: Path | None, uri: str | None = None) -> Answer:
-    """Carried out on a node: looks for the driver's mark and leaves one beside it, or uses the object store."""
-    reads, error = _uses_store(str(uri)) if mark is None else _shares_directory(mark)
-    return Answer(socket.gethostname(), provenance.code_digest(), provenance.versions(), reads, error)
+def inspect_node(marker: Path | None, uri: str | None = None) -> NodeReport:
+    """Runs on a node: looks for the driver's marker file and writes one beside it, or tries the object store."""
+    reads, error = _uses_store(str(uri)) if marker is None else _shares_directory(marker)
+    return NodeReport(socket.gethostname(), provenance.code_digest(), provenance.versions(), reads, error)
 
 
 def _uses_store(uri: str) -> tuple[bool, str | None]:
@@ -87,56 +93,56 @@ def _uses_store(uri: str) -> tuple[bool, str | None]:
     return False, None
 
 
-def _shares_directory(mark: Path) -> tuple[bool, str | None]:
+def _shares_directory(marker: Path) -> tuple[bool, str | None]:
     try:
-        mark.with_name(f"{mark.name}.{socket.gethostname()}").write_text("here")
+        marker.with_name(f"{marker.name}.{socket.gethostname()}").write_text("here")
         error = None
     except OSError as caught:
         error = caught.strerror or str(caught)
-    return mark.exists(), error
+    return marker.exists(), error
 
 
-def refuse_unfit(address: str, said: Answer, mark: Path | None) -> None:
-    """Checks what a node says of itself.
+def refuse_unfit(address: str, report: NodeReport, marker: Path | None) -> None:
+    """Checks the report of a node.
 
     Args:
-        address: Of the node.
-        said: Its answer.
-        mark: The driver's, in the study directory; None where there is an object store.
+        address: Address of the node.
+        report: Report of the node.
+        marker: The driver's marker file in the study directory; None with an object store.
 
     Raises:
-        ServiceError: Trials cannot run there, or their results would be of other code.
+        ServiceError: The node cannot run trials, or would run them with other code.
     """
-    if mark is not None:
-        _refuse_unshared(address, said, mark)
-    elif said.error is not None:
-        raise ServiceError(f"node {address}: {said.error}; give every node the keys and the way to it")
-    if said.code != provenance.code_digest():
+    if marker is not None:
+        _refuse_unshared(address, report, marker)
+    elif report.error is not None:
+        raise ServiceError(f"node {address}: {report.error}; every node needs credentials and a network route")
+    if report.code != provenance.code_digest():
         raise ServiceError(
-            f"node {address}: has other code of cs-kd-study ({said.code}, here {provenance.code_digest()}); install "
+            f"node {address}: has other code of cs-kd-study ({report.code}, here {provenance.code_digest()}); install "
             "the same version on every node"
         )
 
 
-def _refuse_unshared(address: str, said: Answer, mark: Path) -> None:
-    directory = mark.parent
+def _refuse_unshared(address: str, report: NodeReport, marker: Path) -> None:
+    directory = marker.parent
     shared = (
         f"node {address}: {directory} is not the study directory of the driver's machine; all nodes must share it "
         "(NFS), or the study needs an object store (artifacts: {uri: s3://…})"
     )
-    if said.error is not None and not said.reads:
-        raise ServiceError(f"{shared}: {said.error}")
-    if said.error is not None:
-        raise ServiceError(f"node {address}: {directory} cannot be written: {said.error}")
-    if not said.reads or not mark.with_name(f"{mark.name}.{said.host}").exists():
+    if report.error is not None and not report.reads:
+        raise ServiceError(f"{shared}: {report.error}")
+    if report.error is not None:
+        raise ServiceError(f"node {address}: {directory} cannot be written: {report.error}")
+    if not report.reads or not marker.with_name(f"{marker.name}.{report.host}").exists():
         raise ServiceError(shared)
 
 
-def skew(address: str, there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
-    """Libraries whose versions differ between a node and the driver.
+def version_differences(address: str, there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+    """Lists the libraries whose versions differ between a node and the driver.
 
     Example:
-        >>> skew("10.0.0.2", {"torch": "2.12.0", "ray": "2.60.0"}, {"torch": "2.13.0", "ray": "2.60.0"})
+        >>> version_differences("10.0.0.2", {"torch": "2.12.0", "ray": "2.60.0"}, {"torch": "2.13.0", "ray": "2.60.0"})
         ['node 10.0.0.2: torch 2.12.0, here 2.13.0; results may differ in the last digits']
     """
     differing = [
@@ -147,12 +153,12 @@ def skew(address: str, there: Mapping[str, str], here: Mapping[str, str]) -> lis
     return [f"node {address}: {'; '.join(differing)}; results may differ in the last digits"] if differing else []
 
 
-def _answer_to(question: Any, address: str) -> Answer:
+def _report_of(reply: Any, address: str) -> NodeReport:
     import ray
     from ray.exceptions import GetTimeoutError, RayError
 
     try:
-        said = ray.get(question, timeout=0)
+        report = ray.get(reply, timeout=0)
     except GetTimeoutError:
         raise ServiceError(f"node {address}: does not answer; `ray status` on the head shows why") from None
     except RayError as error:
@@ -161,5 +167,5 @@ def _answer_to(question: Any, address: str) -> Answer:
                 f"node {address}: cs-kd-study is not installed there; install it on every node"
             ) from error
         raise ServiceError(f"node {address}: {str(error).strip().splitlines()[-1]}") from error
-    assert isinstance(said, Answer)  # noqa: S101 - for the type checker
-    return said
+    assert isinstance(report, NodeReport)  # noqa: S101 - narrows the type for mypy
+    return report

@@ -1,4 +1,4 @@
-"""Which nodes of a cluster a study leaves out: they lose its runs while others go well elsewhere, or are not fit."""
+"""Decides which nodes a study excludes: nodes that lose runs while other nodes work, and unfit nodes."""
 
 from __future__ import annotations
 
@@ -9,89 +9,89 @@ LOSSES = 3
 
 
 class Exclusion:
-    """Counts what is lost where. Knows no Ray.
+    """Counts the runs that each node loses. Does not depend on Ray.
 
-    A node is left out after three losses, with none between that came to its end there, while runs went on at another
-    node that is not left out; so one always stays. A run that was lost on two nodes is to blame itself and counts
-    against none: a node that it had cost its place gets it back. A node that is not fit is left out at once, even if it
-    is the last one. A resume begins anew.
+    A node is excluded after three losses in a row, without a run that ended there in between, if another node that is
+    not excluded has finished an epoch since. So at least one such node always remains. A run that was lost on two nodes
+    is itself at fault and counts against neither; a node that was excluded because of it is included again. An unfit
+    node is excluded at once, even if it is the last one. A resume starts from zero.
 
     Args:
-        tell: Called with a node and the reason when it is left out, once each.
+        on_exclusion: Called once per node with the node and the reason when the node is excluded.
 
     Attributes:
-        left_out: The nodes that are.
-        ended: For each node the runs that came to their end there.
+        excluded: Ids of the excluded nodes.
+        ended: Number of runs that ended on each node.
 
     Example:
-        >>> exclusion = Exclusion(lambda node, reason: print(f"{node} is left out: {reason}"))
+        >>> exclusion = Exclusion(lambda node, reason: print(f"{node} is excluded: {reason}"))
         >>> for run in (4, 4, 5):
-        ...     exclusion.lost("b", run)
-        >>> exclusion.went_on("a")
-        b is left out: 3 runs were lost there, while others went on
-        >>> exclusion.left_out
+        ...     exclusion.run_lost("b", run)
+        >>> exclusion.epoch_finished("a")
+        b is excluded: 3 runs were lost there while other nodes worked
+        >>> exclusion.excluded
         ('b',)
     """
 
-    def __init__(self, tell: Callable[[str, str], None]) -> None:
-        self._tell = tell
-        self._told: set[str] = set()
+    def __init__(self, on_exclusion: Callable[[str, str], None]) -> None:
+        self._on_exclusion = on_exclusion
+        self._reported: set[str] = set()
         self._unfit: set[str] = set()
         self._streaks: dict[str, list[Hashable]] = {}
-        self._places: defaultdict[Hashable, set[str]] = defaultdict(set)
-        self._others_work: set[str] = set()
-        self.left_out: tuple[str, ...] = ()
+        self._nodes_of_run: defaultdict[Hashable, set[str]] = defaultdict(set)
+        self._others_active: set[str] = set()
+        self.excluded: tuple[str, ...] = ()
         self.ended: Counter[str] = Counter()
 
     @property
-    def suspects(self) -> bool:
-        """Whether anything was lost of late, so that it matters where runs go on."""
+    def has_losses(self) -> bool:
+        """Whether a node has recent losses, so that epochs on other nodes matter."""
         return bool(self._streaks)
 
-    def lost(self, node: str, run: Hashable) -> None:
-        """A worker died on a node, or could not start there.
+    def run_lost(self, node: str, run: Hashable) -> None:
+        """Counts a worker that died or could not start on a node.
 
         Args:
-            node: Its id.
-            run: Which run it was; another attempt is the same one.
+            node: Id of the node.
+            run: Identity of the run, the same for all its attempts.
         """
         self._streaks.setdefault(node, []).append(run)
-        self._places[run].add(node)
-        self.left_out = tuple(each for each in self.left_out if each in self._unfit or self._losses(each) >= LOSSES)
+        self._nodes_of_run[run].add(node)
+        self.excluded = tuple(each for each in self.excluded if each in self._unfit or self._losses(each) >= LOSSES)
         self._judge(node)
 
-    def refused(self, node: str, reason: str) -> None:
-        """A node was found not fit for the study before a run began there."""
+    def node_refused(self, node: str, reason: str) -> None:
+        """Excludes a node that was found unfit before a run started there."""
         self._unfit.add(node)
-        self._leave_out(node, reason)
+        self._exclude(node, reason)
 
-    def went_on(self, node: str) -> None:
-        """A run finished an epoch on a node."""
-        if node not in self.left_out:  # there, what still runs speaks against no other
+    def epoch_finished(self, node: str) -> None:
+        """Notes that a run finished an epoch on a node."""
+        if node not in self.excluded:  # epochs on an excluded node are no evidence against other nodes
             for other in self._streaks.keys() - {node}:
-                self._others_work.add(other)
+                self._others_active.add(other)
                 self._judge(other)
 
-    def went_well(self, node: str) -> None:
-        """A run came to its end on a node."""
+    def run_ended(self, node: str) -> None:
+        """Counts a run that ended on a node without being lost."""
         self.ended[node] += 1
-        if node not in self.left_out:
+        if node not in self.excluded:
             self._streaks.pop(node, None)
-            self._others_work.discard(node)
-            self.went_on(node)
+            self._others_active.discard(node)
+            self.epoch_finished(node)
 
     def _losses(self, node: str) -> int:
-        return sum(len(self._places[run]) == 1 for run in self._streaks.get(node, ()))
+        return sum(len(self._nodes_of_run[run]) == 1 for run in self._streaks.get(node, ()))
 
     def _judge(self, node: str) -> None:
-        if node in self.left_out or node not in self._others_work or self._losses(node) < LOSSES:
+        if node in self.excluded or node not in self._others_active or self._losses(node) < LOSSES:
             return
-        self._others_work.clear()  # it may have been this node that worked
-        self._leave_out(node, f"{self._losses(node)} runs were lost there, while others went on")
+        self._others_active.clear()  # the node that worked may be this one
+        self._exclude(node, f"{self._losses(node)} runs were lost there while other nodes worked")
 
-    def _leave_out(self, node: str, reason: str) -> None:
-        if node not in self.left_out:
-            self.left_out = (*self.left_out, node)
-        if node not in self._told:
-            self._told.add(node)
-            self._tell(node, reason)
+    def _exclude(self, node: str, reason: str) -> None:
+        if node not in self.excluded:
+            self.excluded = (*self.excluded, node)
+        if node not in self._reported:
+            self._reported.add(node)
+            self._on_exclusion(node, reason)

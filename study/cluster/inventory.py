@@ -1,4 +1,4 @@
-"""What the connected Ray cluster has, node by node, and whether more may come."""
+"""Lists the nodes of the connected Ray cluster and their resources, and finds out whether the cluster autoscales."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-KIND_PREFIX = "accelerator_type:"  # of the resource by which Ray tells the kind of a node's GPUs
-STATUS_KEY = "__autoscaling_status"  # where the monitor of a Ray cluster leaves what `ray status` shows
+KIND_PREFIX = "accelerator_type:"  # prefix of the Ray resource that names the kind of a node's GPUs
+STATUS_KEY = "__autoscaling_status"  # key under which Ray's monitor stores what `ray status` prints
 
 
 class Node(NamedTuple):
-    """What one machine of a Ray cluster has to give.
+    """Resources of one node of a Ray cluster.
 
     Attributes:
-        cpus: Cores.
-        gpus: GPUs.
-        memory: Bytes that Ray shares out.
-        kind: Of its GPUs, as Ray calls them; empty where there are none, or where Ray does not know them.
+        cpus: Number of cores.
+        gpus: Number of GPUs.
+        memory: Bytes of memory that Ray schedules.
+        kind: Ray's name for the kind of GPU; empty if the node has none, or if Ray does not know it.
     """
 
     cpus: float
@@ -30,19 +30,24 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True)
 class Cluster:
-    """What the connected Ray cluster has, node by node; and whether an autoscaler may start more."""
+    """Resources of the connected Ray cluster.
+
+    Attributes:
+        nodes: Nodes that are alive.
+        grows: Whether an autoscaler may start more nodes.
+    """
 
     nodes: tuple[Node, ...]
     grows: bool = False
 
     @property
     def cpus(self) -> float:
-        """Of all nodes."""
+        """Number of cores of all nodes."""
         return sum(node.cpus for node in self.nodes)
 
     @property
     def gpus(self) -> float:
-        """Of all nodes."""
+        """Number of GPUs of all nodes."""
         return sum(node.gpus for node in self.nodes)
 
     def __str__(self) -> str:
@@ -50,40 +55,42 @@ class Cluster:
 
 
 def connected() -> Cluster:
-    """The cluster as it is now."""
+    """Returns the current resources of the connected cluster."""
     import ray
-    from ray.experimental.internal_kv import _internal_kv_get  # as `ray status` does: there is no public way
+    from ray.experimental.internal_kv import _internal_kv_get  # no public API; `ray status` does the same
 
-    return Cluster(tuple(up(ray.nodes()).values()), may_grow(_internal_kv_get(STATUS_KEY)))
+    return Cluster(tuple(alive_nodes(ray.nodes()).values()), may_grow(_internal_kv_get(STATUS_KEY)))
 
 
-def up(nodes: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
-    """The nodes that are up, by id.
+def alive_nodes(nodes: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
+    """Returns the nodes that are alive, by id.
 
     Args:
-        nodes: As ``ray.nodes`` describes them.
+        nodes: Descriptions of nodes from ``ray.nodes``.
     """
     return {node["NodeID"]: _node(node["Resources"]) for node in nodes if node["Alive"]}
 
 
-def gpus_of(node: Node) -> str:
-    """The kind of a node's GPUs, for people: those that Ray does not know are just GPUs."""
+def gpu_kind(node: Node) -> str:
+    """Returns a human-readable name for the kind of a node's GPUs; ``GPU`` if Ray does not know it."""
     return node.kind or "GPU"
 
 
-def _node(has: Mapping[str, float]) -> Node:
-    kinds = [name.removeprefix(KIND_PREFIX) for name in has if name.startswith(KIND_PREFIX)]
-    return Node(has.get("CPU", 0.0), has.get("GPU", 0.0), has.get("memory", math.inf), "".join(kinds[:1]))
+def _node(resources: Mapping[str, float]) -> Node:
+    kinds = [name.removeprefix(KIND_PREFIX) for name in resources if name.startswith(KIND_PREFIX)]
+    return Node(
+        resources.get("CPU", 0.0), resources.get("GPU", 0.0), resources.get("memory", math.inf), "".join(kinds[:1])
+    )
 
 
 def may_grow(status: bytes | None) -> bool:
-    """Whether an autoscaler starts nodes, by what Ray's monitor says.
+    """Returns whether the status of Ray's monitor shows an autoscaler.
 
-    Of nodes that nobody starts the monitor makes up a type from the node's id; those of an autoscaler have the name
-    that its configuration gives.
+    For nodes that were started by hand, the monitor derives the node type from the node's id. Nodes of an autoscaler
+    have a type from its configuration.
 
     Args:
-        status: What is stored at ``STATUS_KEY``; None where there is no monitor.
+        status: Value stored under ``STATUS_KEY``; None without a monitor.
     """
     found: Any = json.loads(status) if status else {}
     types = (found.get("autoscaler_report") or {}).get("node_type_mapping") or {}

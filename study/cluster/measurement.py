@@ -1,4 +1,4 @@
-"""What a plan rests on: the rates of a study's runs, measured here or on a cluster, and what each trial gets there."""
+"""Measures what a plan needs: the rates of a study's runs, here or on a cluster, and the share of each trial."""
 
 from __future__ import annotations
 
@@ -21,20 +21,26 @@ if TYPE_CHECKING:
 
 
 def kind(config: TrainConfig) -> str:
-    """What decides the rate of a run among those of a study: its method, and which of its numbers are zero."""
+    """Returns a key for runs of a study with the same rate: the method, and which of its numbers are zero."""
     numbers = config.method.model_dump(mode="json")
     zeros = [name for name, value in sorted(numbers.items()) if value == 0 and not isinstance(value, bool)]
     return " ".join([config.method.part_name(), *(f"{name}=0" for name in zeros)])
 
 
 def runs_to_measure(config: StudyConfig) -> dict[str, TrainConfig]:
-    """One run of each kind that the study has."""
+    """Returns one run of each ``kind`` that the study has."""
     controls = [config.control_config(number) for number in range(len(config.controls))]
     return {kind(run): run for run in [*reversed(controls), config.search_config({}, 0)]}
 
 
 class Measured(NamedTuple):
-    """What was measured for a plan: rates by ``kind`` of run, a trial's share, and packings by kind of device."""
+    """Measurements for a plan.
+
+    Attributes:
+        rates: Rate of a run, by ``kind`` of run.
+        share: Resources of each trial.
+        packings: Packing of trials, by kind of device.
+    """
 
     rates: dict[str, Rate]
     share: Share
@@ -45,11 +51,11 @@ def measure(config: StudyConfig, address: str | None) -> Measured:
     """Measures the study's runs on this machine, or on a worker of a cluster.
 
     Args:
-        config: The study. Where it wants its packing measured, trials are trained side by side, too.
-        address: ``host:port`` of a Ray cluster; None or ``local`` measures here, without Ray.
+        config: Configuration of the study. With ``resources.packing: measured``, trials are also trained side by side.
+        address: ``host:port`` of a Ray cluster; None or ``local`` measures on this machine, without Ray.
 
     Raises:
-        DataError: The data is not there.
+        DataError: The data is missing.
         ConfigError: A run does not fit the device.
         ServiceError: The cluster cannot be reached.
     """
@@ -65,13 +71,13 @@ def measure(config: StudyConfig, address: str | None) -> Measured:
         whole = share_of(config, cluster)
         remote = ray.remote(num_cpus=whole.cpus, num_gpus=whole.gpus, max_retries=0)(probe)
         rates = {name: ray.get(remote.remote(run)) for name, run in runs.items()}
-        packings = gpu_packing.ask(config, whole)[0] if _packs(config) else {}
-        return Measured(rates, share_of(config, cluster, gpu_packing.packed(packings)), packings)
+        packings = gpu_packing.measure_packings(config, whole)[0] if _packs(config) else {}
+        return Measured(rates, share_of(config, cluster, gpu_packing.combined(packings)), packings)
 
 
 def share_here(config: StudyConfig, packings: Mapping[str, Packing] | None = None) -> Share:
-    """What a trial of a local study would get."""
-    return share_of(config, Cluster((_this_machine(),)), gpu_packing.packed(packings or {}))
+    """Returns the share of a trial if the study runs on this machine."""
+    return share_of(config, Cluster((_this_machine(),)), gpu_packing.combined(packings or {}))
 
 
 def _packed_here(config: StudyConfig) -> dict[str, Packing]:
@@ -80,7 +86,7 @@ def _packed_here(config: StudyConfig) -> dict[str, Packing]:
     if not _packs(config):
         return {}
     whole = share_here(config)
-    found = measure(config.search_config({}, 0), gpu_packing.most_at_once(config, _this_machine(), whole))
+    found = measure(config.search_config({}, 0), gpu_packing.max_trials_per_gpu(config, _this_machine(), whole))
     return {found.device if whole.gpus else gpu_packing.CPU: found}
 
 

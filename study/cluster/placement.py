@@ -1,11 +1,11 @@
-"""Where on a cluster the trials of a study run: what each asks Ray for, and on which node it was."""
+"""Places trials on a cluster: builds each trial's resource request, and finds the node that a trial ran on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.cluster.inventory import up
+from study.cluster.inventory import alive_nodes
 from study.cluster.share import trials_on
 from trainables.errors import UnfitNodeError
 
@@ -18,59 +18,59 @@ if TYPE_CHECKING:
     from study.cluster.share import Share
 
 NODE_LABEL = "ray.io/node-id"  # Ray labels every node with its id
-LEFT_OUT = "left_out"  # key of a trial's configuration: ids of the nodes on which it must not be placed
+EXCLUDED_NODES = "left_out"  # key of a trial's configuration for the ids of nodes on which it must not be placed
 
 
 def request(share: Share, config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
-    """What a trial asks Ray for: its share of one node, which is none of those that its configuration leaves out."""
+    """Returns a trial's resource request: its share of one node that its configuration does not exclude."""
     from ray import tune
 
     bundle = {"CPU": share.cpus, "GPU": share.gpus, "memory": share.memory}
-    left_out: Sequence[str] = config.get(LEFT_OUT, ())
-    if not left_out:
+    excluded: Sequence[str] = config.get(EXCLUDED_NODES, ())
+    if not excluded:
         return tune.PlacementGroupFactory([bundle])
-    return tune.PlacementGroupFactory([bundle], bundle_label_selector=[{NODE_LABEL: f"!in({','.join(left_out)})"}])
+    return tune.PlacementGroupFactory([bundle], bundle_label_selector=[{NODE_LABEL: f"!in({','.join(excluded)})"}])
 
 
-def usable(nodes: Iterable[Mapping[str, Any]], share: Share, left_out: Sequence[str]) -> list[Node]:
-    """The nodes that are up, that a trial fits on and that are not left out.
+def usable(nodes: Iterable[Mapping[str, Any]], share: Share, excluded: Sequence[str]) -> list[Node]:
+    """Returns the nodes that are alive, not excluded, and large enough for a trial.
 
     Args:
-        nodes: As ``ray.nodes`` describes them.
-        share: What a trial takes.
-        left_out: Ids.
+        nodes: Descriptions of nodes from ``ray.nodes``.
+        share: Resources of a trial.
+        excluded: Ids of the excluded nodes.
     """
-    return [node for name, node in up(nodes).items() if name not in left_out and trials_on(node, share)]
+    return [node for name, node in alive_nodes(nodes).items() if name not in excluded and trials_on(node, share)]
 
 
 def node_of_trial(trial: Any) -> str | None:
-    """Id of the node on which one of Ray's trials runs; None where it is unknown.
+    """Returns the id of the node that runs a trial, or None if it is unknown.
 
     Args:
-        trial: As Ray Tune shows it to a scheduler.
+        trial: Ray Tune's trial, as passed to a scheduler.
     """
     actor = trial.temporary_state.ray_actor
     return None if actor is None else _node_of_actor(actor._actor_id.hex())
 
 
 def why_refused(trial: Any) -> str | None:
-    """Why the node of one of Ray's trials is not fit for it; None where something else ended the trial."""
+    """Returns why a trial's node is unfit for it, or None if the trial ended for another reason."""
     cause = getattr(_error_of(trial), "cause", None)
     return str(cause) if isinstance(cause, UnfitNodeError) else None
 
 
 def node_that_lost(trial: Any) -> str | None:
-    """Id of the node that lost one of Ray's trials; None where the run is to blame, or where the node is gone."""
+    """Returns the id of the node that lost a trial, or None if the run is at fault or the node is dead."""
     from ray.exceptions import RayActorError
 
     error = _error_of(trial)
-    if isinstance(error, RayActorError):  # its worker is gone, perhaps before it had started
+    if isinstance(error, RayActorError):  # the worker died, perhaps before it started
         return _node_of_actor(error.actor_id)
     return node_of_trial(trial) if isinstance(getattr(error, "cause", None), OSError) else None
 
 
 def address_of(node: str) -> str:
-    """A node for people: its address and the beginning of its id."""
+    """Returns a human-readable name of a node: its address and the beginning of its id."""
     import ray
 
     found = [each["NodeManagerAddress"] for each in ray.nodes() if each["NodeID"] == node]
@@ -78,7 +78,7 @@ def address_of(node: str) -> str:
 
 
 def _error_of(trial: Any) -> Exception | None:
-    """What one of Ray's trials ended with, as the driver has just written it; Ray's own reader looks elsewhere."""
+    """Reads the error of a trial from the driver's file; Ray's own reader looks elsewhere."""
     from ray import cloudpickle
 
     file = Path(trial.pickled_error_file) if trial.pickled_error_file else None
@@ -88,7 +88,7 @@ def _error_of(trial: Any) -> Exception | None:
 
 def _node_of_actor(actor: str | None) -> str | None:
     import ray
-    from ray._private.state import state  # of actors that have ended there is no public way to ask
+    from ray._private.state import state  # no public API for actors that have ended
 
     found = state.actor_table(actor) if actor else {}
     node: str | None = found.get("Address", {}).get("NodeID")

@@ -1,4 +1,4 @@
-"""What a run asks of the node that it lands on: nodes may join a cluster long after the others have been examined."""
+"""Requirements that each run checks on its node, because a node may join after the other nodes were examined."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from study.cluster.inventory import gpus_of, up
+from study.cluster.inventory import alive_nodes, gpu_kind
 from study.state import provenance
 from trainables.errors import DataError, ObjectStoreError, UnfitNodeError
 from trainables.files.local_copies import VARIABLE
@@ -23,58 +23,57 @@ if TYPE_CHECKING:
     from trainables.interfaces import Dataset
 
 PREFIX = ".node-"
-OLD_SECONDS = 86_400  # nobody takes the mark of a driver that runs for longer: a study has one driver at a time
+OLD_SECONDS = 86_400  # no running driver's marker is removed by mistake: a study has one driver at a time
 
 
 @dataclass(frozen=True)
-class Demands:
-    """Travels with each run to its worker, which checks them before it reads or writes anything.
+class Requirements:
+    """Requirements that travel with each run to its worker, which checks them before it reads or writes any file.
 
     Attributes:
         code: Digest of the driver's code.
-        mark: A file that the driver keeps in the study directory while it runs; None where runs keep their files in an
-            object store.
-        dataset: Whose copy, where it lies in an object store, must have room.
-        kinds: Of GPUs that hold as many trials as share one; None where nothing was measured.
+        marker: File that the driver keeps in the study directory while it runs; None with an object store.
+        dataset: Data set whose local copy must fit on the node's disk if the data is in an object store.
+        gpu_kinds: Kinds of GPU that hold as many trials as share one; None if nothing was measured.
     """
 
     code: str
-    mark: Path | None
+    marker: Path | None
     dataset: Dataset | None = None
-    kinds: frozenset[str] | None = None
+    gpu_kinds: frozenset[str] | None = None
 
     def check(self) -> None:
-        """Looks at this node.
+        """Checks this node.
 
         Raises:
-            UnfitNodeError: Results would be of other code, or lie where the driver never looks; nobody knows how many
-                runs a GPU here holds; or the data has no room.
+            UnfitNodeError: The node has other code or another study directory, its kind of GPU was not measured, or its
+                disk has too little free space for the data.
         """
-        if _own_code() != self.code:
-            raise UnfitNodeError(f"it has other code of cs-kd-study ({_own_code()}, the driver {self.code})")
-        if self.mark is not None and not os.path.lexists(self.mark):  # False also where the way there is broken
-            raise UnfitNodeError(f"{self.mark.parent} there is not the study directory of the driver's machine")
-        if self.kinds is not None and (kind := _own_gpus()) not in {None, *self.kinds}:
-            raise UnfitNodeError(f"its GPUs ({kind}) are none of those that were measured; `cskd resume` looks again")
-        if self.dataset is not None and not _has_room(self.dataset):
+        if _code_of_process() != self.code:
+            raise UnfitNodeError(f"it has other code of cs-kd-study ({_code_of_process()}, the driver {self.code})")
+        if self.marker is not None and not os.path.lexists(self.marker):  # False also if the path to it is broken
+            raise UnfitNodeError(f"{self.marker.parent} there is not the study directory of the driver's machine")
+        if self.gpu_kinds is not None and (kind := _gpu_kind_of_node()) not in {None, *self.gpu_kinds}:
+            raise UnfitNodeError(f"its GPUs ({kind}) were not measured; `cskd resume` measures them")
+        if self.dataset is not None and not _has_free_space(self.dataset):
             raise UnfitNodeError(
-                f"its disk has no room for a copy of the data; set {VARIABLE} there to a folder on one that has"
+                f"its disk has too little free space for a copy of the data; set {VARIABLE} there to a folder with more"
             )
 
 
 @contextlib.contextmanager
-def marked(directory: Path) -> Iterator[Path]:
-    """A file of this process in a folder; removed at the end with what nodes left beside it.
+def marker_file(directory: Path) -> Iterator[Path]:
+    """Creates a marker file of this process in a folder; removes it at the end, with the files of nodes beside it.
 
-    What a killed process left is removed a day later; others may look at the same folder.
+    Files that a killed process left are removed after a day, because other processes may use the same folder.
     """
     _remove(directory, PREFIX, time.time() - OLD_SECONDS)
-    mark = directory / f"{PREFIX}{secrets.token_hex(8)}"
-    mark.write_text("driver")
+    marker = directory / f"{PREFIX}{secrets.token_hex(8)}"
+    marker.write_text("driver")
     try:
-        yield mark
+        yield marker
     finally:
-        _remove(directory, mark.name)
+        _remove(directory, marker.name)
 
 
 def _remove(directory: Path, name: str, before: float = math.inf) -> None:
@@ -84,21 +83,21 @@ def _remove(directory: Path, name: str, before: float = math.inf) -> None:
                 left.unlink()
 
 
-def _has_room(dataset: Dataset) -> bool:
+def _has_free_space(dataset: Dataset) -> bool:
     try:
         return dataset.has_room()
-    except (DataError, ObjectStoreError, OSError):  # which the run itself says
+    except (DataError, ObjectStoreError, OSError):  # the run itself reports these
         return True
 
 
-def _own_gpus() -> str | None:
+def _gpu_kind_of_node() -> str | None:
     import ray
 
-    node = up(ray.nodes()).get(ray.get_runtime_context().get_node_id())
-    return None if node is None else gpus_of(node)
+    node = alive_nodes(ray.nodes()).get(ray.get_runtime_context().get_node_id())
+    return None if node is None else gpu_kind(node)
 
 
 @cache
-def _own_code() -> str:
-    """Of this process: a worker keeps what it has imported, whatever is installed beside it later."""
+def _code_of_process() -> str:
+    """Returns the digest of this process's code, cached: an installation does not change what a worker has imported."""
     return provenance.code_digest()

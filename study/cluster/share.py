@@ -1,4 +1,4 @@
-"""What each trial gets of a cluster, and how many run at once; Ray places a trial on one node."""
+"""Computes the resources of each trial and how many trials run at once; Ray places a trial on one node."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Packed:
-    """What was measured of a study's trials on the nodes of a cluster.
+    """Measured packing of a study's trials on the nodes of a cluster.
 
     Attributes:
-        trials_per_gpu: That share one GPU.
-        memory: Bytes of the machine's memory that a trial takes, with room to spare.
+        trials_per_gpu: Number of trials that share one GPU.
+        memory: Bytes of host memory of a trial, with a safety margin.
     """
 
     trials_per_gpu: int
@@ -31,13 +31,13 @@ class Packed:
 
 @dataclass(frozen=True)
 class Share:
-    """What each trial gets, and how many run at once.
+    """Resources of each trial, and how many trials run at once.
 
     Attributes:
-        cpus: Cores.
-        gpus: GPUs, or a part of one.
-        concurrent: Trials at once.
-        memory: Bytes of the machine's memory that Ray keeps for a trial; 0 where nobody measured what it takes.
+        cpus: Number of cores.
+        gpus: Number of GPUs; below 1, a fraction of one GPU.
+        concurrent: Number of trials that run at once.
+        memory: Bytes of host memory that Ray reserves for a trial; 0 if it was not measured.
     """
 
     cpus: float
@@ -47,15 +47,15 @@ class Share:
 
 
 def share_of(config: StudyConfig, cluster: Cluster, packed: Packed | None = None) -> Share:
-    """Fits the study to the cluster: one thread a trial on CPUs, one GPU a trial where there are GPUs.
+    """Computes the share of each trial: one GPU per trial on nodes with GPUs, else one thread per trial.
 
     Args:
-        config: The study.
-        cluster: What there is.
-        packed: What was measured of its trials; then they share GPUs, and go where their memory is free.
+        config: Configuration of the study.
+        cluster: Resources of the cluster.
+        packed: Measured packing; with it, trials share GPUs and reserve host memory.
 
     Raises:
-        UsageError: A trial asks for more than any node has, or for one and a half GPUs.
+        UsageError: A trial requests more than any node has, or a fractional number of GPUs above 1.
     """
     wanted = config.resources
     gpus = _gpus_of(config, cluster, packed)
@@ -63,19 +63,19 @@ def share_of(config: StudyConfig, cluster: Cluster, packed: Packed | None = None
     share = Share(cpus, gpus, 0, packed.memory if packed else 0)
     fits = sum(trials_on(node, share) for node in cluster.nodes)
     if not fits:
-        raise UsageError(_too_much(share, cluster))
+        raise UsageError(_why_too_large(share, cluster))
     return replace(share, concurrent=min(fits, wanted.max_concurrent or fits))
 
 
 def concurrent_on(nodes: Iterable[Node], share: Share, most: int | None, *, grows: bool) -> int:
-    """How many trials may ask for room at once, on the nodes that there are now.
+    """Returns how many trials may request resources at once on the current nodes.
 
     Args:
-        nodes: That the study may use.
-        share: What each trial gets.
-        most: The user's ``resources.max_concurrent``.
-        grows: Whether an autoscaler starts a node for a trial that finds no room: then one more may ask than fit, or as
-            many as the user says.
+        nodes: Nodes that the study may use.
+        share: Resources of each trial.
+        most: Value of ``resources.max_concurrent``; None if the study file does not set it.
+        grows: Whether an autoscaler starts a node for a trial that fits on none. If so, one trial more than fit may
+            request resources, or ``most`` trials if it is set.
 
     Example:
         >>> from study.cluster.inventory import Node
@@ -91,11 +91,11 @@ def concurrent_on(nodes: Iterable[Node], share: Share, most: int | None, *, grow
     return max(1, min(fits, most or fits))
 
 
-def least(config: StudyConfig) -> dict[str, float]:
-    """What a trial asks for before any node is known.
+def minimum_request(config: StudyConfig) -> dict[str, float]:
+    """Returns the resource request of a trial before any node is known.
 
     Raises:
-        UsageError: For one and a half GPUs.
+        UsageError: ``resources.gpus_per_trial`` is fractional and above 1.
     """
     wanted = config.resources
     gpus = float(config.training.device == "cuda") if wanted.gpus_per_trial is None else _wanted_gpus(config)
@@ -104,11 +104,11 @@ def least(config: StudyConfig) -> dict[str, float]:
 
 
 def trials_on(node: Node, share: Share) -> int:
-    """How many trials fit on a node at once.
+    """Returns how many trials fit on a node at once.
 
     Example:
         >>> from study.cluster.inventory import Node
-        >>> trials_on(Node(cpus=8, gpus=2), Share(cpus=1, gpus=0.4, concurrent=1))  # a trial gets no parts of two GPUs
+        >>> trials_on(Node(cpus=8, gpus=2), Share(cpus=1, gpus=0.4, concurrent=1))  # no fractions of two GPUs
         4
         >>> trials_on(Node(cpus=8, gpus=2, memory=3e9), Share(cpus=1, gpus=0.4, concurrent=1, memory=2 * 10**9))
         1
@@ -133,13 +133,13 @@ def _wanted_gpus(config: StudyConfig) -> float:
     wanted = config.resources.gpus_per_trial or 0.0
     if wanted > 1 and wanted % 1:
         raise UsageError(
-            f"resources.gpus_per_trial is {wanted:g}; Ray shares out one GPU alone: give 1 or less, or 2, 3 …"
+            f"resources.gpus_per_trial is {wanted:g}; Ray splits only single GPUs: give 1 or less, or 2, 3 …"
         )
     return wanted
 
 
 def _even_cpus(cluster: Cluster, gpus: float) -> float:
-    """CPUs of a trial with ``gpus``, so that no GPU of the cluster is without a trial for want of CPUs."""
+    """Returns the largest number of CPUs per trial with which trials can use every GPU of the cluster."""
     shares = [node.cpus // trials for node in cluster.nodes if (trials := _by_gpus(node, gpus))]
     return max(1.0, min(shares, default=1.0))
 
@@ -152,7 +152,7 @@ def _whole(quotient: float) -> int:
     return int(quotient + 1e-9)  # 0.3 / 0.1 is 2.9999999999999996
 
 
-def _too_much(share: Share, cluster: Cluster) -> str:
+def _why_too_large(share: Share, cluster: Cluster) -> str:
     with_gpus = [node for node in cluster.nodes if not share.gpus or _by_gpus(node, share.gpus)]
     if share.gpus and not with_gpus:
         most = max((node.gpus for node in cluster.nodes), default=0)
@@ -162,9 +162,9 @@ def _too_much(share: Share, cluster: Cluster) -> str:
         most = max(node.memory for node in with_cpus)
         return (
             f"a trial takes {size(share.memory)} of memory, but Ray has at most {size(int(most))} on a node; start Ray "
-            "with more (ray start --memory), or give resources.packing: none, which asks for none"
+            "with more (ray start --memory), or set resources.packing: none, which reserves none"
         )
     most = max((node.cpus for node in with_gpus), default=0)
     largest = "the largest node with that many GPUs" if share.gpus else "the largest node"
     cure = "resources.cpus_per_trial" if share.gpus else "training.threads or resources.cpus_per_trial"
-    return f"a trial asks for {share.cpus:g} CPUs, but {largest} has {most:g}; lower {cure}"
+    return f"a trial requests {share.cpus:g} CPUs, but {largest} has {most:g}; lower {cure}"

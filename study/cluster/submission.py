@@ -1,4 +1,4 @@
-"""Hands a study to a cluster through Ray's job API: our code and the study file go there, its log comes back."""
+"""Submits a study to a cluster through Ray's job API: uploads the code and the study file, and streams the log back."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 PACKAGES = ("study", "trainables", "search_spaces", "analysis")
 STUDY_FILE = "study.yaml"
-PASSED_ON = ("CSKD_DATA", "OMP_NUM_THREADS")  # a job's environment is shown on the dashboard: no secret goes with it
+PASSED_VARIABLES = ("CSKD_DATA", "OMP_NUM_THREADS")  # no secrets: the dashboard shows a job's environment
 START_SECONDS = 60
-TALKATIVE = (
+NOISY_LOGGERS = (
     "ray._private.runtime_env.packaging",
     "ray.dashboard.modules.dashboard_sdk",
     "ray.dashboard.modules.job.sdk",
@@ -35,15 +35,15 @@ ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 
 
 class Jobs:
-    """The jobs of a cluster.
+    """Client for the jobs of a cluster.
 
     Args:
-        address: ``http://host:8265`` of its dashboard; a token is taken from where Ray looks for one
+        address: Address of the cluster's dashboard, ``http://host:8265``. Ray reads the token from the environment
             (``RAY_AUTH_MODE=token`` with ``RAY_AUTH_TOKEN`` or ``RAY_AUTH_TOKEN_PATH``).
 
     Raises:
-        UsageError: The address is none.
-        ServiceError: Nobody answers, or the cluster wants another token.
+        UsageError: The address is not an HTTP URL.
+        ServiceError: The dashboard does not answer, or rejects the token.
     """
 
     def __init__(self, address: str) -> None:
@@ -53,7 +53,7 @@ class Jobs:
         with self._translated():
             from ray.job_submission import JobSubmissionClient
 
-            for name in TALKATIVE:
+            for name in NOISY_LOGGERS:
                 logging.getLogger(name).setLevel(logging.ERROR)
             self._client = JobSubmissionClient(self.address)
 
@@ -61,31 +61,31 @@ class Jobs:
         """Submits the launch of a study.
 
         Args:
-            config: The study; its resolved file goes along.
+            config: Configuration of the study; its resolved study file is uploaded.
             storage: Folder of the study directories, on the cluster.
 
         Returns:
-            The job's name.
+            The name of the job.
         """
-        words = ["launch", STUDY_FILE, "--storage", on_cluster(storage)]
-        return self._submit(words, {STUDY_FILE: yaml_reader.dump(config.resolved())})
+        arguments = ["launch", STUDY_FILE, "--storage", on_cluster(storage)]
+        return self._submit(arguments, {STUDY_FILE: yaml_reader.dump(config.resolved())})
 
     def resume(self, directory: str) -> str:
-        """Submits the resume of a study directory on the cluster; returns the job's name."""
+        """Submits the resume of a study directory on the cluster; returns the name of the job."""
         return self._submit(["resume", on_cluster(directory)], {})
 
     def follow(self, job: str, say: Callable[[str], None]) -> int:
-        """Says what a job prints until it ends; may be left and taken up again.
+        """Passes on a job's output until the job ends; can be interrupted and called again.
 
         Args:
-            job: Its name.
-            say: Takes each piece of its output.
+            job: Name of the job.
+            say: Receives each piece of the output.
 
         Returns:
-            The exit code of its driver; 1 where the job never had one.
+            The exit code of the job's driver, or 1 if the driver never started.
 
         Raises:
-            ServiceError: There is no such job, or the cluster is gone.
+            ServiceError: The job does not exist, or the cluster cannot be reached.
         """
         from aiohttp import ClientError
 
@@ -94,29 +94,29 @@ class Jobs:
                 async for piece in self._client.tail_job_logs(job):
                     say(piece)
             except ClientError as error:
-                raise ConnectionError(f"the log of {job} broke off: {error}") from error
+                raise ConnectionError(f"the log of {job} was cut off: {error}") from error
 
         with self._translated():
-            self._client.get_job_info(job)  # a job that is not there is told better by this than by its log
+            self._client.get_job_info(job)  # gives a better error for an unknown job than its log
             asyncio.run(pieces())
             found = self._client.get_job_info(job)
         if found.status not in ENDED:
             raise ServiceError(f"{self.address}: the log of {job} ended while it is {found.status}; follow it again")
         return found.driver_exit_code if found.driver_exit_code is not None else 1
 
-    def _submit(self, words: Sequence[str], files: dict[str, bytes]) -> str:
+    def _submit(self, arguments: Sequence[str], files: dict[str, bytes]) -> str:
         with _folder_of_code() as folder, self._translated():
             for name, content in files.items():
                 (folder / name).write_bytes(content)
-            environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+            environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
             job = {
-                "entrypoint": shlex.join(["python", "-m", "study.cli", *words]),
+                "entrypoint": shlex.join(["python", "-m", "study.cli", *arguments]),
                 "runtime_env": {"working_dir": str(folder), "env_vars": {"COLUMNS": "120", **environment}},
             }
-            return self._accepted(job)
+            return self._submit_when_ready(job)
 
-    def _accepted(self, job: dict[str, Any]) -> str:
-        """Submits a job; a head that has just started answers some seconds before it takes jobs."""
+    def _submit_when_ready(self, job: dict[str, Any]) -> str:
+        """Submits a job; retries because a head that has just started answers some seconds before it accepts jobs."""
         end = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -138,21 +138,21 @@ class Jobs:
 
 
 def on_cluster(path: str) -> str:
-    """A path on the cluster, which this machine cannot make absolute.
+    """Checks a path on the cluster, which this machine cannot resolve.
 
     Raises:
-        UsageError: It is relative.
+        UsageError: The path is relative.
     """
     if not PurePosixPath(path).is_absolute():
         raise UsageError(
-            f"{path}: is a folder on the cluster, shared by its nodes; give it from the root, such as /shared/runs"
+            f"{path}: must be an absolute path of a folder that the cluster's nodes share, such as /shared/runs"
         )
     return path
 
 
 @contextlib.contextmanager
 def _folder_of_code() -> Iterator[Path]:
-    """A copy of our packages alone: what lies beside them, such as data and results, does not travel."""
+    """Creates a temporary copy of the packages, so that data and results beside them are not uploaded."""
     with tempfile.TemporaryDirectory(prefix="cskd-job-") as temporary:
         for package in PACKAGES:
             shutil.copytree(CODE / package, Path(temporary) / package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""Looks after the cluster while a study runs: says when no node is left for its trials, and when its head is gone."""
+"""Watches the cluster while a study runs: reports when no node is left for its trials, and when its head is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from analysis.words.units import size
-from study.cluster.connection import why_silent
+from study.cluster.connection import why_unreachable
 from study.cluster.placement import usable
 from study.errors import ServiceError
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from study.cluster.share import Share
 
 PERIOD_SECONDS = 1.0
-HEAD_PATIENCE_SECONDS = 15.0  # Ray itself ends the process after 60, without a word of what to do
-LAST_PATIENCE_SECONDS = 3.0  # of a driver that was told to stop, and Ray with it, as `systemctl stop` and Slurm do
+HEAD_PATIENCE_SECONDS = 15.0  # Ray itself ends the process after 60, without a hint on what to do
+LAST_PATIENCE_SECONDS = 3.0  # after a stop signal that also ends Ray, as `systemctl stop` and Slurm send it
 
 
 class ClusterWatch:
-    """A thread beside the driver.
+    """Thread that watches the cluster beside the driver.
 
-    Without its head a cluster cannot be told anything, and Ray's calls do not return. So the process is ended from
-    here: what was told is on the disk, and ``cskd resume`` goes on with it.
+    When the head is lost, Ray's calls do not return. The thread then ends the process; all results are on the disk, and
+    ``cskd resume`` continues the study.
 
     Args:
-        directory: The study directory.
-        share: What a trial takes.
-        left_out: Ids of the nodes that get no more trials.
-        stopped: The signal by which the user has asked to stop; None while nobody has.
-        fit: Takes note of the nodes that trials can use now.
+        directory: Directory of the study.
+        share: Resources of a trial.
+        excluded: Returns the ids of the excluded nodes.
+        stopped: Returns the signal that asked the driver to stop, or None.
+        on_nodes: Called at each look with the nodes that trials can use.
         say: Writes a line for the user.
-        farewell: Called before the process is ended.
+        on_exit: Called before the process is ended.
     """
 
     def __init__(
@@ -48,19 +48,19 @@ class ClusterWatch:
         directory: Path,
         share: Share,
         *,
-        left_out: Callable[[], Sequence[str]],
+        excluded: Callable[[], Sequence[str]],
         stopped: Callable[[], signal.Signals | None],
-        fit: Callable[[Sequence[Node]], None],
+        on_nodes: Callable[[Sequence[Node]], None],
         say: Callable[[str], None],
-        farewell: Callable[[], None],
+        on_exit: Callable[[], None],
     ) -> None:
         self._directory = directory
         self._share = share
-        self._left_out = left_out
+        self._excluded = excluded
         self._stopped = stopped
-        self._fit = fit
+        self._on_nodes = on_nodes
         self._say = say
-        self._farewell = farewell
+        self._on_exit = on_exit
         self._ended = threading.Event()
         self._waiting = False
         self._thread = threading.Thread(target=self._watch, name="cluster", daemon=True)
@@ -76,42 +76,42 @@ class ClusterWatch:
         import ray
 
         host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
-        heard = time.monotonic()
+        last_answer = time.monotonic()
         while not self._ended.wait(PERIOD_SECONDS):
-            if why_silent(host, int(port)) is None:
-                heard = time.monotonic()
+            if why_unreachable(host, int(port)) is None:
+                last_answer = time.monotonic()
                 self.look(ray.nodes())
-            elif time.monotonic() - heard > (LAST_PATIENCE_SECONDS if self._stopped() else HEAD_PATIENCE_SECONDS):
+            elif time.monotonic() - last_answer > (LAST_PATIENCE_SECONDS if self._stopped() else HEAD_PATIENCE_SECONDS):
                 self._end(f"{host}:{port}")
 
     def look(self, nodes: Iterable[Mapping[str, Any]]) -> None:
-        """Fits the study to the nodes; says, once, that none can take a trial, and once that one can again.
+        """Passes the usable nodes on; reports once when no node can run a trial, and once when one can again.
 
         Args:
-            nodes: As ``ray.nodes`` describes them.
+            nodes: Descriptions of nodes from ``ray.nodes``.
         """
-        found = usable(nodes, self._share, self._left_out())
-        self._fit(found)
+        found = usable(nodes, self._share, self._excluded())
+        self._on_nodes(found)
         waiting = not found
         if waiting and not self._waiting:
             gpus = f" and {self._share.gpus:g} GPUs" if self._share.gpus else ""
             memory = f" and {size(self._share.memory)} of memory" if self._share.memory else ""
             self._say(f"no node is left with {self._share.cpus:g} CPUs{gpus}{memory}; waiting for one")
         if self._waiting and not waiting:
-            self._say("a node is there again; the study goes on")
+            self._say("a node is available again; the study continues")
         self._waiting = waiting
 
     def _end(self, address: str) -> None:
-        code, text = self._last_words(address)
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - nobody is left to raise it to
-        self._farewell()
+        code, text = self._exit_code_and_text(address)
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - no caller could catch an exception
+        self._on_exit()
         os._exit(code)
 
-    def _last_words(self, address: str) -> tuple[int, str]:
+    def _exit_code_and_text(self, address: str) -> tuple[int, str]:
         if number := self._stopped():
-            return 128 + number, f"stopped; go on with: cskd resume {self._directory}"
+            return 128 + number, f"stopped; resume with: cskd resume {self._directory}"
         lost = ServiceError(
-            f"Ray at {address} was lost: its head does not answer; `cskd resume {self._directory}` goes on, "
-            "with --address on another cluster"
+            f"Ray at {address} was lost: its head does not answer; continue with `cskd resume {self._directory}`, "
+            "or with --address on another cluster"
         )
         return lost.exit_code, f"cskd: {lost}"

@@ -1,1 +1,1 @@
-"""The commands of `cskd`, one file for each group of the help."""
+"""The commands of ``cskd``, one file for each group of the help page."""

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take."""
+"""Arguments and options shared by several commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Directory = Annotated[
     Path,
     typer.Argument(
         metavar="DIR",
-        help="A study directory, such as runs/digits.",
+        help="Study directory, such as runs/digits.",
         show_default=False,
         autocompletion=completion.directories,
     ),
@@ -31,7 +31,7 @@ StudySource = Annotated[
     str,
     typer.Argument(
         metavar="STUDY",
-        help="A preset's name or a study file.",
+        help="Preset or study file.",
         show_default=False,
         autocompletion=completion.studies,
     ),
@@ -40,7 +40,7 @@ StudySources = Annotated[
     list[str],
     typer.Argument(
         metavar="STUDY",
-        help="Presets or study files; patterns such as 'cub200-*' take all that fit.",
+        help="Presets or study files; a pattern such as 'cub200-*' selects all matches.",
         show_default=False,
         autocompletion=completion.studies,
     ),
@@ -48,7 +48,7 @@ StudySources = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override a key of the study file, such as search.trials=8; may be repeated."
+        "--set", metavar="KEY=VALUE", help="Override a key of the study file, such as search.trials=8; repeatable."
     ),
 ]
 Storage = Annotated[
@@ -58,15 +58,15 @@ Storage = Annotated[
 Address = Annotated[
     str | None,
     typer.Option(
-        metavar="ADDRESS", help="Ray: local, or host:port of a cluster.", envvar="RAY_ADDRESS", show_default="local"
+        metavar="ADDRESS", help="Ray cluster: local, or host:port.", envvar="RAY_ADDRESS", show_default="local"
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Events = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Append what happens as JSON lines; - is standard output.",
+        help="Append events as JSON lines to FILE; - is standard output.",
         show_default=False,
         allow_dash=True,
     ),
@@ -75,8 +75,8 @@ Notify = Annotated[
     str | None,
     typer.Option(
         metavar="COMMAND",
-        help="Run this when the driver ends; it reads the study's status as JSON.",
+        help="Run COMMAND when the driver ends, with the study's status as JSON on its standard input.",
         show_default=False,
     ),
 ]
-Changed = Annotated[bool, typer.Option("--allow-changed", help="Go on although code or data have changed.")]
+Changed = Annotated[bool, typer.Option("--allow-changed", help="Continue although code or data have changed.")]

@@ -1,4 +1,4 @@
-"""What there is: studies, methods, models, data sets."""
+"""Commands that list presets, methods, models and data sets."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from study.commands.output import show_entries, show_json
 if TYPE_CHECKING:
     from study.definition.study_config import StudyConfig
 
-PANEL = "What there is"
+PANEL = "Catalogue"
 
 app = typer.Typer()
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd presets cub200")
 def presets(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="Only those with this in their name.")] = "",
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="List only presets whose name contains TEXT.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the studies that come with the package: short ones, and each row of the paper's tables."""
-    from study.definition import study_config
+    """List the built-in studies.
 
-    studies = {name: study_config.preset(name) for name in study_config.presets() if text in name}
+    They are short examples, and one study for each row of the paper's tables.
+    """
+    from study.definition import loading
+
+    studies = {name: loading.preset(name) for name in loading.presets() if text in name}
     if as_json:
         show_json([{"name": name, "study": study.resolved()} for name, study in studies.items()])
         return

@@ -1,4 +1,4 @@
-"""Clusters: hand a study to one, print files to start one with."""
+"""Commands that submit studies to a cluster and print deployment files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def submit(
         str | None,
         typer.Argument(
             metavar="STUDY",
-            help="A preset's name or a study file.",
+            help="Preset or study file.",
             show_default=False,
             autocompletion=completion.studies,
         ),
@@ -38,49 +38,58 @@ def submit(
         str | None,
         typer.Option(
             metavar="URL",
-            help="http://host:8265 of the cluster's head.",
+            help="Dashboard of the cluster's head, http://host:8265.",
             envvar="RAY_API_SERVER_ADDRESS",
             show_default=False,
         ),
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Folder of the study directories, on the cluster.", show_default=False),
+        typer.Option(metavar="DIR", help="Folder of the study directories on the cluster.", show_default=False),
     ] = None,
     settings: Settings = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Go on with a study directory on the cluster instead.", show_default=False),
+        typer.Option(metavar="DIR", help="Resume a study directory on the cluster instead.", show_default=False),
     ] = None,
     follow: Annotated[
-        str | None, typer.Option(metavar="JOB", help="Show what a job prints instead.", show_default=False)
+        str | None, typer.Option(metavar="JOB", help="Show the output of a submitted job instead.", show_default=False)
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the job.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Exit without waiting for the job.")] = False,
 ) -> None:
-    """Hand a study to a cluster through Ray's job API, with this code, and show what it prints."""
+    """Submit a study to a cluster through Ray's job API.
+
+    Uploads this code, shows the job's output, and exits with the job's exit code.
+    """
     from study.cluster.submission import Jobs
 
-    begin = _request(study, storage, settings, resume, follow)
+    start = _request(study, storage, settings, resume, follow)
     if address is None:
         raise UsageError("give --address http://HOST:8265, the dashboard of the cluster's head")
     jobs = Jobs(address)
-    job = begin(jobs)
-    say(f"job {job}; come back to it with: cskd submit --follow {job} --address {jobs.address}")
+    job = start(jobs)
+    say(f"job {job}; follow it again with: cskd submit --follow {job} --address {jobs.address}")
     if not detach:
-        raise typer.Exit(_followed(jobs, job))
+        raise typer.Exit(_follow(jobs, job))
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd deploy slurm.sh --out slurm.sh")
 def deploy(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="The file.", show_default="list them", autocompletion=completion.templates),
+        typer.Argument(
+            metavar="NAME", help="File to print.", show_default="list all files", autocompletion=completion.templates
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File to write; it must not exist.", show_default="print")
+        Path | None,
+        typer.Option(metavar="FILE", help="File to create; it must not exist.", show_default="standard output"),
     ] = None,
 ) -> None:
-    """Print a file that starts a cluster or services: for ray up, KubeRay, Slurm, Docker."""
+    """Print a deployment file for ray up, KubeRay, Slurm or Docker.
+
+    Without a name, lists the files.
+    """
     from study.machine import deployment
 
     if name is None:
@@ -89,15 +98,15 @@ def deploy(
         write(deployment.text_of(name).removesuffix("\n"))
     else:
         write_new(out, deployment.text_of(name))
-        say(f"{out}: change what stands in capitals; its first lines say how to use it")
+        say(f"{out}: replace the words in capitals; the first lines explain how to use the file")
 
 
 def _request(
     study: str | None, storage: str | None, settings: list[str] | None, resume: str | None, follow: str | None
 ) -> Callable[[Jobs], str]:
-    """What is asked of a cluster, looked at before anybody is asked; gives the job's name."""
+    """Returns a function that starts or finds the job and returns its name; checks the arguments first."""
     from study.cluster.submission import on_cluster
-    from study.definition import study_config, yaml_reader
+    from study.definition import loading, yaml_reader
 
     if sum(given is not None for given in (study, resume, follow)) != 1:
         raise UsageError("give one of STUDY, --resume DIR and --follow JOB")
@@ -108,14 +117,14 @@ def _request(
         return lambda jobs: jobs.resume(directory)
     if storage is None:
         raise UsageError("give --storage, the folder of the study directories on the cluster, such as /shared/runs")
-    folder, found = on_cluster(storage), study_config.load(str(study), yaml_reader.parse_settings(settings or []))
+    folder, found = on_cluster(storage), loading.load(str(study), yaml_reader.parse_settings(settings or []))
     return lambda jobs: jobs.launch(found, folder)
 
 
-def _followed(jobs: Jobs, job: str) -> int:
-    """The exit code of a job whose output is shown until it ends, or until the user has seen enough."""
+def _follow(jobs: Jobs, job: str) -> int:
+    """Shows a job's output until the job ends or the user presses Ctrl+C; returns the exit code."""
     try:
         return jobs.follow(job, lambda text: print(text, end="", flush=True))  # noqa: T201 - pieces, not lines
     except KeyboardInterrupt:
-        say(f"the job goes on; stop it with: ray job stop {job} --address {jobs.address}")
+        say(f"the job keeps running; stop it with: ray job stop {job} --address {jobs.address}")
         return 0

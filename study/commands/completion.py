@@ -1,4 +1,4 @@
-"""What a shell offers after TAB; where nothing here fits, shells complete file names themselves."""
+"""Shell completions for arguments; where there are none, the shell completes file names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import typer
 
 
 def directories(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Study directories of the storage folder, as one would write them here, and those in the folder typed so far."""
+    """Returns the study directories in the storage folder and in the folder typed so far.
+
+    Directories below the current one are given as relative paths.
+    """
     from study.machine.folders import storage_folder
     from study.state.directory import studies_in
 
@@ -17,55 +20,55 @@ def directories(ctx: typer.Context, incomplete: str) -> list[str]:
     found = studies_in(storage_folder(ctx.params.get("storage")))
     names = [str(path.relative_to(here) if path.is_relative_to(here) else path) for path in found]
     names += map(str, studies_in(_folder(incomplete)))
-    return _beginning(names, incomplete)
+    return _starting_with(names, incomplete)
 
 
 def configurations(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The winners' configurations of these studies, and the YAML files beside what is written so far."""
+    """Returns the best configurations of these studies, and the YAML files in the folder typed so far."""
     best = [Path(name) / "best_config.yaml" for name in directories(ctx, "")]
-    return _beginning([*(str(path) for path in best if path.exists()), *_yaml_files(incomplete)], incomplete)
+    return _starting_with([*(str(path) for path in best if path.exists()), *_yaml_files(incomplete)], incomplete)
 
 
 def studies(incomplete: str) -> list[str]:
-    """Presets, and the study files beside what is written so far."""
-    from study.definition.study_config import presets
+    """Returns the presets, and the YAML files in the folder typed so far."""
+    from study.definition.loading import presets
 
-    return _beginning([*presets(), *_yaml_files(incomplete)], incomplete)
+    return _starting_with([*presets(), *_yaml_files(incomplete)], incomplete)
 
 
 def datasets(incomplete: str) -> list[str]:
-    """Data sets."""
+    """Returns the names of the data sets."""
     from trainables.interfaces.registry import available
 
-    return _beginning(available("datasets"), incomplete)
+    return _starting_with(available("datasets"), incomplete)
 
 
 def paper_items(incomplete: str) -> list[str]:
-    """Tables and figures of the paper."""
+    """Returns the tables and figures of the paper."""
     from study.campaigns.paper_tables import items
 
-    return _beginning(items(), incomplete)
+    return _starting_with(items(), incomplete)
 
 
 def templates(incomplete: str) -> list[str]:
-    """Files of ``cskd deploy``."""
+    """Returns the deployment files of ``cskd deploy``."""
     from study.machine.deployment import templates as known
 
-    return _beginning(known(), incomplete)
+    return _starting_with(known(), incomplete)
 
 
 def trials(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Trials of the study whose directory was given, such as ``search/7``."""
+    """Returns the trials of the study directory given before, such as ``search/7``."""
     from study.state.optuna_store import FOLDERS
 
     directory = ctx.params.get("directory")
     if directory is None:
         return []
     labels = [f"{phase}/{number}" for phase, folder in FOLDERS.items() for number in _numbers(directory / folder)]
-    return _beginning(labels, incomplete)
+    return _starting_with(labels, incomplete)
 
 
-def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
+def _starting_with(names: Iterable[str], incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
 

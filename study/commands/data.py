@@ -1,4 +1,4 @@
-"""Data sets on disk: what is ready, and how the rest becomes ready."""
+"""Commands that prepare, share and list data sets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="A data set of `cskd datasets`.",
+        help="Data set; `cskd datasets` lists them.",
         show_default=False,
         autocompletion=completion.datasets,
     ),
@@ -30,20 +30,20 @@ Name = Annotated[
 Root = Annotated[
     str | None,
     typer.Option(
-        metavar="DIR", help="Folder of the data, or its URI.", envvar="CSKD_DATA", show_default="~/.local/share"
+        metavar="DIR", help="Folder or URI of the data.", envvar="CSKD_DATA", show_default="~/.local/share/cskd"
     ),
 ]
 Expect = Annotated[
     str | None,
     typer.Option(
         metavar="COUNTS",
-        help="What a part of the published data holds, such as classes=50,train=1500,test=1389.",
+        help="Counts of a subset of the published data, such as classes=50,train=1500,test=1389.",
         show_default="the published counts",
     ),
 ]
 DataSettings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Another option of the data set; may be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Set another option of the data set; repeatable."),
 ]
 
 app = typer.Typer()
@@ -51,7 +51,7 @@ group = typer.Typer(no_args_is_help=True)
 app.add_typer(
     group,
     name="data",
-    help="Prepare data sets from their published archives, share them, and see what is ready.",
+    help="Prepare, share and list data sets.",
     epilog="Example: cskd data list",
     rich_help_panel=PANEL,
 )
@@ -59,7 +59,10 @@ app.add_typer(
 
 @group.command("list", epilog="Example: cskd data list --root /data --json")
 def list_(root: Root = None, as_json: AsJson = False) -> None:
-    """Say which data sets are ready, and where; every byte is verified."""
+    """List the data sets with their state and location.
+
+    Verifies every byte.
+    """
     from analysis.tables.table import Table
 
     found = _stored(root)
@@ -81,14 +84,15 @@ def prepare(
     root: Root = None,
     archive: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A published archive that you have; may be repeated."),
+        typer.Option(metavar="FILE", help="Published archive that is already on disk; repeatable."),
     ] = None,
     expect: Expect = None,
     settings: DataSettings = None,
 ) -> None:
-    """Make a data set ready: fetch or take its archives, verify, unpack, decode once, write one file for all trials.
+    """Prepare a data set from its published archives.
 
-    Does nothing where it is ready, replaces a damaged file, and goes on where it was stopped.
+    Downloads the archives that are not given, verifies and unpacks them, decodes each image once, and writes one file
+    that all trials share. Does nothing if the data set is ready, replaces a damaged file, and resumes if interrupted.
     """
     from study.views.data_progress import DataProgress
 
@@ -96,24 +100,26 @@ def prepare(
     if isinstance(dataset.root, Path):
         dataset.root.mkdir(parents=True, exist_ok=True)
     with DataProgress(name, Console(stderr=True)) as shown:
-        made = dataset.prepare(archive or [], shown)
-    what = "a part of the published data, " if made.part else ""
-    say(f"{name}: {made.state}, {what}{made.counts or ''}{f' at {made.path}' if made.path else ''}")
-    if made.note:
-        say(f"{name}: {made.note}")
+        stored = dataset.prepare(archive or [], shown)
+    subset = "a subset of the published data, " if stored.part else ""
+    say(f"{name}: {stored.state}, {subset}{stored.counts or ''}{f' at {stored.path}' if stored.path else ''}")
+    if stored.note:
+        say(f"{name}: {stored.note}")
 
 
 @group.command(epilog="Example: cskd data push cub200 --root /data --to s3://bucket/data")
 def push(
     name: Name,
-    to: Annotated[str, typer.Option(metavar="URI", help="Place in an object store.", show_default=False)],
+    to: Annotated[
+        str, typer.Option(metavar="URI", help="URI of the object store, such as s3://bucket/data.", show_default=False)
+    ],
     root: Root = None,
     expect: Expect = None,
     settings: DataSettings = None,
 ) -> None:
-    """Put a data set that is ready into an object store, for the nodes of a cluster.
+    """Upload a prepared data set to an object store, for the nodes of a cluster.
 
-    Does nothing where it is there, and goes on where it was stopped; a study then says `dataset.root: URI`.
+    Does nothing if the store already has it, and resumes if interrupted. Studies refer to it with `dataset.root: URI`.
     """
     from study.views.data_progress import DataProgress
     from trainables.preparation import sharing
@@ -126,10 +132,10 @@ def push(
 
 @group.command(epilog="Example: cskd data fetch cub200 --root s3://bucket/data")
 def fetch(name: Name, root: Root = None, expect: Expect = None, settings: DataSettings = None) -> None:
-    """Fetch this machine's copy of a data set in an object store now, not with the first trial."""
-    from study.views.data_progress import bring
+    """Download a data set from an object store to this machine, before the first trial needs it."""
+    from study.views.data_progress import fetch_with_progress
 
-    here = bring(_dataset(name, root, expect, settings or []), Console(stderr=True))
+    here = fetch_with_progress(_dataset(name, root, expect, settings or []), Console(stderr=True))
     say(f"{name}: ready{f' in {here.root}' if here.root else ''}")
 
 
@@ -167,7 +173,7 @@ def _row(name: str, stored: StoredData) -> tuple[str | None, ...]:
     shown = (
         (None,) * 3 if counts is None else tuple(f"{count:,}" for count in (counts.classes, counts.train, counts.test))
     )
-    state = f"{stored.state}, a part" if stored.part else stored.state
+    state = f"{stored.state}, subset" if stored.part else stored.state
     return name, state, *shown, size(stored.nbytes) if stored.nbytes else None
 
 

@@ -1,4 +1,4 @@
-"""What the commands that run studies share: where a driver writes, and what is printed at its end."""
+"""Output of the commands that run studies: the driver's streams and the summary at the end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from study.commands.output import say, show
 from study.errors import CannotCreateError, NothingSucceededError
 
 if TYPE_CHECKING:
-    from study.campaigns.campaign import Part
+    from study.campaigns.campaign import StudyOutcome
     from study.driver.runner import Ending
 
 
 class Outputs(TypedDict):
-    """Where a driver writes; as ``study.api`` takes it."""
+    """Output arguments of ``study.api.launch`` and ``study.api.resume``."""
 
     console: Console
     events: TextIO | None
@@ -28,7 +28,7 @@ class Outputs(TypedDict):
 
 @contextlib.contextmanager
 def outputs(directory: Path, events: Path | None, notify: str | None) -> Iterator[Outputs]:
-    """Where a driver writes; events on standard output send all else to standard error."""
+    """Opens the driver's outputs; if events go to standard output, everything else goes to standard error."""
     from study.views import notification
 
     to_standard_output = events == Path("-")
@@ -47,31 +47,34 @@ def _appended(path: Path) -> TextIO:
         raise CannotCreateError(f"--events {path}: {error.strerror}") from error
 
 
-def conclude(storage: Path, parts: list[Part], planned: int) -> None:
-    """How a campaign ended: a line for each study, and the page that compares them.
+def conclude(storage: Path, outcomes: list[StudyOutcome], planned: int) -> None:
+    """Prints how a campaign ended: one line per study, and the path of the comparison page.
+
+    Args:
+        storage: Folder of the study directories.
+        outcomes: Outcomes of the studies that began.
+        planned: Number of studies in the campaign.
 
     Raises:
-        Exit: It was stopped.
-        NothingSucceededError: A study did not go to its end.
+        Exit: The campaign was stopped.
+        NothingSucceededError: A study did not finish.
     """
     from study.state.directory import open_study
     from study.views import status
 
     found = []
-    for part in parts:
-        if (part.directory / "study.yaml").exists():
-            with open_study(part.directory) as study:
+    for outcome in outcomes:
+        if (outcome.directory / "study.yaml").exists():
+            with open_study(outcome.directory) as study:
                 found.append(status.describe(study))
     show(status.summary(found))
-    _compare(storage, [part.directory for part in parts if part.error is None and part.interrupted is None])
-    stopped = next((part.interrupted for part in parts if part.interrupted is not None), None)
+    _compare(storage, [outcome.directory for outcome in outcomes if outcome.finished])
+    stopped = next((outcome.interrupted for outcome in outcomes if outcome.interrupted is not None), None)
     if stopped is not None:
-        say("stopped; launch the same studies again to go on")
+        say("stopped; launch the same studies again to resume")
         raise typer.Exit(128 + stopped)
-    if bad := [part for part in parts if part.error is not None]:
-        raise NothingSucceededError(
-            f"{len(bad)} of {planned} studies did not go to their end; launch them again to go on"
-        )
+    if failed := [outcome for outcome in outcomes if outcome.error is not None]:
+        raise NothingSucceededError(f"{len(failed)} of {planned} studies did not finish; launch them again to resume")
 
 
 def _compare(storage: Path, directories: list[Path]) -> None:
@@ -85,41 +88,44 @@ def _compare(storage: Path, directories: list[Path]) -> None:
 
 
 def finish(directory: Path, ending: Ending) -> None:
-    """How a study ended: the best-config table and where all lies, or how to go on.
+    """Prints how a study ended: the best-config table and the paths of the results, or how to resume.
 
     Raises:
-        Exit: It was stopped.
+        Exit: The study was stopped.
         NothingSucceededError: Every trial failed.
     """
     if ending.interrupted is not None:
-        say(f"stopped; go on with: cskd resume {directory}")
+        say(f"stopped; resume with: cskd resume {directory}")
         raise typer.Exit(128 + ending.interrupted)
     if ending.out_of_hours:
-        say(f"the budget's hours are over; go on with: cskd resume {directory} --more-hours H")
+        say(f"the time budget is used up; resume with: cskd resume {directory} --more-hours HOURS")
     if not ending.complete:
         from study.views.trial_log import first_error
 
-        raise NothingSucceededError(f"{directory}: every search trial failed; the first said: {first_error(directory)}")
+        raise NothingSucceededError(f"{directory}: every search trial failed; first error: {first_error(directory)}")
+    from analysis.words.wording import number_of
+
     _show_best(directory)
-    _show_places(directory)
+    _show_paths(directory)
     winner = directory / "best_config.yaml"
     if winner.exists():
         say(f"best configuration: {winner}; reproduce it with: cskd train {winner} --test")
     elif ending.until == "search":
-        say(f"the test set is closed; confirm with: cskd confirm {directory}")
+        say(f"the test set was not read; confirm with: cskd confirm {directory}")
     else:
-        say("the winner's confirmation is not complete")
+        say("the confirmation of the winner is not complete")
     if ending.failed:
-        say(f"{ending.failed} trials failed; `cskd status {directory}` counts them, `cskd logs` says why")
+        failed = number_of(ending.failed, "trial")
+        say(f"{failed} failed; see `cskd status {directory}` and `cskd logs {directory} TRIAL`")
 
 
-def _show_places(directory: Path) -> None:
+def _show_paths(directory: Path) -> None:
     from study.tracking import ui
 
     say(f"results: {directory / 'results'}")
     say(f"report: {directory / 'report' / 'index.html'}")
-    if (way := ui.way_to(directory)) is not None:
-        say(f"runs in MLflow: {way}")
+    if (command := ui.way_to(directory)) is not None:
+        say(f"runs in MLflow: {command}")
 
 
 def _show_best(directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""How help pages look: a flag takes no value, an argument has no Python type, and a usage line no braces."""
+"""Layout of the help pages: no value for flags, no Python types for arguments, no braces in usage lines."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 
 class Command(TyperCommand):
-    """A command with such a page."""
+    """A command with this layout."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """The parameters, help included."""
+        """Returns the parameters, including ``--help``."""
         return plain(super().get_params(ctx))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The words of the usage line."""
+        """Returns the words of the usage line."""
         return without_braces(super().collect_usage_pieces(ctx))
 
 
 class Group(TyperGroup):
-    """A group of commands with such a page."""
+    """A group of commands with this layout."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """The parameters, help included."""
+        """Returns the parameters, including ``--help``."""
         return plain(super().get_params(ctx))
 
 
-def lay_out(app: typer.Typer) -> None:
-    """Gives every command and group below ``app`` such a page."""
+def apply_layout(app: typer.Typer) -> None:
+    """Applies the layout to every command and group below ``app``."""
     for command in app.registered_commands:
         command.cls = Command
     for group in app.registered_groups:
         group.cls = Group
         if group.typer_instance is not None:
-            lay_out(group.typer_instance)
+            apply_layout(group.typer_instance)
 
 
 def plain(parameters: Sequence[Any]) -> list[Any]:
-    """The parameters without what typer says of them in words of Python."""
+    """Returns the parameters without typer's Python-specific annotations."""
     for parameter in parameters:
         if isinstance(parameter, TyperOption) and parameter.is_flag:
             parameter.metavar = ""
@@ -50,7 +50,7 @@ def plain(parameters: Sequence[Any]) -> list[Any]:
 
 
 def without_braces(words: Sequence[str]) -> list[str]:
-    """Words of a usage line, required arguments bare and optional ones in one pair of brackets.
+    """Returns the words of a usage line with optional arguments in one pair of brackets and required ones bare.
 
     Example:
         >>> without_braces(["[OPTIONS]", "{DIR}...", "[[TEXT]]"])

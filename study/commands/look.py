@@ -1,4 +1,4 @@
-"""Looks at studies, also while they run: status, list, logs."""
+"""Commands that show studies, also while they run: status, watch, list, logs, ui."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from study.commands import completion
 from study.commands.arguments import AsJson, Directory, Storage
 from study.commands.output import say, show, show_json
 
-PANEL = "Look"
+PANEL = "Monitor"
 
 app = typer.Typer()
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd status runs/digits --json")
 def status(directory: Directory, as_json: AsJson = False) -> None:
-    """Show what a study is doing: runs by phase and state, and the best so far."""
+    """Show a study's runs by phase and state, and its best trial."""
     from study.state.directory import open_study
     from study.views import status as study_status
 
@@ -33,11 +33,12 @@ def status(directory: Directory, as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd watch runs/digits")
 def watch(
     directory: Directory,
-    seconds: Annotated[
-        float, typer.Option("--every", min=0.5, metavar="SECONDS", help="Time between two looks.")
-    ] = 2.0,
+    seconds: Annotated[float, typer.Option("--every", min=0.5, metavar="SECONDS", help="Refresh interval.")] = 2.0,
 ) -> None:
-    """Follow a study until its driver ends: what runs, what is best, importance, rate, cost, time left."""
+    """Follow a study until its driver ends.
+
+    Shows running trials, the best trial, parameter importance, rate, cost and time left.
+    """
     import time
 
     from rich.console import Console
@@ -57,7 +58,7 @@ def watch(
 
 @app.command("list", rich_help_panel=PANEL, epilog="Example: cskd list --storage runs")
 def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
-    """List the studies of a storage folder, one line each."""
+    """List the studies in a storage folder."""
     from study.machine import folders
     from study.state.directory import open_study, studies_in
     from study.views import status as study_status
@@ -76,21 +77,21 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     elif found:
         show(study_status.summary(found))
     else:
-        _say_none(folder)
+        _report_no_studies(folder)
 
 
-def _say_none(folder: Path) -> None:
-    """What to do about a folder without studies: look below it, or begin one."""
+def _report_no_studies(folder: Path) -> None:
+    """Prints that a folder has no studies, and where there are some or how to start one."""
     from study.state.directory import studies_below
 
-    why = "no studies" if folder.is_dir() else "no such folder"
+    why = "no studies" if folder.is_dir() else "folder does not exist"
     below = sorted({path.parent for path in studies_below(folder)})
-    cure = (
-        f"there are some in {', '.join(map(str, below))}"
+    hint = (
+        f"found some in {', '.join(map(str, below))}"
         if below
-        else f"`cskd launch digits --storage {folder}` begins one"
+        else f"start one with: cskd launch digits --storage {folder}"
     )
-    say(f"{folder}: {why}; {cure}")
+    say(f"{folder}: {why}; {hint}")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd logs runs/digits search/7")
@@ -100,14 +101,14 @@ def logs(
         str,
         typer.Argument(
             metavar="TRIAL",
-            help="Such as search/7 (or 7), controls/0, race/3 or confirm/2.",
+            help="Trial, such as search/7 (or 7), controls/0, race/3 or confirm/2.",
             show_default=False,
             autocompletion=completion.trials,
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show the epochs of a trial, one line each."""
+    """Show the epochs of a trial."""
     from study.views.trial_log import rows, table
 
     found = rows(directory, trial)
@@ -123,18 +124,21 @@ def ui(
     port: Annotated[
         int | None,
         typer.Option(
-            min=1, max=65535, metavar="PORT", help="Port of the pages.", show_default="first free one from 5000"
+            min=1, max=65535, metavar="PORT", help="Port of the web UI.", show_default="first free port from 5000"
         ),
     ] = None,
 ) -> None:
-    """Start the MLflow pages of a storage folder on this machine, until Ctrl+C."""
+    """Serve the MLflow web UI of a storage folder.
+
+    The server listens on this machine only and runs until Ctrl+C.
+    """
     from study.machine.folders import storage_folder
     from study.machine.signals import StopSignals
     from study.tracking import ui as pages
 
     folder = storage_folder(storage)
     with StopSignals() as signals, pages.serve(folder, port) as server:
-        say(f"MLflow: {server.address}{' (Ctrl+C ends it)' if server.process else ''}")
+        say(f"MLflow: {server.address}{' (press Ctrl+C to stop)' if server.process else ''}")
         for name, page in pages.links(folder, server.address).items():
             say(f"{name}: {page}")
         server.wait(lambda: signals.received is not None)

@@ -1,4 +1,4 @@
-"""What came out: the best configuration, the report, studies side by side."""
+"""Commands that show and export results: best, export, register, report, compare."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd best runs/digits")
 def best(directory: Directory, as_json: AsJson = False) -> None:
-    """Show the best-config table: the winner, the other arms, and what may be said of them."""
+    """Show the best-config table.
+
+    It lists the winner and the other arms, and states how they compare.
+    """
     from analysis.findings import best_config, best_config_table
     from study.state.directory import read_results
 
@@ -48,17 +51,19 @@ def export(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="The configuration as yaml, json, hydra or args (--temperature 4.0 …), or released, the flags of the "
-            "paper's code; record, flat JSON with values, seeds, commit and versions; optimization_results, Hydra's "
-            "file; the table as csv, markdown or latex.",
+            help="Configuration as yaml, json, hydra, args (--temperature 4.0 …) or released (flags of the paper's "
+            "code); record (flat JSON with values, seeds, commit and versions); optimization_results (Hydra's file); "
+            "table as csv, markdown or latex.",
         ),
     ] = "yaml",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File to write; what is there is replaced.", show_default="print"),
+        typer.Option(
+            metavar="FILE", help="File to write; an existing file is replaced.", show_default="standard output"
+        ),
     ] = None,
 ) -> None:
-    """Print the best configuration, to paste into a training script, or the best-config table."""
+    """Export the best configuration or the best-config table."""
     from analysis.findings import best_config, best_config_table
     from analysis.findings import export as exports
     from analysis.tables import files
@@ -82,29 +87,34 @@ def register(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME[@ALIAS]", help="The model, and an alias that shall point to it.", show_default=False
+            metavar="NAME[@ALIAS]",
+            help="Name of the registered model, and optionally an alias for the new version.",
+            show_default=False,
         ),
     ],
 ) -> None:
-    """Register the confirmed winner in MLflow: the checkpoint of its first fresh seed, with its configuration."""
+    """Register the confirmed winner in MLflow's model registry.
+
+    The new version holds the checkpoint of the winner's first fresh seed and its configuration.
+    """
     from study.outcome import registration
 
     model, version, alias, run = registration.register(directory, name)
-    say(f"{run} is version {version} of the model {model}{f', alias {alias}' if alias else ''}")
+    say(f"registered {run} as version {version} of model {model}{f', alias {alias}' if alias else ''}")
     address = f"models:/{model}@{alias}" if alias else f"models:/{model}/{version}"
-    say(f"get its files with: mlflow artifacts download --artifact-uri {address}")
+    say(f"download its files with: mlflow artifacts download --artifact-uri {address}")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd report runs/digits")
 def report(directories: Directories) -> None:
-    """Write the report of each study: one page with all tables and figures."""
-    from study.outcome import result_files as results
+    """Write an HTML report for each study, with all tables and figures."""
+    from study.outcome import result_files
     from study.state.directory import require_results
 
     for directory in directories:
-        require_results(directory)  # a mistake is told before any page is drawn
+        require_results(directory)  # report a mistake before any page is written
     for directory in directories:
-        say(str(results.report(directory)))
+        say(str(result_files.report(directory)))
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd compare runs/digits runs/digits-wide --out runs/comparison")
@@ -112,10 +122,14 @@ def compare(
     directories: Directories,
     as_json: AsJson = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for a page with tables and figures of all.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for an HTML page with the tables and figures of all studies."),
     ] = None,
 ) -> None:
-    """Compare the winners of studies with the first one's, show what differs, and fill the paper's tables."""
+    """Compare the winners of several studies.
+
+    Shows the settings that differ, the differences from the first study's winner, and the rows of the paper's tables.
+    """
     from analysis.findings import comparison
     from analysis.paper import cells, layout
     from analysis.report import comparison_report
@@ -126,7 +140,7 @@ def compare(
         raise UsageError(f"compare: give 2 to {len(comparison.LETTERS)} study directories, not {len(directories)}")
     for number, directory in enumerate(directories):
         if directory.resolve() in [other.resolve() for other in directories[:number]]:
-            raise UsageError(f"compare: {directory} is named twice; a study does not differ from itself")
+            raise UsageError(f"compare: {directory} is named twice; give different studies")
     studies = [read_results(directory) for directory in directories]
     found = comparison.compare(studies)
     if as_json:

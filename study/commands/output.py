@@ -1,4 +1,4 @@
-"""What commands print: lines, tables and JSON on standard output."""
+"""Standard output of the commands: lines, tables and JSON."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from analysis.tables.table import Table
     from study.commands.doctor.finding import Finding
 
-COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}  # on a terminal only
-NARROWEST = 40
+COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}  # used on a terminal only
+MIN_WIDTH = 40
 
 
 def width() -> int:
-    """Columns of the terminal: ``COLUMNS``, else what the terminal says, else 80."""
-    return max(shutil.get_terminal_size((80, 24)).columns, NARROWEST)
+    """Returns the width in columns: ``COLUMNS``, else the terminal's width, else 80; at least 40."""
+    return max(shutil.get_terminal_size((80, 24)).columns, MIN_WIDTH)
 
 
 def say(text: str) -> None:
-    """Prints a line; what it quotes can neither break it nor act as a command of the terminal."""
+    """Prints a line, with line breaks and control characters escaped."""
     from analysis.tables.table import escape
 
     write(escape(text))
 
 
 def write(text: str) -> None:
-    """Prints text that is laid out and harmless already."""
+    """Prints text that is already formatted and escaped."""
     Console(soft_wrap=True).print(text, markup=False, highlight=False)
 
 
 def write_new(path: Path, text: str) -> None:
-    """Writes a file that must not exist yet.
+    """Writes a new file.
 
     Raises:
-        CannotCreateError: It exists, or cannot be written.
+        CannotCreateError: The file exists or cannot be written.
     """
     from study.errors import CannotCreateError
 
@@ -50,16 +50,16 @@ def write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise CannotCreateError(f"{path}: exists already; give --out another name") from None
+        raise CannotCreateError(f"{path}: already exists; choose another --out") from None
     except OSError as error:
         raise CannotCreateError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def write_over(path: Path, content: bytes) -> None:
-    """Writes a file in place of any that is there.
+    """Writes a file, replacing an existing one.
 
     Raises:
-        CannotCreateError: It cannot be written there.
+        CannotCreateError: The file cannot be written.
     """
     from study.errors import CannotCreateError
     from trainables.files.durable import write_atomic
@@ -67,23 +67,23 @@ def write_over(path: Path, content: bytes) -> None:
     try:
         write_atomic(path.absolute(), content)
     except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        raise CannotCreateError(f"{path}: cannot be written: {error.strerror}; give --out another name") from error
+        raise CannotCreateError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
 
 
 def show(table: Table) -> None:
-    """Prints a table that fits the terminal."""
+    """Prints a table, fitted to the width of the terminal."""
     from analysis.tables.table import to_text
 
     write(to_text(table, width()))
 
 
 def show_json(value: Any) -> None:
-    """Prints a value for scripts; JSON escapes every control character."""
+    """Prints a value as JSON, which escapes every control character."""
     write(json.dumps(value, indent=1))
 
 
 def show_entries(entries: Mapping[str, str]) -> None:
-    """Prints ``name: text`` for each entry, long texts indented below their name."""
+    """Prints ``name: text`` for each entry; continuation lines are indented."""
     from analysis.tables.table import escape
 
     for name, text in entries.items():
@@ -91,11 +91,11 @@ def show_entries(entries: Mapping[str, str]) -> None:
 
 
 def show_finding(finding: Finding) -> None:
-    """Prints a finding behind its level, what to do indented below."""
+    """Prints a finding after its level, with the remedy indented below."""
     from analysis.tables.table import escape
 
-    told = escape(f"{finding.level:<9}{finding.subject}: {finding.found}")
-    lines = textwrap.wrap(told, width(), subsequent_indent=" " * 9, break_on_hyphens=False)
+    line = escape(f"{finding.level:<9}{finding.subject}: {finding.found}")
+    lines = textwrap.wrap(line, width(), subsequent_indent=" " * 9, break_on_hyphens=False)
     if finding.cure:
         indent = " " * 9
         lines += textwrap.wrap(

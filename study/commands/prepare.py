@@ -1,4 +1,4 @@
-"""Before a study: a file to start from, whether a file is valid, whether this machine is fit."""
+"""Commands that prepare a study: init, validate, plan, narrow, doctor."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def init(
         str | None,
         typer.Argument(
             metavar="PRESET",
-            help="A preset or a study file to start from.",
-            show_default="every default",
+            help="Preset or study file to start from.",
+            show_default="built-in defaults",
             autocompletion=completion.studies,
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File to write; it must not exist.", show_default="print")
+        Path | None,
+        typer.Option(metavar="FILE", help="File to create; it must not exist.", show_default="standard output"),
     ] = None,
 ) -> None:
-    """Print a commented study file to start from, with every key."""
-    from study.definition import study_config as config
-    from study.definition import template
+    """Create a commented study file with every key."""
+    from study.definition import loading, template
 
-    text = template.commented(config.preset(preset) if preset else config.build(template.STARTING_POINT, "defaults"))
+    text = template.commented(loading.preset(preset) if preset else loading.build(template.STARTING_POINT, "defaults"))
     if out is None:
         write(text.removesuffix("\n"))
     else:
         write_new(out, text)
-        say(f"{out}: edit it, then: cskd validate {out}")
+        say(f"{out}: edit it, then run: cskd validate {out}")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd validate my_study.yaml --set search.trials=8")
@@ -52,18 +52,17 @@ def validate(
     study: StudySource,
     settings: Settings = None,
     data: Annotated[
-        bool, typer.Option("--data", help="Read the data, too: count the images and check that they fit.")
+        bool, typer.Option("--data", help="Also read the data: count the images and check that they fit the study.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a study file, and say what the study will do."""
+    """Check a study file and summarize what the study will do."""
     from study.campaigns import preview
-    from study.definition import study_config as config
-    from study.definition import yaml_reader
+    from study.definition import loading, yaml_reader
     from study.errors import StudyFileError
 
     try:
-        found = config.load(study, yaml_reader.parse_settings(settings or []))
+        found = loading.load(study, yaml_reader.parse_settings(settings or []))
     except StudyFileError as error:
         if not as_json:
             raise
@@ -77,29 +76,31 @@ def validate(
     show_entries({str(study): "valid", **preview.entries(described), **preview.data_entries(images)})
 
 
-@app.command(rich_help_panel=PANEL, epilog="Example: cskd plan cifar100-smoke --set search.trials=16")
-def plan(
+@app.command("plan", rich_help_panel=PANEL, epilog="Example: cskd plan cifar100-smoke --set search.trials=16")
+def plan_study(
     study: StudySource,
     settings: Settings = None,
     address: Address = None,
     measure: Annotated[
-        bool, typer.Option("--probe/--no-probe", help="Measure the rate here, which takes seconds.")
+        bool, typer.Option("--probe/--no-probe", help="Measure the training rate, which takes seconds.")
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a study will cost here, at a measured rate, and what difference it can show."""
-    from study.campaigns import plan as planner
-    from study.cluster import measurement
-    from study.definition import study_config as config
-    from study.definition import yaml_reader
+    """Estimate a study's cost and the difference it can detect.
 
-    found = config.load(study, yaml_reader.parse_settings(settings or []))
+    Measures the training rate on this machine, or on a worker of the cluster, for some seconds.
+    """
+    from study.campaigns import plan
+    from study.cluster import measurement
+    from study.definition import loading, yaml_reader
+
+    found = loading.load(study, yaml_reader.parse_settings(settings or []))
     measured = measurement.measure(found, address) if measure else ({}, measurement.share_here(found))
-    planned = planner.plan(found, *measured)
+    planned = plan.plan(found, *measured)
     if as_json:
         show_json(planned)
         return
-    show_entries(planner.entries(planned))
+    show_entries(plan.entries(planned))
     for warning in planned["warnings"]:
         say(f"warning: {warning}")
 
@@ -109,10 +110,15 @@ def narrow(
     directory: Directory,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File to write; what is there is replaced.", show_default="print"),
+        typer.Option(
+            metavar="FILE", help="File to write; an existing file is replaced.", show_default="standard output"
+        ),
     ] = None,
 ) -> None:
-    """Print the study that follows another: a space around its best points, which are tried first."""
+    """Print a follow-up study around the best points of a study.
+
+    The follow-up study tries these points first.
+    """
     from study.definition import yaml_reader
     from study.search import follow_up
 
@@ -121,17 +127,20 @@ def narrow(
         write(content.decode().rstrip("\n"))
     else:
         write_over(out, content)
-        say(f"{out}: look at it, then: cskd launch {out}")
+        say(f"{out}: review it, then run: cskd launch {out}")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: cskd doctor --storage runs")
 def doctor(
     storage: Storage = None,
     address: Address = None,
-    data: Annotated[bool, typer.Option("--data", help="Read and verify every byte of the data sets.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Verify every byte of the data sets.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Examine this machine and the services it uses: what is there, who else gets in, what to do."""
+    """Check this machine and the services it uses.
+
+    Prints a remedy for each warning and problem. Exits with code 69 if there is a problem.
+    """
     from analysis.words.wording import number_of
     from study.commands.doctor import examine
     from study.machine import folders
@@ -153,9 +162,8 @@ def doctor(
 def _data(config: StudyConfig) -> dict[str, Any]:
     from rich.console import Console
 
-    from study.driver import comparability  # takes a second, which a mistake must not
-    from study.views.data_progress import bring
+    from study.driver import comparability  # slow to import; an invalid study fails before
+    from study.views.data_progress import fetch_with_progress
 
-    bring(config.dataset, Console(stderr=True))
-
+    fetch_with_progress(config.dataset, Console(stderr=True))
     return comparability.describe_data(config)

@@ -1,4 +1,4 @@
-"""The paper's tables and figures, from planning their studies to the printed values beside ours."""
+"""Command that reproduces the tables and figures of the paper."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def reproduce(
         list[str],
         typer.Argument(
             metavar="TABLE|FIGURE",
-            help="Of the paper: table1 to table6, figure1b to figure5.",
+            help="Tables and figures of the paper: table1 to table6, figure1b to figure5.",
             show_default=False,
             autocompletion=completion.paper_items,
         ),
@@ -39,70 +39,73 @@ def reproduce(
         typer.Option(
             "--dataset",
             metavar="NAME",
-            help="Only this data set; may be repeated.",
+            help="Use only this data set; repeatable.",
             autocompletion=completion.datasets,
         ),
     ] = None,
     budget: Annotated[
         Literal["paper", "smoke"],
-        typer.Option(help="The paper's protocol, or a small part of it that is not comparable with the paper."),
+        typer.Option(help="The paper's protocol, or a short version that is not comparable with the paper."),
     ] = "paper",
-    plan: Annotated[bool, typer.Option("--plan", help="Only say which studies, and what they cost here.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="List the studies and their estimated cost; run nothing.")
+    ] = False,
     storage: Storage = None,
     settings: Settings = None,
     address: Address = None,
     hours: Annotated[
         float | None,
-        typer.Option(min=0, metavar="HOURS", help="Wall time of all studies together.", show_default=False),
+        typer.Option(min=0, metavar="HOURS", help="Total wall time of all studies.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the studies behind a table or figure of the paper, and show ours beside the printed values.
+    """Reproduce tables and figures of the paper.
 
-    CS-KD is searched over the paper's grid; every other method runs with its defaults. Launched again, it goes on.
+    Runs the studies behind them and shows the results beside the printed values. CS-KD is searched over the paper's
+    grid; every other method runs with its defaults. To resume, repeat the command.
     """
     from study.campaigns import paper_tables
     from study.definition import yaml_reader
     from study.machine import folders
 
     if as_json and not plan:
-        raise UsageError("--json goes with --plan")
+        raise UsageError("--json requires --plan")
     overrides = yaml_reader.parse_settings(settings or [])
     planned = paper_tables.plan(items, datasets or [], budget)
     folder = folders.storage_folder(storage)
     studies = {each.name: partial(paper_tables.config, each, folder, budget, overrides) for each in planned}
     for each in planned:
-        if each.needs is None:  # a mistake is told before anything begins; the others wait for what they need
+        if each.needs is None:  # report mistakes before any study starts; the others need results of earlier studies
             studies[each.name]()
     if plan:
-        _price(planned, studies, address, as_json=as_json)
+        _show_plan(planned, studies, address, as_json=as_json)
         return
     from study.campaigns import campaign
 
-    places = partial(outputs, events=None, notify=None)
-    parts = campaign.run(studies, folder, hours=hours, say=say, outputs=places, address=address, until="confirm")
-    done = [part.directory for part in parts if part.error is None and part.interrupted is None]
+    streams = partial(outputs, events=None, notify=None)
+    outcomes = campaign.run(studies, folder, hours=hours, say=say, outputs=streams, address=address, until="confirm")
+    done = [outcome.directory for outcome in outcomes if outcome.finished]
     _show_tables(done, paper_tables.tables(items))
     for directory in done:
         say(f"figures and tables of {directory.name}: {directory / 'report' / 'index.html'}")
-    conclude(folder, parts, len(studies))
+    conclude(folder, outcomes, len(studies))
 
 
-def _price(planned: list[Planned], studies: dict[str, Any], address: str | None, *, as_json: bool) -> None:
+def _show_plan(planned: list[Planned], studies: dict[str, Any], address: str | None, *, as_json: bool) -> None:
     from analysis.tables.table import Table
     from analysis.words.wording import hours
-    from study.campaigns import plan as planner
+    from study.campaigns import plan
     from study.cluster import measurement
     from trainables.errors import DataError
 
     priced: list[dict[str, Any]] = []
-    notes: dict[str, None] = {}  # the networks of a data set lack the same file
+    notes: dict[str, None] = {}  # a set in order: networks on the same data set lack the same file
     for each in planned:
         dataset, model, _ = each.rows[0]
         found: dict[str, Any] = {}
         try:
             config = studies[each.name]()
-            found = planner.plan(config, *measurement.measure(config, address))
+            found = plan.plan(config, *measurement.measure(config, address))
         except DataError as error:
             notes[f"{dataset}: {str(error).splitlines()[0]}"] = None
         priced.append(
@@ -119,9 +122,9 @@ def _price(planned: list[Planned], studies: dict[str, Any], address: str | None,
     if as_json:
         show_json({"studies": priced, "notes": list(notes)})
         return
-    columns = tuple(priced[0])[1:]  # a study's name says no more than its data set and network
+    columns = tuple(priced[0])[1:]  # without the name, which repeats data set and network
     rows = tuple(tuple(each[column] for column in columns) for each in priced)
-    show(Table("studies behind it, at the rate measured here", columns, rows, tuple(notes)))
+    show(Table("studies and their cost at the measured rate", columns, rows, tuple(notes)))
 
 
 def _show_tables(directories: list[Path], numbers: list[int]) -> None:

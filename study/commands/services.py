@@ -1,4 +1,4 @@
-"""Services for a team: a database and an MLflow server on this machine."""
+"""Commands that manage PostgreSQL and an MLflow server on this machine."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PANEL = "Cluster"
 NOT_RUNNING = 69
 
 app = typer.Typer()
-group = typer.Typer(no_args_is_help=True, help="Start, end or look at PostgreSQL and an MLflow server on this machine.")
+group = typer.Typer(no_args_is_help=True, help="Manage PostgreSQL and an MLflow server on this machine.")
 app.add_typer(group, name="services", rich_help_panel=PANEL, epilog="Example: cskd services up")
 
-Root = Annotated[Path, typer.Option(metavar="DIR", help="Folder of their data, secrets and logs.")]
+Root = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the services' data, secrets and logs.")]
 ROOT = Path("services")
 
 
@@ -27,31 +27,34 @@ ROOT = Path("services")
 def up(
     root: Root = ROOT,
     sqlite: Annotated[
-        bool, typer.Option("--sqlite", help="MLflow alone, with its runs in a file: no PostgreSQL is needed.")
+        bool, typer.Option("--sqlite", help="Start only MLflow, with an SQLite file instead of PostgreSQL.")
     ] = False,
 ) -> None:
-    """Start what does not run yet, and say how to use it."""
+    """Start the services that are not running, and print how to use them."""
     from study.machine.services import Services
 
     services = Services(root)
     _show(services.up(sqlite=sqlite))
-    say(f"take their addresses and passwords into a shell with: . {services.variables}")
+    say(f"load their addresses and passwords into a shell with: . {services.variables}")
     if not sqlite and any(found.name == "postgresql" for found in services.status()):
-        say("trials go to the database with: --set database.env=CSKD_DATABASE_URL")
+        say("store trials in the database with: --set database.env=CSKD_DATABASE_URL")
 
 
 @group.command(epilog="Example: cskd services down --root services")
 def down(root: Root = ROOT) -> None:
-    """End what was started there; its data stay."""
+    """Stop the services of this folder; their data are kept."""
     from study.machine.services import Services
 
-    ended = Services(root).down()
-    say(f"ended: {', '.join(ended)}" if ended else "nothing was running")
+    stopped = Services(root).down()
+    say(f"stopped: {', '.join(stopped)}" if stopped else "no service was running")
 
 
 @group.command(epilog="Example: cskd services status --root services")
 def status(root: Root = ROOT) -> None:
-    """Say which of them run; the exit code is 69 where one does not."""
+    """Show which services are running.
+
+    Exits with code 69 if one is not.
+    """
     from study.machine.services import Services
 
     found = Services(root).status()

@@ -1,7 +1,7 @@
-"""A study for each row of the paper's tables, such as ``cub200-resnet18-byot``.
+"""Builds a study for each row of the paper's tables, such as ``cub200-resnet18-byot``.
 
-Which rows there are follows from the printed results, what the rows of a data set share stands in one file
-(``presets/paper``), and what a method searches in ``search_spaces``.
+The rows come from the printed results, the settings that the rows of a data set share from a file in
+``presets/paper``, and the search spaces from ``search_spaces``.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from study.machine.folders import storage_folder
 from trainables.interfaces import Method, registry
 
 BASELINE = "cross_entropy"
-# The paper's CS-KD-E is cs_kd with lambda_e, whose value it does not print.
+# The paper's CS-KD-E is cs_kd with lambda_e > 0. The paper does not print the value, so it is searched.
 METHODS = {"cs_kd_e": "cs_kd"}
 MORE_SPACE = {"cs_kd_e": {"lambda_e": {"low": 0.05, "high": 4, "log": True}}}
-# Rows without a printed top-1 error: section 3.3 and figure 4 train them on the mixed set.
+# Rows of section 3.3 and figure 4, which print no top-1 error.
 MIXED = tuple(Row("bird_dog_indoor", "resnet18", method) for method in (BASELINE, "cs_kd"))
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """Names of all such studies, in the order of the tables.
+    """Returns the names of all studies of the paper, in the order of its tables.
 
     Example:
         >>> "cifar100-preact_resnet18-cs_kd" in names()
@@ -37,13 +37,13 @@ def names() -> tuple[str, ...]:
 
 
 def content(name: str) -> dict[str, Any]:
-    """The study file of a row, as a mapping.
+    """Returns the content of a row's study file.
 
     Args:
-        name: One of ``names``.
+        name: Name of the study, one of ``names()``.
     """
     row = _rows()[name]
-    common = shared(row.dataset)
+    common = shared_settings(row.dataset)
     starting_points, teacher = common.pop("starting_points"), common.pop("teacher", None)
     method = METHODS.get(row.method, row.method)
     return common | {
@@ -56,13 +56,21 @@ def content(name: str) -> dict[str, Any]:
     }
 
 
-def shared(dataset: str) -> dict[str, Any]:
-    """What the rows of a data set share: ``dataset training search starting_points``, and ``teacher`` where one is."""
+def shared_settings(dataset: str) -> dict[str, Any]:
+    """Returns the settings that the rows of a data set share.
+
+    Args:
+        dataset: Name of the data set.
+
+    Returns:
+        ``dataset``, ``training``, ``search``, ``starting_points`` (released options by method) and, if the data set has
+        a teacher, ``teacher`` (``<model>-<method>``).
+    """
     return yaml_reader.read(Path(str(resources.files("study.definition.presets"))) / "paper" / f"{dataset}.yaml")
 
 
-def learns(method: str) -> bool:
-    """Whether a method, or ``cs_kd_e``, learns from a trained network."""
+def needs_teacher(method: str) -> bool:
+    """Whether a method (or ``cs_kd_e``) learns from a trained network."""
     part = registry.load("methods", METHODS.get(method, method))()
     return isinstance(part, Method) and part.pretrained() is not None
 
@@ -72,21 +80,23 @@ def _rows() -> dict[str, Row]:
 
 
 def _method(name: str, teacher: str) -> Any:
-    """The method; one that learns from a trained network takes the paper's (section 3.2), of a study of its own."""
-    return {"name": name, "teacher": {"study": teacher, "seed": 1}} if learns(name) else name
+    """Returns the method, with the paper's teacher (section 3.2) from the study ``teacher`` if it needs one."""
+    return {"name": name, "teacher": {"study": teacher, "seed": 1}} if needs_teacher(name) else name
 
 
 def _search(row: Row, shared: dict[str, Any]) -> dict[str, Any]:
     default = space.default_space(METHODS.get(row.method, row.method))
     if default is None:
-        # Nothing to search: the paper's learning rate is the only point, and the confirmation measures it.
+        # Without anything to search, the paper's learning rate is the only point.
         return {"space": {"training.lr": {"choices": [0.1]}}, "trials": 1}
     more = MORE_SPACE.get(row.method)
-    return shared | ({"space": {name: space.words(of) for name, of in default.items()} | more} if more else {})
+    if not more:
+        return shared
+    return shared | {"space": {parameter: space.as_mapping(found) for parameter, found in default.items()} | more}
 
 
 def _controls(method: str, starting_points: dict[str, Any]) -> list[dict[str, Any]]:
-    """Cross-entropy, and what the method is without a search: the released code's values, or its defaults."""
+    """Returns cross-entropy and the method without a search, with the released code's options or its defaults."""
     if method == BASELINE:
         return []
     baseline = {"method": BASELINE}

@@ -1,4 +1,4 @@
-"""The sections of a study file: how the space is searched, what is confirmed, what a trial may use."""
+"""Sections of a study file: search, confirmation and resources."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from trainables.metrics.metric_name import MetricName
 if TYPE_CHECKING:
     from trainables.config import Training
 
-SETTLING = 0.05  # share of the epochs in which ranks settle after the learning rate has fallen
-SHORTEST = 0.25  # share of the epochs that halving's shortest schedule has at least
-COSTS = "cost|second|hour|time|flop|latency|^param"  # words for what a run takes
-MEDIAN_INTERVAL = 0.1  # share of the epochs between two looks of the median rule
+SETTLING = 0.05  # fraction of the epochs that ranks need to settle after a learning-rate decay
+SHORTEST = 0.25  # default lower bound of halving's shortest schedule, as a fraction of the epochs
+COSTS = "cost|second|hour|time|flop|latency|^param"  # names that a user may give to the cost of a run
+MEDIAN_INTERVAL = 0.1  # fraction of the epochs between two rungs of the median rule
 
 
 def _valid_objective(objective: str) -> str:
@@ -27,23 +27,24 @@ def _valid_objective(objective: str) -> str:
     if split != "validation" or metric not in METRICS:
         if re.search(COSTS, objective):
             raise ValueError(
-                f"{objective!r} is not an objective: temperatures, weights, learning rate and weight decay leave the "
-                "cost of a run as it is, so trials would differ by noise alone; make a study of each model or method, "
-                "and `cskd compare` shows error and device hours of all"
+                f"{objective!r} is not an objective: temperatures, weights, learning rate and weight decay do not "
+                "change the cost of a run, so trials would differ by noise alone; make a study of each model or "
+                "method, and `cskd compare` shows error and device hours of all"
             )
         known = ", ".join(f"validation/{name}" for name in METRICS)
-        raise ValueError(f"{objective!r} is not an objective; there are: {known}")
+        raise ValueError(f"{objective!r} is not an objective; choose from: {known}")
     return objective
 
 
 class Sampler(Options):
-    """Who suggests the next trial.
+    """Sampler that suggests the points of the search trials.
 
     Attributes:
-        name: ``gp``, a Gaussian process, learns most from few trials; ``tpe`` is quick with many and goes with a
-            scheduler; ``nsgaii`` breeds good trials; ``random``; ``qmc`` fills the space evenly (Sobol); ``grid`` takes
-            every point of a discrete space. A space with no more cells than trials is enumerated by all of them.
-        seed: Decides the suggestions and, with ``vary_seed``, the training seeds of the search.
+        name: Sampling algorithm. ``gp``: Gaussian process, best with few trials; ``tpe``: tree-structured Parzen
+            estimator, fast with many trials and usable with a scheduler; ``nsgaii``: NSGA-II genetic algorithm;
+            ``random``: independent random points; ``qmc``: Sobol sequence; ``grid``: every point of a discrete space.
+            Any sampler enumerates a discrete space that has no more cells than ``search.trials``.
+        seed: Random seed of the sampler; the training seeds of the search are derived from it, too.
     """
 
     name: Literal["gp", "tpe", "nsgaii", "random", "qmc", "grid"] = "gp"
@@ -51,20 +52,22 @@ class Sampler(Options):
 
 
 class Scheduler(Options):
-    """Who stops trials early.
+    """Scheduler that ends unpromising search trials early.
 
     Attributes:
-        name: ``none``; ``asha``, asynchronous successive halving in its stopping form; ``median``, which stops what is
-            worse than half of the others; or ``halving``, which tries each point with the whole schedule compressed to
-            fewer epochs, and trains the better ones anew with a longer one: ``search.trials`` then counts points, and
-            those that go on are further trials.
-        grace: Fraction of the epochs before a trial may be stopped. None: until just after the learning rate's first
-            decay, for earlier ranks mislead. Of ``halving``: that its shortest schedule has at least; None: a quarter.
-        reduction: Of ``asha`` and ``halving``: at each rung one in ``reduction`` goes on; the next rung is
-            ``reduction`` times later.
-        min_trials: Trials that have been at a rung before any is stopped there, or goes on from it.
-        before_decay: Allows a grace that ends before the learning rate's first decay; ``halving`` has the decays in
-            each of its schedules.
+        name: Scheduling algorithm. ``none``: every trial trains to its last epoch; ``asha``: asynchronous successive
+            halving, stopping variant; ``median``: stops a trial that is worse than the median of the others;
+            ``halving``: trains each point with the whole schedule compressed to fewer epochs, then trains the better
+            points again, from scratch, with longer schedules. With ``halving``, ``search.trials`` counts points, and
+            each promotion to a longer schedule is a further trial.
+        grace: Fraction of the epochs before a trial may be stopped; None ends the grace shortly after the first decay
+            of the learning rate, because earlier ranks mislead. With ``halving``: lower bound of the shortest schedule,
+            as a fraction of the epochs; None means 0.25.
+        reduction: Reduction factor of ``asha`` and ``halving``: one in ``reduction`` trials continues from each rung,
+            and the next rung has ``reduction`` times the epochs.
+        min_trials: Number of trials that must have reached a rung before any is stopped or promoted there.
+        before_decay: Permission for a grace that ends before the first decay of the learning rate. ``halving`` does not
+            need it, because each of its schedules contains the decays.
     """
 
     name: Literal["none", "asha", "median", "halving"] = "none"
@@ -74,7 +77,7 @@ class Scheduler(Options):
     before_decay: bool = False
 
     def rungs(self, training: Training) -> tuple[int, ...]:
-        """Epochs, counted from 1 and before the last, after which trials are judged.
+        """Returns the epochs, counted from 1 and before the last, after which trials may be stopped.
 
         Example:
             >>> from trainables.config import Training
@@ -94,7 +97,9 @@ class Scheduler(Options):
         return tuple(takewhile(lambda rung: rung < epochs, (first * self.reduction**power for power in count())))
 
     def lengths(self, training: Training) -> tuple[int, ...]:
-        """Epochs of the schedules that trials run, rising to the whole one; only ``halving`` has shorter ones.
+        """Returns the schedule lengths of trials in epochs, ascending to the full length.
+
+        Only ``halving`` has more than one.
 
         Example:
             >>> from trainables.config import Training
@@ -119,18 +124,19 @@ class Scheduler(Options):
 
 
 def _decays(training: Training, length: int) -> bool:
-    """Whether the learning rate still falls in a schedule that is compressed to so many epochs, or is not to fall."""
+    """Whether a schedule compressed to ``length`` epochs keeps the decays that the full schedule has."""
     shorter = training.model_copy(update={"epochs": length})
     return length == training.epochs or not training.milestones or shorter.epochs_before_decay() < length
 
 
 class Budget(Options):
-    """What a study may cost. It ends in time, with what it has.
+    """Time limits of a study; a study that reaches one ends with the results it has.
 
     Attributes:
-        hours: Wall time of its drivers; the time between a kill and the resume does not count.
-        device_hours: Training time of all runs together; a run on half a GPU counts by half.
-        reserve_for_confirmation: Share that the search leaves over.
+        hours: Limit on the study's wall time in hours, counted while a driver runs; None sets no limit.
+        device_hours: Limit on the training time of all runs together in device-hours, where a run on half a GPU counts
+            half; None sets no limit.
+        reserve_for_confirmation: Fraction of the budget that the search leaves for the confirmation.
     """
 
     hours: float | None = Field(default=None, gt=0)
@@ -139,23 +145,28 @@ class Budget(Options):
 
 
 class Search(Options):
-    """How the space is searched.
+    """Settings of the hyperparameter search.
 
     Attributes:
-        objectives: The metrics that decide, measured on the validation split. The first ranks the trials; with a second
-            the study looks for the front that no trial beats in both. What a run costs is none, for nothing that a
-            default space varies changes it.
-        space: Parameter to its words (``low high log step`` or ``choices``); None takes the method's default.
-        trials: How many; on a discrete space at most the number of its cells.
-        first: Points that are tried before the sampler is asked; ``cskd launch --warm-start DIR`` enters the best of
+        objectives: One or two metrics, measured on the validation split, such as ``validation/top1_error``. The first
+            ranks the trials; with two, the study searches for their Pareto front. The cost of a run is not an
+            objective, because no parameter of a default space changes it.
+        space: Distribution of each searched parameter, as ``{low, high}`` with an optional ``log`` or ``step``, or as
+            ``{choices}``; None uses the method's default space.
+        first: Points to try before the sampler suggests any; ``cskd launch --warm-start DIR`` adds the best points of
             other studies.
-        budget: What the study may cost; with none the number of trials decides.
-        stop_rule: ``expected_improvement`` ends the search when what another trial would gain is small beside the noise
-            of training, as its own trials show it.
-        vary_seed: Each trial has its own training seed, from (sampler seed, number).
-        reuse: A search trial or control of which another study below the storage folder has a finished run, of the same
-            configuration, split, seed, data and code, takes its epochs over and is not trained: the same run once
-            more would only tell the same. Confirmations are always trained, for their readings of the test set count.
+        sampler: Sampler that suggests the points of the search trials.
+        scheduler: Scheduler that ends unpromising search trials early.
+        trials: Number of search trials; a discrete space has at most one per cell.
+        budget: Time limits of the study; without any, ``trials`` alone ends the search.
+        stop_rule: Rule that ends the search before ``trials``. ``none``: no such rule; ``expected_improvement``: the
+            search ends when the expected gain of another trial is small compared with the noise of training, which is
+            estimated from the study's own trials.
+        vary_seed: Whether each trial has its own training seed, derived from the sampler's seed and the trial's number.
+            If false, all search trials and controls share one training seed.
+        reuse: Whether a search trial or control reuses the epochs of an identical finished run instead of training: a
+            run of another study in the same storage folder with the same configuration, split, seed, data and code.
+            Confirmation runs are always trained, because each of their readings of the test set is recorded.
     """
 
     objectives: tuple[Annotated[str, AfterValidator(_valid_objective)], ...] = Field(
@@ -179,17 +190,19 @@ class Search(Options):
 
 
 class Race(Options):
-    """How candidates race for the places of the finalists, with fresh seeds on the search's own split.
+    """Race of candidates for the places of the finalists, with new seeds on the search's own split.
 
-    All candidates run with a seed more each round; those that can be told from the leader (t tests that pool the noise
-    of all that are in, seeds as blocks) drop out, until as many as there will be finalists are left.
+    Each round trains every remaining candidate with one more seed. Candidates that are significantly worse than the
+    leader drop out (t tests with the noise pooled over the remaining candidates, seeds as blocks), until only as many
+    are left as there are finalists.
 
     Attributes:
-        candidates: How many of the best trials; more than finalists.
-        seeds: The most rounds; the seeds are the race's own.
-        first_test: Rounds before anyone drops out.
-        level: Of the test, over all its comparisons of a round (Holm). The race claims nothing, for the finalists are
-            confirmed anew: the level trades runs against the risk to lose a good candidate.
+        candidates: Number of the best trials that enter the race; more than ``finalists``.
+        seeds: Largest number of rounds; each round has its own training seed.
+        first_test: Number of rounds after which candidates may drop out.
+        level: Significance level of a round's tests together (Holm's method). A higher level saves runs and raises the
+            risk of dropping a good candidate; it affects no reported result, because the finalists are confirmed with
+            other seeds.
     """
 
     candidates: int = Field(default=8, ge=2)
@@ -200,26 +213,26 @@ class Race(Options):
     @model_validator(mode="after")
     def _tests(self) -> Race:
         if self.first_test > self.seeds:
-            raise ValueError(
-                f"with {self.seeds} seeds there is no first_test after {self.first_test}; give it more seeds"
-            )
+            raise ValueError(f"first_test is {self.first_test}, but the race has only {self.seeds} seeds; raise seeds")
         return self
 
 
 class Confirm(Options):
-    """How finalists and controls are confirmed: fresh seeds, full training set, the test set once.
+    """Settings of the confirmation, which trains finalists and controls with new seeds and reads the test set.
 
     Attributes:
-        finalists: How many of the best trials.
-        race: Lets more candidates run with fresh seeds first, on the search's own split, and takes those that stay
-            ahead. None confirms the best of the search at once.
-        choose_by: ``posterior_mean`` asks what a Gaussian process over all trials believes of each, once there are 16;
-            ``rank`` takes the best values as they are, of which the best is mostly lucky.
-        seeds: Training seeds, the same for every arm, so that differences are paired.
-        train_on: ``full`` adds the validation split to the training data; ``train`` leaves it out.
-        test_each_epoch: Also measure the test set after each epoch, each time a line of the ledger: fills the
-            optimistic best-on-test column of published tables and, with ``train_on: train``, the column
-            ``at_best_validation``, the test value of the epoch that validation chose.
+        finalists: Number of the best search trials that are confirmed.
+        race: Race that selects the finalists from more candidates, with new seeds on the search's own split; None
+            confirms the best trials of the search directly.
+        choose_by: Criterion that orders the search trials. ``posterior_mean``: mean of a Gaussian process fitted to all
+            completed trials, used from 16 trials and with one objective; ``rank``: the measured value, which favours
+            trials with a lucky seed.
+        seeds: Training seeds of each arm, from 0 to 2147483647 and the same for every arm, so that differences are
+            paired.
+        train_on: Training data. ``full``: training and validation split together; ``train``: the training split alone.
+        test_each_epoch: Whether to measure the test set after each epoch, which adds a reading to the ledger each time.
+            It fills the optimistic best-on-test column of published tables and, with ``train_on: train``, the column
+            ``at_best_validation``: the test value at the epoch with the best validation value.
     """
 
     finalists: int = Field(default=3, ge=1)
@@ -239,24 +252,27 @@ class Confirm(Options):
     def _more_candidates_than_finalists(self) -> Confirm:
         if self.race is not None and self.race.candidates <= self.finalists:
             raise ValueError(
-                f"race.candidates is {self.race.candidates}: let more race than the {self.finalists} finalists"
+                f"race.candidates is {self.race.candidates}; it must exceed finalists, which is {self.finalists}"
             )
         return self
 
 
 class Resources(Options):
-    """What a trial may use; None means: as fits the machine.
+    """Compute resources of a trial.
 
     Attributes:
-        gpus_per_trial: May be a fraction. Default: one GPU where there are any.
-        cpus_per_trial: Default: the threads of a trial; with a GPU an equal share of the cores.
-        packing: ``measured`` trains one, two, three … trials at once for some seconds on a GPU of each kind before the
-            first trial, and lets as many share a GPU as do the most work together; each then asks Ray for the memory
-            that it takes. ``none`` gives each trial a GPU.
-        max_concurrent: Trials at once. Default: as many as fit.
-        retries: How often a trial is tried again after its worker was lost.
-        epoch_hours: The longest that an epoch may take, evaluation included. A run that takes longer hangs: its process
-            and its children are ended, and it is tried again. None waits for ever.
+        gpus_per_trial: Number of GPUs of a trial, a fraction up to 1 or a whole number; None takes one GPU if the
+            cluster has any (with ``packing: measured``, the measured share), else 0.
+        cpus_per_trial: Number of CPUs of a trial; None takes ``training.threads``, or with a GPU an equal share of the
+            node's cores.
+        packing: Method that decides how many trials share a GPU. ``none``: each trial has a GPU of its own;
+            ``measured``: before the first trial, one, two, three … trials train at once for some seconds on a GPU of
+            each kind; as many then share a GPU as had the highest total throughput, and each trial reserves its
+            measured memory in Ray.
+        max_concurrent: Largest number of trials that run at once; None runs as many as fit.
+        retries: Number of times that a trial is retried after its worker was lost.
+        epoch_hours: Time limit of an epoch in hours, evaluation included. A run that exceeds it counts as hung: its
+            process and child processes are killed, and the run is retried. None sets no limit.
     """
 
     gpus_per_trial: float | None = Field(default=None, ge=0)

@@ -1,4 +1,4 @@
-"""The sections of a study file that name services: where trials, runs and workers' files are kept."""
+"""Sections of a study file that name external services: database, object store and MLflow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from trainables.interfaces import Options
 
 
 class Database(Options):
-    """A database server that holds the trials: by reference, for its URL holds a password.
+    """Database server that holds the trials, given by reference because its URL holds a password.
 
     Attributes:
-        env: Environment variable with the URL, such as ``postgresql://user:password@host/database``. Several studies
-            may share the database.
+        env: Name of the environment variable that holds the URL, such as
+            ``postgresql://user:password@host/database``; several studies may share the database.
     """
 
     env: Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]{0,99}$")]
@@ -25,30 +25,31 @@ class Database(Options):
     @model_validator(mode="before")
     @classmethod
     def _by_reference(cls, value: Any) -> Any:
-        if not isinstance(value, dict):  # without showing it
+        if not isinstance(value, dict):  # the value may hold a password, so the message does not show it
             raise ValueError("is {env: NAME}, an environment variable that holds the URL; never the URL itself")
         return value
 
 
 def _valid_place(uri: str) -> str:
-    if why := object_store.mistake(uri):  # without showing it, for it may hold a key
+    if why := object_store.mistake(uri):  # the URI may hold a key, so the message does not show it
         raise ValueError(why)
     return uri
 
 
 class Artifacts(Options):
-    """An object store for what workers write, so that driver and nodes need no shared file system.
+    """Object store for the files that workers write, so that driver and nodes need no shared file system.
 
     Attributes:
-        uri: Such as ``s3://bucket/prefix``, of any file system that pyarrow knows. Keys come from the environment, or
-            from where else pyarrow looks for them, on every node. Several studies may share it.
+        uri: URI of the object store, such as ``s3://bucket/prefix``, in any file system that pyarrow supports. Every
+            node finds its credentials in the environment or in another place that pyarrow searches. Several studies
+            may share the store.
     """
 
     uri: Annotated[str, AfterValidator(_valid_place)]
 
 
 def _valid_uri(uri: str) -> str:
-    if without_password(uri) != uri:  # first, for the messages below show the URI
+    if without_password(uri) != uri:
         raise ValueError(
             "holds a user or password; leave it out and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
             "or set the whole MLFLOW_TRACKING_URI in the environment"
@@ -59,11 +60,12 @@ def _valid_uri(uri: str) -> str:
 
 
 class Tracking(Options):
-    """Where MLflow shows the runs.
+    """MLflow tracking of the runs.
 
     Attributes:
-        enabled: False leaves MLflow out.
-        uri: Server or database; the environment's ``MLFLOW_TRACKING_URI`` wins. None: a store below the storage folder.
+        enabled: Whether the runs are tracked in MLflow.
+        uri: URI of the tracking server or database; the environment variable ``MLFLOW_TRACKING_URI`` takes precedence.
+            None uses an SQLite database in the storage folder.
     """
 
     enabled: bool = True

@@ -1,4 +1,4 @@
-"""Which file a method's trained teacher is, and how good that network is: entered into a study before it begins."""
+"""Finds the checkpoint and the errors of a method's trained teacher before a study begins."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ ERRORS = ("validation", "test")
 
 
 def resolve(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A study file, or the configuration of a run, with all that is known of the teachers that it names.
+    """Completes the teachers in a study file or a run configuration with checkpoint, digest and errors.
 
-    A teacher whose digest is given already stays as it is: what a study was frozen with is not looked up again.
+    A teacher that already has a digest is not looked up again, so a frozen study keeps its teachers.
 
     Args:
-        content: As it was read; what is wrong in it is left for the check that follows.
+        content: Content of the file; mistakes in it are left for the validation that follows.
+
+    Returns:
+        Copy of the content with completed teachers.
 
     Raises:
-        DataError: A study that a teacher comes from has no such run, or is damaged.
+        DataError: A teacher's study has no such run, or is damaged.
         CheckpointError: A teacher's file is missing or damaged.
     """
     found = {key: _with_teacher(value) if key == "method" else value for key, value in content.items()}
@@ -54,11 +57,11 @@ def _with_teacher(options: Any) -> Any:
 
 
 def resolved(teacher: Teacher) -> Teacher:
-    """The teacher with its file, the file's digest, and its errors where its run measured them.
+    """Returns the teacher with its checkpoint, the checkpoint's digest, and the errors that its run measured.
 
     Raises:
-        DataError: The study has no such run, or is damaged.
-        CheckpointError: The file is missing or damaged.
+        DataError: The teacher's study has no such run, or is damaged.
+        CheckpointError: The checkpoint is missing or damaged.
     """
     if teacher.sha256 is not None:
         return teacher
@@ -74,7 +77,10 @@ def resolved(teacher: Teacher) -> Teacher:
 
 
 def _trained_on(measured: Mapping[str, float]) -> str | None:
-    """A run has a validation split to measure unless it trains on it."""
+    """Returns the training data, ``train`` or ``full``, of the run that measured these metrics; None without metrics.
+
+    A run measures the validation split unless it trains on it.
+    """
     if not measured:
         return None
     return "train" if any(name.startswith("validation/") for name in measured) else "full"
@@ -85,7 +91,7 @@ def _digest(path: Path) -> str:
         digest, expected = sha256_of(path.read_bytes()), checksum_of(path).read_text()
     except OSError as error:
         raise CheckpointError(
-            f"no teacher at {path}: {error.strerror}; name a checkpoint with its checksum file beside it"
+            f"no teacher at {path}: {error.strerror}; name a checkpoint that has its checksum file beside it"
         ) from error
     if digest != expected:
         raise CheckpointError(f"the teacher {path} does not match its checksum; it is damaged")
@@ -93,7 +99,7 @@ def _digest(path: Path) -> str:
 
 
 def _errors_beside(checkpoint: Path) -> Mapping[str, float]:
-    """What the checkpoint's run measured at its end; nothing where the file does not lie in a run's folder."""
+    """Returns the final metrics of the checkpoint's run; empty if the file is not in a run directory."""
     outcome = RunDirectory(checkpoint.parent.parent).outcome()
     return {} if outcome is None else outcome.metrics
 
@@ -129,12 +135,12 @@ def _arm_of(teacher: Teacher, results: Results, study: Path) -> str:
         return teacher.arm
     finalists: list[str] = results.study["finalists"]
     if not finalists:
-        raise DataError(f"the teacher's study {study} has no winner yet; `cskd resume` goes on with it")
+        raise DataError(f"the teacher's study {study} has no winner yet; `cskd resume` continues it")
     return finalists[0]
 
 
 def _errors_in(results: Results, arm: str) -> dict[str, float]:
-    """The error that the search measured, for a confirmation on all training data has no validation split."""
+    """Returns the validation error from the search, because a confirmation on all training data measures none."""
     objective = results.study["objectives"][0]
     entry = results.study["arms"].get(arm)
     return {objective: entry["search_value"]} if entry and objective == "validation/top1_error" else {}

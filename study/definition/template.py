@@ -1,4 +1,4 @@
-"""A study file with every key, its value and what it means; all of it comes from the models that check study files."""
+"""Writes a commented study file with every key, generated from the models that validate study files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 HEADER = """\
-# A study file. A key whose value is the default may be left out; a mistake is told in one line.
-#   cskd validate FILE                  says what the study will do
+# A study file. Keys whose value is the default may be left out.
+#   cskd validate FILE                  checks it and summarizes what the study will do
 #   cskd launch FILE --storage runs     runs it
 """
 BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "multiple_of": "a multiple of"}
-WORDS = {"``": "`", "None": "null", "True": "true", "False": "false"}  # of Python and of YAML
+YAML_NAMES = {"``": "`", "None": "null", "True": "true", "False": "false"}  # Python's notation to YAML's
 STARTING_POINT = {
     "name": "my-study",
     "dataset": "digits",
@@ -36,20 +36,20 @@ STARTING_POINT = {
 
 
 def commented(study: StudyConfig) -> str:
-    """The study as a file to start from: every key, with a comment above it."""
+    """Returns the study as a YAML file with every key, each below a comment that explains it."""
     space = study.resolved()["search"]["space"]
     return HEADER + "".join(f"{line}\n" for line in _keys(study, "", {"space": space}))
 
 
 def _keys(options: BaseModel, indent: str, resolved: dict[str, Any]) -> Iterator[str]:
-    meanings = _meanings(type(options))
+    meanings = meanings_of(type(options))
     if isinstance(options, Part):
         yield f"{indent}name: {dump_value(options.part_name())}"
     for name, field in type(options).model_fields.items():
         if not indent:
             yield ""
         value = getattr(options, name)
-        yield from _comment(meanings.get(name) or _summary(value), _range(field), indent)
+        yield from _comment(meanings.get(name) or _summary(value), allowed_values(field), indent)
         yield from _value(name, resolved.get(name, value), indent, resolved)
 
 
@@ -60,7 +60,7 @@ def _value(name: str, value: Any, indent: str, resolved: dict[str, Any]) -> Iter
         yield from _keys(value, below, resolved if name == "search" else {})
     elif name == "space":
         yield f"{indent}{name}:"
-        yield from (f"{below}{dump_value(key)}: {dump_value(words)}" for key, words in value.items())
+        yield from (f"{below}{dump_value(key)}: {dump_value(distribution)}" for key, distribution in value.items())
     elif name == "controls" and value:
         yield f"{indent}{name}:"
         yield from (f"{below}- {dump_value(control)}" for control in value)
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)  # sizes in bytes are a kind of their own
+        return int(value)  # byte sizes are a subclass of int that YAML cannot write
     return value if isinstance(value, bool | float | None) else str(value)
 
 
@@ -81,8 +81,8 @@ def _comment(meaning: str, allowed: str, indent: str) -> Iterator[str]:
     yield from textwrap.wrap(text, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
 
 
-def _meanings(kind: type[BaseModel]) -> dict[str, str]:
-    """What the ``Attributes`` sections of a class and its bases say."""
+def meanings_of(kind: type[BaseModel]) -> dict[str, str]:
+    """Returns the texts in the ``Attributes`` sections of a class and its bases, by name."""
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         section = re.search(r"^Attributes:\n((?: .*\n?|\n)+)", inspect.cleandoc(base.__doc__ or ""), re.MULTILINE)
@@ -97,15 +97,15 @@ def _summary(value: Any) -> str:
 
 
 def _in_yaml(text: str) -> str:
-    return re.sub("``|None|True|False", lambda word: WORDS[word[0]], text)
+    return re.sub("``|None|True|False", lambda name: YAML_NAMES[name[0]], text)
 
 
-def _range(field: FieldInfo) -> str:
-    """Which values a key takes: the words of a choice, or the bounds of a number."""
+def allowed_values(field: FieldInfo) -> str:
+    """Returns the allowed values of a key: its choices, or the bounds of a number."""
     kinds = (field.annotation, *get_args(field.annotation))
-    words = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
-    if words:
-        return " ".join(map(str, words))
+    choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
+    if choices:
+        return " ".join(map(str, choices))
     if field.annotation is bool:
         return "true or false"
     bounds = [

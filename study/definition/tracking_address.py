@@ -1,4 +1,4 @@
-"""Where MLflow shows the runs of a study, and what its client is told."""
+"""Resolves and checks the MLflow tracking URI of a study."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
 def tracking_uri(given: str | None, recorded: str | None, storage: Path) -> str:
-    """Where MLflow shows the runs of a study.
+    """Returns the MLflow tracking URI of a study.
+
+    The environment variable ``MLFLOW_TRACKING_URI`` takes precedence over the arguments.
 
     Args:
-        given: By the study file; the environment's ``MLFLOW_TRACKING_URI`` wins.
-        recorded: Where the study was tracked before, so that a resume goes on there.
-        storage: Folder of the study directory; without any of these, a database there is used, which needs no server.
+        given: URI from the study file; None if the file gives none.
+        recorded: URI that tracked the study before, so that a resumed study keeps it; None for a new study.
+        storage: Storage folder, whose SQLite database ``mlflow.db`` is the default.
+
+    Raises:
+        ServiceError: The recorded URI had a user or password, which is not stored; the environment must give it again.
     """
     from sqlalchemy.engine import URL
 
-    default = URL.create("sqlite", database=str(storage / "mlflow.db"))  # quotes what a URL would read: ? and %
+    default = URL.create("sqlite", database=str(storage / "mlflow.db"))  # escapes ? and % in the path
     chosen = os.environ.get("MLFLOW_TRACKING_URI") or given or recorded or default.render_as_string()
     if HIDDEN in chosen:
         raise ServiceError(f"the study is tracked at {chosen}, with a user or password; set MLFLOW_TRACKING_URI again")
@@ -29,7 +34,7 @@ def tracking_uri(given: str | None, recorded: str | None, storage: Path) -> str:
 
 
 def mistake(uri: str) -> str | None:
-    """Why MLflow takes no such URI, without showing it, for it may hold a password; None where it does.
+    """Returns why MLflow does not accept a URI, or None if it does; the text never shows the URI's password.
 
     Example:
         >>> mistake("localhost:5000")
@@ -39,7 +44,7 @@ def mistake(uri: str) -> str | None:
     """
     try:
         parts = urlsplit(uri)
-        parts.port  # noqa: B018 - raises where it is no number
+        parts.port  # noqa: B018 - raises ValueError if the port is not a number
     except ValueError:
         return "is no URI"
     if parts.scheme.partition("+")[0] in SCHEMES:
@@ -47,11 +52,11 @@ def mistake(uri: str) -> str | None:
     return f"a URI begins with one of {', '.join(f'{name}:' for name in SCHEMES)}"
 
 
-def refuse_mistake() -> None:
-    """Looks at ``MLFLOW_TRACKING_URI`` before a study begins; a server that does not answer is no reason to refuse.
+def check_environment() -> None:
+    """Checks ``MLFLOW_TRACKING_URI`` before a study starts; it need not be reachable.
 
     Raises:
-        UsageError: It is no URI of a server or database.
+        UsageError: The variable is not a URI of a server or database.
     """
     given = os.environ.get("MLFLOW_TRACKING_URI")
     if given and (why := mistake(given)):

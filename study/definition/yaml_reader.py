@@ -1,7 +1,7 @@
-"""Reads study files: the one door to YAML, which is stricter here than YAML is.
+"""Reads and writes study files in a strict subset of YAML.
 
-Refused: duplicate keys, aliases (a few lines of them can expand to millions of leaves), Python objects, deep nesting,
-large files, anything that is not UTF-8.
+The reader refuses duplicate keys, aliases (a few lines of them can expand to millions of values), Python objects, deep
+nesting, large files and text that is not UTF-8. No other module reads YAML.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from study.errors import StudyFileError, UsageError
 
 LARGEST_FILE_BYTES = 1_000_000
 DEEPEST_NESTING = 50
-FORMAT = 1  # of study directories: their files, and what their database holds
+FORMAT = 1  # version of the study directory's format: its files and the content of its database
 FORMAT_KEY = "format"
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader without aliases, duplicate keys and deep nesting."""
+    """PyYAML's safe loader that refuses aliases, duplicate keys and deep nesting."""
 
     depth = 0
 
@@ -50,15 +50,15 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def parse(content: bytes, name: str, *, is_frozen: bool = False) -> dict[str, Any]:
-    """The mapping that a study file holds.
+    """Parses the content of a study file into a mapping.
 
     Args:
-        content: The file's bytes, UTF-8.
-        name: What messages call the file.
-        is_frozen: It is that of a study directory, which must say its format.
+        content: Content of the file, UTF-8.
+        name: Name of the file in error messages.
+        is_frozen: Whether the file is the one in a study directory, which must have the key ``format``.
 
     Raises:
-        StudyFileError: It is empty, no YAML, or uses what is refused; one line with line and column.
+        StudyFileError: The content is empty, not YAML, or uses a refused feature; one line, with line and column.
     """
     if len(content) > LARGEST_FILE_BYTES:
         raise StudyFileError(f"{name}: {len(content):,} bytes is too large for a study file (at most 1 MB)")
@@ -71,7 +71,7 @@ def parse(content: bytes, name: str, *, is_frozen: bool = False) -> dict[str, An
     except yaml.YAMLError as error:
         raise StudyFileError(f"{name}{_where(error)}: {_what(error)}") from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        # Besides its own errors, PyYAML lets through what its constructors stumble over, such as ``!!bool maybe``.
+        # PyYAML's constructors raise built-in errors for values such as ``!!bool maybe``.
         raise StudyFileError(f"{name}: not valid YAML: {error}") from error
     if value is None:
         raise StudyFileError(f"{name}: the file is empty; `cskd init` writes one to start from")
@@ -79,18 +79,22 @@ def parse(content: bytes, name: str, *, is_frozen: bool = False) -> dict[str, An
         raise StudyFileError(f"{name}: a study file is a mapping of keys such as `name:`, `dataset:` and `method:`")
     if is_frozen and FORMAT_KEY not in value:
         raise StudyFileError(
-            f"{name}: says no {FORMAT_KEY}, so the study is of a version before the first released one, which kept no "
-            "checksums; go on with that version"
+            f"{name}: has no {FORMAT_KEY}, so a version before the first release wrote the study, without checksums; "
+            "continue it with that version"
         )
     _check_format(value.pop(FORMAT_KEY, FORMAT), name)
     return value
 
 
 def read(path: Path, *, is_frozen: bool = False) -> dict[str, Any]:
-    """``parse`` of a file.
+    """Reads and parses a study file.
+
+    Args:
+        path: Path of the file.
+        is_frozen: Whether the file is the one in a study directory, which must have the key ``format``.
 
     Raises:
-        StudyFileError: It cannot be read, or as ``parse``.
+        StudyFileError: The file cannot be read or parsed.
     """
     if path.is_dir():
         raise StudyFileError(f"{path}: is a folder, not a file{_in_folder(path)}")
@@ -102,22 +106,22 @@ def read(path: Path, *, is_frozen: bool = False) -> dict[str, Any]:
 
 
 def _in_folder(folder: Path) -> str:
-    """What a user who named a folder may have meant."""
+    """Returns a hint for a user who gave a folder in place of a file."""
     if (folder / "study.yaml").exists():
-        return f"; of a study `cskd resume {folder}` goes on, and {folder / 'best_config.yaml'} is its winner's run"
+        return f"; `cskd resume {folder}` continues this study, {folder / 'best_config.yaml'} is its winner's run"
     return "; `cskd init` writes a study file, whose dataset.root names a folder of images"
 
 
 def parse_value(text: str) -> Any:
-    """A value given on the command line, in YAML's words: ``4``, ``[1, 4]``, ``true``."""
+    """Parses a YAML value of the command line, such as ``4``, ``[1, 4]`` or ``true``."""
     return parse(f"value: {text}".encode(), "--set")["value"]
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Settings ``key.path=value`` of the command line as key path to value.
+    """Parses settings ``key.path=value`` of the command line into a mapping of key path to value.
 
     Raises:
-        UsageError: One has no key or no value.
+        UsageError: A setting has no key or no ``=``.
     """
     found = {}
     for setting in settings:
@@ -129,7 +133,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
 
 
 def override(content: dict[str, Any], key: str, value: Any) -> None:
-    """Sets ``key.path`` in a mapping of mappings; what is no mapping on the way is replaced by one.
+    """Sets ``key.path`` in nested mappings; a value on the path that is not a mapping is replaced by one.
 
     Example:
         >>> content = {"model": "resnet18", "search": {"trials": 8}}
@@ -138,7 +142,7 @@ def override(content: dict[str, Any], key: str, value: Any) -> None:
         >>> content
         {'model': {'name': 'resnet18', 'width': 16}, 'search': {'trials': 3}}
     """
-    # The names of searched training parameters hold a dot themselves.
+    # Names of searched training parameters contain a dot themselves.
     marked = key.replace("search.space.training.", "search.space.training:", 1)
     *parents, last = (step.replace("training:", "training.") for step in marked.split("."))
     place = content
@@ -151,18 +155,18 @@ def override(content: dict[str, Any], key: str, value: Any) -> None:
     place[last] = value
 
 
-def frozen(value: dict[str, Any]) -> bytes:
-    """The study file of a study directory, which says the directory's format."""
+def dump_frozen(value: dict[str, Any]) -> bytes:
+    """Returns the study file of a study directory as YAML, with the directory's format."""
     return dump({FORMAT_KEY: FORMAT} | value)
 
 
 def dump(value: dict[str, Any]) -> bytes:
-    """The mapping as YAML, keys in the order given."""
+    """Returns a mapping as YAML, with its keys in the given order."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100).encode()
 
 
 def dump_value(value: Any) -> str:
-    """A value in one line, as it may stand behind a key.
+    """Returns a value as YAML in one line, to be written after a key.
 
     Example:
         >>> dump_value({"low": 0.5, "high": 16.0, "log": True})

@@ -1,1 +1,1 @@
-"""Runs a study on Ray Tune: hands out runs, settles them, retries them. `single_run` works without Ray."""
+"""Runs a study on Ray Tune: starts runs, records their results and retries them. `single_run` works without Ray."""

@@ -1,4 +1,4 @@
-"""Whether data, split and code of a study are what it began with, so that its trials can be compared."""
+"""Checks that a study's data, split and code are unchanged since it began, so that its trials are comparable."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ if TYPE_CHECKING:
 
 
 def check_data(config: StudyConfig) -> dict[StudyAttribute, str]:
-    """Reads the training part and checks that model and split fit it.
+    """Reads the training images and checks that the model and the split fit them.
 
     Returns:
         Digests of the data and of the validation split.
 
     Raises:
-        DataError: The data is missing, damaged or unfit for class pairs.
+        DataError: The data is missing, damaged or unsuitable for class pairs.
         ConfigError: The model takes images of another size.
-        CheckpointError: A trained teacher is missing, damaged, or of other classes.
+        CheckpointError: A trained teacher is missing, damaged, or has other classes.
     """
     images, split = _checked(config)
     return {StudyAttribute.SPLIT_DIGEST: split.digest, StudyAttribute.DATA_DIGEST: data_digest(images)}
 
 
 def describe_data(config: StudyConfig) -> dict[str, Any]:
-    """``check_data`` with the number of classes, of images to train on and of validation images; ready for JSON.
+    """Checks the data as ``check_data`` does and describes it for JSON.
+
+    Returns:
+        Numbers of classes, training images and validation images, and the digests of split and data.
 
     Raises:
-        CskdError: As ``check_data``.
+        CskdError: See ``check_data``.
     """
     images, split = _checked(config)
     return {
@@ -60,17 +63,21 @@ def _checked(config: StudyConfig) -> tuple[LabelledImages, Split]:
 
 
 def allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
-    """What has changed since the study began, where the user lets it pass.
+    """Returns what has changed since the study began: ``code``, ``data`` or ``validation split``.
+
+    Args:
+        study: An open study.
+        allow_changed: Whether the user accepts changes.
 
     Raises:
-        StudyDirectoryError: Something has changed, or may have, and the user has not said so.
+        StudyDirectoryError: Something has changed, or may have, and ``allow_changed`` is false.
     """
     changed = []
     if provenance.is_damaged(study.directory):
         if not allow_changed:
             raise StudyDirectoryError(
-                f"{study.directory / provenance.FILE_NAME}: a line is damaged, so it does not tell whether the code is "
-                "what the study began with; give --allow-changed to go on all the same"
+                f"{study.directory / provenance.FILE_NAME}: a line is damaged, so it is unknown whether the code has "
+                "changed since the study began; give --allow-changed to continue anyway"
             )
         changed.append("code")
     launch_note = next(iter(provenance.notes(study.directory)), None)
@@ -78,13 +85,13 @@ def allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
         changed.append("code")
     for key, now in check_data(study.config).items():
         began = study.store.attribute(key)
-        if began is None:  # killed before it was noted
+        if began is None:  # the driver was killed before it stored the digest
             study.store.set_study_attribute(key, now)
         elif began != now:
             changed.append("data" if key == StudyAttribute.DATA_DIGEST else "validation split")
     if changed and not allow_changed:
         raise StudyDirectoryError(
             f"{study.directory}: {' and '.join(changed)} changed since the study began, so its trials would not be "
-            "comparable; go back to what it began with, or give --allow-changed"
+            "comparable; restore the original, or give --allow-changed"
         )
     return changed

@@ -1,4 +1,4 @@
-"""Hands out runs and settles them: retries, attempts, final states. Knows no Ray, so that it can be tested without."""
+"""Hands out runs and records how they end: attempts, retries, final states. Independent of Ray."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 RETRIED_KINDS = ("lost", "io")
 ALONE_KIND = "out_of_memory"
 REFUSED_KIND = "refused"
-BLAMELESS_KINDS = ("preempted", REFUSED_KIND)  # the node was taken away, or was not fit: not counted against the trial
-FULL_KIND = "disk_full"  # no fault of the trial's: the study stops, and a resume tries it again
+UNCOUNTED_KINDS = ("preempted", REFUSED_KIND)  # the node's fault: not counted as a failure of the trial
+FULL_KIND = "disk_full"  # not the trial's fault: the study stops, and `resume` retries the run
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class _Item:
 
 
 class Dispatcher:
-    """The state of a running study on the driver.
+    """Decides which run starts next and how each trial ends.
 
     Args:
-        store: The study's trials.
-        phases: In the order in which trials are started.
-        max_concurrent: Runs at once; may be changed while the study runs, as nodes come and go.
-        retries: How often a trial is tried again after a fault that is not its own.
+        store: Trial database of the study.
+        phases: Phases in the order in which their trials start.
+        max_concurrent: Maximum number of concurrent runs; may change while the study runs, as nodes join and leave.
+        retries: Maximum number of retries of a trial after faults that are not its own.
         prunes: Whether a scheduler may stop search trials.
-        stopping: Tells whether the user has asked to stop; running trials then stay open for a resume.
-        limits: What may cut a phase short.
-        reuse: What other studies have finished.
-        listener: Who watches.
+        stopping: Returns whether the study is to stop; running trials then stay open for a resume.
+        limits: Limits that may cut a phase short.
+        reuse: Finished runs of other studies.
+        listener: Listener that is notified of all events.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Dispatcher:
         self.finished = False
 
     def recover(self) -> None:
-        """Takes up the trials that an earlier driver left running: settles what had ended, hands out the rest again."""
+        """Settles the trials that an earlier driver left running and that have ended; restarts the others."""
         for phase in self._phases:
             for trial in self._store.running(phase.name):
                 item, assignment = _Item(phase, trial), phase.assignment(trial)
@@ -94,14 +94,14 @@ class Dispatcher:
                     self._waiting.append(self._next_attempt(item))
 
     def next(self) -> Assignment | None:
-        """The next run; None when none can be handed out now. ``finished`` tells whether any will come.
+        """Returns the next run; None if none can start now. ``finished`` tells whether there will be more.
 
-        Runs that another study has finished are settled on the way.
+        Trials whose run another study has finished are settled without training.
 
         Raises:
-            OSError: There is next to no room on the disk for it.
+            OSError: The disk has too little free space.
         """
-        item = self._untrained()
+        item = self._next_untrained()
         if item is None:
             return None
         assignment = item.phase.assignment(item.trial)
@@ -110,8 +110,8 @@ class Dispatcher:
         faultpoint("dispatcher: handed out")
         return assignment
 
-    def _untrained(self) -> _Item | None:
-        """Takes runs until one is to be trained."""
+    def _next_untrained(self) -> _Item | None:
+        """Returns the next item that no other study has finished."""
         while (item := self._next_item()) is not None:
             assignment = item.phase.assignment(item.trial)
             source = self._reuse.takes_over(item.trial, assignment)
@@ -126,32 +126,32 @@ class Dispatcher:
         if self._stopping():
             self.finished = not self._in_flight
             return None
-        if len(self._in_flight) >= self.max_concurrent or self._someone_is_alone():
+        if len(self._in_flight) >= self.max_concurrent or self._has_exclusive_run():
             return None
         free_space.require(self._phases[0].directory)
-        item = self._take()
+        item = self._pop_item()
         if item is None:
             self.finished = not self._in_flight and not self._waiting
         return item
 
     def report(self, phase: str, number: int, attempt: int, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Takes note of an epoch; late news of an earlier attempt are ignored."""
+        """Records a finished epoch; reports of earlier attempts are ignored."""
         assignment = self._current(phase, number, attempt)
         if assignment is not None:
             for name in run_collection.follow(assignment):
                 self._warn(assignment, name)
             self._listener.epoch(assignment, epoch, metrics)
-            self._stopping()  # may find that the time is over
+            self._stopping()  # ends the runs once the hours of the budget are used up
 
     def ended(self, phase: str, number: int, attempt: int, *, error: bool, refused: str | None = None) -> None:
-        """A run's process is done with it: settles the trial by its outcome, or tries it again.
+        """Settles a trial after its worker has ended the run, or retries it.
 
         Args:
-            phase: Of the trial.
-            number: Of the trial.
-            attempt: Of the run; late news of an earlier one are ignored.
-            error: Whether the run raised or its worker died.
-            refused: Why its node was not fit for it, so that it did not begin.
+            phase: Phase of the trial.
+            number: Number of the trial.
+            attempt: Attempt that ended; reports of earlier attempts are ignored.
+            error: Whether the run raised an error or its worker died.
+            refused: Why the node did not meet the requirements, so that the run did not start; else None.
         """
         assignment = self._current(phase, number, attempt)
         if assignment is None:
@@ -161,17 +161,19 @@ class Dispatcher:
         if outcome is not None and outcome.attempt == attempt:
             self._settle_or_retry(item, assignment, outcome)
         elif refused is not None:
-            self._lose(item, assignment, f"a node is not fit: {refused}", REFUSED_KIND)
+            self._fail_attempt(item, assignment, f"the node does not meet the requirements: {refused}", REFUSED_KIND)
         elif error:
-            self._lose(item, assignment, _why_lost(assignment))
+            self._fail_attempt(item, assignment, _why_lost(assignment))
         elif self._stopping():
-            pass  # left open for the resume
+            pass  # the trial stays open for the resume
         elif self._prunes and phase == "search" and RunDirectory(assignment.directory).epochs():
             self._prune(item, assignment)
         else:
-            self._lose(item, assignment, f"no outcome in {assignment.directory}; do all nodes share this folder?")
+            self._fail_attempt(
+                item, assignment, f"no outcome in {assignment.directory}; do all nodes share this folder?"
+            )
 
-    def _take(self) -> _Item | None:
+    def _pop_item(self) -> _Item | None:
         if self._waiting:
             if self._waiting[0].alone and self._in_flight:
                 return None
@@ -191,17 +193,17 @@ class Dispatcher:
             self._listener.cut_short(phase.name, reason)
         return reason is not None
 
-    def _lose(self, item: _Item, assignment: Assignment, why: str, kind: str = "lost") -> None:
+    def _fail_attempt(self, item: _Item, assignment: Assignment, why: str, kind: str = "lost") -> None:
         lost = Outcome("failed", assignment.attempt, 0, error=why, error_kind=kind)
         self._settle_or_retry(item, assignment, lost)
 
     def _settle_or_retry(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
         if outcome.error_kind == FULL_KIND:
-            raise free_space.lack(assignment.directory)
+            raise free_space.disk_full_error(assignment.directory)
         if outcome.state != "failed" or not self._may_retry(item, outcome.error_kind):
             self._settle(item, assignment, outcome)
             return
-        if outcome.error_kind not in BLAMELESS_KINDS:
+        if outcome.error_kind not in UNCOUNTED_KINDS:
             failures = item.trial.user_attrs.get(TrialAttribute.FAILURES, 0) + 1
             self._store.set_attribute(item.trial, TrialAttribute.FAILURES, failures)
         self._waiting.append(self._next_attempt(item, alone=outcome.error_kind == ALONE_KIND))
@@ -211,7 +213,7 @@ class Dispatcher:
         failures = item.trial.user_attrs.get(TrialAttribute.FAILURES, 0)
         if kind == ALONE_KIND:
             return not item.alone and failures < self._retries
-        return kind in BLAMELESS_KINDS or (kind in RETRIED_KINDS and failures < self._retries)
+        return kind in UNCOUNTED_KINDS or (kind in RETRIED_KINDS and failures < self._retries)
 
     def _next_attempt(self, item: _Item, *, alone: bool = False) -> _Item:
         self._store.set_attribute(item.trial, TrialAttribute.ATTEMPT, item.trial.user_attrs[TrialAttribute.ATTEMPT] + 1)
@@ -221,12 +223,12 @@ class Dispatcher:
         return _Item(item.phase, trial, alone)
 
     def _warn_of_damage(self, assignment: Assignment) -> None:
-        """Says that a run goes on from an earlier epoch than it had come to."""
+        """Warns that a run will repeat epochs because files are damaged."""
         for name in RunDirectory(assignment.directory).damaged():
             self._warn(assignment, name)
 
     def _warn(self, assignment: Assignment, name: str) -> None:
-        self._listener.warned(assignment, f"{name} is damaged; the run goes on from what is whole before it")
+        self._listener.warned(assignment, f"{name} is damaged; the run resumes from the last intact state before it")
 
     def _settle(self, item: _Item, assignment: Assignment, outcome: Outcome) -> None:
         values, error = None, outcome.error
@@ -241,7 +243,7 @@ class Dispatcher:
 
     def _prune(self, item: _Item, assignment: Assignment) -> None:
         last = RunDirectory(assignment.directory).epochs()[-1]
-        value = last.metrics.get(item.phase.objectives[0])  # no scheduler stops a trial with several
+        value = last.metrics.get(item.phase.objectives[0])  # no scheduler stops trials with several objectives
         self._tell(item, assignment, TrialState.PRUNED, None if value is None else [value], last.epoch, None)
 
     def _tell(
@@ -264,7 +266,7 @@ class Dispatcher:
         found = self._in_flight.get((phase, number))
         return found[1] if found is not None and found[1].attempt == attempt else None
 
-    def _someone_is_alone(self) -> bool:
+    def _has_exclusive_run(self) -> bool:
         return any(item.alone for item, _ in self._in_flight.values())
 
     def _outcome(self, assignment: Assignment) -> Outcome | None:
@@ -273,7 +275,7 @@ class Dispatcher:
 
 
 def _settles(outcome: Outcome, assignment: Assignment) -> bool:
-    """Whether the outcome that an earlier driver left is the trial's end, or counts against it."""
+    """Whether an outcome that an earlier driver left ends the trial or counts as a failure of it."""
     if outcome.error_kind == FULL_KIND:
         return False
     return outcome.state != "failed" or outcome.attempt == assignment.attempt
@@ -284,4 +286,4 @@ def _why_lost(assignment: Assignment) -> str:
     if not report.exists() or not report.stat().st_size:
         return "the worker process was lost"
     limit = (assignment.patience_seconds or 0) / 3600
-    return f"no epoch within {limit:g} h, so its process was ended; {report} says where it stood"
+    return f"no epoch finished within {limit:g} h, so the process was ended; {report} holds its stack trace"

@@ -1,4 +1,4 @@
-"""Runs a study on Ray: connects, hands out runs until none is left, writes the results, says how it ended."""
+"""Runs a study on Ray and writes its results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from analysis.words.wording import number_of
 from study.cluster import examination as nodes
 from study.cluster import gpu_packing, placement
-from study.cluster.autoscaling import share_when_there
+from study.cluster.autoscaling import wait_for_share
 from study.cluster.connection import LOCAL, ray_address, ray_connection
 from study.cluster.exclusion import Exclusion
 from study.cluster.inventory import connected
-from study.cluster.requirements import Demands, marked
+from study.cluster.requirements import Requirements, marker_file
 from study.cluster.share import concurrent_on
 from study.cluster.watch import ClusterWatch
 from study.driver.dispatcher import Dispatcher
@@ -56,11 +56,11 @@ class Ending:
     """How a driver ended.
 
     Attributes:
-        interrupted: The signal that stopped it; None when the study went to its end.
-        complete: Search trials that completed.
-        failed: Trials of any phase that failed.
-        until: Where it was to stop.
-        out_of_hours: Whether the budget's hours ended it with runs unfinished.
+        interrupted: Signal that stopped it; None otherwise.
+        complete: Number of completed search trials.
+        failed: Number of failed trials of all phases.
+        until: Last phase that it was to carry out.
+        out_of_hours: Whether it ended with unfinished runs because the hours of the budget were used up.
     """
 
     interrupted: signal.Signals | None
@@ -81,46 +81,46 @@ def run(
     events: TextIO | None = None,
     trainable: type[StudyTrainable] | None = None,
 ) -> Ending:
-    """Carries out what the study still needs, then writes its result files.
+    """Carries out the runs that the study still needs, then writes its result files.
 
     Args:
-        study: An open study, whose lease the caller holds.
-        console: Where progress is shown.
-        action: For the provenance: ``launch``, ``resume`` or ``confirm``.
-        address: Of Ray.
-        until: ``search`` stops before race and confirmation, so that the test set stays closed.
-        allowed: Changes that the user let pass, for the provenance.
-        events: Where what happens is written as JSON lines.
-        trainable: Ray's side of a trial; tests put one without training here.
+        study: An open study; the caller holds its lease.
+        console: Console for the progress display.
+        action: Action that the provenance records: ``launch``, ``resume`` or ``confirm``.
+        address: Address of a Ray cluster; see ``study.cluster.connection.ray_connection``.
+        until: ``search`` stops before race and confirmation, so that the test set is not read.
+        allowed: Changes that the user accepted, for the provenance.
+        events: Stream to which events are written as JSON lines.
+        trainable: Ray trainable of a trial; tests replace it by one without training.
 
     Raises:
-        ServiceError: Ray cannot be reached, or was lost; or a node of the cluster is not fit for the study.
-        UsageError: A trial asks for more than the cluster has.
+        ServiceError: Ray cannot be reached, or the connection to it was lost, or a node is unsuitable for the study.
+        UsageError: A trial needs more resources than the cluster has.
     """
     phases = sequence.phases_until(study, until)
     study.store.set_study_attribute(StudyAttribute.UNTIL, until)
     limits = Limits(study.config, study.store, study.directory)
     with StopSignals() as signals, _tracker(study, console) as tracker:
-        study.store.identity()  # before anybody else may ask
+        study.store.identity()  # created by the driver, before other processes can ask for it
         provenance.note(study.directory, action, study.config.digest(), list(allowed))
         stopping = Stopping(signals, limits)
         if any(phase.is_open() for phase in phases) and not stopping():
             with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
                 signals.listen()
-                share = share_when_there(study.config, cluster, stopping, progress.note)
+                share = wait_for_share(study.config, cluster, stopping, progress.note)
                 tracker.start()
                 if share is not None:
                     with _examined(study, address, progress.note) as examined:
                         listener = _listener(progress, events)
                         exclusion = _exclusion(study, address, listener)
                         share, kinds = _packed(study, share, stopping, exclusion, progress.note)
-                        demands = examined and replace(examined, kinds=kinds)
+                        requirements = examined and replace(examined, gpu_kinds=kinds)
                         at_once = number_of(share.concurrent, "trial")
                         progress.note(f"{study.config.name}: {at_once} at once on {connected()}")
                         dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
                         dispatcher.recover()
                         with _watch(study, share, cluster, dispatcher, exclusion, signals, progress, tracker):
-                            _fit(study, dispatcher, share, exclusion, demands, signals, trainable)
+                            _fit(study, dispatcher, share, exclusion, requirements, signals, trainable)
                     for line in _runs_by_node(exclusion, signals):
                         progress.note(line)
         _conclude(study, tracker, signals)
@@ -129,43 +129,43 @@ def run(
 
 
 @contextlib.contextmanager
-def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> Iterator[Demands | None]:
-    """Examines the nodes of a cluster, says in what they differ, and gives what is asked of those that join later.
+def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> Iterator[Requirements | None]:
+    """Examines the nodes of a cluster and yields the requirements for nodes that join later.
 
-    None of a Ray of our own, which is this machine.
+    Yields None for a local Ray, whose only node is this machine.
     """
     if ray_address(address) == LOCAL:
         yield None
         return
     artifacts = study.config.artifacts
-    with contextlib.nullcontext() if artifacts else marked(study.directory) as mark:
+    with contextlib.nullcontext() if artifacts else marker_file(study.directory) as mark:
         for line in nodes.examine(mark, artifacts.uri if artifacts else None):
             say(line)
-        yield Demands(provenance.code_digest(), mark, study.config.dataset)
+        yield Requirements(provenance.code_digest(), mark, study.config.dataset)
 
 
 def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
-    """Leaves out nodes that lose runs or are not fit; none of a Ray of our own, which has one."""
-    study.store.set_study_attribute(StudyAttribute.LEFT_OUT_NODES, [])
+    """Returns the record that excludes nodes; None for a local Ray, which has one node."""
+    study.store.set_study_attribute(StudyAttribute.EXCLUDED_NODES, [])
     if ray_address(address) == LOCAL:
         return None
 
-    def leave_out(node: str, reason: str) -> None:
+    def exclude(node: str, reason: str) -> None:
         found = {"node": placement.address_of(node), "reason": reason}
-        known = study.store.attribute(StudyAttribute.LEFT_OUT_NODES)
-        study.store.set_study_attribute(StudyAttribute.LEFT_OUT_NODES, [*known, found])
+        known = study.store.attribute(StudyAttribute.EXCLUDED_NODES)
+        study.store.set_study_attribute(StudyAttribute.EXCLUDED_NODES, [*known, found])
         listener.left_out(**found)
 
-    return Exclusion(leave_out)
+    return Exclusion(exclude)
 
 
 def _packed(
     study: Study, share: Share, stopping: Stopping, exclusion: Exclusion | None, say: Callable[[str], None]
 ) -> tuple[Share, frozenset[str] | None]:
-    """The share of a trial, measured where the study wants it, and the kinds of GPUs that it suits."""
+    """Returns the resources of a trial, measured if the study asks for it, and the kinds of GPU that they suit."""
     if study.config.resources.packing == "none":
         return share, None
-    refuse = (lambda *_: None) if exclusion is None else exclusion.refused  # a single node says it by an error
+    refuse = (lambda *_: None) if exclusion is None else exclusion.node_refused  # a single node raises an error instead
     return gpu_packing.packed_share(study.config, study.store, share, stopping=stopping, refuse=refuse, say=say)
 
 
@@ -186,23 +186,23 @@ def _watch(
     return ClusterWatch(
         study.directory,
         share,
-        left_out=lambda: () if exclusion is None else exclusion.left_out,
+        excluded=lambda: () if exclusion is None else exclusion.excluded,
         stopped=lambda: signals.received,
-        fit=fit,
+        on_nodes=fit,
         say=progress.note,
-        farewell=lambda: tracker.end(limit=LAST_SECONDS),
+        on_exit=lambda: tracker.end(limit=LAST_SECONDS),
     )
 
 
 def _runs_by_node(exclusion: Exclusion | None, signals: StopSignals) -> list[str]:
-    if exclusion is None or signals.received is not None:  # then perhaps nobody is left to ask for addresses
+    if exclusion is None or signals.received is not None:  # Ray may be gone, and only Ray knows the addresses
         return []
     counts = exclusion.ended.most_common()
     return [f"runs on node {placement.address_of(node)}: {count}" for node, count in counts]
 
 
 def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
-    """Writes the results and tells MLflow the rest; a driver that was told to stop leaves the page and hurries."""
+    """Writes the results and brings MLflow up to date; an interrupted driver skips the report and waits less."""
     hurried = signals.received is not None
     limit = LAST_SECONDS if hurried else math.inf
     tracker.start()
@@ -210,7 +210,7 @@ def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
     if hurried:
         result_files.write_results(study)
     else:
-        result_files.project(study)
+        result_files.write_all(study)
     tracker.end(PATIENCE_SECONDS, limit)
 
 
@@ -246,7 +246,7 @@ def _fit(
     dispatcher: Dispatcher,
     share: Share,
     exclusion: Exclusion | None,
-    demands: Demands | None,
+    requirements: Requirements | None,
     signals: StopSignals,
     trainable: type[StudyTrainable] | None,
 ) -> None:
@@ -258,7 +258,7 @@ def _fit(
     from trainables.tune import StudyTrainable
 
     pruner = pruning.pruner_of(study.config, study.store, study.directory)
-    searcher = StudySearcher(dispatcher, pruner, exclusion, demands)
+    searcher = StudySearcher(dispatcher, pruner, exclusion, requirements)
     with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
         tuner = tune.Tuner(
             tune.with_resources(trainable or StudyTrainable, partial(placement.request, share)),
@@ -280,10 +280,11 @@ def _fit(
             if signals.received is None:
                 tuner.fit()
         except RayError as error:
-            if signals.received is not None:  # Ray was told to end, too
+            if signals.received is not None:  # the same signal ended Ray
                 return
             raise ServiceError(
-                f"Ray was lost: {str(error).splitlines()[0]}; `cskd resume {study.directory}` goes on"
+                f"the connection to Ray was lost: {str(error).splitlines()[0]}; "
+                f"continue with `cskd resume {study.directory}`"
             ) from error
     if searcher.error is not None:
         raise searcher.error

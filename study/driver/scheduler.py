@@ -1,4 +1,4 @@
-"""Early stopping as Ray Tune sees it: a scheduler that asks the searcher, which knows the study's trials."""
+"""Ray Tune scheduler that stops the trials that the study's pruner ends."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Stops the search trials that the study's pruner ends; others run as they come.
+    """Stops the search trials that the study's pruner ends; otherwise first in, first out.
 
-    It has no state of its own, for Ray's schedulers forget theirs when a study is resumed.
+    It keeps no state, because a resumed study starts with a new scheduler.
 
     Args:
-        searcher: Of the same study.
-        exclusion: Is told on which nodes runs end and are lost; None where there is one machine.
+        searcher: Searcher of the same study.
+        exclusion: Record of the nodes on which runs end or are lost; None on a single machine.
     """
 
     def __init__(self, searcher: StudySearcher, exclusion: Exclusion | None = None) -> None:
@@ -29,32 +29,32 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         self._exclusion = exclusion
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Says whether a run goes on after an epoch; notes where it was, while it matters."""
+        """Decides whether a run continues after an epoch; records its node while any node is suspected."""
         del tune_controller
         exclusion = self._exclusion
-        if exclusion is not None and exclusion.suspects and (node := placement.node_of_trial(trial)):
-            exclusion.went_on(node)
+        if exclusion is not None and exclusion.has_losses and (node := placement.node_of_trial(trial)):
+            exclusion.epoch_finished(node)
         stops = self._searcher.stops(trial.trial_id, result)
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Notes where a run came to its end; its worker still lives."""
+        """Records the node of a run that ended; its worker still lives."""
         super().on_trial_complete(tune_controller, trial, result)
         if self._exclusion is not None and (node := placement.node_of_trial(trial)):
-            self._exclusion.went_well(node)
+            self._exclusion.run_ended(node)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Notes where a run was lost or not let in, which Ray tells here before it tells the searcher."""
+        """Records the node that lost or refused a run; Ray calls this before it calls the searcher."""
         super().on_trial_error(tune_controller, trial)
         if self._exclusion is None:
             return
         if why := placement.why_refused(trial):
             self._searcher.refused(trial.trial_id, why)
             if node := placement.node_of_trial(trial):
-                self._exclusion.refused(node, why)
+                self._exclusion.node_refused(node, why)
         elif node := placement.node_that_lost(trial):
-            self._exclusion.lost(node, self._searcher.run_of(trial.trial_id))
+            self._exclusion.run_lost(node, self._searcher.run_of(trial.trial_id))
 
     def __getstate__(self) -> dict[str, Any]:
-        """State without what leads to the database, as of the searcher."""
+        """Returns the state without references to the database, like the searcher's."""
         return self.__dict__ | {"_exclusion": None}

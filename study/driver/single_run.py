@@ -1,4 +1,4 @@
-"""One configuration without Ray: what ``cskd train`` does."""
+"""Trains one configuration without Ray, for ``cskd train``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from study.errors import StudyFileError, UsageError
 from study.machine.folders import make_directory
 from study.state.directory import STUDY_FILE
 from study.state.ledger import FILE_NAME, LedgeredAccess
-from study.views.data_progress import bring
+from study.views.data_progress import fetch_with_progress
 from trainables.config import TrainConfig
 from trainables.files.durable import write_atomic
 from trainables.interfaces.error_messages import one_line_per_mistake
@@ -26,10 +26,10 @@ CONFIG_FILE = "config.yaml"
 
 
 def read_train_config(path: Path) -> TrainConfig:
-    """The configuration of a file such as ``best_config.yaml``.
+    """Reads a run's configuration from a file such as ``best_config.yaml``.
 
     Raises:
-        StudyFileError: It has mistakes; one line each.
+        StudyFileError: The file has errors, one line each, or is a study file.
     """
     content = teachers.resolve(yaml_reader.read(path))
     if "search" in content or "confirm" in content:
@@ -41,17 +41,20 @@ def read_train_config(path: Path) -> TrainConfig:
 
 
 def train(config: TrainConfig, directory: Path, console: Console, *, test: bool) -> Outcome:
-    """Trains one configuration with a progress bar, going on where an earlier call was stopped.
+    """Trains one configuration with a progress bar; resumes where an earlier call was stopped.
 
     Args:
-        config: The run.
-        directory: Where its files go.
-        console: Where progress is shown.
-        test: Whether to read the test set at the last epoch; the reading is ledgered in ``directory``.
+        config: Configuration of the run.
+        directory: Folder of the run's files.
+        console: Console for the progress bar.
+        test: Whether to read the test set at the last epoch; the reading is recorded in the ledger in ``directory``.
+
+    Returns:
+        Outcome of the run; that of an earlier call if the run has finished.
 
     Raises:
         UsageError: The directory holds a study, a run of another configuration, or one that ended without ``test``.
-        CskdError: The data or the configuration is unfit.
+        CskdError: The data or the configuration is unsuitable.
     """
     _refuse_another_run(directory, config)
     make_directory(directory)
@@ -81,7 +84,7 @@ def _train(
 
     from trainables.training.run import Run
 
-    bring(config.dataset, console)
+    fetch_with_progress(config.dataset, console)
     columns = (
         TextColumn("epoch"),
         BarColumn(),
@@ -91,7 +94,7 @@ def _train(
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         run = Run(config, directory, attempt=attempt, test_access=access, keep_checkpoint=True)
-        # Frozen once the run has opened, so that a configuration that cannot run does not take the folder.
+        # Written after the run has opened, so that a configuration that cannot run does not occupy the folder.
         write_atomic(directory / CONFIG_FILE, yaml_reader.dump(config.model_dump(mode="json")))
         task = bar.add_task("", total=config.training.epochs, completed=run.epoch)
         try:

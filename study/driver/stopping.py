@@ -1,4 +1,4 @@
-"""Whether the runs of a driver are to stop, to be gone on with later."""
+"""Decides when a driver stops its runs so that they can be resumed later."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
 
 
 class Stopping:
-    """Asked by all that waits or hands out runs: true by a signal, or because the hours are over.
+    """Reports whether to stop: after a signal, or when the hours of the budget are used up.
 
     Args:
-        signals: Those that the user sends.
-        limits: Hours among them.
+        signals: Stop signals of the process.
+        limits: Limits of the study, among them its hours.
     """
 
     def __init__(self, signals: StopSignals, limits: Limits) -> None:
         self._signals = signals
         self._limits = limits
-        self._told = False
+        self._out_of_hours = False
 
     def __call__(self) -> bool:
-        """Whether to stop; when the hours have just ended, Ray's run is told to end, too."""
-        if self._signals.received is None and self._limits.expired() and not self._told:
-            self._told = True
+        """Whether to stop; asks Ray Tune once to end its run when the hours are used up."""
+        if self._signals.received is None and self._limits.expired() and not self._out_of_hours:
+            self._out_of_hours = True
             self._signals.end_run()
-        return self._told or self._signals.received is not None
+        return self._out_of_hours or self._signals.received is not None

@@ -1,1 +1,1 @@
-"""Uses this machine: folders, free space, cores, secrets, signals, and servers that run here."""
+"""Manages resources of this machine: folders, free space, cores, secrets, signals, and local servers."""

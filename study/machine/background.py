@@ -1,4 +1,4 @@
-"""Processes that go on without us, known again by a file: a number alone may be somebody else's by now."""
+"""Identifies background processes through files, because the kernel may reuse a process id."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 END_SECONDS = 10.0
 
 
-def note(path: Path, process: int) -> None:
-    """Writes which process it is, by number, start and boot of the machine."""
+def record(path: Path, process: int) -> None:
+    """Writes a process's id, start time and boot id to a file."""
     write_atomic(path, json.dumps({"process": process, "started": _started(process), "boot": _boot()}).encode())
 
 
 def alive(path: Path) -> int | None:
-    """The process of a file where it still runs; None for a stale file, or none."""
+    """Returns the id of a file's process, or None if it does not run or the file is missing or damaged."""
     known = _known(path)
     return int(known["process"]) if known and known["started"] == _started(int(known["process"])) else None
 
 
 def end(path: Path) -> bool:
-    """Ends the process of a file with all of its session, and removes the file; says whether it was running.
+    """Ends a file's process and its process group and removes the file; returns whether the process was running.
 
-    Its workers may have outlived it. While they do, the kernel gives its number to nobody else.
+    Workers may outlive the process. As long as they run, the kernel does not reuse its id.
     """
     process, known = alive(path), _known(path)
     if process is not None:
@@ -45,7 +45,7 @@ def end(path: Path) -> bool:
 
 
 def _known(path: Path) -> dict[str, Any] | None:
-    """What a file says of a process of this boot of the machine; None where it says nothing."""
+    """Returns the content of a file about a process of the current boot, or None."""
     try:
         known: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -59,12 +59,12 @@ def _send(process: int, number: signal.Signals) -> None:
 
 
 def _started(process: int) -> str | None:
-    """When a process began, in the kernel's ticks; None for one that is gone or only waits to be reaped."""
+    """Returns a process's start time in clock ticks since boot, or None if it has ended or is a zombie."""
     try:
-        words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if words[0] in "ZX" else words[19]
+    return None if fields[0] in "ZX" else fields[19]
 
 
 def _boot() -> str:

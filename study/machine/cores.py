@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: of the machine, its affinity and its container's quota the fewest."""
+    """Returns the number of cores: the minimum of the machine's, the CPU affinity's and the container's quota."""
     from joblib import cpu_count
 
     return int(cpu_count())

@@ -1,4 +1,4 @@
-"""Finds and creates the folders that studies are kept in."""
+"""Finds and creates the folders of studies."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from study.errors import CannotCreateError
 
 
 def storage_folder(given: Path | None) -> Path:
-    """The folder of study directories: the flag, else ``CSKD_STORAGE``, else ``runs`` in the working directory."""
+    """Returns the folder of study directories: the flag, else ``CSKD_STORAGE``, else ``runs``, as an absolute path."""
     return (given or Path(os.environ.get("CSKD_STORAGE") or "runs")).expanduser().absolute()
 
 
 def make_directory(path: Path) -> None:
-    """Creates a directory and proves that it can be written.
+    """Creates a directory and checks that it is writable.
 
     Raises:
-        CannotCreateError: It cannot; the message names the path and the reason.
+        CannotCreateError: The directory cannot be created or written; the message names the path and the reason.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Room on the disk: looked at before a study begins and before each of its runs, for want of which none dies."""
+"""Checks the free space on a disk before a study and each of its runs start, so that no run fails on a full disk."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-LEAST_BYTES = 32 << 20  # a run's lines, the database and its copy, result files; checkpoints come on top
+LEAST_BYTES = 32 << 20  # for a run's rows, the database and its copy, and the result files; without checkpoints
 
 
 def require(folder: Path) -> None:
-    """Refuses to begin where there is next to no room.
+    """Checks that the file system of a folder has at least ``LEAST_BYTES`` bytes of free space.
 
     Args:
-        folder: Where the next files will be; need not exist.
+        folder: Folder of the next files; need not exist.
 
     Raises:
-        OSError: Of the kind that a full disk raises; its message says how much is free.
+        OSError: The free space is too small; the error number is ``ENOSPC``.
     """
     if free_bytes(folder) < LEAST_BYTES:
-        raise lack(folder)
+        raise disk_full_error(folder)
 
 
-def lack(folder: Path) -> OSError:
-    """The error of a full disk, as the operating system would raise it."""
+def disk_full_error(folder: Path) -> OSError:
+    """Returns the error that the operating system raises on a full disk."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that may still be written to the file system of a path, which need not exist."""
+    """Returns the free bytes on the file system of a path, which need not exist."""
     return shutil.disk_usage(next(place for place in (path, *path.absolute().parents) if place.exists())).free

@@ -1,4 +1,4 @@
-"""MLflow's server as a process: started on this machine only, for known names, without running jobs; then ended."""
+"""Starts and ends an MLflow server that listens on this machine only, accepts known host names, and runs no jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import IO
 from study.errors import ServiceError
 
 MLFLOW_SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; whoever waits tries again by itself
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; callers retry themselves
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
@@ -29,25 +29,25 @@ END_SECONDS = 5.0
 
 
 def start(
-    uri: str, port: int, log: IO[bytes], words: Sequence[str], settings: Mapping[str, str] | None = None
+    uri: str, port: int, log: IO[bytes], arguments: Sequence[str], settings: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Starts a server in a session of its own.
+    """Starts a server in its own session.
 
     Args:
-        uri: Of the store with the runs.
-        port: Where it listens.
-        log: Where its words go.
-        words: What else its command says; everybody on this machine sees them.
-        settings: What else it finds in its environment.
+        uri: URI of the store with the runs.
+        port: Port that the server listens on.
+        log: File for the server's output.
+        arguments: Further command-line arguments; all users of this machine can see them.
+        settings: Further environment variables.
     """
     names = (f"{HOST}:{port}", f"localhost:{port}")
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
         *("--allowed-hosts", ",".join(names), "--cors-allowed-origins", ",".join(f"http://{name}" for name in names)),
-        *words,
+        *arguments,
     ]
     safe = {
-        "MLFLOW_BACKEND_STORE_URI": uri,  # not among the words of the command
+        "MLFLOW_BACKEND_STORE_URI": uri,  # not an argument, because it may hold a password
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     }
@@ -58,7 +58,7 @@ def start(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a server and its workers; a page that is still open must not keep them."""
+    """Ends a server and its workers; kills them if an open page keeps them running."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -71,7 +71,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: IO[bytes]
     """Returns when the server answers.
 
     Raises:
-        ServiceError: It ends, or does not answer in time; the message has its last words.
+        ServiceError: The server ended, or did not answer in time; the message holds the last line of its output.
     """
     end_time = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end_time:
@@ -79,20 +79,22 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: IO[bytes]
             return
         time.sleep(0.1)
     log.seek(0)
-    last = (log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-    raise ServiceError(f"MLflow's server does not start: {last}")
+    last = (log.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"])[-1]
+    raise ServiceError(f"the MLflow server did not start: {last}")
 
 
 def answers(port: int) -> bool:
-    """Whether a server says at a port that it is well."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows nothing of this machine
+    """Returns whether a server at the port passes its health check."""
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({})
+    )  # a proxy cannot reach this machine's loopback
     with contextlib.suppress(urllib.error.URLError, OSError), direct.open(f"http://{HOST}:{port}/health", timeout=2):
         return True
     return False
 
 
 def first_free(ports: Iterable[int]) -> int | None:
-    """The first port that nobody listens at; None where there is none."""
+    """Returns the first port that no process listens on, or None."""
     for port in ports:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

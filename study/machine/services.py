@@ -1,7 +1,7 @@
-"""Services for a team on one machine: PostgreSQL for trials and runs, and an MLflow server that asks who is there.
+"""Runs services for a team on one machine: PostgreSQL for trials and runs, and an MLflow server with user accounts.
 
-Everything is below one folder: ports and secrets in a file that nobody else may read, the databases, MLflow's
-users and artifacts, logs. Started again, whatever runs stays; whatever is gone is started.
+All files are below one folder: ports and secrets (readable by the owner only), the databases, MLflow's users and
+artifacts, and the logs. A second start leaves running services alone and starts the others.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ admin_username = {admin}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 """
 
-_outliving: list[subprocess.Popen[bytes]] = []  # kept, for Python warns of a process that it forgets while it runs
+_outliving: list[subprocess.Popen[bytes]] = []  # references, because Python warns if it collects a running process
 
 
 @dataclass(frozen=True)
 class State:
-    """What was decided when the services were first started; holds secrets.
+    """Settings chosen at the first start of the services; contains secrets.
 
     Attributes:
-        sqlite: Whether MLflow keeps its runs in a file, for want of PostgreSQL.
-        postgresql_port: Where PostgreSQL listens.
-        mlflow_port: Where MLflow listens.
-        database_password: Of PostgreSQL's user.
-        admin_password: Of MLflow's first user.
-        session_key: With which MLflow signs its pages' forms.
+        sqlite: Whether MLflow keeps its runs in a SQLite file instead of PostgreSQL.
+        postgresql_port: Port of PostgreSQL.
+        mlflow_port: Port of MLflow.
+        database_password: Password of the PostgreSQL user.
+        admin_password: Password of MLflow's administrator.
+        session_key: Key with which MLflow signs the forms of its pages.
     """
 
     sqlite: bool
@@ -66,7 +66,7 @@ class State:
 
 @dataclass(frozen=True)
 class Service:
-    """A service, where it is, and whether it runs."""
+    """Name, address and state of a service."""
 
     name: str
     address: str
@@ -74,10 +74,10 @@ class Service:
 
 
 class Services:
-    """The services of a folder.
+    """Services whose files are below a folder.
 
     Args:
-        root: The folder.
+        root: Folder of the services.
     """
 
     def __init__(self, root: Path) -> None:
@@ -86,25 +86,30 @@ class Services:
         self._process = self.root / "mlflow" / "process.json"
 
     def up(self, *, sqlite: bool = False) -> list[Service]:
-        """Starts what does not run.
+        """Starts the services that do not run.
 
         Args:
-            sqlite: Leaves PostgreSQL out; counts the first time only.
+            sqlite: Whether to do without PostgreSQL; only has an effect at the first start.
+
+        Returns:
+            All services and their states.
 
         Raises:
             ServiceError: A program is missing, or does not start.
-            CannotCreateError: The folder cannot be made.
+            CannotCreateError: The folder cannot be created.
             UsageError: A library is missing.
         """
         _refuse_without_libraries()
         if not sqlite and not (self.root / STATE).exists():
-            postgresql.programs()  # before anything is made
+            postgresql.programs()  # raises before any file is created
         make_directory(self.root)
-        self.root.chmod(0o711)  # PostgreSQL is another user where we are root; what is secret has files of its own
-        with self._alone():
+        self.root.chmod(
+            0o711
+        )  # if this process is root, PostgreSQL runs as another user; secrets are in mode-0600 files
+        with self._lock():
             if background.alive(self._process) is None:
-                background.end(self._process)  # the workers that a killed one has left
-            state = self._settled(sqlite=sqlite)
+                background.end(self._process)  # ends the workers of a killed server
+            state = self._update_state(sqlite=sqlite)
             if not state.sqlite:
                 server = self._postgresql(state)
                 if not server.is_running():
@@ -112,18 +117,18 @@ class Services:
                 server.create(*DATABASES)
             if background.alive(self._process) is None:
                 self._start_mlflow(state)
-            _write_secretly(self.variables, _exports(state, self._postgresql(state)))
+            _write_private(self.variables, _exports(state, self._postgresql(state)))
         return self.status()
 
     def down(self) -> list[str]:
-        """Ends what ``up`` started here, and nothing else; names of what was running.
+        """Ends the services that ``up`` started, and no other process; returns the names of those that were running.
 
         Raises:
-            UsageError: There are no services here.
-            ServiceError: PostgreSQL does not end.
+            UsageError: The folder holds no services.
+            ServiceError: PostgreSQL does not shut down.
         """
         state, ended = self._load(), []
-        with self._alone():
+        with self._lock():
             if background.end(self._process):
                 ended.append("mlflow")
             if not state.sqlite and self._postgresql(state).is_running():
@@ -132,10 +137,10 @@ class Services:
         return ended
 
     def status(self) -> list[Service]:
-        """The services and whether they run.
+        """Returns the services and whether they run.
 
         Raises:
-            UsageError: There are no services here.
+            UsageError: The folder holds no services.
         """
         state = self._load()
         runs = background.alive(self._process) is not None and mlflow_server.answers(state.mlflow_port)
@@ -145,8 +150,8 @@ class Services:
             found.insert(0, Service("postgresql", address, self._postgresql(state).is_running()))
         return found
 
-    def _alone(self) -> FileLock:
-        return FileLock(self.root / ".lock")  # two who start at the same moment
+    def _lock(self) -> FileLock:
+        return FileLock(self.root / ".lock")  # against two starts at the same moment
 
     def _load(self) -> State:
         try:
@@ -156,19 +161,18 @@ class Services:
                 f"{self.root}: no services here; `cskd services up --root {self.root}` starts them"
             ) from None
 
-    def _settled(self, *, sqlite: bool) -> State:
-        """Ports and secrets: those of before, but for a port that somebody else has taken meanwhile."""
+    def _update_state(self, *, sqlite: bool) -> State:
+        """Returns the ports and secrets of the first start, with a new port where another process uses the old one."""
         if (self.root / STATE).exists():
             state = self._load()
         else:
-            words = [secrets.token_hex(24) for _ in range(3)]
-            state = State(sqlite, POSTGRESQL_PORTS[0], MLFLOW_PORTS[0], *words)
+            passwords = [secrets.token_hex(24) for _ in range(3)]
+            state = State(sqlite, POSTGRESQL_PORTS[0], MLFLOW_PORTS[0], *passwords)
         if not state.sqlite and not self._postgresql(state).is_running():
-            port = _port([state.postgresql_port, *POSTGRESQL_PORTS])
-            state = replace(state, postgresql_port=port)
+            state = replace(state, postgresql_port=_port([state.postgresql_port, *POSTGRESQL_PORTS]))
         if background.alive(self._process) is None:
             state = replace(state, mlflow_port=_port([state.mlflow_port, *MLFLOW_PORTS]))
-        _write_secretly(self.root / STATE, json.dumps(asdict(state)))
+        _write_private(self.root / STATE, json.dumps(asdict(state)))
         return state
 
     def _postgresql(self, state: State) -> LocalPostgreSQL:
@@ -186,11 +190,11 @@ class Services:
             "MLFLOW_AUTH_ADMIN_PASSWORD": state.admin_password,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": state.session_key,
         }
-        words = ("--workers", "2", "--app-name", "basic-auth", "--artifacts-destination", str(folder / "artifacts"))
+        arguments = ("--workers", "2", "--app-name", "basic-auth", "--artifacts-destination", str(folder / "artifacts"))
         with (folder / "log").open("w+b") as log:
-            process = mlflow_server.start(uri, state.mlflow_port, log, words, settings)
+            process = mlflow_server.start(uri, state.mlflow_port, log, arguments, settings)
             try:
-                background.note(self._process, process.pid)
+                background.record(self._process, process.pid)
                 mlflow_server.wait_until_ready(process, state.mlflow_port, log)
                 _outliving.append(process)
             except BaseException:
@@ -200,7 +204,7 @@ class Services:
 
 
 def _exports(state: State, server: LocalPostgreSQL) -> str:
-    """What a shell reads before it works with the services."""
+    """Returns the shell script that sets the environment for the services."""
     variables = {
         "MLFLOW_TRACKING_URI": f"http://{mlflow_server.HOST}:{state.mlflow_port}",
         "MLFLOW_TRACKING_USERNAME": ADMIN,
@@ -214,12 +218,12 @@ def _exports(state: State, server: LocalPostgreSQL) -> str:
 def _port(wanted: Iterable[int]) -> int:
     found = mlflow_server.first_free(wanted)
     if found is None:
-        raise ServiceError("no free port; end what listens on this machine, or start the services elsewhere")
+        raise ServiceError("no free port; end a server on this machine, or start the services on another machine")
     return found
 
 
-def _write_secretly(path: Path, text: str) -> None:
-    """Replaces a file that nobody else may read, not for a moment."""
+def _write_private(path: Path, text: str) -> None:
+    """Replaces a file without ever making it readable for other users."""
     before = os.umask(0o077)
     try:
         write_atomic(path, text.encode())

@@ -1,4 +1,4 @@
-"""Turns Ctrl+C and SIGTERM into a clean stop of a running study."""
+"""Handles Ctrl+C and SIGTERM while a study runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class StopSignals:
     """Turns Ctrl+C and SIGTERM into a clean stop while a study runs.
 
     Attributes:
-        received: The signal that asked to stop; None when none did.
+        received: Signal that requested the stop, or None.
     """
 
     def __init__(self) -> None:
@@ -20,12 +20,12 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         self.listen()
-        # Until Ray Tune listens to it, the signal that ends a run must not end the process.
+        # SIGUSR1 must not end the process before Ray Tune handles it.
         self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         return self
 
     def listen(self) -> None:
-        """Takes the signals; once more after Ray has started, which takes SIGTERM for itself and aborts on it."""
+        """Installs the handlers; to be called again after Ray's start, because Ray replaces the one for SIGTERM."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
 
@@ -35,11 +35,11 @@ class StopSignals:
 
     def _stop(self, number: int, _frame: object) -> None:
         if self.received is not None:
-            raise KeyboardInterrupt  # asked twice: at once
+            raise KeyboardInterrupt  # a second signal stops at once
         self.received = signal.Signals(number)
         self.end_run()
 
     @staticmethod
     def end_run() -> None:
-        """Ray Tune's own request to end a run: it stops handing out work and asks the workers to clean up."""
+        """Asks Ray Tune to end: it starts no more trials and lets the workers clean up."""
         os.kill(os.getpid(), signal.SIGUSR1)

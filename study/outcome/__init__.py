@@ -1,1 +1,1 @@
-"""Writes, verifies, registers and cleans up what a study leaves."""
+"""Writes and verifies a study's results, registers its winner, and deletes its checkpoints."""

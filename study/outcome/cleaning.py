@@ -1,4 +1,4 @@
-"""Gives disk space back: checkpoints that nobody goes on from. Results are never touched."""
+"""Frees disk space: deletes checkpoints that are no longer needed. Results are never deleted."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What was removed, or would be.
+    """What was deleted, or would be in a dry run.
 
     Attributes:
-        runs: Runs with checkpoints.
-        files: Files of all of them.
-        size_bytes: Their size.
-        kept_runs: Unfinished runs whose checkpoints were left for a resume.
+        runs: Number of runs whose checkpoints were deleted.
+        files: Number of deleted files.
+        size_bytes: Total size of these files.
+        kept_runs: Number of unfinished runs whose checkpoints were kept for a resume.
     """
 
     runs: int
@@ -36,17 +36,17 @@ class Cleaned:
 
 
 def clean(directory: Path, *, unfinished: bool = False, dry_run: bool = False) -> Cleaned:
-    """Removes the checkpoints of runs that have a final state.
+    """Deletes the checkpoints of runs that have a final state.
 
     Args:
         directory: The study directory.
-        unfinished: Those of unfinished runs as well, which a resume then trains from their first epoch.
-        dry_run: Only counts.
+        unfinished: Whether to delete those of unfinished runs, too; a resume then trains these from their first epoch.
+        dry_run: Whether only to count.
 
     Raises:
         StudyDirectoryError: There is no study.
-        HeldError: A driver works on the study, and ``unfinished`` is asked for.
-        ObjectStoreError: The object store does not answer.
+        HeldError: A driver works on the study, and ``unfinished`` is true.
+        ObjectStoreError: The object store does not respond.
     """
     read_config(directory)
     with lease(directory) if unfinished and not dry_run else contextlib.nullcontext():
@@ -63,7 +63,7 @@ def clean(directory: Path, *, unfinished: bool = False, dry_run: bool = False) -
 
 
 def _runs(directory: Path) -> tuple[list[Assignment], list[Assignment]]:
-    """The runs with a final state, and those without."""
+    """Returns the runs with a final state, and those without."""
     ended: list[Assignment] = []
     running: list[Assignment] = []
     with open_study(directory) as study:
@@ -74,6 +74,6 @@ def _runs(directory: Path) -> tuple[list[Assignment], list[Assignment]]:
 
 
 def _sizes(run: Assignment) -> list[int]:
-    """Bytes of each file of a run's checkpoints, in its folder and in the object store."""
-    here = [file.lstat().st_size for file in RunDirectory(run.directory).checkpoints.glob("*")]
-    return here + run_collection.sizes_of_checkpoints(run)
+    """Returns the size in bytes of each checkpoint file of a run, in its folder and in the object store."""
+    local = [file.lstat().st_size for file in RunDirectory(run.directory).checkpoints.glob("*")]
+    return local + run_collection.sizes_of_checkpoints(run)

@@ -1,4 +1,4 @@
-"""Gives the confirmed winner a name in MLflow's model registry: its checkpoint and configuration, no pickled model."""
+"""Registers the confirmed winner in MLflow's model registry: its checkpoint and configuration, no pickled model."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from study.tracking.mlflow_client import ModelVersion
 
 SEPARATOR = "@"
-FORBIDDEN = "/:"  # in MLflow's names of models, for its addresses end a name there
+FORBIDDEN = "/:"  # in model names: MLflow's model URIs use them as separators
 
 
 class Registered(NamedTuple):
     """A model version in MLflow.
 
     Attributes:
-        name: Of the model.
-        version: Its number, as MLflow counts.
-        alias: That points to it; None where none was asked for.
-        run: The confirmation run whose checkpoint it is, such as ``confirm/0``.
+        name: Name of the model.
+        version: Version number in MLflow.
+        alias: Alias of the version; None if none was requested.
+        run: Confirmation run that wrote the checkpoint, such as ``confirm/0``.
     """
 
     name: str
@@ -43,32 +43,32 @@ class Registered(NamedTuple):
 
 
 def register(directory: Path, name: str) -> Registered:
-    """Registers the network of the winner's first confirmation run, the one that ``best_config.yaml`` repeats.
+    """Registers the network of the winner's first confirmation run, whose configuration is ``best_config.yaml``.
 
-    The version's artifacts are the checkpoint, its checksum and ``best_config.yaml``; registering the same checkpoint
-    again gives the same version. An alias moves to it from whatever version it pointed to.
+    The version's artifacts are the checkpoint, its checksum and ``best_config.yaml``. Registering the same checkpoint
+    again returns the same version. An existing alias is moved to this version.
 
     Args:
         directory: The study directory.
-        name: ``NAME``, or ``NAME@ALIAS``.
+        name: Name of the model, with an optional alias: ``NAME`` or ``NAME@ALIAS``.
 
     Raises:
         StudyDirectoryError: There is no study.
         ResultsError: The winner is not confirmed.
-        UsageError: The study is not tracked, or the checkpoint was cleaned away.
+        UsageError: The name is invalid, the study is not tracked, or the checkpoint was deleted.
         HeldError: A driver works on the study.
-        ServiceError: MLflow does not answer, or refuses the name or the alias.
+        ServiceError: MLflow does not respond, or rejects the name or the alias.
     """
     model, separator, alias = name.partition(SEPARATOR)
     if not model or (separator and not alias) or set(model) & set(FORBIDDEN):
         raise UsageError(
-            f"{name!r} names no model; write NAME or NAME{SEPARATOR}ALIAS, such as digits@champion, "
+            f"{name!r} is not a model name; write NAME or NAME{SEPARATOR}ALIAS, such as digits@champion, "
             f"NAME without {' and '.join(FORBIDDEN)}"
         )
     with open_study(directory) as study:
         if not study.config.tracking.enabled:
             raise UsageError(
-                f"{study.config.name} is not tracked (tracking.enabled is false), so MLflow cannot hold it"
+                f"{study.config.name} is not tracked (tracking.enabled is false), so it cannot be registered in MLflow"
             )
         with lease.lease(directory):
             return _register(study, model, alias or None)
@@ -81,8 +81,8 @@ def _register(study: Study, model: str, alias: str | None) -> Registered:
     checkpoint = _checkpoint(study.directory, number)
     mirror = open_mirror(study)
     mirror.bring_up_to_date(live=False)
-    with tempfile.TemporaryDirectory() as made:
-        files = Path(made) / "model"
+    with tempfile.TemporaryDirectory() as temporary:
+        files = Path(temporary) / "model"
         files.mkdir()
         for path in (checkpoint, checksum_of(checkpoint)):
             shutil.copy(path, files)
@@ -109,6 +109,6 @@ def _checkpoint(directory: Path, number: int) -> Path:
     finished = [path for path in generations(folder) if checksum_of(path).exists()]
     if not finished:
         raise UsageError(
-            f"{folder} holds no checkpoint any more; `cskd train {directory / BEST_CONFIG} --out DIR` trains it again"
+            f"{folder} no longer holds a checkpoint; `cskd train {directory / BEST_CONFIG} --out DIR` trains it again"
         )
     return finished[0]

@@ -1,4 +1,4 @@
-"""Writes a study's result files from its truth; they can be rebuilt from zero at any time."""
+"""Writes a study's result files from its database and run directories; they can be rebuilt at any time."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 SEARCHED_TRAINING = "training."
 
 
-def project(study: Study) -> result_files.Results:
-    """Writes what follows from a study's truth: ``results/``, ``report/``, and ``best_config.yaml`` once confirmed."""
+def write_all(study: Study) -> result_files.Results:
+    """Writes ``results/``, ``report/`` and, once a winner is confirmed, ``best_config.yaml``."""
     results = write_results(study)
     faultpoint("results: written, no report")
     study_report.write(results, study.directory / REPORT)
@@ -43,13 +43,13 @@ def project(study: Study) -> result_files.Results:
 
 
 def report(directory: Path) -> Path:
-    """Writes the page and the figures of a study anew, from its result files and predictions alone.
+    """Writes the report page and figures of a study again, from its result files and predictions only.
 
     Args:
         directory: The study directory, or a copy of it without trials and database.
 
     Returns:
-        Path of the page.
+        Path of the report page.
 
     Raises:
         StudyDirectoryError: There is no study.
@@ -59,7 +59,7 @@ def report(directory: Path) -> Path:
 
 
 def write_results(study: Study) -> result_files.Results:
-    """Writes ``results/``, and once confirmed ``best_config.yaml`` and its tables below ``report/``; draws nothing."""
+    """Writes ``results/`` and, once a winner is confirmed, ``best_config.yaml`` and its table; draws no figures."""
     trials: list[dict[str, Any]] = []
     confirmations: list[dict[str, Any]] = []
     epochs: list[dict[str, Any]] = []
@@ -110,9 +110,10 @@ def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]
 
 
 def _at_best_validation(rows: Sequence[EpochRow], objective: str, *, minimizes: bool) -> dict[str, float]:
-    """Test metrics of the epoch that validation chose, the first of equals; empty unless each epoch measured both.
+    """Returns the test metrics at the first epoch with the best validation value.
 
-    The test set was measured at each epoch anyway, and each measurement is a line of the ledger: nothing is read anew.
+    Empty unless each epoch has both metrics. The test set was read at each epoch anyway, and each reading is in the
+    ledger: nothing is read again.
     """
     metric = MetricName.parse(objective).quantity
     if not rows or not all({objective, f"test/{metric}"} <= row.metrics.keys() for row in rows):
@@ -126,7 +127,7 @@ def _at_best_validation(rows: Sequence[EpochRow], objective: str, *, minimizes: 
 
 
 def _duration(trial: FrozenTrial, trained: float) -> float | None:
-    """Seconds from a trial's begin to its end; at least what it trained, for the clock may have been set back."""
+    """Returns the seconds from a trial's start to its end; at least its training time: clocks may be set back."""
     if trial.datetime_start is None or trial.datetime_complete is None:
         return None
     return max((trial.datetime_complete - trial.datetime_start).total_seconds(), trained)
@@ -159,11 +160,11 @@ def _description(study: Study) -> dict[str, Any]:
     return {
         "name": config.name,
         "config": config.resolved(),
-        "distributions": {name: space.words(of) for name, of in config.space().items()},
+        "distributions": {name: space.as_mapping(of) for name, of in config.space().items()},
         "objectives": list(config.search.objectives),
         "digests": {
             "study": config.digest(),
-            "space": digest_of({name: space.words(of) for name, of in config.space().items()}),
+            "space": digest_of({name: space.as_mapping(of) for name, of in config.space().items()}),
             "split": store.attribute(StudyAttribute.SPLIT_DIGEST),
             "data": store.attribute(StudyAttribute.DATA_DIGEST),
             "code": next(iter(notes), {}).get("digests", {}).get("code"),
@@ -192,7 +193,7 @@ def _description(study: Study) -> dict[str, Any]:
 
 
 def _extended_after_reading(study: Study) -> bool:
-    """Whether a trial of search or race began after the test set had been read for the first time."""
+    """Whether a trial of the search or the race started after the first reading of the test set."""
     first = min((line["time"] for line in ledger.readings(study.directory)), default=None)
     chosen_from = [*study.store.trials("search"), *study.store.trials("race")]
     begun = [trial.datetime_start.timestamp() for trial in chosen_from if trial.datetime_start]
@@ -213,5 +214,5 @@ def _write_best(study: Study, results: result_files.Results) -> None:
     if best.confirmed:
         text = export.export(best_config.winner_config(results), "yaml", export.header(best))
         write_atomic(winner, text.encode())
-    else:  # an earlier winner's, before the search was extended
+    else:  # the file of an earlier winner, from before the search was extended
         winner.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Whether a study directory holds what it should: for users after a crash, and for our own tests after each fault."""
+"""Verifies that the files, the database and the MLflow runs of a study are complete and consistent."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ LARGEST_SEARCHED_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class Violation:
-    """Something that must not be.
+    """A violated rule.
 
     Attributes:
-        rule: Which rule it breaks, in a word.
-        subject: Of what: a trial such as ``search/7``, or a file.
-        found: What there is.
+        rule: Name of the rule, one word.
+        subject: Trial, such as ``search/7``, or file that violates it.
+        found: Description of the violation.
     """
 
     rule: str
@@ -52,12 +52,12 @@ class Violation:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at and found.
+    """The result of a verification.
 
     Attributes:
-        checked: How many trials, epochs, files and MLflow runs were compared.
-        violations: What must not be.
-        skipped: What could not be looked at, and why.
+        checked: Numbers of trials, epochs, files and MLflow runs that were checked.
+        violations: Violated rules.
+        skipped: What could not be checked, and why.
     """
 
     checked: dict[str, int]
@@ -68,15 +68,15 @@ class Verification:
 def verify(study: Study, connect: Callable[[], TrackingService] | None = None) -> Verification:
     """Compares the database, the runs' files, the result files and MLflow with each other; changes nothing.
 
-    A study whose driver works on it is compared as far as it has settled.
+    While a driver works on the study, only its settled trials are compared.
 
     Args:
         study: An open study.
-        connect: Reaches its MLflow; None leaves that out.
+        connect: Function that connects to the study's MLflow; None skips MLflow.
     """
     held = lease.is_held(study.directory)
     checked: Counter[str] = Counter()
-    skipped = ["what a driver is still writing"] if held else []
+    skipped = ["files that a driver is still writing"] if held else []
     found = [*_trials(study, checked), *_files(study, checked, held=held), *_own_files(study), *_ledger(study, checked)]
     if study.config.artifacts is not None:
         try:
@@ -101,7 +101,7 @@ def _each(study: Study) -> Iterator[tuple[str, Phase, FrozenTrial, RunDirectory]
 
 
 def _trials(study: Study, checked: Counter[str]) -> Iterator[Violation]:
-    """Numbers without gaps, true states, each epoch once, values as the last epoch has them."""
+    """Checks that numbers have no gaps, epochs are complete, and values are those of the last epoch."""
     for name in PHASES:
         numbers = [trial.number for trial in study.store.trials(name)]
         if numbers != list(range(len(numbers))):
@@ -114,7 +114,7 @@ def _trials(study: Study, checked: Counter[str]) -> Iterator[Violation]:
             yield Violation("epochs", key, f"has epochs {[row.epoch for row in rows]}")
         if trial.state.name == "COMPLETE":
             yield from _complete(key, phase, trial, run)
-            yield from _taken_over(study, key, run)
+            yield from _reused(study, key, run)
         elif trial.state.name == "FAIL" and not trial.user_attrs.get(TrialAttribute.ERROR):
             yield Violation("states", key, "failed without a reason")
 
@@ -126,20 +126,20 @@ def _complete(key: str, phase: Phase, trial: FrozenTrial, run: RunDirectory) -> 
         return
     values = [rows[-1].metrics.get(name) for name in phase.objectives]
     if values != trial.values:
-        yield Violation("values", key, f"the database says {trial.values}, its last epoch {values}")
+        yield Violation("values", key, f"the database has {trial.values}, its last epoch {values}")
 
 
-def _taken_over(study: Study, key: str, run: RunDirectory) -> Iterator[Violation]:
-    """A run that another study trained is what it is there, as long as it is there."""
+def _reused(study: Study, key: str, run: RunDirectory) -> Iterator[Violation]:
+    """Checks that a reused run equals the run of the study that trained it, as long as that exists."""
     differs = reuse.difference(run, study.directory.parent)
     if differs is not None:
         yield Violation("reuse", key, differs)
 
 
 def _files(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
-    """Checkpoints and lines match their checksums, predictions can be read."""
+    """Checks the checksums of checkpoints and lines, and that predictions can be read."""
     for key, phase, trial, run in _each(study):
-        if held and not trial.state.is_finished():  # its worker replaces and deletes checkpoints
+        if held and not trial.state.is_finished():  # its worker still replaces and deletes checkpoints
             continue
         checked["files"] += len(generations(run.checkpoints))
         for name in run.damaged():
@@ -153,7 +153,7 @@ def _files(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Viola
 
 
 def _objects(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
-    """The study directory has what workers left in the object store, and what a resume goes on from is whole there."""
+    """Checks that all lines in the object store are in the study directory, and that checkpoints there are intact."""
     for key, phase, trial, _ in _each(study):
         ended = trial.state.is_finished()
         if held and not ended:
@@ -161,16 +161,18 @@ def _objects(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Vio
         checked["runs in the object store"] += 1
         lack = run_collection.compare(phase.assignment(trial), checkpoints=not ended)
         if lack.missing:
-            yield Violation("artifacts", key, f"{len(lack.missing)} lines are only there; `cskd sync` fetches them")
+            yield Violation(
+                "artifacts", key, f"{len(lack.missing)} lines are only in the object store; `cskd sync` fetches them"
+            )
         for name in lack.damaged:
-            yield Violation("checksums", key, f"{name} does not match its checksum there")
+            yield Violation("checksums", key, f"{name} does not match its checksum in the object store")
 
 
 def _own_files(study: Study) -> Iterator[Violation]:
-    """No line of the study's own files has changed, and its database is whole."""
+    """Checks the lines of ledger and provenance, and the database file."""
     path = study.directory / database.FILE_NAME
     if path.exists() and not database_copies.is_whole(path):
-        yield Violation("checksums", path.name, "is damaged; `cskd resume` goes on with its copy")
+        yield Violation("checksums", path.name, "is damaged; `cskd resume` replaces it by its copy")
     for name in (ledger.FILE_NAME, provenance.FILE_NAME):
         path = study.directory / name
         if path.exists() and any(map(is_damaged, path.read_bytes().split(b"\n"))):
@@ -178,19 +180,15 @@ def _own_files(study: Study) -> Iterator[Violation]:
 
 
 def _ledger(study: Study, checked: Counter[str]) -> Iterator[Violation]:
-    """The test set was read by confirmations only, and by each that has completed."""
+    """Checks that only confirmations read the test set, and that each completed one has a reading."""
     readings = ledger.readings(study.directory)
     checked["readings"] += len(readings)
     confirmed = {trial.number: trial for trial in study.store.trials("confirm")}
     for line in readings:
         trial = confirmed.get(line["trial"])
-        if trial is None or arm_and_seed(trial) != (
-            line["arm"],
-            line["seed"],
-        ):
-            yield Violation(
-                "ledger", str(RunKey("confirm", line["trial"])), f"a reading for {line['arm']} that no trial has"
-            )
+        if trial is None or arm_and_seed(trial) != (line["arm"], line["seed"]):
+            key = str(RunKey("confirm", line["trial"]))
+            yield Violation("ledger", key, f"the ledger has a reading for {line['arm']} without such a trial")
     read = {line["trial"] for line in readings}
     for number, trial in confirmed.items():
         if trial.state.name == "COMPLETE" and number not in read:
@@ -198,7 +196,7 @@ def _ledger(study: Study, checked: Counter[str]) -> Iterator[Violation]:
 
 
 def _results(study: Study, checked: Counter[str]) -> Iterator[Violation]:
-    """The result files say what database and runs say."""
+    """Checks that the result files agree with the database and the runs."""
     if not (study.directory / "results" / "study.json").exists() and not any(map(study.store.trials, PHASES)):
         return
     try:
@@ -215,26 +213,26 @@ def _results(study: Study, checked: Counter[str]) -> Iterator[Violation]:
     epochs = Counter(zip(found.epochs["phase"], found.epochs["trial"].astype(int), strict=True))
     twice = found.epochs.duplicated(["phase", "trial", "epoch"])
     if twice.any():
-        yield Violation("results", "epochs.parquet", f"{int(twice.sum())} epochs stand there twice")
+        yield Violation("results", "epochs.parquet", f"{int(twice.sum())} epochs are duplicates")
     for key, phase, trial, run in _each(study):
         row = rows.pop((phase.name, trial.number), None)
         if row is None:
-            yield Violation("results", key, "is not in the result files; `cskd sync` writes them anew")
+            yield Violation("results", key, "is not in the result files; `cskd sync` writes them again")
             continue
         yield from _row(key, phase, trial, row)
         if epochs[(phase.name, trial.number)] != len(run.epochs()):
-            yield Violation("results", key, "the result files have other epochs; `cskd sync` writes them anew")
+            yield Violation("results", key, "the result files have other epochs; `cskd sync` writes them again")
     for phase_name, number in rows:
         yield Violation("results", f"{phase_name}/{number}", "is in the result files but not in the database")
 
 
 def _row(key: str, phase: Phase, trial: FrozenTrial, row: Mapping[Any, Any]) -> Iterator[Violation]:
     if row["state"] != trial.state.name:
-        yield Violation("results", key, f"the database says {trial.state.name}, the result files {row['state']}")
+        yield Violation("results", key, f"the database has {trial.state.name}, the result files {row['state']}")
     if trial.state.name == "COMPLETE":
         values = [row.get(name) for name in phase.objectives]
         if values != trial.values:
-            yield Violation("results", key, f"the database says {trial.values}, the result files {values}")
+            yield Violation("results", key, f"the database has {trial.values}, the result files {values}")
     for name, value in trial.params.items():
         if not _same(row.get(f"params/{name}"), value):
             yield Violation("results", key, f"{name} is {value}, in the result files {row.get(f'params/{name}')}")
@@ -247,7 +245,7 @@ def _same(stored: Any, value: Any) -> bool:
 
 
 def _tracked(study: Study, service: TrackingService, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
-    """MLflow has one run for each trial, with its state, and each value once."""
+    """Checks that MLflow has one run per trial, with its state, and each value once."""
     if study.store.attribute(StudyAttribute.IDENTITY) is None:
         return
     runs = service.runs_of(study.identity)
@@ -258,20 +256,22 @@ def _tracked(study: Study, service: TrackingService, checked: Counter[str], *, h
     for run in desired_runs.trial_runs(study, live=held):
         stored = by_key.get(run.key)
         if held and (stored is None or "RUNNING" in (run.status, stored.status)):
-            continue  # the driver will tell it
+            continue  # the driver will update it
         checked["MLflow runs"] += 1
         if stored is None:
-            yield Violation("MLflow", run.key, "has no run; `cskd sync` makes it")
+            yield Violation("MLflow", run.key, "has no run; `cskd sync` creates it")
             continue
         if (stored.status, stored.tags.get("cskd.state")) != (run.status, run.tags["cskd.state"]):
-            yield Violation("MLflow", run.key, f"is {stored.status} there, not {run.status}; `cskd sync` corrects it")
+            yield Violation(
+                "MLflow", run.key, f"is {stored.status} in MLflow, not {run.status}; `cskd sync` corrects it"
+            )
         metrics = sorted({*service.metrics_of(stored.run_id), *(point.metric for point in run.points)})
         if sorted(service.points_of(stored.run_id, metrics)) != sorted(run.points):
-            yield Violation("MLflow", run.key, "has other values there; `cskd sync` makes it anew")
+            yield Violation("MLflow", run.key, "has other values in MLflow; `cskd sync` creates it again")
 
 
 def _secrets(directory: Path, skipped: list[str]) -> Iterator[Violation]:
-    """No file holds a secret that this process knows from its environment."""
+    """Checks that no file holds a secret from the environment of this process."""
     known = {name: value.encode() for name, value in secrets().items()}
     if not known:
         return
@@ -279,7 +279,7 @@ def _secrets(directory: Path, skipped: list[str]) -> Iterator[Violation]:
         if not path.is_file():
             continue
         if path.stat().st_size > LARGEST_SEARCHED_BYTES:
-            skipped.append(f"{path.relative_to(directory)} is too large to be searched for secrets")
+            skipped.append(f"{path.relative_to(directory)} is too large to search for secrets")
             continue
         content = path.read_bytes()
         for name, value in known.items():

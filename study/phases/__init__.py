@@ -1,1 +1,1 @@
-"""Decides which runs a study still needs, and when each phase ends."""
+"""Decides which runs a study still needs and when each phase ends."""

@@ -1,4 +1,4 @@
-"""Confirmation: finalists and controls with fresh seeds; the one place that opens the test set."""
+"""Confirmation: trains finalists and controls with fresh seeds; the only phase that reads the test set."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arm:
-    """A configuration that is confirmed: a finalist of the search, or a control.
+    """A configuration to confirm: a finalist of the search or a control.
 
     Attributes:
-        phase: Where it comes from.
-        trial: Its number there.
-        config: Its run, with the search's seed and split.
-        value: The objective that it reached there, on validation data.
-        posterior_mean: What all search trials together say of that value, where this decided; else None.
-        race_mean: Mean over the fresh seeds of the race, where one decided; else None.
+        phase: Phase of its trial, ``search`` or ``controls``.
+        trial: Number of its trial in that phase.
+        config: Configuration of that trial's run, with the search's seed and split.
+        value: Objective of that trial on validation data.
+        posterior_mean: Posterior mean of the value given all search trials, if the choice was made by it; else None.
+        race_mean: Mean over the fresh seeds of the race; None without a race.
     """
 
     phase: PhaseName
@@ -50,14 +50,14 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """Such as ``search/7``."""
+        """Phase and number, such as ``search/7``."""
         return str(RunKey(self.phase, self.trial))
 
 
 def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
-    """The search trials that deserve it most; the first is the winner, chosen before the test set is opened.
+    """Returns the best search trials, or the leaders of the race if there is one, best first.
 
-    Where there is a race, those that lead it.
+    The first is the winner; it is selected before the test set is read.
     """
     best = deserving(config, store, directory)
     race_means = _race_means(config, store, directory)
@@ -78,7 +78,7 @@ def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
 
 
 def _race_means(config: StudyConfig, store: Store, directory: Path) -> dict[str, float | None]:
-    """Means of the race's candidates by label, the best first; empty before a round is whole, or without a race."""
+    """Returns the race's means by label, best first; empty before the first complete round or without a race."""
     course, rule = course_of(config, store, directory), config.confirm.race
     if course is None or rule is None or not course.standing.rounds:
         return {}
@@ -87,13 +87,13 @@ def _race_means(config: StudyConfig, store: Store, directory: Path) -> dict[str,
 
 
 def controls(config: StudyConfig, store: Store) -> list[Arm]:
-    """The controls that completed."""
+    """Returns the completed controls."""
     complete = [trial for trial in store.trials("controls") if trial.state == TrialState.COMPLETE]
     return [Arm("controls", trial.number, config.control_config(trial.number), trial.values[0]) for trial in complete]
 
 
 def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
-    """The arm that a label names."""
+    """Returns the arm with a label such as ``search/7``."""
     key = RunKey.parse(label)
     trial = store.trials(key.phase)[key.number]
     if key.phase == "search":
@@ -105,7 +105,7 @@ class ConfirmPhase(SeededPhase):
     """Runs of finalists and controls with the confirmation seeds.
 
     Args:
-        preceding: Search, controls and race; the confirmation waits until they have ended.
+        preceding: Phases that must end first: controls, search and race.
     """
 
     name: PhaseName = "confirm"
@@ -115,7 +115,7 @@ class ConfirmPhase(SeededPhase):
         self._preceding = preceding
 
     def planned(self) -> int:
-        """Arms times seeds; before the search has ended, an estimate."""
+        """Number of arms times number of seeds; an estimate until the preceding phases have ended."""
         if self._waits():
             arms = self.config.confirm.finalists + len(self.config.controls)
             return arms * len(self.config.confirm.seeds)
@@ -123,7 +123,7 @@ class ConfirmPhase(SeededPhase):
         return len({*self._started(), *self._wanted()}) if ended is None else ended.runs
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
-        """The run of a pair of arm and seed, with access to the test set."""
+        """Returns the run of an arm with a seed, with access to the test set."""
         confirm = self.config.confirm
         (label, seed), attempt = arm_and_seed(trial), trial.user_attrs[TrialAttribute.ATTEMPT]
         arm = arm_from(self.config, self.store, label)

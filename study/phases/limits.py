@@ -1,7 +1,7 @@
-"""What ends a search, a race or a confirmation before all of its runs: the budget, failures, nothing left to gain.
+"""Limits that end a search, a race or a confirmation early: the budget, failures, and the stop rule.
 
-Why and after how many runs is kept in the store, so that every reader of the study sees the same plan. A resume asks
-anew.
+The reason and the number of runs are stored in the study's database, so that all readers of the study see the same
+plan. A resume checks the limits again.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 FIRST_FAILURES = 5
 HOUR = 3600
 CUT: Mapping[PhaseName, str] = {"search": "search trial", "race": "run of the race", "confirm": "confirmation"}
-RACE_LEAVES = 0.5  # of what is kept for the confirmation; the race is paid from it
+RACE_LEAVES = 0.5  # share of the reserve that the race leaves for the confirmation
 
 
 class Over(NamedTuple):
-    """Where a phase was cut short.
+    """The early end of a phase.
 
     Attributes:
-        runs: How many it has.
-        reason: Why there are no more.
+        runs: Number of its runs.
+        reason: Why no more are started.
     """
 
     runs: int
@@ -42,22 +42,22 @@ class Over(NamedTuple):
 
 
 def over(store: Store, phase: PhaseName) -> Over | None:
-    """Where a phase was cut short; None where it was not."""
+    """Returns how a phase was cut short; None if it was not."""
     found = store.attribute(StudyAttribute.over(phase))
     return None if found is None else Over(int(found["runs"]), str(found["reason"]))
 
 
 def cut_short(store: Store, phase: PhaseName, runs: int, reason: str) -> None:
-    """Notes that a phase has no more than so many runs."""
+    """Stores that a phase ends after ``runs`` runs."""
     store.set_study_attribute(StudyAttribute.over(phase), {"runs": runs, "reason": reason})
 
 
 def ask_anew(store: Store, more_hours: float = 0.0) -> None:
-    """Forgets what cut the study short: a driver begins, which may find the reason gone.
+    """Deletes the early ends of all phases, so that the next driver checks the limits again.
 
     Args:
-        store: Of the study.
-        more_hours: Added to the budget, to hours and device hours alike.
+        store: Trial database of the study.
+        more_hours: Hours to add to the budget's hours and device hours.
     """
     for phase in CUT:
         if store.attribute(StudyAttribute.over(phase)) is not None:
@@ -69,11 +69,11 @@ def ask_anew(store: Store, more_hours: float = 0.0) -> None:
 
 
 class Limits:
-    """Says when a phase has had enough; only the driver asks.
+    """Checks whether a phase may start more runs; used by the driver only.
 
     Args:
-        config: The study.
-        store: Its trials.
+        config: Configuration of the study.
+        store: Trial database of the study.
         directory: The study directory.
     """
 
@@ -86,11 +86,11 @@ class Limits:
         self._trusted_from = int(store.attribute(StudyAttribute.TRUSTED_FROM) or 0)
 
     def reason(self, phase: PhaseName, runs: int) -> str | None:
-        """Why a phase's next runs do not begin; None when they may. Controls always do.
+        """Returns why a phase's next runs must not start; None if they may. Controls always may.
 
         Args:
-            phase: Its name.
-            runs: How many belong together.
+            phase: Name of the phase.
+            runs: Number of runs that start together.
         """
         if phase == "controls":
             return None
@@ -100,12 +100,12 @@ class Limits:
         return self._failures(trials) or self._costs(phase, runs) or self._nothing_to_gain(trials)
 
     def expired(self) -> bool:
-        """Whether the study's hours are over, so that even running trials stop."""
+        """Whether the hours of the budget are used up, so that running trials stop, too."""
         hours = self._budget.hours
         return hours is not None and self._spending.wall_seconds() >= HOUR * hours + self._granted
 
     def note(self) -> None:
-        """Keeps the time that was spent, where a budget needs it."""
+        """Stores the time spent, if the budget limits the hours."""
         if self._budget.hours is not None:
             self._spending.note()
 
@@ -126,8 +126,8 @@ class Limits:
             limit = (HOUR * self._budget.device_hours + self._granted) * (1 - left_over)
             if spent.device_seconds() + runs * spent.run_device_seconds() > limit:
                 return (
-                    f"the budget of {_hours(HOUR * self._budget.device_hours + self._granted)} of training is spent "
-                    f"but for less than another {what}: {_hours(spent.device_seconds())} used{kept}"
+                    f"the budget of {_hours(HOUR * self._budget.device_hours + self._granted)} of training leaves too "
+                    f"little for another {what}: {_hours(spent.device_seconds())} used{kept}"
                 )
         return None
 
@@ -136,7 +136,7 @@ class Limits:
         succeeded = any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)
         if succeeded or len(first) < FIRST_FAILURES or any(trial.state != TrialState.FAIL for trial in first):
             return None
-        return f"the first {FIRST_FAILURES} trials all failed, so the rest would"
+        return f"the first {FIRST_FAILURES} trials all failed, and the others probably would, too"
 
     def _nothing_to_gain(self, trials: Sequence[FrozenTrial]) -> str | None:
         if self._config.search.stop_rule == "none":
@@ -147,13 +147,13 @@ class Limits:
         if found is None or not found.is_small:
             return None
         return (
-            f"another trial would gain {found.gain:.2g} on the average, little beside the {found.noise:.2g} by which "
-            "equal trials differ"
+            f"another trial is expected to gain {found.gain:.2g}, little compared with the noise of {found.noise:.2g} "
+            "between equal trials"
         )
 
 
 def _hours(seconds: float) -> str:
-    """A duration for people.
+    """Formats a duration in hours or minutes.
 
     Example:
         >>> _hours(5400), _hours(90)

@@ -1,4 +1,4 @@
-"""Search and controls: which trials a study still needs, and what run each of them is."""
+"""Base classes of the phases, and the search and control phases."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 class Phase(ABC):
-    """Trials of one kind.
+    """A phase of a study: the trials that it needs and their runs.
 
     Args:
-        config: The study.
-        store: Where its trials are kept.
+        config: Configuration of the study.
+        store: Trial database of the study.
         directory: The study directory.
     """
 
@@ -46,28 +46,28 @@ class Phase(ABC):
 
     @abstractmethod
     def planned(self) -> int:
-        """Trials that the phase will have."""
+        """Number of trials that the phase will have."""
 
     @abstractmethod
     def upcoming(self) -> int:
-        """Runs that begin next and belong together; 0 when none can begin."""
+        """Number of runs that start next and belong together; 0 if none can start."""
 
     @abstractmethod
     def start_next(self) -> FrozenTrial | None:
-        """Adds the next trial to the store; None when there is none, or none yet."""
+        """Adds the next trial to the database; returns None if there is none, or none yet."""
 
     @abstractmethod
     def assignment(self, trial: FrozenTrial) -> Assignment:
-        """The run of a trial, at its present attempt."""
+        """Returns the run of a trial at its current attempt."""
 
     def state_of_finished(self, trial: FrozenTrial) -> TrialState:
-        """The final state of a trial whose run came to its end."""
+        """Returns the final state of a trial whose run has finished."""
         del trial
         return TrialState.COMPLETE
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """The metrics that a trial's values are."""
+        """Names of the metrics that are a trial's values."""
         return self.config.search.objectives
 
     def _assignment(
@@ -87,36 +87,36 @@ class Phase(ABC):
         )
 
     def _objects(self, number: int) -> str | None:
-        """Where a trial's run leaves its files in the object store; None where it shares the study directory."""
+        """Returns the address of a run's files in the object store; None if runs share the study directory."""
         return run_collection.place_of_run(self.config.artifacts, self.config.name, self.store, self.name, number)
 
     def is_open(self) -> bool:
-        """Whether trials run, or more will begin."""
+        """Whether trials are running or more will start."""
         return bool(self.store.running(self.name)) or len(self.store.trials(self.name)) < self.planned()
 
     def epochs_to_begin(self) -> int:
-        """Epochs of the trials that will yet begin, about."""
+        """Approximate number of epochs of the trials that have not started."""
         return max(self.planned() - len(self.store.trials(self.name)), 0) * self.config.training.epochs
 
     def run_directory(self, number: int) -> Path:
-        """Where the files of a trial's run are."""
+        """Returns the folder of a trial's run."""
         return self.directory / FOLDERS[self.name] / str(number)
 
 
 class SeededPhase(Phase):
-    """Runs of several configurations with the same fresh seeds: all of them with one seed before any with the next."""
+    """Runs several configurations with the same fresh seeds, one seed after the other."""
 
     @abstractmethod
     def _missing(self) -> list[tuple[str, int]]:
-        """Labels and seeds of the runs that can begin, in this order."""
+        """Returns labels and seeds of the runs that can start, in this order."""
 
     def upcoming(self) -> int:
-        """The runs that lack the next seed; they belong together, for differences are between runs of one seed."""
+        """Number of missing runs of the next seed; they belong together because arms are compared seed by seed."""
         missing = self._missing()
         return sum(seed == missing[0][1] for _, seed in missing)
 
     def start_next(self) -> FrozenTrial | None:
-        """Adds the next pair of configuration and seed; None while there is none."""
+        """Adds the trial of the next configuration and seed; returns None if there is none."""
         missing = self._missing()
         if not missing:
             return None
@@ -125,34 +125,34 @@ class SeededPhase(Phase):
 
 
 class ControlPhase(Phase):
-    """Fixed configurations that run beside the search."""
+    """Runs the controls, fixed configurations beside the search."""
 
     name: PhaseName = "controls"
 
     def planned(self) -> int:
-        """One trial for each control of the study."""
+        """Number of controls."""
         return len(self.config.controls)
 
     def upcoming(self) -> int:
-        """The next control."""
+        """1 if a control is missing, else 0."""
         return int(len(self.store.trials(self.name)) < self.planned())
 
     def start_next(self) -> FrozenTrial | None:
-        """Adds the next control."""
+        """Adds the next control; returns None if there is none."""
         return self.store.begin(self.name, {}, {}, {}) if self.upcoming() else None
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
-        """The run of a control."""
+        """Returns the run of a control."""
         config = self.config.control_config(trial.number)
         return self._assignment(trial, config)
 
 
 class SearchPhase(Phase):
-    """Trials that the sampler suggests.
+    """Runs the trials that the sampler suggests.
 
     Args:
-        trials: How many points are wanted; of a discrete space at most its cells. The scheduler ``halving`` adds a
-            trial for each longer schedule that a point goes on to.
+        trials: Number of points; in a discrete space at most its number of cells. The scheduler ``halving`` adds a
+            trial for each promotion of a point to a longer schedule.
     """
 
     name: PhaseName = "search"
@@ -164,16 +164,16 @@ class SearchPhase(Phase):
         self._ladder = ladder_of(config)
 
     def planned(self) -> int:
-        """Wanted trials, or cells where there are fewer, or where the search was cut short."""
+        """Number of points, at most the cells of the space, plus promotions; the actual number after an early end."""
         ended = over(self.store, self.name)
         return sum(self._ladder.counts(self._points, self.store.trials(self.name))) if ended is None else ended.runs
 
     def upcoming(self) -> int:
-        """The next trial."""
+        """1 if a trial is missing, else 0."""
         return int(len(self.store.trials(self.name)) < self.planned())
 
     def start_next(self) -> FrozenTrial | None:
-        """Adds a trial: of a point that goes on to a longer schedule, else of one that the sampler is asked for."""
+        """Adds a trial: of a promoted point if there is one, else of a point that the sampler suggests."""
         trials = self.store.trials(self.name)
         if not self.upcoming():
             return None
@@ -193,7 +193,7 @@ class SearchPhase(Phase):
     def _point(self, trials: list[FrozenTrial]) -> dict[str, Any] | None:
         search, points = self.config.search, len(points_of(trials))
         if points >= self._points:
-            return None  # until the short runs have ended
+            return None  # only promotions are left, and they wait for short runs to end
         if points < len(search.first):
             return dict(search.first[points])
         return suggest(
@@ -206,17 +206,17 @@ class SearchPhase(Phase):
         )
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
-        """The run of a suggested point."""
+        """Returns the run of a search trial."""
         config = self.config.search_config(trial.params, trial.number, trial.user_attrs.get(TrialAttribute.EPOCHS))
         return self._assignment(trial, config)
 
     def epochs_to_begin(self) -> int:
-        """Epochs of the trials that will yet begin; of compressed schedules as many as they have."""
+        """Approximate number of epochs of the trials that have not started; compressed schedules have fewer epochs."""
         if len(self._ladder.lengths) == 1 or over(self.store, self.name) is not None:
             return super().epochs_to_begin()
         return self._ladder.epochs_to_begin(self._points, self.store.trials(self.name))
 
     def state_of_finished(self, trial: FrozenTrial) -> TrialState:
-        """COMPLETE after a whole schedule, PRUNED after a compressed one, whose value is no full run's."""
+        """Returns COMPLETE after a full schedule, PRUNED after a compressed one."""
         whole = trial.user_attrs.get(TrialAttribute.EPOCHS, self.config.training.epochs) == self.config.training.epochs
         return TrialState.COMPLETE if whole else TrialState.PRUNED

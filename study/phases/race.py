@@ -1,6 +1,6 @@
-"""The race: more candidates than will be finalists run with fresh seeds, and those that fall behind drop out.
+"""The race: candidates run with fresh seeds, and those that are clearly worse drop out until the finalists remain.
 
-It comes between search and confirmation and sees validation data only.
+It comes between search and confirmation and uses validation data only.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ if TYPE_CHECKING:
 
 
 class Course(NamedTuple):
-    """A race and its runs.
+    """The standing of a race and its runs.
 
     Attributes:
-        standing: By labels such as ``search/7``.
-        runs: By label and seed, those that have begun; with those of trials that a longer search has replaced.
+        standing: Standing of the race; names are labels such as ``search/7``.
+        runs: Trials that have started, by label and seed; includes earlier candidates that a longer search replaced.
     """
 
     standing: Standing
     runs: dict[tuple[str, int], FrozenTrial]
 
     def mean(self, label: str, seeds: tuple[int, ...]) -> float | None:
-        """Mean of a candidate over the seeds of all whole rounds that it took part in; None without a value."""
+        """Returns the mean of a candidate over its seeds in complete rounds; None without a value."""
         ended = [self.runs[label, seed] for seed in seeds[: self.standing.rounds] if (label, seed) in self.runs]
         values = [trial.values[0] for trial in ended if trial.state == TrialState.COMPLETE]
         return sum(values) / len(values) if values else None
 
 
 def seeds_of(config: StudyConfig, rule: Race) -> tuple[int, ...]:
-    """The race's training seeds, one a round; no search trial and no confirmation has one of them."""
+    """Returns the training seeds of the race, one per round; no search trial or confirmation uses them."""
     return tuple(config.race_seed(number) for number in range(rule.seeds))
 
 
 def course_of(config: StudyConfig, store: Store, directory: Path) -> Course | None:
-    """How the race stands, from the truth alone; None of a study without a race."""
+    """Returns the state of the race from the study's database; None without a race."""
     rule = config.confirm.race
     if rule is None:
         return None
@@ -75,13 +75,13 @@ def course_of(config: StudyConfig, store: Store, directory: Path) -> Course | No
 
 
 def describe(config: StudyConfig, store: Store, directory: Path) -> dict[str, Any] | None:
-    """The race for ``study.json``; None of a study without one.
+    """Describes the race for ``study.json``; None without a race.
 
     Returns:
-        ``rounds`` that are whole, ``over``, ``runs`` and ``runs_at_most``, ``level`` of the test, and ``candidates``,
-        the best first: ``arm``, ``mean`` over fresh ``seeds``, numbers of its ``trials`` in the phase ``race``, and how
-        it dropped out: after how many seeds (``dropped_after``), by which corrected ``p``, or because its run
-        ``failed``.
+        Complete ``rounds``; whether it is ``over``; ``runs`` and ``runs_at_most``; ``level`` of the test; and
+        ``candidates``, best first, each with ``arm``, ``mean`` over its number of fresh ``seeds``, numbers of its
+        ``trials`` in the phase ``race``, and how it dropped out: number of seeds (``dropped_after``), corrected ``p``,
+        and whether its run ``failed``.
     """
     course, rule = course_of(config, store, directory), config.confirm.race
     if course is None or rule is None:
@@ -113,10 +113,10 @@ def describe(config: StudyConfig, store: Store, directory: Path) -> dict[str, An
 
 
 class RacePhase(SeededPhase):
-    """Runs of the candidates with the race's seeds, on the search's own split.
+    """Runs the candidates with the race's seeds on the search's split.
 
     Args:
-        search: The race waits until it has ended.
+        search: Search phase, which must end first.
     """
 
     name: PhaseName = "race"
@@ -126,7 +126,7 @@ class RacePhase(SeededPhase):
         self._search = search
 
     def planned(self) -> int:
-        """The runs that there will be if no one drops out any more."""
+        """Number of runs if no further candidate drops out."""
         rule, ended = self.config.confirm.race, over(self.store, self.name)
         if rule is None or ended is not None:
             return 0 if ended is None else ended.runs
@@ -139,7 +139,7 @@ class RacePhase(SeededPhase):
         return len({*runs, *((label, seed) for label in found.racing for seed in seeds)})
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
-        """The run of a pair of candidate and seed."""
+        """Returns the run of a candidate with a seed."""
         number = RunKey.parse(trial.user_attrs[TrialAttribute.ARM]).number
         config = self.config.search_config(self.store.trials("search")[number].params, number)
         return self._assignment(trial, config.model_copy(update={"seed": trial.user_attrs[TrialAttribute.SEED]}))
@@ -152,5 +152,5 @@ class RacePhase(SeededPhase):
 
     def _course(self) -> Course:
         course = course_of(self.config, self.store, self.directory)
-        assert course is not None  # noqa: S101 - the phase exists only where there is a race
+        assert course is not None  # noqa: S101 - the phase exists only in a study with a race
         return course

@@ -1,4 +1,4 @@
-"""The course of a study: its phases in order, and how far it has come."""
+"""The phases of a study in order, their counts and the state of the study."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from study.phases.phase import Phase
     from study.state.directory import Study
 
-SEARCHING = ("controls", "search")  # what `--until search` carries out
+SEARCHING = ("controls", "search")  # phases of `--until search`
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 Counts = dict[PhaseName, dict[str, int]]
 State = Literal["running", "interrupted", "failed", "searched", "done"]
 
 
 def phases_of(study: Study) -> list[Phase]:
-    """The phases of a study, in the order in which they start."""
+    """Returns the phases of a study in the order in which they start."""
     config, store, directory = study.config, study.store, study.directory
     search = SearchPhase(config, store, directory, study.trials_wanted)
     race = [] if config.confirm.race is None else [RacePhase(config, store, directory, search)]
@@ -31,22 +31,22 @@ def phases_of(study: Study) -> list[Phase]:
 
 
 def phases_until(study: Study, until: str | None) -> list[Phase]:
-    """The phases that a driver carries out.
+    """Returns the phases that a driver carries out.
 
     Args:
         study: An open study.
-        until: ``search`` where it stops before the race and the confirmation.
+        until: ``search`` to stop before the race and the confirmation.
     """
     return [phase for phase in phases_of(study) if is_wanted(phase.name, until)]
 
 
 def is_wanted(phase: str, until: str | None) -> bool:
-    """Whether a driver that is to stop at ``until`` carries out a phase."""
+    """Whether a driver that stops at ``until`` carries out a phase."""
     return until != "search" or phase in SEARCHING
 
 
 def counts_of(study: Study) -> Counts:
-    """For each phase the planned trials, as ``planned``, and how many there are of each state."""
+    """Returns for each phase the number of ``planned`` trials and of trials in each state."""
     counts: Counts = {}
     for phase in phases_of(study):
         names = [trial.state.name for trial in study.store.trials(phase.name)]
@@ -55,18 +55,18 @@ def counts_of(study: Study) -> Counts:
 
 
 def state_of(counts: Mapping[PhaseName, Mapping[str, int]], *, held: bool, until: str | None) -> State:
-    """A study's state in a word.
+    """Returns the state of a study.
 
     Args:
-        counts: As ``counts_of`` gives them.
-        held: Whether a driver works on it.
-        until: ``search`` where it was launched without its confirmation.
+        counts: Counts as returned by ``counts_of``.
+        held: Whether a driver works on the study.
+        until: ``search`` if the study was launched without its confirmation.
     """
     if held:
         return "running"
-    wanted = [of for name, of in counts.items() if is_wanted(name, until)]
-    ended = all(of["RUNNING"] == 0 for of in wanted)
-    complete = all(sum(of[state] for state in STATES) >= of["planned"] for of in wanted)
+    wanted = [found for name, found in counts.items() if is_wanted(name, until)]
+    ended = all(found["RUNNING"] == 0 for found in wanted)
+    complete = all(sum(found[state] for state in STATES) >= found["planned"] for found in wanted)
     if not (ended and complete):
         return "interrupted"
     if not counts["search"]["COMPLETE"]:

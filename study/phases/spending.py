@@ -1,4 +1,4 @@
-"""What a study has cost so far, and what another run will."""
+"""Measures the time that a study has used and estimates that of another run."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Spending:
-    """Counts the time of all drivers of a study, and the training time of its runs.
+    """Counts the wall time of a study's drivers and the training time of its runs, in seconds.
 
     Args:
-        config: The study.
-        store: Its trials; keeps the drivers' time.
+        config: Configuration of the study.
+        store: Trial database of the study, which also stores the drivers' time.
         directory: The study directory.
     """
 
@@ -38,43 +38,43 @@ class Spending:
         self._ended: dict[tuple[PhaseName, int], tuple[int, float]] = {}
 
     def wall_seconds(self) -> float:
-        """Time of all drivers; what passes between a kill and the resume does not count."""
+        """Returns the wall time of all drivers; the time between a kill and the resume does not count."""
         return self._before + time.monotonic() - self._begun
 
     def note(self) -> None:
-        """Keeps the time for the next driver."""
+        """Stores the wall time for the next driver."""
         self._store.set_study_attribute(StudyAttribute.DRIVER_SECONDS, self.wall_seconds())
 
     def device_seconds(self) -> float:
-        """Training time of all runs when those that run now will have ended; a run on half a GPU counts by half."""
+        """Returns the device time of all runs, including the rest of running ones; half a GPU counts by half."""
         epoch, total = self._epoch_seconds(), 0.0
         for phase in PHASES:
             for trial in self._store.trials(phase):
-                epochs, seconds = self._of(phase, trial)
+                epochs, seconds = self._cost_of(phase, trial)
                 whole = trial.user_attrs.get(TrialAttribute.EPOCHS, self._epochs_a_run)
-                missing = 0 if trial.state.is_finished() else max(whole - epochs, 0)
-                total += seconds + missing * epoch
+                remaining = 0 if trial.state.is_finished() else max(whole - epochs, 0)
+                total += seconds + remaining * epoch
         return self._share() * total
 
     def run_seconds(self) -> float:
-        """Training time of a whole run, by the epochs so far; 0 before the first."""
+        """Estimates the training time of a full run from the epochs so far; 0 before the first."""
         return self._epochs_a_run * self._epoch_seconds()
 
     def run_device_seconds(self) -> float:
-        """The same as ``device_seconds`` counts it."""
+        """Estimates the device time of a full run, counted as in ``device_seconds``."""
         return self._share() * self.run_seconds()
 
     def _share(self) -> float:
-        """The part of a device that a run has, as the user says or as it was measured."""
+        """Returns the share of a device per run, configured or measured; at most 1."""
         return min(self._gpus or self._store.attribute(StudyAttribute.GPU_SHARE) or 1.0, 1.0)
 
     def _epoch_seconds(self) -> float:
-        runs = [self._of(phase, trial) for phase in PHASES for trial in self._store.trials(phase)]
+        runs = [self._cost_of(phase, trial) for phase in PHASES for trial in self._store.trials(phase)]
         epochs = sum(run[0] for run in runs)
         return sum(run[1] for run in runs) / epochs if epochs else 0.0
 
-    def _of(self, phase: PhaseName, trial: FrozenTrial) -> tuple[int, float]:
-        """Epochs and seconds of a run; those of an ended one are read once."""
+    def _cost_of(self, phase: PhaseName, trial: FrozenTrial) -> tuple[int, float]:
+        """Returns epochs and seconds of a run; those of ended runs are cached."""
         key = (phase, trial.number)
         if key not in self._ended:
             run = RunDirectory(self._directory / FOLDERS[phase] / str(trial.number))

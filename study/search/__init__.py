@@ -1,1 +1,1 @@
-"""Suggests the next point, compares points, and stops trials early."""
+"""Suggests points, ranks trials, and stops trials early."""

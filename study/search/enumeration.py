@@ -1,4 +1,4 @@
-"""Cells of a discrete space that are still free, and which of them is nearest to a point."""
+"""Finds the free cell of a discrete search space that is nearest to a point."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def is_discrete(space: spaces.Space) -> bool:
-    """Whether the cells can be listed; in a larger grid a repeat is as unlikely as on a range."""
+    """Whether the cells of a space can be listed; in a larger grid a repeat is as unlikely as in a continuous range."""
     count = spaces.cell_count(space)
     return count is not None and count <= spaces.LARGEST_GRID
 
@@ -25,20 +25,20 @@ def is_discrete(space: spaces.Space) -> bool:
 def nearest_free_cell(
     space: spaces.Space, taken: Sequence[Mapping[str, Any]], point: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The cell that nobody has, nearest to a point in the unit cube; of equally near ones the first.
+    """Returns the free cell nearest to a point in the unit cube; the first of equally near ones.
 
     Args:
-        space: Discrete.
-        taken: Points of the space; others are ignored.
-        point: The wish.
+        space: Discrete search space.
+        taken: Points that are not free; points outside the space are ignored.
+        point: Target point.
 
     Returns:
-        The cell; None when all are taken.
+        The cell; None if all are taken.
     """
     cells, places, index = _cells(tuple(space.items()))
     distances = np.square(places - positions(space, [point])).sum(axis=1)
     distances[[index[key] for each in taken if (key := spaces.key(each)) in index]] = np.inf
-    nearest = int(np.argmin(distances.round(12)))  # so that rounding errors do not decide among equally near ones
+    nearest = int(np.argmin(distances.round(12)))  # rounding errors must not decide among equally near cells
     return dict(cells[nearest]) if np.isfinite(distances[nearest]) else None
 
 

@@ -1,4 +1,4 @@
-"""The study that follows another: a narrower space around its best points, which are tried first."""
+"""Derives a follow-up study: a narrower search space around the best points, which are tried first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.records import frames
 from search_spaces import space as spaces
 from search_spaces.narrowing import BEYOND, narrow
-from study.definition import study_config
+from study.definition import loading
 from study.errors import StudyFileError, UsageError
 from study.state.directory import read_config, read_results
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
     from study.definition.study_config import StudyConfig
 
-SHARE = 4  # the best quarter spans the new space
+SHARE = 4  # the best 1 / SHARE of the trials span the new space
 FEWEST = 3
 FIRST = 4
 
 
 def refined(directory: Path) -> StudyConfig:
-    """A study around the best quarter of another's trials, with another sampler seed and the best points first.
+    """Returns a study around the best quarter of another's trials, with another sampler seed and the best points first.
 
-    Values of the two are not mixed: the new study trains its points anew.
+    The new study trains these points again; it does not reuse their values.
+
+    Args:
+        directory: Directory of the finished study.
 
     Raises:
         StudyDirectoryError: There is no study.
@@ -34,12 +37,14 @@ def refined(directory: Path) -> StudyConfig:
     config, space = read_config(directory), read_config(directory).space()
     trials = frames.ranked_trials(read_results(directory))
     if len(trials) < FEWEST:
-        raise UsageError(f"{directory}: {len(trials)} search trials have completed; at least {FEWEST} tell where to go")
+        raise UsageError(
+            f"{directory}: {len(trials)} search trials have completed; a narrower space needs at least {FEWEST}"
+        )
     chosen = trials.head(max(len(trials) // SHARE, FEWEST))
     best = [{name: row[f"params/{name}"] for name in space} for _, row in chosen.iterrows()]
     try:
         return _around(config, best, BEYOND)
-    except StudyFileError:  # beyond the edge there are no values that the method takes
+    except StudyFileError:  # the method does not accept values beyond the old range
         return _around(config, best, 0.0)
 
 
@@ -47,11 +52,11 @@ def _around(config: StudyConfig, best: list[dict[str, Any]], beyond: float) -> S
     content = config.model_dump(mode="json")
     content["name"] = f"{config.name}-narrow"
     content["search"] |= {
-        "space": {name: spaces.words(of) for name, of in narrow(config.space(), best, beyond=beyond).items()},
+        "space": {name: spaces.as_mapping(of) for name, of in narrow(config.space(), best, beyond=beyond).items()},
         "first": [_plain(point) for point in best[:FIRST]],
         "sampler": content["search"]["sampler"] | {"seed": config.search.sampler.seed + 1},
     }
-    return study_config.build(content, content["name"])
+    return loading.build(content, content["name"])
 
 
 def _plain(point: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""Successive halving with whole, compressed schedules: which points are trained anew for longer, and how long.
+"""Successive halving with compressed schedules: decides which points are trained again with more epochs.
 
-Short runs of a long schedule mislead, for most of what distillation does shows after the first decay of the learning
-rate. Here a rung is a schedule of its own: milestones are fractions, so each short run decays as often as a long one,
-and its value is that of a short training, never that of an unfinished long one. Its trial ends PRUNED at the step of
-its epochs, so samplers and tables never take it for a full one. The better points go on as trials of their own, with
-the next longer schedule, from scratch and with a seed of their own.
+The first epochs of a long schedule are misleading, because most effects of distillation appear after the first decay of
+the learning rate. Here each rung has its own complete schedule: milestones are fractions, so a short run decays as
+often as a long one, and its value is that of a finished short training. Its trial ends PRUNED at the step of its
+epochs, so samplers and tables do not treat it as a full run. The better points are promoted: new trials train them from
+scratch, with the next longer schedule and another seed.
 
-All decisions are functions of the trials in the study's storage, so that a resumed study decides as the unbroken one.
+All decisions are functions of the trials in the database, so a resumed study decides like an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Ladder(NamedTuple):
     """The rungs of a search.
 
     Attributes:
-        lengths: Epochs of the schedules, rising; the last one is the whole.
-        reduction: One in so many goes on.
-        least: Trials that have ended at a rung before any goes on, unless no more will come.
+        lengths: Numbers of epochs of the schedules, ascending; the last is the full schedule.
+        reduction: The best ``1 / reduction`` of a rung is promoted.
+        least: Number of ended trials at a rung before any is promoted, unless no more will come.
         minimizes: Whether smaller values are better.
     """
 
@@ -43,12 +43,12 @@ class Ladder(NamedTuple):
     minimizes: bool
 
     def counts(self, points: int, trials: Sequence[FrozenTrial] = ()) -> list[int]:
-        """Trials that each rung will have, the shortest first.
+        """Returns the number of trials that each rung will have, shortest schedule first.
 
         Args:
-            points: That the search is to look at.
-            trials: Those so far: one that failed takes no place at the next rung; where some went on before better
-                ones came, these go on as well.
+            points: Number of points of the search.
+            trials: Search trials so far. A failed one takes no place at the next rung; better points that end after
+                a promotion are promoted as well.
 
         Example:
             >>> Ladder((50, 100, 200), 2, 5, True).counts(9)
@@ -56,14 +56,14 @@ class Ladder(NamedTuple):
         """
         found = [points]
         for below, length in pairwise(self.lengths):
-            there = _at(below, trials)
-            failed = sum(trial.state == TrialState.FAIL for trial in there)
-            going_on = len(_at(length, trials)) + len(self._deserving(there, found[-1], trials))
-            found.append(max(math.ceil((found[-1] - failed) / self.reduction), going_on))
+            at_rung = _at(below, trials)
+            failed = sum(trial.state == TrialState.FAIL for trial in at_rung)
+            promotions = len(_at(length, trials)) + len(self._promotable(at_rung, found[-1], trials))
+            found.append(max(math.ceil((found[-1] - failed) / self.reduction), promotions))
         return found
 
     def epochs(self, points: int) -> int:
-        """Epochs of all runs together, when none fails.
+        """Returns the total number of epochs if no run fails.
 
         Example:
             >>> Ladder((50, 100, 200), 2, 5, True).epochs(8)
@@ -72,50 +72,54 @@ class Ladder(NamedTuple):
         return sum(count * length for count, length in zip(self.counts(points), self.lengths, strict=True))
 
     def epochs_to_begin(self, points: int, trials: Sequence[FrozenTrial]) -> int:
-        """Epochs of the trials that will yet begin; arguments as of ``counts``."""
+        """Returns the number of epochs of the trials that have not started.
+
+        Args:
+            points: Number of points of the search.
+            trials: Search trials so far.
+        """
         counts = self.counts(points, trials)
         return sum((n - len(_at(length, trials))) * length for n, length in zip(counts, self.lengths, strict=True))
 
     def promotion(self, points: int, trials: Sequence[FrozenTrial]) -> tuple[FrozenTrial, int] | None:
-        """The trial whose point is trained anew next, and for how many epochs; None when none deserves it yet.
+        """Returns the trial to promote next and its new number of epochs; None if there is none yet.
 
         Asynchronous successive halving (Li et al. 2020, "A system for massively parallel hyperparameter tuning",
-        algorithm 2): the longest schedule that can begin does, so that a search that ends early has whole runs.
+        algorithm 2): the longest possible schedule starts first, so that a search that ends early has full runs.
 
         Args:
-            points: That the search is to look at.
-            trials: All so far.
+            points: Number of points of the search.
+            trials: Search trials so far.
         """
         counts = self.counts(points, trials)
         for rung in reversed(range(len(self.lengths) - 1)):
-            found = self._deserving(_at(self.lengths[rung], trials), counts[rung], trials)
+            found = self._promotable(_at(self.lengths[rung], trials), counts[rung], trials)
             if found:
                 return found[0], self.lengths[rung + 1]
         return None
 
-    def _deserving(
-        self, there: Sequence[FrozenTrial], planned: int, trials: Sequence[FrozenTrial]
+    def _promotable(
+        self, at_rung: Sequence[FrozenTrial], planned: int, trials: Sequence[FrozenTrial]
     ) -> list[FrozenTrial]:
-        """The trials that are among the best at a rung and have not gone on, best first."""
-        done = [trial for trial in there if trial.state == TrialState.PRUNED]
-        open_places = planned - sum(trial.state.is_finished() for trial in there)
+        """Returns the best trials of a rung that have not been promoted, best first."""
+        done = [trial for trial in at_rung if trial.state == TrialState.PRUNED]
+        open_places = planned - sum(trial.state.is_finished() for trial in at_rung)
         if len(done) < self.least and open_places > 0:
             return []
         sign = 1 if self.minimizes else -1
         best = sorted(done, key=lambda trial: (sign * trial.values[0], trial.number))
-        gone_on = {trial.user_attrs.get(TrialAttribute.PROMOTED_FROM) for trial in trials}
-        deserving = best[: math.ceil(len(done) / self.reduction)]
-        return [trial for trial in deserving if trial.number not in gone_on]
+        promoted = {trial.user_attrs.get(TrialAttribute.PROMOTED_FROM) for trial in trials}
+        return [trial for trial in best[: math.ceil(len(done) / self.reduction)] if trial.number not in promoted]
 
 
 def ladder_of(config: StudyConfig) -> Ladder:
-    """The rungs of a study's search; one where no scheduler compresses its schedule."""
+    """Returns the rungs of a study's search; a single one unless the scheduler is ``halving``."""
     scheduler = config.search.scheduler
     return Ladder(scheduler.lengths(config.training), scheduler.reduction, scheduler.min_trials, config.minimizes)
 
 
 def points_of(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that a sampler or the study file gave their points, not a rung below."""
+    """Returns the trials with points from the sampler or the study file, that is, without promotions."""
     return [trial for trial in trials if TrialAttribute.PROMOTED_FROM not in trial.user_attrs]
 
 

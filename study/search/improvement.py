@@ -1,4 +1,4 @@
-"""What a further search trial can be expected to gain, beside the noise of training."""
+"""Estimates the expected improvement of a further search trial and the noise of training."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 TRIALS_PER_DIMENSION = 8
 CANDIDATES = 1024
-SMALL = 0.1
+SMALL = 0.1  # a gain below this share of the noise is small
 
 
 class Improvement(NamedTuple):
-    """What is left to gain.
+    """Expected improvement of a further trial.
 
     Attributes:
-        gain: Largest expected improvement of the true value of the best trial so far, in the objective's unit.
-        noise: Standard deviation of a trial's value around the truth, as the trials show it.
+        gain: Largest expected improvement over the best posterior mean of a trial, in the objective's unit.
+        noise: Estimated standard deviation of a trial's value around its true value.
     """
 
     gain: float
@@ -35,12 +35,12 @@ class Improvement(NamedTuple):
 
     @property
     def is_small(self) -> bool:
-        """Whether the gain is lost in the noise: no confirmation with a handful of seeds would show it."""
+        """Whether the gain is so small beside the noise that a confirmation with a few seeds could not show it."""
         return self.gain < SMALL * self.noise
 
 
 def expected(space: spaces.Space, trials: Sequence[FrozenTrial], *, minimizes: bool) -> Improvement | None:
-    r"""The largest expected improvement in the space (Jones, Schonlau and Welch 1998).
+    r"""Returns the largest expected improvement in the space (Jones, Schonlau and Welch 1998).
 
     A Gaussian process with white noise is fitted to the completed trials. With the posterior mean :math:`\mu` and
     deviation :math:`\sigma` of the function without its noise, and the best posterior mean :math:`\mu^*` of a trial,
@@ -48,12 +48,12 @@ def expected(space: spaces.Space, trials: Sequence[FrozenTrial], *, minimizes: b
     .. math:: EI(x) = (\mu^* - \mu(x)) \, \Phi(z) + \sigma(x) \, \varphi(z), \qquad z = (\mu^* - \mu(x)) / \sigma(x)
 
     Args:
-        space: What varies.
-        trials: Of the search, by number.
-        minimizes: Whether smaller is better.
+        space: Search space.
+        trials: Search trials, by number.
+        minimizes: Whether smaller values are better.
 
     Returns:
-        None before there are enough trials to say: eight for each dimension.
+        Expected improvement and noise; None with fewer than eight completed trials per dimension.
     """
     from scipy.stats import norm, qmc
 
@@ -63,7 +63,7 @@ def expected(space: spaces.Space, trials: Sequence[FrozenTrial], *, minimizes: b
         return None
     sign = 1.0 if minimizes else -1.0
     values = sign * np.array([trial.values[0] for trial in complete])
-    # Corners of choices that are not among the candidates have no trial either; the process is smooth between.
+    # Candidates need not be valid one-hot choices: the process is smooth between the choices.
     candidates = qmc.Sobol(points.shape[1], rng=np.random.default_rng(0)).random(CANDIDATES)
     mean, deviation, noise = surface.estimate(points, values, np.concatenate([points, candidates]))
     best = mean[: len(points)].min()

@@ -1,4 +1,4 @@
-"""What each sampler would like to try next; ``study.search.sampling`` sees to it that no cell is tried twice."""
+"""Proposals of the samplers for the next point; ``study.search.sampling`` ensures that no cell is tried twice."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from study.search.unit_cube import point_at, sobol
 if TYPE_CHECKING:
     from optuna.study import Study
 
-STARTUP_TRIALS = 8  # a whole power of two, for Sobol's sake; two for each of four parameters
+STARTUP_TRIALS = 8  # a power of two, as Sobol sequences need; two for each of four parameters
 LEAST_KNOWN = 4
 POPULATION = 8
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a sampler is asked.
+class SearchState:
+    """State of a search when a sampler is asked for a point.
 
     Attributes:
-        space: What varies.
+        space: Search space.
         trials: All trials so far, by number.
-        seed: Of the study's sampler.
-        number: Of the trial to come.
-        minimizes: For each objective, whether smaller is better.
+        seed: Seed of the study's sampler.
+        number: Number of the next trial.
+        minimizes: For each objective, whether smaller values are better.
     """
 
     space: spaces.Space
@@ -43,67 +43,67 @@ class Question:
     minimizes: Sequence[bool]
 
 
-def even(question: Question) -> dict[str, Any]:
-    """Point ``number`` of the study's Sobol sequence."""
-    return sobol(question.space, _seed(question.seed), question.number)
+def quasi_random(state: SearchState) -> dict[str, Any]:
+    """Returns point ``number`` of the study's Sobol sequence."""
+    return sobol(state.space, _seed(state.seed), state.number)
 
 
-def random(question: Question) -> dict[str, Any]:
-    """A point drawn uniformly from those that no trial has."""
-    rng = np.random.default_rng([question.seed, question.number])
-    taken = {spaces.key(trial.params) for trial in question.trials}
+def random(state: SearchState) -> dict[str, Any]:
+    """Returns a point drawn uniformly from those without a trial."""
+    rng = np.random.default_rng([state.seed, state.number])
+    taken = {spaces.key(trial.params) for trial in state.trials}
     while True:
-        point = point_at(question.space, rng.random(len(question.space)))
+        point = point_at(state.space, rng.random(len(state.space)))
         if spaces.key(point) not in taken:
             return point
 
 
-def gp(question: Question) -> dict[str, Any]:
-    """The point of the largest expected improvement under a Gaussian process, running trials being dreamt of.
+def gp(state: SearchState) -> dict[str, Any]:
+    """Returns the point of largest expected improvement under a Gaussian process with fantasies for running trials.
 
-    It sees the values as they are: ranks in their place made the winner of 32 trials on the recorded surface worse by
-    0.3 points of error, for among good settings they take noise for differences.
+    The process is fitted to the raw values. Fitted to ranks, the winner of 32 trials on the recorded surface was worse
+    by 0.3 points of error, because ranks magnify noise among good settings.
     """
-    return _adaptive(question, GPSampler(seed=_seed_of(question), n_startup_trials=1, deterministic_objective=False))
+    return _adaptive(state, GPSampler(seed=_seed_of(state), n_startup_trials=1, deterministic_objective=False))
 
 
-def tpe(question: Question) -> dict[str, Any]:
-    """The likeliest point among good trials against all others, running ones counting as bad."""
+def tpe(state: SearchState) -> dict[str, Any]:
+    """Returns the point with the largest density ratio of good to other trials; running trials count as bad."""
     sampler = TPESampler(
-        seed=_seed_of(question),
+        seed=_seed_of(state),
         n_startup_trials=1,
         n_ei_candidates=24,
-        multivariate=len(question.minimizes) == 1,
+        multivariate=len(state.minimizes) == 1,
         group=False,
         constant_liar=True,
     )
-    return _adaptive(question, sampler)
+    return _adaptive(state, sampler)
 
 
-def nsgaii(question: Question) -> dict[str, Any]:
-    """A child of two good trials."""
+def nsgaii(state: SearchState) -> dict[str, Any]:
+    """Returns a child of two good trials, by NSGA-II."""
     sampler = _Generations(
-        seed=_seed_of(question),
+        seed=_seed_of(state),
         population_size=POPULATION,
         mutation_prob=None,
         crossover_prob=0.9,
         swapping_prob=0.5,
     )
-    return _adaptive(question, sampler)
+    return _adaptive(state, sampler)
 
 
-PROPOSALS: Mapping[str, Callable[[Question], dict[str, Any]]] = {
+PROPOSALS: Mapping[str, Callable[[SearchState], dict[str, Any]]] = {
     "gp": gp,
     "tpe": tpe,
     "nsgaii": nsgaii,
     "random": random,
-    "qmc": even,
-    "grid": even,
+    "qmc": quasi_random,
+    "grid": quasi_random,
 }
 
 
 class _Generations(NSGAIISampler):
-    """Generations by number: Optuna notes them in its storage when it is asked, so they would depend on times."""
+    """NSGA-II with generations by trial number; Optuna's own generations depend on when the sampler is called."""
 
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
         del study
@@ -114,36 +114,36 @@ class _Generations(NSGAIISampler):
         return [trial for trial in complete if self.get_trial_generation(study, trial) == generation]
 
 
-def _adaptive(question: Question, sampler: BaseSampler) -> dict[str, Any]:
-    """Asks Optuna once enough trials have ended; the first ones fill the space evenly."""
-    known = [trial for trial in question.trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    if question.number < STARTUP_TRIALS or len(known) < LEAST_KNOWN:
-        return even(question)
-    directions = [StudyDirection.MINIMIZE if smaller else StudyDirection.MAXIMIZE for smaller in question.minimizes]
+def _adaptive(state: SearchState, sampler: BaseSampler) -> dict[str, Any]:
+    """Asks Optuna's sampler for a point once enough trials have ended; before, returns a Sobol point."""
+    known = [trial for trial in state.trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    if state.number < STARTUP_TRIALS or len(known) < LEAST_KNOWN:
+        return quasi_random(state)
+    directions = [StudyDirection.MINIMIZE if smaller else StudyDirection.MAXIMIZE for smaller in state.minimizes]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(directions=directions, sampler=sampler)
-        study.add_trials(_without_failures(question))
-        return dict(study.ask(question.space).params)
+        study.add_trials(_without_failures(state))
+        return dict(study.ask(state.space).params)
 
 
-def _without_failures(question: Question) -> list[FrozenTrial]:
-    """The trials, where one that failed counts as bad as the worst that completed: else it would be tried nearby."""
-    values = [trial.values for trial in question.trials if trial.state == TrialState.COMPLETE]
+def _without_failures(state: SearchState) -> list[FrozenTrial]:
+    """Returns the trials with failed ones given the worst completed value, so that no point is tried near them."""
+    values = [trial.values for trial in state.trials if trial.state == TrialState.COMPLETE]
     if not values:
-        return list(question.trials)
-    columns = zip(question.minimizes, zip(*values, strict=True), strict=True)
+        return list(state.trials)
+    columns = zip(state.minimizes, zip(*values, strict=True), strict=True)
     worst = [max(column) if smaller else min(column) for smaller, column in columns]
     return [
         create_trial(values=worst, params=trial.params, distributions=trial.distributions)
         if trial.state == TrialState.FAIL
         else trial
-        for trial in question.trials
+        for trial in state.trials
     ]
 
 
-def _seed_of(question: Question) -> int:
-    return _seed(question.seed, question.number)
+def _seed_of(state: SearchState) -> int:
+    return _seed(state.seed, state.number)
 
 
 def _seed(*entropy: int) -> int:

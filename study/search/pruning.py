@@ -1,9 +1,9 @@
-"""Which search trials are stopped early: each is judged at its rungs by what all trials reached there.
+"""Early stopping of search trials: compares each trial at its rungs with the values of the other trials there.
 
-Knows no Ray. The values at the rungs are in the study's storage, as Optuna's intermediate values, and the rules are
-functions of them, so that a resumed study decides as the unbroken one. Optuna's own pruners fit less well: its median
-is that of completed trials only, which are the survivors of earlier stops and so ever harder to reach, and its
-successive halving keeps notes of its own, in the order in which trials happened to report.
+Independent of Ray. The values at the rungs are stored in the study's database as Optuna's intermediate values, and the
+rules are functions of them, so a resumed study decides like an uninterrupted one. Optuna's own pruners are less
+suitable: its median rule counts completed trials only, which have survived earlier stops, so it becomes ever stricter;
+its successive halving keeps state that depends on the order of the reports.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """How trials are judged at a rung.
+    """A rule of early stopping.
 
     Attributes:
-        keeps: Whether a trial with a value goes on beside the others' values, of which smaller is better.
-        counts_stopped: Whether trials that were stopped at an earlier rung count, by the value that they had there.
+        keeps: Function that decides from a value and the others' values at a rung, smaller is better, whether a trial
+            continues.
+        counts_stopped: Whether trials stopped at an earlier rung count, with their value there.
     """
 
     keeps: Callable[[float, Sequence[float], Scheduler], bool]
@@ -42,10 +43,10 @@ class Rule(NamedTuple):
 
 
 def is_kept_by_halving(value: float, others: Sequence[float], scheduler: Scheduler) -> bool:
-    """Whether a trial is among the best ``1 / reduction`` at its rung, rounded up, itself counted.
+    """Whether a trial is among the best ``1 / reduction`` at its rung, rounded up, including itself.
 
-    Asynchronous successive halving in its stopping form: a trial that goes on is never paused to wait for others (Li et
-    al. 2020, "A system for massively parallel hyperparameter tuning", algorithm 2 without its promotions).
+    Asynchronous successive halving in its stopping form: trials are never paused to wait for others (Li et al. 2020, "A
+    system for massively parallel hyperparameter tuning", algorithm 2 without its promotions).
     """
     better = sum(other < value for other in others)
     return better < math.ceil((len(others) + 1) / scheduler.reduction)
@@ -54,10 +55,10 @@ def is_kept_by_halving(value: float, others: Sequence[float], scheduler: Schedul
 def is_kept_by_median(value: float, others: Sequence[float], scheduler: Scheduler) -> bool:
     """Whether a trial is no worse than the median of the others (Golovin et al. 2017, "Google Vizier", section 3.2).
 
-    Trials that were stopped count, so that half of all goes on however often they are judged.
+    Stopped trials count, so that half of all trials continue at each rung.
     """
     del scheduler
-    return not others or value <= median(others)  # with min_trials 1 the first is judged, too
+    return not others or value <= median(others)  # with min_trials 1 there may be no others
 
 
 RULES: Mapping[str, Rule] = {
@@ -67,27 +68,27 @@ RULES: Mapping[str, Rule] = {
 
 
 def is_kept(value: float, others: Sequence[float], scheduler: Scheduler) -> bool:
-    """Whether a trial goes on beyond a rung.
+    """Whether a trial continues after a rung.
 
     Args:
-        value: Of the objective there; smaller is better.
-        others: Of the other trials that count there.
-        scheduler: With one of ``RULES``.
+        value: Objective of the trial at the rung; smaller is better.
+        others: Values of the other trials that count at the rung.
+        scheduler: Scheduler section of the study, with a name in ``RULES``.
     """
     return len(others) + 1 < scheduler.min_trials or RULES[scheduler.name].keeps(value, others, scheduler)
 
 
 def pruner_of(config: StudyConfig, store: Store, directory: Path) -> Pruner | None:
-    """What ends a study's search trials early; None where no scheduler stops runs."""
+    """Returns the pruner of a study; None if its scheduler does not stop runs."""
     return None if config.search.scheduler.name not in RULES else Pruner(config, store, directory)
 
 
 class Pruner:
-    """Judges the search trials of a study.
+    """Decides which search trials of a study stop early.
 
     Args:
-        config: The study, with a scheduler.
-        store: Its trials.
+        config: Configuration of a study with a scheduler in ``RULES``.
+        store: Trial database of the study.
         directory: The study directory.
     """
 
@@ -101,21 +102,21 @@ class Pruner:
         self._judged: dict[int, int] = {}
 
     def stops(self, number: int, epoch: int, metrics: Mapping[str, float]) -> bool:
-        """Whether a trial ends here, to be told PRUNED; each trial is judged once at a rung.
+        """Whether a trial is to be pruned after an epoch; each trial is judged once per rung.
 
-        A trial that its driver left beyond a rung without a verdict is judged as soon as it reports again.
+        A trial that passed a rung unjudged, because its driver died, is judged at its next report.
 
         Args:
-            number: Of the search trial.
-            epoch: That it finished.
-            metrics: Of this epoch.
+            number: Number of the search trial.
+            epoch: Epoch that it finished.
+            metrics: Metrics of this epoch.
         """
         rung = max((rung for rung in self._rungs if rung <= epoch), default=0)
         if rung <= self._judged.get(number, 0):
             return False
         self._judged[number] = rung
         trials = self._store.trials("search")
-        if rung in trials[number].intermediate_values:  # before an earlier driver ended
+        if rung in trials[number].intermediate_values:  # judged by an earlier driver
             return False
         value = metrics.get(self._objective) if rung == epoch else self._recorded(number, rung)
         return value is not None and self._verdict(trials, number, epoch, rung, value)
@@ -124,12 +125,12 @@ class Pruner:
         others = [self._value_of(trial, rung) for trial in trials if trial.number != number]
         known = [self._sign * other for other in others if other is not None]
         kept = is_kept(self._sign * value, known, self._scheduler)
-        if kept or epoch > rung:  # else the value is written with the trial's end
+        if kept or epoch > rung:  # the value of a trial pruned at the rung is stored when it ends
             self._store.report(trials[number], rung, value)
         return not kept
 
     def _value_of(self, trial: FrozenTrial, rung: int) -> float | None:
-        """What a trial counts with at a rung; None where it does not count."""
+        """Returns the value with which a trial counts at a rung; None if it does not count."""
         stopped = trial.state == TrialState.PRUNED and RULES[self._scheduler.name].counts_stopped
         return trial.intermediate_values.get(rung, trial.value if stopped else None)
 

@@ -1,4 +1,4 @@
-"""Which search trials are the best, and which deserve a confirmation; only validation data decides."""
+"""Ranks search trials and orders them for the confirmation, by validation data only."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ FEWEST_FOR_POSTERIOR = 16
 
 
 def ranked(config: StudyConfig, store: Store, directory: Path) -> list[FrozenTrial]:
-    """Completed search trials, best first: by the objective, then by validation NLL, then by number.
+    """Returns completed search trials, best first: by the objective, then by validation NLL, then by number.
 
-    The tie-break matters, for on small splits several trials reach the same error. Of two objectives the first ranks,
-    but trials of the front come before all others, in the order of ``pareto.by_coverage``.
+    The tie-break matters because several trials reach the same error on small splits. With two objectives the first one
+    ranks, but trials of the Pareto front come before all others, in the order of ``pareto.by_coverage``.
     """
     sign = 1 if config.minimizes else -1
 
@@ -45,11 +45,11 @@ def ranked(config: StudyConfig, store: Store, directory: Path) -> list[FrozenTri
 
 
 def deserving(config: StudyConfig, store: Store, directory: Path) -> list[tuple[FrozenTrial, float | None]]:
-    """Completed search trials with their posterior means, the first to be confirmed first.
+    """Returns completed search trials with their posterior means, in the order in which they are selected.
 
-    The best of many noisy values is mostly lucky. ``confirm.choose_by: posterior_mean`` therefore asks what a Gaussian
-    process over all completed trials believes of each trial, and takes the best belief. With fewer than 16 trials the
-    process knows too little, and with two objectives there is no single best: then the rank decides, without a mean.
+    The best of many noisy values is mostly lucky. ``confirm.choose_by: posterior_mean`` therefore fits a Gaussian
+    process to all completed trials and orders them by posterior mean. With fewer than 16 trials the estimate is too
+    uncertain, and with two objectives there is no single best: then the rank decides, and the means are None.
     """
     trials = ranked(config, store, directory)
     means = _posterior_means(config, trials)

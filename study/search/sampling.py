@@ -1,7 +1,7 @@
-"""Suggests the next point of a search: a function of the sampler's seed, the trial's number and the trials so far.
+"""Suggests the next point of a search as a function of the sampler's seed, the trial's number and the trials so far.
 
-Every suggestion comes from a fresh sampler on an ordered copy of the trials, so a study that is reopened neither
-repeats itself nor depends on who asked, or on when trials began and ended.
+Each suggestion comes from a new sampler on an ordered copy of the trials, so it depends neither on earlier calls nor on
+the times at which trials started and ended, and a resumed study repeats no point.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces import space as spaces
 from study.search.enumeration import is_discrete, nearest_free_cell
-from study.search.proposals import PROPOSALS, Question
+from study.search.proposals import PROPOSALS, SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,21 +27,21 @@ def suggest(
     minimizes: Sequence[bool],
     planned: int,
 ) -> dict[str, Any] | None:
-    """The point of the next trial.
+    """Returns the point of the next trial.
 
-    On a discrete space no point is suggested twice, whatever became of the first. One with no more cells than planned
-    trials is gone through cell by cell, whatever the sampler, spread out so that it may be stopped anywhere.
+    In a discrete space no point is suggested twice, even if its trial failed. A space with no more cells than planned
+    trials is enumerated regardless of the sampler, in an order that spreads the first cells evenly.
 
     Args:
-        space: What varies.
-        trials: All trials so far, running ones included, in any order.
+        space: Search space.
+        trials: All trials so far, including running ones, in any order.
         sampler: ``gp``, ``tpe``, ``nsgaii``, ``random``, ``qmc`` or ``grid``.
-        seed: Of the study's sampler.
-        minimizes: For each objective, whether smaller is better.
-        planned: Trials that the search is to have.
+        seed: Seed of the study's sampler.
+        minimizes: For each objective, whether smaller values are better.
+        planned: Number of planned trials.
 
     Returns:
-        The point; None when no cell is free.
+        The point; None if no cell is free.
     """
     ordered = sorted(trials, key=lambda trial: trial.number)
     taken = [trial.params for trial in ordered]
@@ -49,5 +49,5 @@ def suggest(
     if count is not None and len({spaces.key(point) for point in taken}) >= count:
         return None
     name = "grid" if count is not None and count <= planned else sampler
-    wish = PROPOSALS[name](Question(space, ordered, seed, len(ordered), tuple(minimizes)))
-    return nearest_free_cell(space, taken, wish) if is_discrete(space) else wish
+    proposal = PROPOSALS[name](SearchState(space, ordered, seed, len(ordered), tuple(minimizes)))
+    return nearest_free_cell(space, taken, proposal) if is_discrete(space) else proposal

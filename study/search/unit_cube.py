@@ -1,4 +1,4 @@
-"""Points of a search space as points of the unit cube, in which a step is a step whatever the parameter's unit."""
+"""Maps points of a search space to the unit cube and back, so that distances do not depend on units."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def sobol(space: spaces.Space, seed: int, number: int) -> dict[str, Any]:
-    """Point ``number`` (from 0) of the space's one scrambled Sobol sequence with this seed.
+    """Returns point ``number`` (from 0) of the scrambled Sobol sequence with this seed.
 
-    The first 2^k points fill the space evenly for each k (Owen 1998), so a search may stop or go on at any of them.
+    The first 2^k points fill the space evenly for each k (Owen 1998), so a search may stop or continue at any of them.
     """
     from scipy.stats import qmc
 
@@ -30,47 +30,58 @@ def sobol(space: spaces.Space, seed: int, number: int) -> dict[str, Any]:
 
 
 def point_at(space: spaces.Space, position: Sequence[float] | NDArray[np.float64]) -> dict[str, Any]:
-    """The point at a position in the unit cube; a discrete parameter's values have equal shares of its edge.
+    """Returns the point at a position in the unit cube; values of a discrete parameter have equal shares of its edge.
 
     Args:
-        space: What varies.
-        position: In [0, 1), one for each parameter, in the space's order.
+        space: Search space.
+        position: Coordinates in [0, 1), one per parameter, in the order of the space.
     """
-    return {name: _value_at(of, float(x)) for (name, of), x in zip(space.items(), position, strict=True)}
+    return {
+        name: _value_at(distribution, float(x)) for (name, distribution), x in zip(space.items(), position, strict=True)
+    }
 
 
 def positions(space: spaces.Space, points: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
-    """Where points lie in the unit cube.
+    """Returns the coordinates of points in the unit cube.
 
-    A number lies where its range or the range's logarithm puts it. A choice without an order has an edge of its own for
-    each word, so that all words are equally far from each other.
+    A numeric parameter is scaled by its range, or by the range's logarithm. A categorical parameter has one dimension
+    per choice, so that all choices are equally far from each other.
+
+    Args:
+        space: Search space.
+        points: Points of the space.
 
     Returns:
-        Coordinates in [0, 1], ``[points, dimensions]``.
+        Coordinates in [0, 1], shape ``[points, dimensions]``.
     """
-    columns = [column for name, of in space.items() for column in _columns(of, [point[name] for point in points])]
+    columns = [
+        column
+        for name, distribution in space.items()
+        for column in _columns(distribution, [point[name] for point in points])
+    ]
     return np.array(columns, dtype=float).reshape(-1, len(points)).T
 
 
-def _columns(of: BaseDistribution, values: Sequence[Any]) -> list[list[float]]:
-    if isinstance(of, CategoricalDistribution):
-        return [[float(value == choice) / math.sqrt(2) for value in values] for choice in of.choices]
-    assert isinstance(of, FloatDistribution)  # noqa: S101 - the only other kind that ``search_spaces`` makes
-    if of.single():
+def _columns(distribution: BaseDistribution, values: Sequence[Any]) -> list[list[float]]:
+    if isinstance(distribution, CategoricalDistribution):
+        return [[float(value == choice) / math.sqrt(2) for value in values] for choice in distribution.choices]
+    assert isinstance(distribution, FloatDistribution)  # noqa: S101 - the only other kind that ``search_spaces`` creates
+    if distribution.single():
         return []
-    low, high, values = (
-        (math.log(of.low), math.log(of.high), [math.log(x) for x in values]) if of.log else (of.low, of.high, values)
-    )
+    low, high = distribution.low, distribution.high
+    if distribution.log:
+        low, high, values = math.log(low), math.log(high), [math.log(x) for x in values]
     return [[(x - low) / (high - low) for x in values]]
 
 
-def _value_at(of: BaseDistribution, x: float) -> Any:
-    if isinstance(of, CategoricalDistribution):
-        return of.choices[int(x * len(of.choices))]
-    assert isinstance(of, FloatDistribution)  # noqa: S101
-    if of.log:
-        return min(max(math.exp(math.log(of.low) + x * math.log(of.high / of.low)), of.low), of.high)
-    if of.step is None:
-        return of.low + x * (of.high - of.low)
-    count = round((of.high - of.low) / of.step) + 1
-    return min(of.low + int(x * count) * of.step, of.high)  # as ``spaces.values`` computes it
+def _value_at(distribution: BaseDistribution, x: float) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[int(x * len(distribution.choices))]
+    assert isinstance(distribution, FloatDistribution)  # noqa: S101
+    low, high, step = distribution.low, distribution.high, distribution.step
+    if distribution.log:
+        return min(max(math.exp(math.log(low) + x * math.log(high / low)), low), high)
+    if step is None:
+        return low + x * (high - low)
+    count = round((high - low) / step) + 1
+    return min(low + int(x * count) * step, high)  # the same formula as in ``spaces.values``

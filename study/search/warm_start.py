@@ -1,4 +1,4 @@
-"""Points to begin a search with: the best of other studies."""
+"""Warm start: takes the first points of a search from the best trials of other studies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from analysis.records import frames
 from search_spaces import space as spaces
-from study.definition import study_config
+from study.definition import loading
 from study.errors import UsageError
 from study.search.enumeration import is_discrete, nearest_free_cell
 from study.state.directory import read_results
@@ -24,33 +24,36 @@ POINTS = 4
 
 
 def warm_started(config: StudyConfig, directories: Sequence[Path], count: int = POINTS) -> StudyConfig:
-    """A study that begins with its own first points, then with the best of other studies.
+    """Returns a study that starts with its own first points, followed by the best of other studies.
 
     Args:
-        config: The study.
-        directories: As for ``points``.
-        count: Likewise.
+        config: Configuration of the study.
+        directories: Directories of the other studies.
+        count: Maximum number of points from other studies.
+
+    Raises:
+        CskdError: See ``points``.
     """
     content = config.model_dump(mode="json")
     known = {spaces.key(point) for point in config.search.first}
     more = [point for point in points(config.space(), directories, count) if spaces.key(point) not in known]
     content["search"]["first"] = [*content["search"]["first"], *more]
-    return study_config.build(content, config.name)
+    return loading.build(content, config.name)
 
 
 def points(space: spaces.Space, directories: Sequence[Path], count: int = POINTS) -> list[dict[str, Any]]:
-    """The best points of other studies that lie in, or at the border of, a space.
+    """Returns the best points of other studies, moved to the border of a space where they lie outside it.
 
-    Values of different data sets, models and splits cannot be compared, so only ranks within a study count: first the
+    Values of different data sets, models and splits are not comparable, so only ranks within a study count: first the
     best of each study, then the second best of each.
 
     Args:
-        space: What varies.
-        directories: Studies that searched the same parameters; their result files are read.
-        count: How many points at most.
+        space: Search space.
+        directories: Directories of studies that searched the same parameters; their result files are read.
+        count: Maximum number of points.
 
     Returns:
-        Different points of the space.
+        Distinct points of the space.
 
     Raises:
         ResultsError: The result files of a study are missing or damaged.
@@ -74,10 +77,10 @@ def _ranked(space: spaces.Space, directory: Path) -> Iterator[dict[str, Any]]:
         )
     trials = frames.ranked_trials(results)
     if trials.empty:
-        raise UsageError(f"{directory}: no search trial has completed, so there is nothing to begin with")
+        raise UsageError(f"{directory}: no search trial has completed, so there are no points to start with")
     for _, row in trials.iterrows():
         point = {name: row[f"params/{name}"] for name in space}
-        if all(_can_be(of, point[name]) for name, of in space.items()):
+        if all(_can_move(distribution, point[name]) for name, distribution in space.items()):
             yield _inside(space, point)
 
 
@@ -87,13 +90,13 @@ def _inside(space: spaces.Space, point: dict[str, Any]) -> dict[str, Any]:
     return cell or clipped
 
 
-def _can_be(of: Any, value: Any) -> bool:
-    """Whether a value can be moved into a space: a number can, a choice that is not there would be another point."""
-    return not isinstance(of, CategoricalDistribution) or value in of.choices
+def _can_move(distribution: Any, value: Any) -> bool:
+    """Whether a value can be moved into a range: any number can, but only the choices that the space has."""
+    return not isinstance(distribution, CategoricalDistribution) or value in distribution.choices
 
 
-def _clipped(of: Any, value: Any) -> Any:
-    if isinstance(of, CategoricalDistribution):
+def _clipped(distribution: Any, value: Any) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
         return value
-    assert isinstance(of, FloatDistribution)  # noqa: S101 - the only other kind
-    return min(max(float(value), of.low), of.high)
+    assert isinstance(distribution, FloatDistribution)  # noqa: S101 - the only other kind
+    return min(max(float(value), distribution.low), distribution.high)

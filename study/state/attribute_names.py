@@ -18,7 +18,7 @@ class StudyAttribute(StrEnum):
     """Trials of an extended search; unset, the study file's number holds."""
     SPLIT_DIGEST = "split_digest"
     DATA_DIGEST = "data_digest"
-    LEFT_OUT_NODES = "left_out"
+    EXCLUDED_NODES = "left_out"
     """Nodes that the latest driver excluded, each with the reason."""
     PACKING = "packing"
     """Measured throughput of several trials on one GPU, by kind of GPU."""

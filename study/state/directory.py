@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL
 
-from study.definition import study_config, yaml_reader
+from study.definition import loading, yaml_reader
 from study.definition.study_config import StudyConfig
 from study.errors import StudyDirectoryError
 from study.machine import free_space
@@ -70,7 +70,7 @@ def create(config: StudyConfig, storage: Path) -> Path:
         refuse_existing(config, storage)  # two launches of one name at the same moment
         if config.database is not None and not (directory / IDENTITY_FILE).exists():
             write_atomic(directory / IDENTITY_FILE, uuid.uuid4().hex.encode())
-        write_atomic(directory / STUDY_FILE, yaml_reader.frozen(config.resolved()))
+        write_atomic(directory / STUDY_FILE, yaml_reader.dump_frozen(config.resolved()))
     return directory
 
 
@@ -95,7 +95,7 @@ def read_config(directory: Path) -> StudyConfig:
     path = directory / STUDY_FILE
     if not path.exists():
         raise StudyDirectoryError(f"{directory}: no study here{_instead(directory)}")
-    return study_config.build(yaml_reader.read(path, is_frozen=True), str(path))
+    return loading.build(yaml_reader.read(path, is_frozen=True), str(path))
 
 
 def read_results(directory: Path) -> Results:

@@ -95,7 +95,7 @@ class Reuse:
             if rows is not None and all(name in rows[-1].metrics for name in self._study.config.search.objectives):
                 self._report_rungs(trial, assignment, rows)
                 label = RunDirectory(source.directory).source() or source.label
-                RunDirectory(assignment.directory).take_over(rows, assignment.attempt, label)
+                RunDirectory(assignment.directory).reuse(rows, assignment.attempt, label)
                 faultpoint("reuse: in place, not told")
                 return label
         return None

@@ -173,10 +173,10 @@ def _collect(assignment: Assignment, store: ObjectStore) -> list[str]:
     if isinstance(assignment.access, ledger.LedgeredAccess):
         ledger.take_in(assignment.access.ledger, objects.readings(names))
     lines = objects.lines(run_objects.missing_lines(names, files.log()))
-    files.take_in(lines, 0)
+    files.merge_log(lines, 0)
     rows = files.epochs()
     usable = run_objects.usable(run_objects.checkpoints(names), rows)
-    files.take_in([], usable[0].epoch if usable else 0)
+    files.merge_log([], usable[0].epoch if usable else 0)
     passed_over = [name for line in lines for name in line.get(run_objects.PASSED_OVER, ())]
     outcome, known = objects.outcome(names), files.outcome()
     if outcome is None or (known is not None and known.attempt >= outcome["attempt"]):
@@ -187,5 +187,5 @@ def _collect(assignment: Assignment, store: ObjectStore) -> list[str]:
         if usable:  # kept, for a finished run that does not keep one removes them
             objects.fetch_checkpoint(usable[0], files.checkpoints)
     faultpoint("objects: run collected, no outcome")
-    files.take_outcome(outcome)
+    files.copy_outcome(outcome)
     return passed_over

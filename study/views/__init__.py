@@ -1,1 +1,1 @@
-"""Shows a running study to people and scripts: progress, watch, status, log, events."""
+"""Shows a running study: progress, watch, status, log, events, notification."""

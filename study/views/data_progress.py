@@ -1,4 +1,4 @@
-"""Shows how work on data goes: on a terminal a bar for each step, elsewhere a line for each step and tenth of it."""
+"""Shows the progress of work on a data set: bars on a terminal, elsewhere a line for each tenth of a step."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class DataProgress:
-    """Is told of the work on a data set, and shows it.
+    """Progress callback for work on a data set.
 
     Args:
-        name: Of the data set.
-        console: Where it is shown.
+        name: Name of the data set.
+        console: Console that shows the progress.
     """
 
     def __init__(self, name: str, console: Console) -> None:
@@ -39,27 +39,33 @@ class DataProgress:
         if self._bars is not None:
             self._bars.stop()
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Shows that ``done`` of ``total`` (0: unknown) of a step is done."""
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Shows the progress of a step.
+
+        Args:
+            step: Name of the step.
+            done: Units of work done.
+            total: Units of work in all; 0 if unknown.
+        """
         if self._bars is not None:
-            if what not in self._tasks:
-                self._tasks[what] = self._bars.add_task(what, total=total or None)
-            self._bars.update(self._tasks[what], completed=done, total=total or None)
+            if step not in self._tasks:
+                self._tasks[step] = self._bars.add_task(step, total=total or None)
+            self._bars.update(self._tasks[step], completed=done, total=total or None)
             return
         tenth = 10 * done // total if total else 0
-        if (what, tenth) != self._last:
-            self._last = (what, tenth)
+        if (step, tenth) != self._last:
+            self._last = (step, tenth)
             amount = f" {done:,} of {total:,}" if total else ""
-            self._console.print(f"{self._name}: {what}{amount}", highlight=False, markup=False, soft_wrap=True)
+            self._console.print(f"{self._name}: {step}{amount}", highlight=False, markup=False, soft_wrap=True)
 
 
-def bring(dataset: Dataset, console: Console) -> Dataset:
-    """The data set in a folder of this machine; what lies in an object store is fetched first, which is shown.
+def fetch_with_progress(dataset: Dataset, console: Console) -> Dataset:
+    """Returns the data set in a local folder; data in an object store is fetched first, with progress.
 
     Raises:
-        DataError: It is not in the store, or damaged there.
-        ObjectStoreError: The store does not answer, or refuses.
-        OSError: There is no room for it.
+        DataError: The data is missing in the store, or damaged there.
+        ObjectStoreError: The store does not answer, or refuses the request.
+        OSError: The disk is full.
     """
     with DataProgress(dataset.part_name(), console) as shown:
         return dataset.here(shown, patience_seconds=0)

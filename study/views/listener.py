@@ -1,4 +1,4 @@
-"""The protocol of a study's listeners, and a listener that passes every event on to several."""
+"""Protocol for objects that are notified about a study's runs, and a listener that forwards events to several."""
 
 from __future__ import annotations
 
@@ -11,79 +11,79 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """What a watcher is told."""
+    """Protocol for objects that are notified about a study's runs."""
 
     def started(self, assignment: Assignment) -> None:
-        """A run was handed out."""
+        """A run was assigned to a worker."""
 
     def taken_over(self, assignment: Assignment, source: str) -> None:
-        """A run has the epochs of the same one of another study and is not trained."""
+        """A run reuses the epochs of an identical run of another study and is not trained."""
 
     def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
         """A run finished an epoch."""
 
     def settled(self, assignment: Assignment, state: str, value: float | None, error: str | None) -> None:
-        """A trial has its final state."""
+        """A trial reached its final state."""
 
     def retried(self, assignment: Assignment, error: str) -> None:
-        """A run was lost and will be tried again."""
+        """A run was lost and will be retried."""
 
     def warned(self, assignment: Assignment, text: str) -> None:
-        """A run goes on although something is amiss."""
+        """A run reported a problem and continues."""
 
     def cut_short(self, phase: str, reason: str) -> None:
-        """A phase has no more runs than it has now."""
+        """A phase ended before all of its runs."""
 
     def left_out(self, node: str, reason: str) -> None:
-        """A node of the cluster gets no more runs."""
+        """A node was excluded and gets no more runs."""
 
 
 class Listeners:
-    """Tells several watchers, one after the other.
+    """Listener that forwards every event to several listeners.
 
     Args:
-        all_of_them: In the order in which they are told.
+        listeners: Listeners in the order in which they are notified.
     """
 
-    def __init__(self, all_of_them: Sequence[Listener]) -> None:
-        self._all = all_of_them
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
 
     def started(self, assignment: Assignment) -> None:
-        """A run was handed out."""
-        for each in self._all:
-            each.started(assignment)
+        """A run was assigned to a worker."""
+        for listener in self._listeners:
+            listener.started(assignment)
 
     def taken_over(self, assignment: Assignment, source: str) -> None:
-        """A run has the epochs of the same one of another study and is not trained."""
-        for each in self._all:
-            each.taken_over(assignment, source)
+        """A run reuses the epochs of an identical run of another study and is not trained."""
+        for listener in self._listeners:
+            listener.taken_over(assignment, source)
 
     def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
         """A run finished an epoch."""
-        for each in self._all:
-            each.epoch(assignment, epoch, metrics)
+        for listener in self._listeners:
+            listener.epoch(assignment, epoch, metrics)
 
     def settled(self, assignment: Assignment, state: str, value: float | None, error: str | None) -> None:
-        """A trial has its final state."""
-        for each in self._all:
-            each.settled(assignment, state, value, error)
+        """A trial reached its final state."""
+        for listener in self._listeners:
+            listener.settled(assignment, state, value, error)
 
     def retried(self, assignment: Assignment, error: str) -> None:
-        """A run was lost and will be tried again."""
-        for each in self._all:
-            each.retried(assignment, error)
+        """A run was lost and will be retried."""
+        for listener in self._listeners:
+            listener.retried(assignment, error)
 
     def warned(self, assignment: Assignment, text: str) -> None:
-        """A run goes on although something is amiss."""
-        for each in self._all:
-            each.warned(assignment, text)
+        """A run reported a problem and continues."""
+        for listener in self._listeners:
+            listener.warned(assignment, text)
 
     def cut_short(self, phase: str, reason: str) -> None:
-        """A phase has no more runs than it has now."""
-        for each in self._all:
-            each.cut_short(phase, reason)
+        """A phase ended before all of its runs."""
+        for listener in self._listeners:
+            listener.cut_short(phase, reason)
 
     def left_out(self, node: str, reason: str) -> None:
-        """A node of the cluster gets no more runs."""
-        for each in self._all:
-            each.left_out(node, reason)
+        """A node was excluded and gets no more runs."""
+        for listener in self._listeners:
+            listener.left_out(node, reason)

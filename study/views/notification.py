@@ -1,4 +1,4 @@
-"""Tells a command of the user's that a study's driver has ended."""
+"""Runs a user-defined command when a study's driver ends."""
 
 from __future__ import annotations
 
@@ -20,45 +20,45 @@ PATIENCE_SECONDS = 60
 
 
 def parse(command: str | None) -> list[str] | None:
-    """The words of a command.
+    """Splits a command line into program and arguments; None stays None.
 
     Raises:
-        UsageError: A quotation mark is not closed, or there is no word.
+        UsageError: A quotation mark is not closed, or the command is empty.
     """
     if command is None:
         return None
     try:
-        words = shlex.split(command)
+        arguments = shlex.split(command)
     except ValueError as error:
         raise UsageError(f"--notify {command}: {error}") from error
-    if not words:
+    if not arguments:
         raise UsageError("--notify: give a command, such as --notify 'mail -s cskd me@example.org'")
-    return words
+    return arguments
 
 
 @contextlib.contextmanager
-def notified(words: list[str] | None, directory: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Runs the command when the block ends, however it ends.
+def notified(command: list[str] | None, directory: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Runs a command when the block ends, with or without an error.
 
-    The command gets ``cskd status --json`` of the study on its standard input. What goes wrong with it is said and
-    changes nothing.
+    The command reads the output of ``cskd status --json`` from its standard input. If it fails, the failure is reported
+    and has no other effect.
 
     Args:
-        words: The command; None for none.
+        command: Program and arguments; None runs nothing.
         directory: The study directory.
-        say: Where to say it.
+        say: Function that reports a failure to the user.
     """
     try:
         yield
     finally:
-        if words is not None and directory.exists():
-            _tell(words, directory, say)
+        if command is not None and directory.exists():
+            _run(command, directory, say)
 
 
-def _tell(words: list[str], directory: Path, say: Callable[[str], None]) -> None:
+def _run(command: list[str], directory: Path, say: Callable[[str], None]) -> None:
     try:
         with open_study(directory) as study:
-            told = json.dumps(status.describe(study))
-        subprocess.run(words, input=told, text=True, timeout=PATIENCE_SECONDS, check=True)  # noqa: S603 - the user's own
+            described = json.dumps(status.describe(study))
+        subprocess.run(command, input=described, text=True, timeout=PATIENCE_SECONDS, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
-        say(f"--notify {shlex.join(words)}: {error}")
+        say(f"--notify {shlex.join(command)}: {error}")

@@ -1,4 +1,4 @@
-"""Shows a running study: a live table in a terminal, plain lines elsewhere."""
+"""Shows the progress of a running study: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ REMEMBERED = 500
 
 
 class Pace:
-    """Epochs a second, from the latest ones, all runs together.
+    """Rate of the latest epochs, over all runs together.
 
-    Runs that begin together report together: what they had done before the first report is not counted, so that the
-    workers' start does not spoil the estimate.
+    The first epochs of the runs that started together are not counted, so that the start-up time of the workers does
+    not distort the estimate.
     """
 
     def __init__(self) -> None:
@@ -47,25 +47,25 @@ class Pace:
         return f"{rate * seconds:.1f} epochs/{unit}"
 
     def epoch(self, running: int) -> None:
-        """An epoch has ended while so many runs were running."""
+        """Counts an epoch that ended while ``running`` runs were running."""
         if not self._times:
             self._together = max(running, 1)
         self._times.append(time.monotonic())
 
     def rate(self) -> float | None:
-        """Epochs a second; None before the runs that began together have gone on."""
+        """Returns the epochs per second, or None while only first epochs have been counted."""
         counted = len(self._times) - (1 if len(self._times) == REMEMBERED else self._together)
         elapsed = time.monotonic() - self._times[0] if counted > 0 else 0.0
         return counted / elapsed if elapsed > 0 else None
 
 
 class Progress:
-    """Counts, best value, rate and time left; the dispatcher's listener.
+    """Listener that shows counts, best value, rate and time left.
 
     Args:
-        study: What runs.
-        phases: Its phases.
-        console: Where to write.
+        study: Open study.
+        phases: Phases of the study.
+        console: Console that shows the progress.
     """
 
     def __init__(self, study: Study, phases: Sequence[Phase], console: Console) -> None:
@@ -94,12 +94,12 @@ class Progress:
         self._live.stop()
 
     def started(self, assignment: Assignment) -> None:
-        """A run was handed out."""
+        """A run was assigned to a worker."""
         self._running[(assignment.phase, assignment.number)] = 0
 
     def taken_over(self, assignment: Assignment, source: str) -> None:
-        """A run has the epochs of the same one of another study and is not trained."""
-        self._line(f"{assignment.phase}/{assignment.number}: taken over from {source}, not trained again")
+        """A run reuses the epochs of an identical run of another study and is not trained."""
+        self._line(f"{assignment.phase}/{assignment.number}: reused from {source}, not trained")
 
     def epoch(self, assignment: Assignment, epoch: int, metrics: Mapping[str, float]) -> None:
         """A run finished an epoch."""
@@ -108,11 +108,11 @@ class Progress:
         self._pace.epoch(len(self._running))
 
     def settled(self, assignment: Assignment, state: str, value: float | None, error: str | None) -> None:
-        """A trial has its final state."""
+        """A trial reached its final state."""
         self._count_last_epoch(assignment, state)
         self._settled[assignment.phase][state] += 1
         if assignment.phase != "confirm" and not self._still_searching():
-            # Until now, the number of confirmations was an estimate.
+            # The number of confirmations is an estimate until the finalists are known.
             self._planned = {phase.name: phase.planned() for phase in self._phases}
         if assignment.phase == "search" and state == "COMPLETE" and value is not None:
             self._best = (
@@ -122,27 +122,27 @@ class Progress:
         self._line(f"{assignment.phase}/{assignment.number}: {state}{shown} ({_settings(assignment)}){_reason(error)}")
 
     def retried(self, assignment: Assignment, error: str) -> None:
-        """A run was lost and will be tried again."""
+        """A run was lost and will be retried."""
         self._running.pop((assignment.phase, assignment.number), None)
         self._line(
-            f"{assignment.phase}/{assignment.number}: attempt {assignment.attempt} ended, tried again{_reason(error)}"
+            f"{assignment.phase}/{assignment.number}: attempt {assignment.attempt} ended, retrying{_reason(error)}"
         )
 
     def warned(self, assignment: Assignment, text: str) -> None:
-        """A run goes on although something is amiss."""
+        """A run reported a problem and continues."""
         self._line(f"{assignment.phase}/{assignment.number}: {text}")
 
     def cut_short(self, phase: str, reason: str) -> None:
-        """A phase has no more runs than it has now."""
+        """A phase ended before all of its runs."""
         self._planned = {phase.name: phase.planned() for phase in self._phases}
         self._line(f"{phase} ends: {reason}")
 
     def left_out(self, node: str, reason: str) -> None:
-        """A node of the cluster gets no more runs."""
-        self.note(f"node {node} is left out: {reason}; a resume tries it again")
+        """A node was excluded and gets no more runs."""
+        self.note(f"node {node} is excluded: {reason}; `cskd resume` includes it again")
 
     def note(self, text: str) -> None:
-        """Writes a line of its own."""
+        """Writes a line of text."""
         self._console.print(harmless(text), highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, text: str) -> None:
@@ -180,7 +180,7 @@ class Progress:
         return f"{value:.4f}" if self._study.config.objective.endswith("/nll") else f"{100 * value:.2f} %"
 
     def _count_last_epoch(self, assignment: Assignment, state: str) -> None:
-        """The last epoch of a run comes with its end and is not reported by itself."""
+        """Counts a run's last epoch, which is reported with the run's end and not as an epoch."""
         seen = self._running.pop((assignment.phase, assignment.number), None)
         whole = _epochs(assignment)
         self._whole[assignment.phase] += whole
@@ -210,7 +210,7 @@ class Progress:
         return self._planned[phase] * self._epochs_of(phase) - self._whole[phase]
 
     def _epochs_of(self, phase: str) -> float:
-        """Epochs that a trial of a phase takes on the average: controls may be shorter, and schedulers stop trials."""
+        """Returns the mean epochs of a phase's trials; controls may be shorter, and schedulers may stop trials."""
         config = self._study.config
         whole = config.training.epochs
         controls = [config.control_config(number).training.epochs for number in range(len(config.controls))]
@@ -221,7 +221,8 @@ class Progress:
             return sum(arms) / len(arms)
         if phase == "race" or config.search.scheduler.name == "none" or not self._lengths:
             return whole
-        running = sum(name == "search" for name, _ in list(self._running))  # those that were stopped early come first
+        # Trials that stop early end first, so running trials count as whole ones; otherwise the mean would be too low.
+        running = sum(name == "search" for name, _ in list(self._running))
         return (sum(self._lengths) + running * whole) / (len(self._lengths) + running)
 
 

@@ -1,4 +1,4 @@
-"""What a study is doing now, from its truth; works while its driver runs."""
+"""Describes the current state of a study from its database; works while its driver runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def describe(study: Study) -> dict[str, Any]:
-    """Counts by phase and state, the best trial so far, and whether a driver works on it; ready for JSON."""
+    """Returns the study's state, driver, counts by phase and state, and best trial so far, ready for JSON."""
     phases = sequence.counts_of(study)
     held = lease.is_held(study.directory)
     best = ranked(study.config, study.store, study.directory)
@@ -31,14 +31,14 @@ def describe(study: Study) -> dict[str, Any]:
         "artifacts": study.config.artifacts.uri if study.config.artifacts else None,
         "objective": study.config.objective,
         "phases": phases,
-        "left_out": study.store.attribute(StudyAttribute.LEFT_OUT_NODES) or [],
+        "left_out": study.store.attribute(StudyAttribute.EXCLUDED_NODES) or [],
         "reused": _reused(study),
         "best": {"trial": best[0].number, "value": rank_value(best[0]), "params": best[0].params} if best else None,
     }
 
 
 def table(found: dict[str, Any]) -> Table:
-    """``describe`` as a table for people."""
+    """Returns the result of ``describe`` as a table."""
     columns = ("phase", "planned", "running", "done", "pruned", "failed")
     keys = ("planned", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
     rows = tuple((name, *(counts[key] for key in keys)) for name, counts in found["phases"].items())
@@ -47,12 +47,12 @@ def table(found: dict[str, Any]) -> Table:
         f"{found['name']}: {found['state']}{driver}",
         columns,
         rows,
-        (_best(found), *_taken_over(found), *_elsewhere(found), *_left_out(found)),
+        (_best(found), *_reuse_note(found), *_object_store_note(found), *_exclusion_notes(found)),
     )
 
 
 def summary(found: list[dict[str, Any]]) -> Table:
-    """Several studies, one line each."""
+    """Returns a table of several studies, one row for each result of ``describe``."""
     rows: list[tuple[Cell, ...]] = []
     for item in found:
         if "error" in item:
@@ -66,7 +66,7 @@ def summary(found: list[dict[str, Any]]) -> Table:
 
 
 def _reused(study: Study) -> dict[str, str]:
-    """Runs that were taken over instead of being trained, each with its source."""
+    """Returns the runs that reuse another study's epochs, each with its source."""
     return {
         str(RunKey(phase, trial.number)): trial.user_attrs[TrialAttribute.REUSED_FROM]
         for phase in PHASES
@@ -75,16 +75,16 @@ def _reused(study: Study) -> dict[str, str]:
     }
 
 
-def _taken_over(found: dict[str, Any]) -> list[str]:
+def _reuse_note(found: dict[str, Any]) -> list[str]:
     sources = [label.partition("/")[0] for label in found["reused"].values()]
     return [reuse_words(sources)] if sources else []
 
 
-def _left_out(found: dict[str, Any]) -> list[str]:
-    return [f"node {each['node']} was left out: {each['reason']}" for each in found["left_out"]]
+def _exclusion_notes(found: dict[str, Any]) -> list[str]:
+    return [f"node {each['node']} was excluded: {each['reason']}" for each in found["left_out"]]
 
 
-def _elsewhere(found: dict[str, Any]) -> list[str]:
+def _object_store_note(found: dict[str, Any]) -> list[str]:
     return [f"workers write to {found['artifacts']}"] if found["artifacts"] else []
 
 
@@ -99,6 +99,6 @@ def _best(found: dict[str, Any]) -> str:
 
 
 def _value(found: dict[str, Any]) -> str | None:
-    """The best value as tables print it, such as ``4.05 %``."""
+    """Returns the best value as tables print it, such as ``4.05 %``."""
     best, metric = found["best"], found["objective"]
     return with_unit(spread(best["value"], None, metric), metric) if best else None

@@ -1,4 +1,4 @@
-"""The epochs of one trial, for people and scripts."""
+"""Describes the epochs and the outcome of one trial."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ COLUMNS = {
 
 
 def rows(directory: Path, trial: str) -> dict[str, Any]:
-    """Epochs and outcome of a trial.
+    """Returns the epochs and the outcome of a trial, ready for JSON.
 
     Args:
         directory: The study directory.
-        trial: ``7`` or ``search/7``, ``controls/0``, ``confirm/2``.
+        trial: Name of the trial: ``search/7`` or ``7``, ``controls/0``, ``race/3``, ``confirm/2``.
 
     Raises:
-        UsageError: There is no such trial.
+        UsageError: The study has no such trial.
     """
     try:
         phase, number = RunKey.parse(trial if "/" in trial else f"search/{trial}")
@@ -59,7 +59,7 @@ def rows(directory: Path, trial: str) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> Table:
-    """``rows`` for people: one line an epoch, the error below."""
+    """Returns the result of ``rows`` as a table with one row per epoch and the error as a note."""
     shown = {name: head for name, head in COLUMNS.items() if any(name in row["metrics"] for row in found["epochs"])}
     body = tuple(
         (row["epoch"], *(_cell(name, row["metrics"].get(name)) for name in shown), f"{row['epoch_seconds']:.2f}")
@@ -82,7 +82,7 @@ def _number(value: Any) -> str:
 
 
 def first_error(directory: Path) -> str:
-    """Why the first failed search trial failed."""
+    """Returns the error of the first failed search trial."""
     with open_study(directory) as study:
         failed = [trial for trial in study.store.trials("search") if trial.state.name == "FAIL"]
     return str(failed[0].user_attrs.get(TrialAttribute.ERROR)) if failed else "nothing"

@@ -1,4 +1,4 @@
-"""A running study on a page of the terminal, from its truth: what runs, what is best, how fast, what it costs."""
+"""Shows a running study on one terminal page, from its database: running trials, best trials, rate and cost."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ FEWEST_FOR_IMPORTANCE = 8
 
 
 def describe(study: Study) -> dict[str, Any]:
-    """What ``page`` shows; ready for JSON.
+    """Returns the content of ``page``, ready for JSON.
 
     Returns:
-        ``name``, ``state``, ``phases`` (as in ``cskd status``), ``running`` (each with its ``epoch`` and last
-        ``value``), ``best``, ``importance`` (empty before eight trials have completed), ``epochs_a_minute`` over the
-        last ten minutes, ``device_hours`` so far with those that run, ``seconds_left`` (None without a rate).
+        ``name``, ``state``, ``objective``, ``phases`` (as in ``cskd status``), ``running`` (each run with its ``epoch``
+        and last ``value``), ``best``, ``importance`` (empty until eight trials have completed), ``epochs_a_minute``
+        (over the last ten minutes), ``device_hours`` (running runs included), ``seconds_left`` (None without a rate).
     """
     counts = sequence.counts_of(study)
     phases = sequence.phases_of(study)
@@ -67,7 +67,7 @@ def describe(study: Study) -> dict[str, Any]:
 
 
 def importance(study: Study) -> dict[str, float]:
-    """Share of each parameter in what tells good trials from bad ones (PED-ANOVA, Watanabe et al. 2023)."""
+    """Returns the importance of each parameter as a fraction of 1 (PED-ANOVA, Watanabe et al. 2023)."""
     complete = [trial for trial in study.store.trials("search") if trial.state == TrialState.COMPLETE]
     if len(complete) < FEWEST_FOR_IMPORTANCE:
         return {}
@@ -80,7 +80,7 @@ def importance(study: Study) -> dict[str, float]:
 
 
 def page(found: dict[str, Any]) -> Group:
-    """``describe`` for people."""
+    """Returns the result of ``describe`` as a page for the terminal."""
     tables = [_phases(found), *([_runs(found)] if found["running"] else []), *([_best(found)] if found["best"] else [])]
     return Group(Text(f"{found['name']}: {found['state']}"), *tables, Text(_summary(found)))
 
@@ -99,7 +99,7 @@ def _running(phase: Phase, trial: FrozenTrial) -> dict[str, Any]:
 
 
 def _rate(study: Study, phases: list[Phase]) -> float:
-    """Epochs a second of all runs together, lately."""
+    """Returns the recent epochs per second of all runs together; 0 without at least two epochs."""
     since = time.time() - RECENT_SECONDS
     times = [
         row.time

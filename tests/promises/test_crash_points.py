@@ -54,7 +54,7 @@ def in_child(work: Callable[[], object], fault: str | None) -> int:
 def drive(folder: Path, conclude: Callable[[Study], object] = results.write_results) -> None:
     """A driver from its beginning to its end: goes on with what is there.
 
-    It draws no figures, unless ``conclude`` is ``results.project``: their renderer has threads, which no fork survives.
+    Draws no figures unless ``conclude`` is ``results.write_all``: their renderer has threads, which no fork survives.
     """
     with open_study(folder) as study:
         limits.ask_anew(study.store)
@@ -100,7 +100,7 @@ def test_a_driver_killed_at_a_point_goes_on_as_if_nothing_had_been(
     cut_short = {"search__budget": BUDGET} if name == LIMIT else {}
     folder = directory.create(toy(training__epochs=3, **cut_short), tmp_path)
     hit = LAST_HIT.get(name, 3)
-    conclude = results.project if name == UNREPORTED else results.write_results
+    conclude = results.write_all if name == UNREPORTED else results.write_results
     if name == RETRIED:
         assert in_child(lambda: drive(folder), "dispatcher: handed out:4:kill") == -signal.SIGKILL
         hit = 1
@@ -182,7 +182,7 @@ def test_a_fault_can_be_raised_and_an_unknown_one_is_refused(tmp_path: Path) -> 
         arm("nowhere:1:kill")
     arm(f"{POINTS[0]}:1:raise")
     try:
-        with pytest.raises(OSError, match="made to fail"):
+        with pytest.raises(OSError, match="injected fault"):
             RunDirectory(tmp_path).write_outcome(Outcome("finished", 1, 1))
     finally:
         arm(None)

@@ -11,6 +11,7 @@ from study.definition.study_config import StudyConfig
 from study.state.directory import read_config
 from tests.kit.faults.drivers import REAL, read_log, start
 from tests.kit.faults.oracle import verify_study, verify_tracking
+from tests.kit.patience import patience
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
@@ -41,7 +42,7 @@ def launch(folder: Path, settings: dict, *words: object, name: str = "digits") -
     """Runs a study of the digits and checks it with both oracles."""
     chosen = [x for key, value in (SHORT | {"name": name} | settings).items() for x in ("--set", f"{key}={value}")]
     driver = start(folder, "launch", "digits", "--storage", str(folder), *chosen, *map(str, words), program=REAL)
-    assert driver.wait(300) == 0, read_log(folder)
+    assert driver.wait(patience(300)) == 0, read_log(folder)
     verify_study(folder / name)
     verify_tracking(folder / name)
     return folder / name

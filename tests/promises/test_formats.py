@@ -87,7 +87,7 @@ def test_a_directory_without_a_format_is_left_alone(cskd, done_directory: Path, 
     before = {file: file.read_bytes() for file in (directory / "results").iterdir()}
     code, out, err = cskd(command, directory)
     assert (code, out) == (64, "")
-    assert "says no format, so the study is of a version before the first released one" in err
+    assert "has no format, so a version before the first release wrote the study, without checksums" in err
     assert before == {file: file.read_bytes() for file in (directory / "results").iterdir()}
 
 

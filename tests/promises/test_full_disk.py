@@ -24,7 +24,7 @@ def resize(folder: Path, kibibytes: int) -> None:
 def attempt(folder: Path) -> tuple[int, str]:
     """A driver from its beginning to its end; exit code and what it says."""
     from study.definition import yaml_reader
-    from study.definition.study_config import build
+    from study.definition.loading import build
     from study.errors import code_and_lines
     from study.state import directory
     from study.state.directory import open_study

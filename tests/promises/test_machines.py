@@ -10,6 +10,7 @@ import pytest
 from study.state.directory import open_study
 from study.views import status
 from tests.kit.faults.oracle import verify_study, verify_tracking
+from tests.kit.patience import patience
 from tests.kit.servers.machines import ROOT, TRIALS, Machines
 from tests.kit.servers.namespaces import possible
 
@@ -26,7 +27,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
 
 
 def check(machines: Machines, process: subprocess.Popen) -> dict[str, int]:
-    assert process.wait(200) == 0, machines.log()
+    assert process.wait(patience(200)) == 0, machines.log()
     counts = verify_study(machines.folder / "toy")
     assert verify_tracking(machines.folder / "toy")["FINISHED"] == TRIALS + 1 + 4
     return counts
@@ -64,9 +65,9 @@ def test_machines_that_join_later_and_are_not_fit_get_no_run(machines: Machines,
     process = machines.launch("--set", "training.epochs=12")
     machines.wait_for(process, "controls/0: COMPLETE")
     machines.join("two", code=another_version(tmp_path))
-    machines.wait_for(process, "is left out: it has other code of cs-kd-study")
+    machines.wait_for(process, "is excluded: it has other code of cs-kd-study")
     machines.join("three", shared=False)
-    machines.wait_for(process, f"is left out: {tmp_path / 'toy'} there is not the study directory")
+    machines.wait_for(process, f"is excluded: {tmp_path / 'toy'} there is not the study directory")
     assert check(machines, process)["retrained_epochs"] == 0
     (line,) = [line for line in machines.log().splitlines() if line.startswith("runs on node")]
     assert line.startswith(f"runs on node {machines.network.addresses['one']}")

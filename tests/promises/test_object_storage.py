@@ -13,6 +13,7 @@ from study.state.directory import open_study
 from tests.kit.faults.drivers import REAL, TRACKED, kill, left_behind, read_log, start, wait_for
 from tests.kit.faults.oracle import finished_runs, verify_study, verify_tracking
 from tests.kit.inputs.archive_maker import birds, tar_of
+from tests.kit.patience import patience
 from tests.kit.servers.machines import Machines
 from tests.kit.servers.namespaces import possible
 from tests.kit.servers.s3_server import KEYS, S3, command, place
@@ -56,7 +57,7 @@ def test_digits_killed_and_resumed_and_the_server_away(server: S3, tmp_path: Pat
     process = start(tmp_path, *words, *SMALL, *FEW, *TRACKED, program=REAL)
     wait_for(tmp_path, process, "search/0: COMPLETE")
     everybody = kill(process, signal.SIGKILL)
-    assert process.wait(60) == -signal.SIGKILL
+    assert process.wait(patience(60)) == -signal.SIGKILL
     finished = finished_runs(study)
     begun = time.monotonic()
     process = start(tmp_path, "resume", str(study), program=REAL)
@@ -68,7 +69,7 @@ def test_digits_killed_and_resumed_and_the_server_away(server: S3, tmp_path: Pat
     server.stop()
     time.sleep(8)
     server.start()
-    assert process.wait(600) == 0, read_log(tmp_path)
+    assert process.wait(patience(600)) == 0, read_log(tmp_path)
     for path, content in finished.items():
         assert (path.parent / "metrics.jsonl").read_bytes() == content  # V2
     counts = verify_study(study)
@@ -101,7 +102,7 @@ def test_machines_that_share_no_folder(apart: Machines, record_property: Callabl
     apart.wait_for(process, "controls/0: COMPLETE")
     apart.join("two")
     apart.network.kill("one")
-    assert process.wait(250) == 0, apart.log()
+    assert process.wait(patience(250)) == 0, apart.log()
     counts = verify_study(apart.folder / "toy")
     assert counts["retrained_epochs"] <= 1
     record_property("result", f"one machine lost with its disk; {counts}")
@@ -122,7 +123,7 @@ def test_data_in_the_store_is_fetched_once_by_each_machine_or_streamed(
 
     def cskd(*words: object, log: str, fault: str = "") -> int:
         program = ("env", f"{VARIABLE}={fault}") if fault else ()
-        return apart.start("head", *program, sys.executable, *REAL, *words, log=log).wait(250)
+        return apart.start("head", *program, sys.executable, *REAL, *words, log=log).wait(patience(250))
 
     (folder / "root").mkdir()
     archive = tar_of(folder / "CUB_200_2011.tgz", birds(classes=4, train=8, test=4), "w:gz")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from study.state.database import FILE_NAME as DATABASE
+from tests.kit.patience import patience
 from tests.kit.servers.mlflow_server import free_port
 
 BIN = Path(sys.executable).parent
@@ -64,7 +65,7 @@ def test_the_dashboard_shows_our_trials(done_directory: Path) -> None:
         assert {trial["state"] for trial in shown["trials"]} == {"Complete"}
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(patience(10))
 
 
 def _json(url: str, seconds: float) -> dict:

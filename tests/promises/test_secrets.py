@@ -15,6 +15,7 @@ import pytest
 from study.cluster import connection
 from study.machine import secrets
 from tests.kit.fakes import toy
+from tests.kit.patience import patience
 from tests.kit.servers.mlflow_server import Server
 from tests.kit.servers.postgresql_server import PASSWORD, PostgreSQL, binaries
 
@@ -105,8 +106,10 @@ def test_no_byte_that_is_left_behind_holds_a_secret(
         places = (tmp_path, mlflow_server.database.parent, *left)
         assert holding(CANARY.encode(), *places) == []
         assert holding(PASSWORD.encode(), *places) == []
-        assert start(tmp_path, "resume", str(study), variables=variables).wait(400) == 0
-        assert start(tmp_path, "verify", str(study), variables=variables).wait(120) == 0, "verify searches, too"
+        assert start(tmp_path, "resume", str(study), variables=variables).wait(patience(400)) == 0
+        assert start(tmp_path, "verify", str(study), variables=variables).wait(patience(120)) == 0, (
+            "verify searches, too"
+        )
         assert holding(CANARY.encode(), tmp_path, mlflow_server.database.parent) == []
         assert holding(PASSWORD.encode(), tmp_path, mlflow_server.database.parent) == []
         if database is not None:

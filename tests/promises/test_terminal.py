@@ -1,4 +1,4 @@
-"""What ``cskd`` does to a terminal: help, widths, colours, hostile text."""
+"""Terminal output of ``cskd``: help pages, widths, colours and hostile text."""
 
 import json
 import os
@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 
 from study import cli
 from study.commands import output
+from tests.kit.patience import patience
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = typer.main.get_command(cli.app).commands
@@ -56,7 +57,7 @@ def words_of(line: str, directory: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def copied(done_directory: Path) -> Iterator[None]:
-    """A second study, where ``words_of`` says; below a folder, so that it is in no list of studies."""
+    """Copies the study to the path that ``words_of`` uses, one folder deeper so that ``cskd list`` ignores it."""
     shutil.copytree(done_directory, done_directory.parent / "other" / done_directory.name)
     yield
     shutil.rmtree(done_directory.parent / "other")
@@ -68,7 +69,7 @@ def is_harmless(text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_says_what_it_does_in_a_group_and_ends_with_an_example(cskd, monkeypatch, name: str) -> None:
+def test_help_has_a_panel_a_summary_and_an_example(cskd, monkeypatch, name: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     command = COMMANDS[name]
     assert command.rich_help_panel
@@ -88,7 +89,7 @@ PAGES = [(name,) for name in COMMANDS] + [
 
 
 @pytest.mark.parametrize("page", [(), *PAGES], ids=" ".join)
-def test_help_speaks_of_no_python_types(cskd, monkeypatch: pytest.MonkeyPatch, page: tuple[str, ...]) -> None:
+def test_help_shows_no_python_types(cskd, monkeypatch: pytest.MonkeyPatch, page: tuple[str, ...]) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     out = cskd(*page, "--help")[1]
     assert not re.search(r"<(bool|str|path|int|float|list)|list\[|[{}]|\.{4}", out)
@@ -96,17 +97,17 @@ def test_help_speaks_of_no_python_types(cskd, monkeypatch: pytest.MonkeyPatch, p
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_help_names_the_environment_and_the_defaults(cskd) -> None:
+def test_help_shows_environment_variables_and_defaults(cskd) -> None:
     out = cskd("launch", "--help")[1]
     assert re.search(r"Folder of the study directories\. +\[env var: CSKD_STORAGE\] +\[default: \(runs\)\]", out)
     assert re.search(r"\[env var: RAY_ADDRESS\] +\[default: \(local\)\]", out)
-    assert not [line for line in out.splitlines() if line.rstrip(" │").endswith(" .")]  # markup that ate its brackets
+    assert not [line for line in out.splitlines() if line.rstrip(" │").endswith(" .")]  # brackets swallowed as markup
 
 
 @pytest.mark.usefixtures("copied")
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("line", [*LOOKS, *CATALOGUE])
-def test_everything_fits_the_terminal_and_is_plain_in_a_pipe(
+def test_output_fits_the_terminal_and_is_plain_in_a_pipe(
     cskd, done_directory: Path, monkeypatch: pytest.MonkeyPatch, line: str, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -115,13 +116,13 @@ def test_everything_fits_the_terminal_and_is_plain_in_a_pipe(
     code, out, err = cskd(*words_of(line, Path("toy")))
     assert (code, err) == (0, "")
     assert is_harmless(out)
-    lines = [shown for shown in out.splitlines() if str(done_directory.parent) not in shown]  # pytest's long names
+    lines = [shown for shown in out.splitlines() if str(done_directory.parent) not in shown]  # pytest's paths are long
     assert max(map(len, lines)) <= columns
 
 
 @pytest.mark.usefixtures("copied")
 @pytest.mark.parametrize("name", WITH_JSON)
-def test_scripts_read_json(cskd, done_directory: Path, name: str) -> None:
+def test_json_output_is_valid(cskd, done_directory: Path, name: str) -> None:
     line = next(line for line in (*LOOKS, *CATALOGUE) if line.split()[0] == name)
     code, out, err = cskd(*words_of(line, done_directory), "--json")
     assert (code, err) == (0, "")
@@ -136,7 +137,7 @@ def test_width(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_a_terminal(words: list[str], **environment: str) -> bytes:
-    """What a command writes to a terminal of 80 columns."""
+    """Returns the output of a command on a terminal of 80 columns."""
     leader, follower = pty.openpty()
     clean = {
         key: x for key, x in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "RAY_ADDRESS")
@@ -151,12 +152,12 @@ def on_a_terminal(words: list[str], **environment: str) -> bytes:
                 shown += os.read(leader, 65536)
             except OSError:  # the other end was closed
                 break
-        process.wait(timeout=30)
+        process.wait(patience(30))
     os.close(leader)
     return shown
 
 
-def test_colours_on_a_terminal_only_and_not_where_they_are_unwanted() -> None:
+def test_colours_are_used_on_a_terminal_only_and_not_with_no_color() -> None:
     colour = re.compile(rb"\x1b\[[0-9;]*3[0-9]m")
     assert colour.search(on_a_terminal(["doctor"]))
     assert not colour.search(on_a_terminal(["doctor"], NO_COLOR="1"))
@@ -165,11 +166,11 @@ def test_colours_on_a_terminal_only_and_not_where_they_are_unwanted() -> None:
 
 @pytest.fixture
 def hostile_directory(new_study, done_directory: Path) -> Path:
-    """A study whose trials and folder names nobody would choose."""
+    """A study with hostile parameter values, error texts and folder names."""
     study = new_study()
-    of = {"temperature": CategoricalDistribution((HOSTILE, 10_000 * "x"))}
+    distributions = {"temperature": CategoricalDistribution((HOSTILE, 10_000 * "x"))}
     for value, state in ((HOSTILE, TrialState.COMPLETE), (10_000 * "x", TrialState.FAIL)):
-        trial = study.store.begin("search", {"temperature": value}, of, {})
+        trial = study.store.begin("search", {"temperature": value}, distributions, {})
         error = None if state == TrialState.COMPLETE else HOSTILE + 10_000 * "y"
         study.store.tell(trial, state, [0.5] if error is None else None, 4, error)
     bad = study.directory.parent / "x\x1b[31m\n\u202e"
@@ -179,7 +180,7 @@ def hostile_directory(new_study, done_directory: Path) -> Path:
 
 
 @pytest.mark.parametrize("line", ["status DIR", "list", "logs DIR 0", "logs DIR 1"])
-def test_hostile_text_is_shown_and_does_nothing(cskd, hostile_directory: Path, monkeypatch, line: str) -> None:
+def test_hostile_text_is_escaped(cskd, hostile_directory: Path, monkeypatch, line: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("CSKD_STORAGE", str(hostile_directory.parent))
     code, out, err = cskd(*words_of(line, hostile_directory))
@@ -190,7 +191,7 @@ def test_hostile_text_is_shown_and_does_nothing(cskd, hostile_directory: Path, m
     assert json.loads(cskd(*words_of(line, hostile_directory), "--json")[1])
 
 
-def test_hostile_directories_are_told_in_one_line(cskd, hostile_directory: Path) -> None:
+def test_errors_about_hostile_directories_are_escaped_lines(cskd, hostile_directory: Path) -> None:
     bad = hostile_directory.parent / "x\x1b[31m\n\u202e"
     for command in ("status", "resume", "stop", "best", "sync", "clean", "report"):
         code, out, err = cskd(command, bad)
@@ -200,7 +201,9 @@ def test_hostile_directories_are_told_in_one_line(cskd, hostile_directory: Path)
         assert is_harmless(err)
 
 
-def test_an_internal_error_is_harmless_too(cskd, done_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_traceback_of_an_internal_error_is_escaped(
+    cskd, done_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from study.views import status
 
     def fail(_: object) -> None:

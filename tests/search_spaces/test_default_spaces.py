@@ -1,4 +1,4 @@
-"""What holds of every default space: its bounds suit the method, and its parameters exist."""
+"""Tests of every default space: its parameters exist, and the method accepts its bounds."""
 
 import pkgutil
 
@@ -15,13 +15,13 @@ TUNABLE = [
 ]
 
 
-def test_there_are_spaces() -> None:
+def test_tunable_methods_have_default_spaces() -> None:
     assert {"cs_kd", "label_smoothing"} <= set(TUNABLE)
 
 
 @pytest.mark.parametrize("method", TUNABLE)
-def test_bounds_suit_the_method(method: str) -> None:
+def test_the_method_accepts_the_bounds(method: str) -> None:
     part = registry.load("methods", method)
-    for name, of in default_space(method).items():
-        for value in ends(of):
+    for name, distribution in default_space(method).items():
+        for value in ends(distribution):
             assert getattr(part.model_validate({name: value}), name) == value

@@ -1,4 +1,4 @@
-"""Words of a study file against the distributions and cells that they stand for."""
+"""Tests of distributions, their mappings in study files, and the cells of discrete spaces."""
 
 import itertools
 import math
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from search_spaces.space import cell_count, cells, default_space, distribution, ends, key, values, words
+from search_spaces.space import as_mapping, cell_count, cells, default_space, distribution, ends, key, values
 
 EVEN = [
     ([1, 4], FloatDistribution(1, 4, step=3)),
@@ -17,12 +17,12 @@ EVEN = [
     ([0.7, 0.8, 0.9], FloatDistribution(0.7, 0.9, step=0.1)),  # 0.8 - 0.7 is not 0.1 in binary
     ([0.1, 0.4, 0.7, 1.0], FloatDistribution(0.1, 1.0, step=0.3)),
     ([5], FloatDistribution(5, 5)),
-    (["1e-3", "2e-3"], FloatDistribution(1e-3, 2e-3, step=1e-3)),  # what YAML makes of 1e-3
+    (["1e-3", "2e-3"], FloatDistribution(1e-3, 2e-3, step=1e-3)),  # PyYAML reads 1e-3 as a string
 ]
 UNEVEN = [
     ([1, 2, 4], (1.0, 2.0, 4.0)),
     ([16, 1, 4], (1.0, 4.0, 16.0)),
-    ([0, 1 / 3, 2 / 3, 1], (0, 1 / 3, 2 / 3, 1.0)),  # no decimal step reaches the end
+    ([0, 1 / 3, 2 / 3, 1], (0, 1 / 3, 2 / 3, 1.0)),  # no decimal step divides the range
     (["a", "b"], ("a", "b")),
     ([True, False], (True, False)),
     (["1e-4", 1e-3, 1e-2], (1e-4, 1e-3, 1e-2)),
@@ -69,19 +69,19 @@ REFUSED = {
     "log is true or false, not 1": [{"low": 1, "high": 3, "log": 1}],
     "a value twice": [{"choices": [1, 2, 1]}, {"choices": ["a", "a"]}, {"choices": [1, 1.0]}, {"choices": ["1e0", 1]}],
     "finite numbers": [{"choices": [1, math.inf]}, {"choices": [math.nan]}],
-    "choices are numbers, words, true or false": [{"choices": [[1], 2]}, {"choices": [{}]}, {"choices": [None, 1]}],
-    "unknown word 'hi'": [{"low": 1, "hi": 2}],
-    "unknown word 'low'": [{"choices": [1, 2], "low": 1}],
+    "choices are numbers, strings, true or false": [{"choices": [[1], 2]}, {"choices": [{}]}, {"choices": [None, 1]}],
+    "unknown key 'hi'": [{"low": 1, "hi": 2}],
+    "unknown key 'low'": [{"choices": [1, 2], "low": 1}],
 }
 
 
-@pytest.mark.parametrize(("message", "given_words"), [(m, w) for m, found in REFUSED.items() for w in found])
-def test_refused_with_a_message(message, given_words) -> None:
+@pytest.mark.parametrize(("message", "mapping"), [(m, keys) for m, found in REFUSED.items() for keys in found])
+def test_invalid_mappings_are_refused_with_a_message(message, mapping) -> None:
     with pytest.raises(ValueError, match=message):
-        distribution(given_words)
+        distribution(mapping)
 
 
-# Numbers as people write them: a few digits, sizes from thousandths to thousands.
+# Numbers as users write them: a few digits, from thousandths to thousands.
 number = st.builds(lambda digits, places: digits / 10**places, st.integers(-9999, 9999), st.integers(0, 3))
 stepped = st.builds(
     lambda low, step, count, places: [round(low + k * step / 10**places, 9) for k in range(count)],
@@ -96,7 +96,7 @@ choice_lists = (
     | st.lists(st.text(max_size=5), min_size=1, max_size=5, unique=True)
 )
 ranges = st.tuples(number, number).map(sorted).map(lambda pair: {"low": pair[0], "high": pair[1]})
-any_words = (
+mappings = (
     choice_lists.map(lambda choices: {"choices": choices})
     | ranges
     | ranges.filter(lambda found: found["low"] > 0).map(lambda found: found | {"log": True})
@@ -104,14 +104,14 @@ any_words = (
 )
 
 
-@given(any_words)
-def test_words_and_distributions_are_inverse(given_words) -> None:
-    found = distribution(given_words)  # Optuna's warning about a moved bound would be an error here
-    assert distribution(words(found)) == found
+@given(mappings)
+def test_as_mapping_is_the_inverse_of_distribution(mapping) -> None:
+    found = distribution(mapping)  # Optuna's warning about a moved bound is an error in tests
+    assert distribution(as_mapping(found)) == found
 
 
 @given(stepped)
-def test_an_even_list_keeps_all_its_values(choices) -> None:
+def test_a_stepped_range_keeps_all_values_of_the_choices(choices) -> None:
     found = distribution({"choices": choices})
     assert isinstance(found, FloatDistribution)
     assert values(found) == pytest.approx(choices, rel=1e-9, abs=1e-9)
@@ -119,22 +119,21 @@ def test_an_even_list_keeps_all_its_values(choices) -> None:
 
 
 @given(st.lists(choice_lists, min_size=1, max_size=3))
-def test_cells_lie_in_the_space_and_differ(columns) -> None:
+def test_cells_are_distinct_points_of_the_space(columns) -> None:
     space = {f"p{n}": distribution({"choices": choices}) for n, choices in enumerate(columns)}
     found = list(itertools.islice(cells(space), 200))
     assert cell_count(space) == math.prod(len(choices) for choices in columns)
     assert len({key(cell) for cell in found}) == min(200, cell_count(space))
     for cell in found:
         for name, value in cell.items():
-            of = space[name]
-            internal = of.to_internal_repr(value)
-            # Optuna's own check allows a stepped value the rounding that its samplers make.
-            assert of._contains(internal)
+            internal = space[name].to_internal_repr(value)
+            # Optuna's check tolerates the rounding that its samplers apply to stepped values.
+            assert space[name]._contains(internal)
 
 
 @given(stepped, st.integers(0, 2**31))
 @settings(max_examples=60)
-def test_what_a_sampler_draws_is_a_cell(choices, seed) -> None:
+def test_sampled_points_are_cells(choices, seed) -> None:
     space = {"x": distribution({"choices": choices})}
     known = {key(cell) for cell in cells(space)}
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
@@ -160,7 +159,7 @@ def test_a_huge_grid_is_counted_without_being_listed() -> None:
     assert cell_count({"x": distribution({"low": 0, "high": 1, "step": 1e-9})}) == 10**9 + 1
 
 
-def test_a_key_forgives_the_last_digits_only() -> None:
+def test_key_ignores_differences_in_the_last_digits_only() -> None:
     assert key({"b": 0.1 + 0.2, "a": "x"}) == key({"a": "x", "b": 0.3})
     assert key({"b": 0.3}) != key({"b": 0.30000001})
 

@@ -8,11 +8,11 @@ from search_spaces.symbols import SYMBOLS, Symbol, symbol
 @pytest.mark.parametrize(
     ("name", "text"), [("temperature", "T"), ("lambda_cls", "λ_cls"), ("lambda_e", "λ_E"), ("epsilon", "ε")]
 )
-def test_symbols_of_the_paper(name: str, text: str) -> None:
+def test_symbols_match_the_paper(name: str, text: str) -> None:
     assert symbol(name).text == text
 
 
-def test_no_two_parameters_share_a_symbol() -> None:
+def test_symbols_are_unique() -> None:
     assert len({one.text for one in SYMBOLS.values()}) == len(SYMBOLS)
     assert len({one.tex for one in SYMBOLS.values()}) == len(SYMBOLS)
 
@@ -25,5 +25,5 @@ def test_tex_is_balanced_and_without_dollars(name: str) -> None:
     assert not re.search(r"(?<!\\|[}\w])_", tex)
 
 
-def test_an_unknown_parameter_stands_for_itself() -> None:
+def test_an_unknown_parameter_gets_its_name_as_symbol() -> None:
     assert symbol("width") == Symbol(r"\mathrm{width}", "width", "")

@@ -1,10 +1,11 @@
-"""Launch and resume as Python functions: what they refuse, and what a refusal leaves behind."""
+"""Tests of the Python interface: launch, resume and the class ``Study``."""
 
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from analysis.report import figures
 from study import api
 from study.errors import HeldError, UsageError
 from study.state import lease
@@ -18,14 +19,14 @@ QUIET = Console(quiet=True)
 
 
 @pytest.mark.parametrize(
-    ("overrides", "error", "says"),
+    ("overrides", "error", "message"),
     [
         ({"dataset.validation.per_class": 500}, DataError, "89 training images"),
         ({"model.input_size": 16}, ConfigError, "input_size is 16, but the images"),
     ],
 )
-def test_unfit_data_is_refused_before_anything_is_made(tmp_path: Path, overrides, error, says: str) -> None:
-    with pytest.raises(error, match=says):
+def test_unfit_data_are_refused_before_anything_is_created(tmp_path: Path, overrides, error, message: str) -> None:
+    with pytest.raises(error, match=message):
         api.launch(toy.write_study(tmp_path), tmp_path / "runs", overrides=overrides, console=QUIET)
     assert not (tmp_path / "runs").exists()
 
@@ -33,7 +34,7 @@ def test_unfit_data_is_refused_before_anything_is_made(tmp_path: Path, overrides
 def test_a_refused_extension_changes_nothing(done_directory: Path) -> None:
     with lease.lease(done_directory), pytest.raises(HeldError):
         api.resume(done_directory, trials=100, console=QUIET)
-    with pytest.raises(UsageError, match="has 8 search trials already"):
+    with pytest.raises(UsageError, match="already has 8 search trials"):
         api.resume(done_directory, trials=3, console=QUIET, allow_changed=True)
     with pytest.raises(UsageError, match="--more-hours 2: the study has no budget in hours"):
         api.resume(done_directory, more_hours=2.0, console=QUIET, allow_changed=True)
@@ -44,9 +45,10 @@ def test_a_refused_extension_changes_nothing(done_directory: Path) -> None:
 @pytest.mark.bad_input(32)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_a_study_of_one_search_stays_one_until_it_is_confirmed(tmp_path: Path, monkeypatch) -> None:
-    """Resume obeys what launch was told, so that following its advice never opens the test set."""
+def test_a_study_launched_until_search_is_confirmed_only_on_request(tmp_path: Path, monkeypatch) -> None:
+    """Resume keeps the ``until`` of the launch, so it never reads the test set unasked."""
     monkeypatch.setenv("PYTHONPATH", PYTHON_PATH)
+    monkeypatch.setattr(figures, "available", dict)  # drawing takes seconds
     options = {"console": QUIET, "trainable": ToyTrainable}
     study_file = toy.write_study(tmp_path)
     with pytest.raises(UsageError, match="gpus_per_trial is 3"):

@@ -1,4 +1,4 @@
-"""``cskd`` from the outside: what it prints, on which stream, with which exit code."""
+"""Tests of the ``cskd`` command line: output, streams and exit codes."""
 
 import json
 import shlex
@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from analysis.records import result_files
-from study.definition import study_config
+from study.definition import loading
 from study.state import directory, lease
 from tests.kit.fakes.toy import STUDY
+from tests.kit.patience import patience
 from trainables.config import TrainConfig
 
 
@@ -44,7 +45,7 @@ def test_help_answers_without_heavy_libraries(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.splitlines()[-1] == "LOADED"
-    assert time.monotonic() - start < 4  # half a second on a quiet machine
+    assert time.monotonic() - start < patience(4)  # half a second on an idle machine
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_help_answers_without_heavy_libraries(tmp_path: Path) -> None:
         ("datasets", ["cifar100: ", "digits: ", "image_folder: "]),
     ],
 )
-def test_lists_of_what_there_is(cskd, command: str, lines: list[str]) -> None:
+def test_catalogue_commands_print_one_line_per_entry(cskd, command: str, lines: list[str]) -> None:
     code, out, err = cskd(command)
     assert (code, err) == (0, "")
     for line in lines:
@@ -87,7 +88,7 @@ def test_lists_of_what_there_is(cskd, command: str, lines: list[str]) -> None:
         (["train", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file"),
     ],
 )
-def test_a_mistake_is_one_line_with_exit_code_64_and_leaves_nothing(cskd, tmp_path: Path, words, message) -> None:
+def test_a_mistake_prints_one_line_exits_with_64_and_creates_nothing(cskd, tmp_path: Path, words, message) -> None:
     code, out, err = cskd(*words)
     assert (code, out) == (64, "")
     assert len(err.splitlines()) == 1
@@ -96,7 +97,7 @@ def test_a_mistake_is_one_line_with_exit_code_64_and_leaves_nothing(cskd, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_words_show_the_help(cskd) -> None:
+def test_without_a_command_the_help_is_shown(cskd) -> None:
     code, out, err = cskd()
     assert (code, err) == (64, "cskd: say what to do\n")
     assert "Usage: " in out
@@ -119,10 +120,10 @@ def test_list(cskd, done_directory: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("CSKD_STORAGE", str(done_directory.parent))
     assert [found["name"] for found in json.loads(cskd("list", "--json")[1])] == ["toy"]
     assert json.loads(cskd("list", "--json", "--storage", tmp_path)[1]) == []
-    assert cskd("list", "--storage", tmp_path)[1].startswith(f"{tmp_path}: no studies; `cskd launch")
-    assert "no such folder" in cskd("list", "--storage", tmp_path / "nowhere")[1]
+    assert cskd("list", "--storage", tmp_path)[1].startswith(f"{tmp_path}: no studies; start one with: cskd launch")
+    assert "folder does not exist" in cskd("list", "--storage", tmp_path / "nowhere")[1]
     (tmp_path / "deep").symlink_to(done_directory.parent)
-    assert f"no studies; there are some in {tmp_path / 'deep'}\n" in cskd("list", "--storage", tmp_path)[1]
+    assert f"no studies; found some in {tmp_path / 'deep'}\n" in cskd("list", "--storage", tmp_path)[1]
 
 
 def test_logs(cskd, done_directory: Path) -> None:
@@ -161,7 +162,7 @@ def test_best_without_results(cskd, new_study) -> None:
     for command in ("best", "export"):
         code, out, err = cskd(command, study.directory)
         assert code != 0
-        assert code != 70  # no internal error
+        assert code != 70  # not an internal error
         assert (out, len(err.splitlines())) == ("", 1)
 
 
@@ -181,7 +182,7 @@ def test_export_in_all_formats(cskd, done_directory: Path, tmp_path: Path) -> No
     assert cskd("export", done_directory, "--format", "csv")[1].startswith("arm,method,")
     code, out, err = cskd("export", done_directory, "--out", tmp_path)
     assert (code, out) == (73, "")
-    assert err == f"cskd: {tmp_path}: cannot be written: Is a directory; give --out another name\n"
+    assert err == f"cskd: {tmp_path}: cannot be written: Is a directory; choose another --out\n"
     code, out, err = cskd("export", done_directory, "--format", "released")
     assert (code, out, len(err.splitlines())) == (65, "", 1)
     assert cskd("export", done_directory, "--format", "xml")[0] == 64
@@ -198,7 +199,7 @@ def test_report_and_comparison(cskd, done_directory: Path, tmp_path: Path) -> No
     assert (code, err) == (0, "")
     assert "A: toy, B: toy" in out
     assert "The study files do not differ." in out
-    assert "what tells the training data apart was not recorded" in out  # the toy's executor reads none
+    assert "the digest of the training data was not recorded" in out  # the toy reads no data
     page = cskd("compare", first, second, "--out", tmp_path / "both")[1].splitlines()[-1]
     assert page == str(tmp_path / "both" / "index.html")
     assert Path(page).stat().st_size > 1000
@@ -222,7 +223,7 @@ def test_sync(cskd, done_directory: Path, tmp_path: Path) -> None:
 
 def test_launching_twice_says_resume(cskd, tmp_path: Path) -> None:
     (tmp_path / "toy.yaml").write_text(STUDY)
-    directory.create(study_config.load(tmp_path / "toy.yaml"), tmp_path / "runs")
+    directory.create(loading.load(tmp_path / "toy.yaml"), tmp_path / "runs")
     code, out, err = cskd("launch", "toy.yaml")
     assert (code, out) == (64, "")
     assert f"holds this study already; go on with `cskd resume {tmp_path / 'runs/toy'}`" in err
@@ -239,22 +240,22 @@ def test_a_held_study_cannot_be_resumed(cskd, new_study) -> None:
     assert len(err.splitlines()) == 1
 
 
-def test_resuming_with_fewer_trials_than_there_are(cskd, done_directory: Path, tmp_path: Path) -> None:
+def test_resuming_with_fewer_trials_than_exist_is_refused(cskd, done_directory: Path, tmp_path: Path) -> None:
     study = shutil.copytree(done_directory, tmp_path / "copy")
     code, _, err = cskd("resume", study, "--trials", 3)
     assert code == 64
-    assert "the study has 8 search trials already; give the new total" in err
+    assert "the study already has 8 search trials; give the new total" in err
 
 
 @pytest.mark.fault(20)
-def test_a_storage_that_cannot_be_made(cskd, tmp_path: Path) -> None:
+def test_a_storage_folder_that_cannot_be_created(cskd, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     code, _, err = cskd("launch", "digits", "--storage", tmp_path / "file")
     assert code == 73
     assert f"{tmp_path / 'file/digits'}: cannot be created or written: Not a directory" in err
 
 
-def test_an_internal_error_says_so(cskd, done_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_reported_as_such(cskd, done_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from study.views import status
 
     monkeypatch.setattr(status, "describe", lambda _: 1 / 0)

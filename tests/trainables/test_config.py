@@ -44,7 +44,7 @@ def test_a_config_is_rebuilt_from_what_it_dumps():
     assert TrainConfig.model_validate(dump).digest() == original.digest()
 
 
-def test_a_part_is_taken_as_name_mapping_or_object():
+def test_a_part_is_given_as_name_mapping_or_object():
     assert part_from("methods", "cs_kd") == part_from("methods", {"name": "cs_kd"}) == part_from("methods", CsKd())
 
 
@@ -96,7 +96,7 @@ def test_a_part_of_another_kind_is_refused():
         {"dataset": {"name": "digits", "subset": {"classes": 4}}},
     ],
 )
-def test_the_digest_covers_what_decides_the_outcome(changes):
+def test_the_digest_covers_options_that_affect_the_outcome(changes):
     assert config(**changes).digest() != config().digest()
 
 
@@ -109,7 +109,7 @@ def test_the_digest_covers_what_decides_the_outcome(changes):
         {"method": {"name": "cs_kd", "temperature": 4}},
     ],
 )
-def test_the_digest_leaves_out_what_does_not(changes):
+def test_the_digest_excludes_options_that_do_not(changes):
     assert config(**changes).digest() == config().digest()
 
 
@@ -118,7 +118,7 @@ def test_a_milestone_is_not_late_by_rounding():
     assert [round(training.learning_rate(epoch), 3) for epoch in (54, 55)] == [1.0, 0.1]
 
 
-def test_the_digest_leaves_out_how_much_memory_images_may_take():
+def test_the_digest_excludes_the_memory_limit_of_images():
     first, second = (config(dataset={"name": "cub200", "memory_limit": limit}) for limit in ("1GiB", 0))
     assert first.digest() == second.digest()
     assert first.digest() != config(dataset={"name": "cub200", "crop": 64}).digest()

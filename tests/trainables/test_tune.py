@@ -1,4 +1,4 @@
-"""The trainable as Ray calls it, in this process and without a cluster."""
+"""The trainable, called as Ray calls it, in this process and without a cluster."""
 
 import contextlib
 import errno
@@ -48,11 +48,11 @@ def test_steps_report_the_run_until_it_is_done(tmp_path):
 @pytest.mark.fault(22)
 @pytest.mark.parametrize("epoch", [1, 3])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None], ids=str)
-def test_a_value_that_is_no_finite_number_ends_the_run_at_any_epoch(tmp_path, monkeypatch, value, epoch):
+def test_a_value_that_is_not_finite_ends_the_run_at_any_epoch(tmp_path, monkeypatch, value, epoch):
     original = Trainer.evaluate
 
-    def evaluate(trainer, *words, **options):
-        measured, found = original(trainer, *words, **options)
+    def evaluate(trainer, *arguments, **options):
+        measured, found = original(trainer, *arguments, **options)
         return measured | ({"validation/nll": value} if trainer.epoch == epoch else {}), found
 
     monkeypatch.setattr(Trainer, "evaluate", evaluate)
@@ -62,7 +62,7 @@ def test_a_value_that_is_no_finite_number_ends_the_run_at_any_epoch(tmp_path, mo
         assert trainable.train()["done"]
     outcome = RunDirectory(tmp_path).outcome()
     assert outcome.state == ("failed" if value is None else "diverged")
-    assert outcome.error_kind in ("diverged", "TypeError")  # neither is tried again
+    assert outcome.error_kind in ("diverged", "TypeError")  # neither is retried
     assert outcome.metrics == {}
     assert len(RunDirectory(tmp_path).epochs()) == epoch - 1
 
@@ -75,7 +75,7 @@ def test_a_diverged_run_is_done_and_not_an_error(tmp_path):
     assert RunDirectory(tmp_path).outcome().state == "diverged"
 
 
-def test_a_worker_takes_the_next_run_and_keeps_an_unfinished_one_when_it_ends(tmp_path):
+def test_a_worker_abandons_a_run_for_the_next_one_and_saves_an_unfinished_one_when_it_ends(tmp_path):
     config = small_config(epochs=3, checkpoint_seconds=1e9)
     trainable = begin(assignment(tmp_path / "0", config))
     trainable.train()
@@ -86,8 +86,8 @@ def test_a_worker_takes_the_next_run_and_keeps_an_unfinished_one_when_it_ends(tm
     assert checkpoint.load_newest(tmp_path / "1" / "checkpoints")["epoch"] == 2
 
 
-def test_a_worker_that_was_only_set_up_touches_nothing(tmp_path):
-    """Ray sets a worker up for a trial that another worker may then run."""
+def test_a_worker_that_was_only_set_up_writes_nothing(tmp_path):
+    """Ray may set up a worker for a trial that another worker then runs."""
     running = begin(assignment(tmp_path / "0"))
     running.train()
     before = (tmp_path / "0" / "metrics.jsonl").read_bytes()
@@ -98,11 +98,11 @@ def test_a_worker_that_was_only_set_up_touches_nothing(tmp_path):
     assert not (tmp_path / "1").exists()
 
 
-def test_a_node_that_is_not_fit_is_left_as_it_was(tmp_path):
+def test_an_unfit_node_is_not_written_to(tmp_path):
     def refuse():
         raise UnfitNodeError("it has other code")
 
-    given = {"assignment": assignment(tmp_path / "0"), "demands": SimpleNamespace(check=refuse)}
+    given = {"assignment": assignment(tmp_path / "0"), "requirements": SimpleNamespace(check=refuse)}
     trainable = StudyTrainable(config=given)
     with pytest.raises(UnfitNodeError, match="it has other code"):
         trainable.train()
@@ -118,7 +118,7 @@ def test_only_a_confirmation_run_keeps_its_checkpoint(tmp_path):
         assert ("test/top1_error" in result["metrics"]) == bool(kept)
 
 
-def test_a_run_that_an_earlier_attempt_has_finished_is_taken_over(tmp_path):
+def test_a_run_that_an_earlier_attempt_finished_is_reused(tmp_path):
     first = begin(assignment(tmp_path))
     metrics = [first.train() for _ in range(2)][-1]["metrics"]
     lines = (tmp_path / "metrics.jsonl").read_bytes()
@@ -129,7 +129,7 @@ def test_a_run_that_an_earlier_attempt_has_finished_is_taken_over(tmp_path):
 
 
 @pytest.mark.fault(9)
-def test_a_worker_that_its_successor_has_overtaken_stops_and_leaves_no_trace(tmp_path):
+def test_a_superseded_worker_stops_and_writes_nothing_more(tmp_path):
     config = small_config(epochs=4, checkpoint_seconds=0)
     first = begin(assignment(tmp_path, config))
     first.train()
@@ -138,7 +138,7 @@ def test_a_worker_that_its_successor_has_overtaken_stops_and_leaves_no_trace(tmp
     with pytest.raises(SupersededError):
         first.train()
     first.stop()
-    rows = RunDirectory(tmp_path).epochs()  # one or two: the first checkpoint may still have been on its way
+    rows = RunDirectory(tmp_path).epochs()  # one or two: the first checkpoint may not have been complete
     assert [row.epoch for row in rows] == list(range(1, len(rows) + 1))
     assert rows[-1].attempt == 2
     assert RunDirectory(tmp_path).outcome() is None
@@ -164,7 +164,7 @@ def test_rays_own_checkpoints_are_empty(tmp_path):
     assert trainable.train()["epoch"] == 1
 
 
-def test_a_wrong_configuration_is_written_before_it_is_raised(tmp_path):
+def test_a_configuration_error_is_written_before_it_is_raised(tmp_path):
     with pytest.raises(ConfigError):
         begin(assignment(tmp_path, small_config(precision="float16"), attempt=3)).train()
     outcome = RunDirectory(tmp_path).outcome()
@@ -186,7 +186,7 @@ def test_an_error_of_a_step_is_written_before_it_is_raised(tmp_path):
     outcome = RunDirectory(tmp_path).outcome()
     assert (outcome.state, outcome.error_kind) == ("failed", "disk_full")
     assert "no space left" in outcome.error
-    trainable.stop()  # must not save the epoch that has no line
+    trainable.stop()  # must not save the epoch that has no row
     retried = begin(assignment(tmp_path, config, attempt=2, access=Ledger(tmp_path)))
     assert [retried.train()["epoch"] for _ in range(2)] == [1, 2]
     assert RunDirectory(tmp_path).outcome().state == "finished"
@@ -210,15 +210,15 @@ def test_the_kind_of_an_error_decides_a_retry(error, kind):
     assert kind_of(error) == kind
 
 
-def test_a_run_with_an_object_store_goes_on_on_another_machine(tmp_path, monkeypatch):
-    """What it did on the first one, down to the last bit of its metrics, is what an unbroken run does."""
+def test_a_run_with_an_object_store_resumes_on_another_machine(tmp_path, monkeypatch):
+    """Its metrics are those of an uninterrupted run, bit for bit."""
     config = small_config(epochs=3, checkpoint_seconds=0)
     unbroken = begin(assignment(tmp_path / "unbroken", config))
     expected = [unbroken.step()["metrics"] for _ in range(3)]
 
     def worker(attempt: int) -> StudyTrainable:
         monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / f"machine{attempt}"))
-        scratch._of_this_process.cache_clear()
+        scratch._process_folder.cache_clear()
         given = assignment(tmp_path / "of_the_driver", config, attempt=attempt)
         given.objects = (tmp_path / "bucket").as_uri()
         return begin(given)
@@ -226,8 +226,8 @@ def test_a_run_with_an_object_store_goes_on_on_another_machine(tmp_path, monkeyp
     first = worker(1)
     assert [first.step()["metrics"] for _ in range(2)] == expected[:2]
     first._run._writer.wait()
-    again = worker(2).step()  # the first one is dropped, as a kill drops it
+    again = worker(2).step()  # the first worker is abandoned without cleanup, as after a kill
     assert (again["epoch"], again["done"]) == (3, True)
     assert again["metrics"] == expected[2]
     assert not (tmp_path / "of_the_driver").exists()
-    assert not list((tmp_path / "machine2").glob("*/*/"))  # nothing stays on a machine that is done
+    assert not list((tmp_path / "machine2").glob("*/*/"))  # a finished run leaves no files on its machine

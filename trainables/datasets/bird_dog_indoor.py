@@ -1,4 +1,4 @@
-"""Birds, dogs and rooms together: 387 classes in three groups, 30 training images each."""
+"""Mixed data set of birds, dogs and indoor scenes: 387 classes in three groups, 30 training images each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ GROUPS: dict[str, type[PreparedDataset]] = {"bird": Cub200, "dog": StanfordDogs,
 
 
 class Expected(Options):
-    """What the three sets hold, where it is a part of the published data."""
+    """Counts of the three data sets, if only a part of the published data is used.
+
+    Attributes:
+        cub200: Counts of CUB-200-2011; None for all of it.
+        stanford_dogs: Counts of Stanford Dogs; None for all of it.
+        mit67: Counts of MIT Indoor Scenes; None for all of it.
+    """
 
     cub200: Counts | None = None
     stanford_dogs: Counts | None = None
@@ -34,17 +40,17 @@ class Expected(Options):
 
 
 class BirdDogIndoor(CroppedDataset):
-    """CUB-200-2011, Stanford Dogs and MIT67 as one set with a hierarchy (paper, section 3.3, figure 4).
+    """CUB-200-2011, Stanford Dogs and MIT67 as one data set with a hierarchy (paper, section 3.3, figure 4).
 
-    Labels 0 to 199 are birds, 200 to 319 dogs, 320 to 386 rooms. Training images are ``per_class`` of each class, drawn
-    from the three training parts by ``sample_seed`` and listed in a file; a class with fewer gives all that it has: six
-    species of birds have 29, so that 11,604 images are drawn and not 11,610. The test part is all three test parts,
-    15,714 images.
+    Labels 0 to 199 are birds, 200 to 319 dogs, 320 to 386 rooms. ``per_class`` training images of each class are drawn
+    from the three training parts with ``sample_seed`` and listed in a file. A class with fewer images contributes all:
+    six bird species have 29, so that 11,604 images are drawn instead of 11,610. The test part consists of the three
+    test parts, 15,714 images.
 
     Attributes:
-        per_class: Training images of each class.
-        sample_seed: Decides which.
-        expect: What the three sets hold, where it is a part of the published data.
+        per_class: Number of training images per class.
+        sample_seed: Seed of the draw.
+        expect: Counts of the three data sets, if only a part of the published data is used.
     """
 
     per_class: int = Field(default=30, ge=2)
@@ -53,7 +59,7 @@ class BirdDogIndoor(CroppedDataset):
     validation: ValidationSplit = ValidationSplit(per_class=3)
 
     def sets(self) -> dict[str, PreparedDataset]:
-        """The three data sets by their group, in label order."""
+        """Returns the three data sets by group, in label order."""
         options = {"root": self.root, "crop": self.crop, "stored_side": self.stored_side}
         return {
             group: kind(**options, memory_limit=self.memory_limit, expect=getattr(self.expect, kind.part_name()))
@@ -61,7 +67,7 @@ class BirdDogIndoor(CroppedDataset):
         }
 
     def samples_path(self) -> Path:
-        """Where the list of training images lies."""
+        """Returns the path of the list of training images."""
         return data_folder(self.root) / self._samples_name()
 
     def _samples_name(self) -> str:
@@ -70,14 +76,14 @@ class BirdDogIndoor(CroppedDataset):
         return f"{self.part_name()}/{name}{parts}.json"
 
     def kept(self) -> tuple[str, ...]:
-        """The three prepared files and the list of training images."""
+        """Returns the relative paths of the three prepared files and the list of training images."""
         return (*(name for each in self.sets().values() for name in each.kept()), self._samples_name())
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
-        """Joins the parts of the three sets; the test parts whole, the training parts as the stored list says.
+        """Joins the parts of the three data sets; of the training parts, only the listed images.
 
         Raises:
-            DataError: A prepared file or the list is missing, damaged, or they do not agree.
+            DataError: A prepared file or the list is missing or damaged, or they do not match.
         """
         read = {group: each._read(part) for group, each in self.sets().items()}
         if part == "train":
@@ -111,15 +117,15 @@ class BirdDogIndoor(CroppedDataset):
         return draw_per_class(images.labels, counts, self.sample_seed)
 
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
-        """Prepares the three sets from those of ``archives`` that are theirs, then draws and stores the list.
+        """Prepares the three data sets, then draws and stores the list of training images.
 
         Raises:
-            DataError: As the three sets; or an archive belongs to none of them.
+            DataError: A data set cannot be prepared, or an archive belongs to none of them.
         """
         sets = self.sets()
         names = {group: {file.name for file in each.files} for group, each in sets.items()}
-        if strange := [path for path in archives if not any(path.name in each for each in names.values())]:
-            raise DataError(f"{strange[0]} is no file of {', '.join(kind.part_name() for kind in GROUPS.values())}")
+        if unknown := [path for path in archives if not any(path.name in each for each in names.values())]:
+            raise DataError(f"{unknown[0]} is not a file of {', '.join(kind.part_name() for kind in GROUPS.values())}")
         for group, each in sets.items():
             each.prepare([path for path in archives if path.name in names[group]], progress)
         with exclusive(self.samples_path().parent):
@@ -143,7 +149,7 @@ class BirdDogIndoor(CroppedDataset):
         write_atomic(path, json.dumps(content, indent=0).encode())
 
     def stored(self) -> list[StoredData]:
-        """The list of training images and what it chooses; which of the three sets is not ready."""
+        """Returns the list of training images with its counts; state ``missing`` if a data set is not prepared."""
         found = {group: each.stored_file() for group, each in self.sets().items()}
         unready = [each.note for each in found.values() if each.state != "ready"]
         if unready or not self.samples_path().exists():
@@ -162,4 +168,4 @@ class BirdDogIndoor(CroppedDataset):
     def _cure(self) -> str:
         sets = self.expect.model_dump(exclude_none=True).items()
         expected = [f"--set expect.{name}.{key}={count}" for name, counts in sets for key, count in counts.items()]
-        return self._made_by(("stored_side", "per_class", "sample_seed"), expected)
+        return self._prepare_command(("stored_side", "per_class", "sample_seed"), expected)

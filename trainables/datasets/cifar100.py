@@ -25,10 +25,11 @@ MD5 = {
 class Cifar100(Dataset):
     """50,000 training and 10,000 test images of 100 classes, 32x32 (Krizhevsky 2009).
 
-    ``root`` is the folder that holds ``cifar-100-python``, that folder itself, the archive ``cifar-100-python.tar.gz``,
-    or the archive's folder. What is missing is downloaded; files are checked against their published MD5 each time.
+    ``root`` is the folder that contains ``cifar-100-python``, that folder itself, the archive
+    ``cifar-100-python.tar.gz``, or the archive's folder. Missing files are downloaded. Files are verified against their
+    published MD5 each time they are read.
 
-    The normalisation constants are those of the paper's released code, which are CIFAR-10's.
+    The normalisation constants are those of the paper's code, which are CIFAR-10's.
     """
 
     mean: ClassVar[tuple[float, float, float]] = (0.4914, 0.4822, 0.4465)
@@ -36,7 +37,7 @@ class Cifar100(Dataset):
     augmentation: ClassVar[Augmentation] = Augmentation(padding=4, flip=0.5)
 
     def stored(self) -> list[StoredData]:
-        """The folder of the unpacked files, its files checked against their published MD5."""
+        """Returns the folder of the unpacked files, verified against their published MD5."""
         folder = self._folder()
         if not folder.exists():
             return [StoredData("missing", folder, note="`cskd data prepare cifar100` fetches it")]
@@ -47,11 +48,11 @@ class Cifar100(Dataset):
         return [StoredData("ready", folder, Counts(classes=100, train=50_000, test=10_000), nbytes=size)]
 
     def kept(self) -> tuple[str, ...]:
-        """The folder of the unpacked files."""
+        """Returns the name of the folder of the unpacked files."""
         return (FOLDER,)
 
     def missing(self) -> Path | None:
-        """The folder of the unpacked files, unless it is there."""
+        """Returns the folder of the unpacked files if it does not exist, else None."""
         folder = self._folder()
         return None if folder.exists() else folder
 
@@ -60,10 +61,10 @@ class Cifar100(Dataset):
         return root if root.name == FOLDER else (root.parent if root.is_file() else root) / FOLDER
 
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
-        """Unpacks the archive, downloaded where none is given, into the data set's folder.
+        """Unpacks the archive into the data folder; downloads it if none is given.
 
         Raises:
-            DataError: It cannot be fetched or is not the published one.
+            DataError: The archive cannot be fetched or is not the published one.
         """
         if len(archives) > 1:
             raise DataError(f"cifar100 has one archive, {ARCHIVE}")
@@ -77,10 +78,10 @@ class Cifar100(Dataset):
         return self.stored()[0]
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
-        """Reads a published part, downloading and unpacking first where it is missing.
+        """Reads a part; downloads and unpacks the archive first if it is missing.
 
         Raises:
-            DataError: Files are missing and cannot be fetched, or are damaged; the message names the file and the cure.
+            DataError: Files are missing and cannot be fetched, or are damaged.
         """
         folder = _prepare(data_folder(self.root))
         content = _load(folder, part)
@@ -91,7 +92,7 @@ class Cifar100(Dataset):
 
 
 def _prepare(root: Path) -> Path:
-    """The folder of the unpacked files."""
+    """Downloads and unpacks the archive if needed; returns the folder of the unpacked files."""
     if root.name == FOLDER:
         return root
     archive = root if root.is_file() else root / ARCHIVE
@@ -108,6 +109,6 @@ def _prepare(root: Path) -> Path:
 
 def _load(folder: Path, name: str) -> dict[bytes, Any]:
     content = read_verified(folder / name, MD5[name])
-    # Python 2 wrote the files: as text, their 150 MB of pixels would be decoded and encoded again.
-    loaded: dict[bytes, Any] = pickle.loads(content, encoding="bytes")  # noqa: S301 - the checksum says whose it is
+    # Python 2 wrote the files. With another encoding, 150 MB of pixels would be decoded as text.
+    loaded: dict[bytes, Any] = pickle.loads(content, encoding="bytes")  # noqa: S301 - verified by its checksum
     return loaded

@@ -20,7 +20,7 @@ LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt", "classe
 class Cub200(PreparedDataset):
     """5,994 training and 5,794 test photographs of 200 species of birds (Wah et al. 2011).
 
-    Lists beside the images say class and part of each; classes are in the published order. Bounding boxes are not used.
+    Published lists give class and part of each image; classes are in the published order. Bounding boxes are not used.
     """
 
     files: ClassVar[tuple[PublishedFile, ...]] = (
@@ -36,7 +36,7 @@ class Cub200(PreparedDataset):
 
     @classmethod
     def wanted(cls, path: str) -> bool:
-        """Images and the four lists."""
+        """Returns whether a file is an image or one of the four lists."""
         return path.startswith(f"{FOLDER}/images/") or path in {f"{FOLDER}/{name}" for name in LISTS}
 
     @classmethod
@@ -56,7 +56,7 @@ class Cub200(PreparedDataset):
             raise DataError(f"{folder / FOLDER}: images.txt and the other lists name different images")
         numbers = {number: label for label, number in enumerate(sorted(classes, key=int))}
         if not set(labels.values()) <= numbers.keys() or not set(trains.values()) <= {"0", "1"}:
-            raise DataError(f"{folder / FOLDER}: a list names a class or a part that there is not")
+            raise DataError(f"{folder / FOLDER}: a list names an unknown class or part")
         rows: dict[str, list[tuple[str, int]]] = {"0": [], "1": []}
         for image in sorted(names, key=int):
             rows[trains[image]].append((f"{FOLDER}/images/{names[image]}", numbers[labels[image]]))
@@ -66,5 +66,5 @@ class Cub200(PreparedDataset):
 def _pair(line: str, path: Path) -> tuple[str, str]:
     key, _, value = line.partition(" ")
     if not key.isdecimal() or not value:
-        raise DataError(f"{path} has the line {line!r}, which is no number and value; fetch its archive again")
+        raise DataError(f"{path} has the line {line!r}, which is not a number and a value; fetch its archive again")
     return key, value

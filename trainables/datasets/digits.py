@@ -1,4 +1,4 @@
-"""Handwritten digits that ship inside scikit-learn: the data set that needs no download."""
+"""Handwritten digits from scikit-learn; needs no download."""
 
 from typing import ClassVar, Literal
 
@@ -14,8 +14,8 @@ TEST_SEED = 0
 class Digits(Dataset):
     """1,797 images of the ten digits, 8x8, grey (Alpaydin and Kaynak 1998, UCI; the copy in scikit-learn).
 
-    There is no published test part: half of each class, drawn with a fixed seed, is the test part here. Grey levels 0
-    to 16 become 0 to 255 and are repeated in three channels. ``root`` is not used.
+    There is no published test part: half of each class, drawn with a fixed seed, serves as the test part. Grey levels 0
+    to 16 are scaled to 0 to 255 and repeated in three channels. ``root`` is not used.
     """
 
     mean: ClassVar[tuple[float, float, float]] = (0.3056, 0.3056, 0.3056)
@@ -23,11 +23,11 @@ class Digits(Dataset):
     augmentation: ClassVar[Augmentation] = Augmentation(padding=1, flip=0.0)
 
     def stored(self) -> list[StoredData]:
-        """Nothing on disk but scikit-learn."""
+        """Returns one entry with state ``built in``."""
         return [StoredData("built in", counts=Counts(classes=10, train=899, test=898))]
 
     def kept(self) -> tuple[str, ...]:
-        """Nothing."""
+        """Returns an empty tuple: reading needs no files."""
         return ()
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:

@@ -1,4 +1,4 @@
-"""The user's own images, one folder a class."""
+"""Custom images, one folder per class."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,16 +18,16 @@ Files = dict[str, list[Path]]
 
 
 class ImageFolder(Dataset):
-    """Images in ``root/<class>/``, or in ``root/train/<class>/`` with or without ``root/test/<class>/``.
+    """Images in ``root/<class>/``, or in ``root/train/<class>/`` and optionally ``root/test/<class>/``.
 
-    Classes and files are taken in the order of their names, folders below a class included, names with a leading dot
-    left out. Content, not extension, decides the format. Images become RGB; the shorter side is brought to ``size``
-    (bilinear, antialiased) and the middle square is cut out.
+    Classes and files are sorted by name, including nested folders and excluding names with a leading dot. The format is
+    detected by content, not by extension. Images are converted to RGB; the shorter side is resized to ``size``
+    (bilinear, antialiased) and the centre square is cropped.
 
     Attributes:
-        size: Height and width of the images in pixels; the model's ``input_size`` must agree.
-        test_fraction: Without a test folder, the part of each class that is set aside as the test part.
-        test_seed: Decides which images those are.
+        size: Height and width of the images in pixels; must equal the model's ``input_size``.
+        test_fraction: Fraction of each class that becomes the test part if there is no test folder, in (0, 1).
+        test_seed: Seed that selects these images.
     """
 
     mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
@@ -39,14 +39,14 @@ class ImageFolder(Dataset):
     test_seed: int = Field(default=0, ge=0)
 
     def stored(self) -> list[StoredData]:
-        """Nothing: the images lie wherever the user has them."""
+        """Returns an empty list: the images are not in the data folder."""
         return []
 
     def stored_file(self) -> StoredData:
-        """The folder of the images, counted, not read.
+        """Returns the folder with the counts of its images; does not read them.
 
         Raises:
-            DataError: ``root`` is not given, or its folders are not what they should be.
+            DataError: ``root`` is not given, or its folders are invalid.
         """
         folder = self._folder()
         train, test = (self._files(folder, part) for part in ("train", "test"))
@@ -54,15 +54,19 @@ class ImageFolder(Dataset):
         return StoredData("ready", folder, counts)
 
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:  # noqa: ARG002
-        """Refuses: there is nothing to prepare."""
+        """Raises an error, because the data set needs no preparation.
+
+        Raises:
+            DataError: Always.
+        """
         raise DataError("image_folder needs no preparation: name your folder of images as dataset.root")
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
-        """Reads and decodes a part; the other one stays closed.
+        """Reads and decodes a part; opens no file of the other part.
 
         Raises:
-            DataError: ``root`` is not given or holds fewer than two classes, a class is empty or has a single training
-                image, the folders of train and test have different classes, or a file is no readable image.
+            DataError: ``root`` is not given or has fewer than two classes, a class is empty or has a single training
+                image, ``train`` and ``test`` have different classes, or a file is not a readable image.
         """
         files = self._files(self._folder(), part)
         paths = [path for of_class in files.values() for path in of_class]
@@ -119,15 +123,15 @@ def _refuse_validation_folder(root: Path) -> None:
 
 
 def list_classes(folder: Path) -> Files:
-    """The files of each class below ``folder``, classes and files by name.
+    """Returns the files of each class folder in ``folder``, sorted by name.
 
     Raises:
-        DataError: There are fewer than two classes, or a class has no file.
+        DataError: There are fewer than two classes, or a class has no files.
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(names) < 2:
         raise DataError(
-            f"{folder} holds {len(names)} folders; it needs one folder of images for each of two classes or more"
+            f"{folder} contains {len(names)} folders; it needs one folder of images for each of two or more classes"
         )
     files = {name: _visible_files(folder / name) for name in names}
     for name, paths in files.items():
@@ -142,17 +146,17 @@ def _visible_files(folder: Path) -> list[Path]:
 
 
 def read_square(path: Path, size: int) -> NDArray[np.uint8]:
-    """Decodes an image as RGB ``[size, size, 3]``: shorter side resized, middle cut out.
+    """Decodes an image as RGB ``[size, size, 3]``: resizes the shorter side and crops the centre.
 
     Raises:
-        DataError: The file is no readable image.
+        DataError: The file is not a readable image.
     """
     from PIL import Image
 
     try:
         with Image.open(path) as file:
             image = file.convert("RGB")
-    except Exception as error:  # Pillow's readers raise errors of many kinds on damaged files
+    except Exception as error:  # Pillow raises many types of errors for damaged files
         raise DataError(f"{path} cannot be read as an image ({error}); repair or remove it") from error
     scale = size / min(image.size)
     width, height = (max(size, round(side * scale)) for side in image.size)

@@ -20,9 +20,10 @@ DEVKIT = "ILSVRC2012_devkit_t12/data"
 class Imagenet(PreparedDataset):
     """1,281,167 training and 50,000 test photographs of 1,000 classes (Russakovsky et al. 2015).
 
-    The published validation images are the test part, for those of the test have no labels. Labels are positions among
-    the sorted class identifiers of WordNet. The archives need an account at image-net.org; put them into the data
-    set's folder, or name them. The prepared file takes about 330 GB: it stays on disk, and crops are made on the CPU.
+    The published validation images serve as the test part, because the test images have no labels. Labels are positions
+    in the sorted list of WordNet class identifiers. Downloading the archives needs an account at image-net.org; put
+    them into the data set's folder or pass them with ``--archive``. The prepared file takes about 330 GB; it stays on
+    disk, and crops are made on the CPU.
     """
 
     files: ClassVar[tuple[PublishedFile, ...]] = (
@@ -50,10 +51,10 @@ class Imagenet(PreparedDataset):
 
     @classmethod
     def listing(cls, folder: Path) -> Listing:
-        """Training images by folder, test images by the development kit's list of labels.
+        """Lists training images by folder, and test images by the development kit's list of labels.
 
         Raises:
-            DataError: A file of the development kit is missing or damaged, or the lists do not agree with the images.
+            DataError: A file of the development kit is missing or damaged, or its list does not match the images.
         """
         from trainables.preparation.recipes import Listing
 
@@ -65,12 +66,12 @@ class Imagenet(PreparedDataset):
             for path in sorted((folder / "train" / wnid).iterdir())
         ]
         identifiers = _identifiers(folder / DEVKIT / "meta.mat")
-        truth = folder / DEVKIT / "ILSVRC2012_validation_ground_truth.txt"
-        wnids = [identifiers.get(line, line) for line in read_lines(truth)]
+        label_list = folder / DEVKIT / "ILSVRC2012_validation_ground_truth.txt"
+        wnids = [identifiers.get(line, line) for line in read_lines(label_list)]
         images = sorted(path.name for path in (folder / "val").iterdir())
         if len(images) != len(wnids) or not labels.keys() >= set(wnids):
             raise DataError(
-                f"{truth} lists {len(wnids)} labels that do not agree with {len(images)} images and classes"
+                f"{label_list} lists {len(wnids)} labels that do not match {len(images)} images and their classes"
             )
         return Listing(
             classes, train, [(f"val/{name}", labels[wnid]) for name, wnid in zip(images, wnids, strict=True)]
@@ -78,12 +79,12 @@ class Imagenet(PreparedDataset):
 
 
 def _identifiers(path: Path) -> dict[str, str]:
-    """WordNet identifier of each number of the competition, of classes without classes below them."""
+    """Returns the WordNet identifier of each ILSVRC number, for classes without subclasses."""
     from scipy.io import loadmat
 
     try:
         synsets: Any = loadmat(path, squeeze_me=True)["synsets"].reshape(-1)
         leaves = [row for row in synsets if int(row["num_children"]) == 0]
         return {str(int(row["ILSVRC2012_ID"])): str(row["WNID"]) for row in leaves}
-    except Exception as error:  # SciPy's reader raises errors of many kinds on damaged files
+    except Exception as error:  # SciPy raises many types of errors for damaged files
         raise DataError(f"{path} cannot be read ({error}); fetch the development kit again") from error

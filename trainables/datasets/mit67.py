@@ -1,4 +1,4 @@
-"""MIT Indoor Scenes: photographs of 67 kinds of rooms."""
+"""MIT Indoor Scenes: photographs of 67 categories of indoor scenes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Mit67(PreparedDataset):
-    """5,360 training and 1,340 test photographs of 67 kinds of rooms (Quattoni and Torralba 2009).
+    """5,360 training and 1,340 test photographs of 67 categories of indoor scenes (Quattoni and Torralba 2009).
 
-    The archive holds about 15,600 images; the two lists say which are used. Classes are in the order of their names. No
-    checksums are published: those of the first files that are used are remembered beside the prepared file.
+    The archive contains about 15,600 images; two lists select those that are used. Classes are sorted by name. No
+    checksums are published: those of the first files used are recorded beside the prepared file.
     """
 
     files: ClassVar[tuple[PublishedFile, ...]] = (
@@ -35,7 +35,7 @@ class Mit67(PreparedDataset):
         """Reads the two lists of ``class/file``.
 
         Raises:
-            DataError: A list is missing, or a line of it is no class and file.
+            DataError: A list is missing, or a line is not ``class/file``.
         """
         from trainables.preparation.recipes import Listing
 
@@ -49,6 +49,6 @@ class Mit67(PreparedDataset):
 def _names(path: Path) -> list[str]:
     names = read_lines(path)
     refuse_outside(names, path)
-    if strange := [name for name in names if name.count("/") != 1]:
-        raise DataError(f"{path} has the line {strange[0]!r}, which is no class/file; fetch the published list")
+    if invalid := [name for name in names if name.count("/") != 1]:
+        raise DataError(f"{path} has the line {invalid[0]!r}, which is not class/file; fetch the published list")
     return names

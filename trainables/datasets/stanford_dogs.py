@@ -19,8 +19,8 @@ URL = "http://vision.stanford.edu/aditya86/ImageNetDogs"
 class StanfordDogs(PreparedDataset):
     """12,000 training and 8,580 test photographs of 120 breeds of dogs (Khosla et al. 2011).
 
-    Lists and labels are MATLAB files whose entries lie in arrays of one element; labels count from 1 there. The images
-    are ImageNet's; one is a PNG file under a .jpg name. Bounding boxes are not used.
+    Lists and labels are MATLAB files with nested one-element arrays and labels from 1. The images are from ImageNet;
+    one is a PNG file with the extension .jpg. Bounding boxes are not used.
     """
 
     files: ClassVar[tuple[PublishedFile, ...]] = (
@@ -44,7 +44,7 @@ class StanfordDogs(PreparedDataset):
 
     @classmethod
     def listing(cls, folder: Path) -> Listing:
-        """Pairs files and labels in the order of the lists.
+        """Lists files and labels in the order of the published lists.
 
         Raises:
             DataError: A list is missing or damaged, or a breed has two labels.
@@ -53,10 +53,10 @@ class StanfordDogs(PreparedDataset):
 
         train, test = (_rows(folder / f"{part}_list.mat") for part in ("train", "test"))
         breeds = {label: name.partition("/")[0] for name, label in [*train, *test]}
-        if strange := [name for name, label in [*train, *test] if name.partition("/")[0] != breeds[label]]:
-            raise DataError(f"{folder}: {strange[0]} has the label of another breed in the published lists")
+        if mislabelled := [name for name, label in [*train, *test] if name.partition("/")[0] != breeds[label]]:
+            raise DataError(f"{folder}: {mislabelled[0]} has the label of another breed in the published lists")
         if sorted(breeds) != list(range(len(breeds))):
-            raise DataError(f"{folder}: the labels of the published lists leave out a number")
+            raise DataError(f"{folder}: the labels in the published lists are not consecutive")
         paths = [[(f"Images/{name}", label) for name, label in rows] for rows in (train, test)]
         return Listing(tuple(breeds[label] for label in sorted(breeds)), paths[0], paths[1])
 
@@ -68,16 +68,16 @@ def _rows(path: Path) -> list[tuple[str, int]]:
         content = loadmat(path)
         names = [str(_only(entry)) for entry in content["file_list"].reshape(-1)]
         labels = [int(_only(entry)) - 1 for entry in content["labels"].reshape(-1)]
-    except Exception as error:  # SciPy's reader raises errors of many kinds on damaged files
+    except Exception as error:  # SciPy raises many types of errors for damaged files
         raise DataError(f"{path} cannot be read ({error}); fetch lists.tar again") from error
     refuse_outside(names, path)
     if len(names) != len(labels):
-        raise DataError(f"{path} holds {len(names)} names and {len(labels)} labels; fetch lists.tar again")
+        raise DataError(f"{path} contains {len(names)} names and {len(labels)} labels; fetch lists.tar again")
     return list(zip(names, labels, strict=True))
 
 
 def _only(value: Any) -> Any:
-    """What nested arrays of one element hold."""
+    """Returns the element of nested one-element arrays."""
     while hasattr(value, "reshape") and value.shape:
         (value,) = value.reshape(-1)
     return value

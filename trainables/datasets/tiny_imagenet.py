@@ -1,4 +1,4 @@
-"""Tiny ImageNet: 200 classes of ImageNet at 64x64, trained and tested at 32x32."""
+"""Tiny ImageNet: 200 classes of ImageNet at 64x64, used at 32x32."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FOLDER = "tiny-imagenet-200"
 class TinyImagenet(PreparedDataset):
     """100,000 training and 10,000 test images of 200 classes, 64x64 (Stanford CS231n).
 
-    The published validation images are the test part, for the published test images have no labels. As in the paper's
-    release networks see 32x32: random resized crops in training, the whole image resized in the test. Labels are
-    positions among the sorted class identifiers of WordNet.
+    The published validation images serve as the test part, because the test images have no labels. As in the paper's
+    code, the input size is 32x32: random resized crops in training, the whole image resized in the test. Labels are
+    positions in the sorted list of WordNet class identifiers.
 
     Attributes:
-        crop: Height and width of what the network sees; 32 is the paper's, 64 the published size.
-        stored_side: The published size; images are stored as they are.
+        crop: Height and width of the network's input in pixels; the paper uses 32, the published size is 64.
+        stored_side: Published size in pixels; images are stored without resizing.
     """
 
     files: ClassVar[tuple[PublishedFile, ...]] = (
@@ -45,17 +45,17 @@ class TinyImagenet(PreparedDataset):
     validation: ValidationSplit = ValidationSplit(per_class=50)
 
     def _resize(self) -> int:
-        """The whole image."""
+        """Returns ``crop``: the test transform resizes the whole image and crops nothing."""
         return self.crop
 
     @classmethod
     def wanted(cls, path: str) -> bool:
-        """All but the unlabelled images."""
+        """Returns whether a file is not one of the unlabelled test images."""
         return not path.startswith(f"{FOLDER}/test/")
 
     @classmethod
     def listing(cls, folder: Path) -> Listing:
-        """Training images by folder, in the order of their numbers; test images by ``val_annotations.txt``.
+        """Lists training images by folder and number, and test images by ``val_annotations.txt``.
 
         Raises:
             DataError: A list is missing, or a test image has a class that is not in ``wnids.txt``.
@@ -70,16 +70,16 @@ class TinyImagenet(PreparedDataset):
         rows = [line.split("\t") for line in read_lines(annotations)]
         refuse_outside([row[0] for row in rows], annotations)
         labels = {wnid: label for label, wnid in enumerate(classes)}
-        if strange := [row for row in rows if len(row) < 2 or row[1] not in labels]:
-            raise DataError(f"{annotations} has the line {' '.join(strange[0])!r}, whose class is not in wnids.txt")
+        if unknown := [row for row in rows if len(row) < 2 or row[1] not in labels]:
+            raise DataError(f"{annotations} has the line {' '.join(unknown[0])!r}, whose class is not in wnids.txt")
         return Listing(classes, train, [(f"{FOLDER}/val/images/{row[0]}", labels[row[1]]) for row in rows])
 
 
 def _images_of(top: Path, wnid: str) -> list[str]:
-    """Names below ``top`` of a class's training images ``<wnid>_<number>.JPEG``."""
+    """Returns the paths, relative to ``top``, of a class's training images ``<wnid>_<number>.JPEG``."""
     names = [path.name for path in (top / "train" / wnid / "images").glob("*")]
     try:
         names.sort(key=lambda name: int(name.removeprefix(f"{wnid}_").partition(".")[0]))
     except ValueError as error:
-        raise DataError(f"{top / 'train' / wnid / 'images'} holds files of other names ({error})") from error
+        raise DataError(f"{top / 'train' / wnid / 'images'} contains files with other names ({error})") from error
     return [f"train/{wnid}/images/{name}" for name in names]

@@ -1,1 +1,1 @@
-"""Writes files that survive a kill, and objects that machines share."""
+"""Crash-safe files, object stores and local copies of data sets."""

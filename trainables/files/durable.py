@@ -1,4 +1,4 @@
-"""Files that survive a kill at any moment: atomic replacement, durable append, checksums (standard library only)."""
+"""Crash-safe file writes: atomic replacement, durable append and checksums (standard library only)."""
 
 import errno
 import hashlib
@@ -14,7 +14,7 @@ from trainables.files.sealed_json import seal, unseal
 
 
 def sync_directory(directory: Path) -> None:
-    """Makes renames and new names in ``directory`` survive a power cut."""
+    """Syncs a directory, so that created and renamed files survive a power failure."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -23,8 +23,8 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Gives an error of writing the path that the operating system does not name."""
+def path_in_errors(path: Path) -> Iterator[None]:
+    """Adds ``path`` to an ``OSError`` that names no file, as errors of ``write`` do."""
     try:
         yield
     except OSError as error:
@@ -35,16 +35,18 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file that takes the place of ``path`` when the block ends; a reader sees the old or the whole new one.
+    """Opens a temporary file that replaces ``path`` atomically when the block ends.
+
+    Readers see either the old file or the complete new one.
 
     Raises:
-        OSError: The disk is full or the directory not writable. Then, and when the block raises, the old file is intact
-            and nothing else is left.
+        OSError: The disk is full or the directory is not writable. On any error, also one raised in the block, the old
+            file is intact and the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with naming(path), temporary.open("wb") as file:
+        with path_in_errors(path), temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -57,22 +59,22 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Replaces ``path`` by ``content``; a reader sees the old file or the whole new one.
+    """Replaces the content of ``path`` atomically; readers see either the old or the complete new content.
 
     Raises:
-        OSError: The disk is full or the directory not writable; the old file is then intact.
+        OSError: The disk is full or the directory is not writable; the old file is then intact.
     """
     with replacing(path) as file:
         file.write(content)
 
 
 def append_json_line(path: Path, record: dict[str, Any]) -> None:
-    """Appends one sealed JSON line and syncs it; a line that a kill cut off before is closed first.
+    """Appends one sealed JSON line and syncs the file; first terminates a line that an earlier kill truncated.
 
-    The write is a single ``write`` to a file opened for appending, so that lines of several processes do not mix.
+    The line is written by a single ``write`` in append mode, so that lines of several processes do not mix.
 
     Raises:
-        OSError: The disk is full or the directory not writable; readers then skip what was written of the line.
+        OSError: The disk is full or the directory is not writable; readers skip an incomplete line.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     line = seal(record) + b"\n"
@@ -81,8 +83,8 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
-        with naming(path):
-            if os.write(descriptor, line) < len(line):  # what a full disk says first
+        with path_in_errors(path):
+            if os.write(descriptor, line) < len(line):  # the first sign of a full disk is a short write
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             faultpoint("durable: line appended, not synced")
             os.fsync(descriptor)
@@ -91,7 +93,7 @@ def append_json_line(path: Path, record: dict[str, Any]) -> None:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yields the whole lines of ``path``; one cut off by a kill or damaged is skipped, a missing file is empty."""
+    """Yields the records of ``path``; skips truncated and damaged lines; a missing file has no records."""
     if not path.exists():
         return
     for line in path.read_bytes().split(b"\n"):
@@ -101,10 +103,10 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def sha256_of(content: bytes) -> str:
-    """Hexadecimal SHA-256 of ``content``."""
+    """Returns the hexadecimal SHA-256 of ``content``."""
     return hashlib.sha256(content).hexdigest()
 
 
 def digest_of(value: Any) -> str:
-    """Short digest (16 hexadecimal digits) of a JSON-able value, independent of the order of keys."""
+    """Returns a digest (16 hexadecimal digits) of a JSON-serialisable value, independent of the order of keys."""
     return sha256_of(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())[:16]

@@ -1,8 +1,8 @@
-"""Places at which tests kill the program; they cost one comparison and do nothing unless a fault is armed.
+"""Fault injection for tests: named points at which a process can be killed, stopped or made to fail.
 
-A fault is ``name:hit:action``: at the ``hit``-th visit (from 1) of the point ``name`` the process is killed (``kill``),
+A fault is ``name:hit:action``: at the ``hit``-th visit (from 1) to the point ``name`` the process is killed (``kill``),
 stopped (``stop``), or raises an ``OSError`` (``raise``). It is armed by the environment variable ``CSKD_FAULT``, which
-workers inherit, or by ``arm``.
+workers inherit, or by ``arm``. A point does nothing and costs one comparison unless a fault is armed.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _armed: list[_Fault] = []  # at most one
 
 
 def arm(fault: str | None) -> None:
-    """Arms a fault in this process, in place of any other; None disarms.
+    """Arms a fault in this process and disarms any other; None only disarms.
 
     Raises:
-        ValueError: It is not ``name:hit:action``, or there is no such point or action.
+        ValueError: The fault is not ``name:hit:action``, or the point or action does not exist.
     """
     _armed.clear()
     if fault is None:
@@ -68,10 +68,10 @@ def arm(fault: str | None) -> None:
 
 
 def faultpoint(name: str) -> None:
-    """A place where the program may be made to fail; ``name`` is one of ``POINTS``.
+    """Triggers the armed fault if it is at this point; ``name`` is one of ``POINTS``.
 
     Raises:
-        OSError: A fault with the action ``raise`` is armed here.
+        OSError: The armed fault has the action ``raise``.
     """
     if not _armed or _armed[0].name != name:
         return
@@ -82,7 +82,7 @@ def faultpoint(name: str) -> None:
 
 def _act(fault: _Fault) -> None:
     if fault.action == "raise":
-        raise OSError(errno.EIO, f"made to fail: {fault.name}")
+        raise OSError(errno.EIO, f"injected fault: {fault.name}")
     os.kill(os.getpid(), signal.SIGKILL if fault.action == "kill" else signal.SIGSTOP)
 
 

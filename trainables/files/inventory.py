@@ -1,4 +1,4 @@
-"""What was put into an object store of a data set: each file, cut into objects that prove their content."""
+"""Inventories of data sets in an object store: the files, and size and SHA-256 of the objects that hold them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from trainables.files.sealed_json import seal, unseal
 
 SUFFIX = "inventory.json"
 FORMAT = 1
-OBJECT_BYTES = 1 << 30  # pyarrow makes no object of more than 98 GiB in S3; a piece is also what is fetched again
+OBJECT_BYTES = 1 << 30  # pyarrow writes at most 98 GiB to an S3 object; also the unit of a repeated download
 BLOCK = 1 << 20
 
 
 class Piece(NamedTuple):
-    """A part of a file, an object each.
+    """A contiguous part of a file, stored as one object.
 
     Attributes:
-        object: Name of the object, below the data's place.
-        start: Of the part in the file.
-        size: Bytes.
-        sha256: Of these.
+        object: Name of the object, relative to the data location.
+        start: Offset of the part in the file, in bytes.
+        size: Size in bytes.
+        sha256: SHA-256 of the bytes.
     """
 
     object: str
@@ -35,40 +35,41 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Inventory:
-    """The files that are kept under a name.
+    """Files of a data set in an object store.
 
     Attributes:
-        files: Path below the data's place to size and SHA-256 of each piece, in order.
+        files: Size in bytes and SHA-256 of each piece, in order, by path relative to the data location.
     """
 
     files: dict[str, list[tuple[int, str]]]
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all files."""
+        """Size of all files in bytes."""
         return sum(size for pieces in self.files.values() for size, _ in pieces)
 
     def pieces(self, path: str) -> Iterator[Piece]:
-        """The pieces of a file, in order; a file of one piece is an object of its own name."""
+        """Yields the pieces of a file in order; the object of a file with one piece has the file's name."""
         start, parts = 0, self.files[path]
         for number, (size, sha256) in enumerate(parts):
             yield Piece(path if len(parts) == 1 else f"{path}.{number:04d}", start, size, sha256)
             start += size
 
     def to_json(self) -> bytes:
-        """As text that proves its own content."""
+        """Returns the inventory as JSON with a checksum."""
         return seal({"format": FORMAT, "files": self.files})
 
     @classmethod
     def from_json(cls, text: bytes) -> Inventory:
-        """Reads what ``to_json`` wrote.
+        """Parses the output of ``to_json``.
 
         Raises:
-            ValueError: It is something else, damaged, of another version, or names files that lie elsewhere.
+            ValueError: The text is not an inventory, is damaged, has another version, or names a file outside the data
+                location.
         """
         content = unseal(text)
         if content is None:
-            raise ValueError("it is not what was written")
+            raise ValueError("its checksum does not match")
         if content.pop("format", None) != FORMAT:
             raise ValueError("another version of cs-kd-study wrote it")
         files = {
@@ -78,7 +79,7 @@ class Inventory:
 
 
 def name_of(kept: str) -> str:
-    """Name of the inventory of what is kept under a name; ``""`` is all that lies at the place.
+    """Returns the name of the inventory of a file or folder; ``""`` stands for the whole data location.
 
     Example:
         >>> name_of("cub200/cub200-256.arrow"), name_of("")
@@ -88,43 +89,43 @@ def name_of(kept: str) -> str:
 
 
 def files_below(folder: Path, kept: str) -> list[str]:
-    """The files kept under a name in a folder of data, by path; those with a leading dot are nobody's."""
+    """Returns the relative paths of the files of ``kept`` (a file or folder) in ``folder``, sorted; skips dot files."""
     top = folder / kept
     found = [top] if top.is_file() else [path for path in top.rglob("*") if path.is_file()]
     names = sorted(str(path.relative_to(folder)) for path in found)
     return [name for name in names if not any(part.startswith(".") for part in PurePosixPath(name).parts)]
 
 
-def pieces_of(path: Path, tell: Callable[[int], None]) -> list[tuple[int, str]]:
-    """Size and SHA-256 of each piece of a file; one at least.
+def pieces_of(path: Path, report: Callable[[int], None]) -> list[tuple[int, str]]:
+    """Returns size and SHA-256 of each piece of a file; at least one piece.
 
     Args:
-        path: The file.
-        tell: Told the bytes of each block that has been read.
+        path: File to read.
+        report: Callback that receives the number of bytes of each block read.
     """
     with path.open("rb") as file:
         starts = range(0, max(path.stat().st_size, 1), OBJECT_BYTES)
-        return [_piece(file, tell, OBJECT_BYTES) for _ in starts]
+        return [_piece(file, report, OBJECT_BYTES) for _ in starts]
 
 
-def right_pieces(path: Path, pieces: Iterable[tuple[int, str]]) -> int:
-    """How many pieces of a file, from its beginning, are what they should be."""
+def valid_pieces(path: Path, pieces: Iterable[tuple[int, str]]) -> int:
+    """Returns how many leading pieces of a file match their size and checksum."""
     with path.open("rb") as file:
         return len(list(takewhile(lambda piece: _piece(file, lambda _: None, piece[0]) == piece, pieces)))
 
 
-def _piece(file: BinaryIO, tell: Callable[[int], None], most: int) -> tuple[int, str]:
-    """Size and SHA-256 of the next ``most`` bytes of a file, or of what is left of it."""
+def _piece(file: BinaryIO, report: Callable[[int], None], most: int) -> tuple[int, str]:
+    """Returns size and SHA-256 of the next ``most`` bytes of a file, or of the rest if it is shorter."""
     sha256, size = hashlib.sha256(), 0
     while size < most and (block := file.read(min(BLOCK, most - size))):
         sha256.update(block)
         size += len(block)
-        tell(len(block))
+        report(len(block))
     return size, sha256.hexdigest()
 
 
 def _inside(path: str) -> str:
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or "\\" in path or "\0" in path or any(part.startswith(".") for part in parts):
-        raise ValueError(f"it names {path!r}, which lies elsewhere")
+        raise ValueError(f"it names {path!r}, which is outside the data location")
     return str(PurePosixPath(path))

@@ -1,7 +1,7 @@
-"""Objects that machines share without sharing a file system.
+"""Client for object stores, through which machines share data without a shared file system.
 
-Credentials come from where pyarrow looks for them (environment, profile, the machine's own role), never from the URI,
-so that they are in no file and in no message.
+Credentials come from the environment, a profile or the machine's role (pyarrow's rules), never from the URI, so that
+they appear in no file and no message.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from trainables.errors import ObjectStoreError
 from trainables.files.durable import replacing
-from trainables.files.filesystems import connected
+from trainables.files.filesystems import open_filesystem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-OUTAGE_SECONDS = 60.0  # that a store may be away while a study runs
+OUTAGE_SECONDS = 60.0  # longest outage of the store that a running study tolerates
 PAUSE_SECONDS = 0.5
-CHUNK_BYTES = 16 << 20  # a request each
+CHUNK_BYTES = 16 << 20  # bytes per request
 MOST_OPEN = 400
 SCHEMES = ("s3", "gs", "abfs", "hdfs", "file")
-# A URI that pyarrow cannot take, a file system that it was built without: no waiting mends these.
+# An invalid URI, or a file system that pyarrow was built without: retries cannot help.
 PERMANENT = (ValueError, ImportError, NotImplementedError)
 OPTIONS = (
     "region",
@@ -47,7 +47,7 @@ OPTIONS = (
 
 
 def below(uri: str, *parts: str) -> str:
-    """The URI of what lies deeper; options of the store stay.
+    """Returns the URI with path segments appended; keeps the options of the store.
 
     Example:
         >>> below("s3://bucket/studies/?region=eu-north-1", "digits", "7")
@@ -58,7 +58,7 @@ def below(uri: str, *parts: str) -> str:
 
 
 def shown(uri: str) -> str:
-    """A URI in messages: without its options.
+    """Returns a URI without its options, for messages.
 
     Example:
         >>> shown("s3://bucket/studies?region=eu-north-1")
@@ -68,7 +68,7 @@ def shown(uri: str) -> str:
 
 
 def mistake(uri: str) -> str | None:
-    """Why a URI names no object store, without showing it, for it may hold a key; None where it does.
+    """Returns why a URI is not a valid object store, or None if it is; never shows the URI, which may hold a key.
 
     Example:
         >>> mistake("bucket/prefix")
@@ -79,38 +79,38 @@ def mistake(uri: str) -> str | None:
     try:
         place = urlsplit(uri)
     except ValueError:
-        return "is no URI"
+        return "is not a URI"
     if place.scheme not in SCHEMES:
         return f"is a URI such as s3://bucket/prefix; it begins with one of {', '.join(f'{name}:' for name in SCHEMES)}"
     if "@" in place.netloc and not _names_no_key(place):
         return "holds a key; leave it out: keys come from the environment (AWS_ACCESS_KEY_ID, …) or a profile"
     if not set(OPTIONS).issuperset(parse_qs(place.query, keep_blank_values=True)):
-        return f"has an option beside {', '.join(OPTIONS)}; keys come from the environment (AWS_ACCESS_KEY_ID, …)"
+        return f"has an option other than {', '.join(OPTIONS)}; keys come from the environment (AWS_ACCESS_KEY_ID, …)"
     if not (place.netloc or place.scheme == "file") or (place.scheme == "file" and not place.path.startswith("/")):
-        return "names no bucket, or no whole path"
+        return "names no bucket, or no absolute path"
     return None
 
 
 def _names_no_key(place: SplitResult) -> bool:
-    """Whether what stands before an @ is Azure's container or account, or Google's word for a public bucket."""
+    """Returns whether the part before the @ is an Azure container or account, or Google's ``anonymous``."""
     user = place.netloc.rpartition("@")[0]
     return ":" not in user and (place.scheme == "abfs" or (place.scheme == "gs" and user == "anonymous"))
 
 
 class ObjectStore:
-    """The objects below a URI, by name; a name may hold slashes. Safe to use from several threads.
+    """Client for the objects below a URI; names may contain slashes. Thread-safe.
 
-    An object that is written appears whole or not at all in S3 and its like; below ``file://`` a kill may leave part of
-    it, so what is read is to carry a checksum, or to be followed by something that does.
+    S3 and similar stores write an object completely or not at all. A kill may leave part of a ``file://`` object, so
+    content needs a checksum in itself or in an object that is written later.
 
     Args:
-        uri: Of any file system that pyarrow knows, such as ``s3://bucket/prefix`` or ``file:///folder``.
-        patience_seconds: How long an operation is tried again while the store does not answer.
-        give_up: Ends the trying before.
-        what: Is kept there; messages say it.
+        uri: URI of a file system that pyarrow supports, such as ``s3://bucket/prefix`` or ``file:///folder``.
+        patience_seconds: Time for which an operation is retried while the store does not answer, in seconds.
+        give_up: Callback that ends the retries early by returning True.
+        what: Kind of content, for messages.
 
     Raises:
-        ObjectStoreError: From every method, when the store does not answer, or refuses.
+        ObjectStoreError: Raised by every method if the store does not answer or rejects the request.
     """
 
     def __init__(
@@ -124,15 +124,15 @@ class ObjectStore:
         self._what = what
         self._patience = patience_seconds
         self._give_up = give_up
-        # An object is opened once, for that is a request of its own; several threads may read it then.
+        # Opening an object costs a request; an open one is thread-safe.
         self._readable = functools.lru_cache(maxsize=MOST_OPEN)(self._open_to_read)
 
     def names(self, folder: str = "", *, deep: bool = True) -> dict[str, int]:
-        """Names and sizes in bytes of all objects, and without ``deep`` of the nearest ones and of folders.
+        """Returns the sizes in bytes of objects, by name.
 
         Args:
-            folder: Looks below this only.
-            deep: Also what lies in folders; folders themselves are left out then.
+            folder: Folder to list; all by default.
+            deep: Whether to list recursively, without folders; otherwise objects and folders of one level.
         """
         from pyarrow.fs import FileSelector, FileType
 
@@ -142,26 +142,26 @@ class ObjectStore:
             wanted = [each for each in found if not deep or each.type == FileType.File]
             return {each.path.removeprefix(root).strip("/"): each.size or 0 for each in wanted}
 
-        return self._lasting("cannot be listed", look)
+        return self._retry("cannot be listed", look)
 
     def read(self, name: str) -> bytes:
-        """An object's content.
+        """Returns the content of an object.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: The object does not exist.
         """
 
         def get(files: FileSystem, root: str) -> bytes:
             with files.open_input_stream(_joined(root, name), compression=None) as source:
                 return bytes(source.read())
 
-        return self._lasting("cannot be read", get)
+        return self._retry("cannot be read", get)
 
     def read_range(self, name: str, start: int, length: int) -> bytes:
-        """Bytes ``start`` to ``start + length`` of an object; fewer where it ends before.
+        """Returns bytes ``start`` to ``start + length`` of an object; fewer if it is shorter.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: The object does not exist.
         """
 
         def get(_files: FileSystem, _root: str) -> bytes:
@@ -171,25 +171,25 @@ class ObjectStore:
                 self._readable.cache_clear()
                 raise
 
-        return self._lasting("cannot be read", get)
+        return self._retry("cannot be read", get)
 
     def write(self, name: str, content: bytes) -> None:
-        """Makes or replaces an object."""
+        """Creates or replaces an object."""
 
         def put(files: FileSystem, root: str) -> None:
             with _opened(files, _joined(root, name)) as target:
                 target.write(content)
 
-        self._lasting("cannot be written", put)
+        self._retry("cannot be written", put)
 
     def upload(self, name: str, path: Path, start: int = 0, length: int | None = None) -> None:
-        """Makes or replaces an object from a file, piece by piece.
+        """Creates or replaces an object from a file, in chunks.
 
         Args:
-            name: Of the object.
-            path: The file.
-            start: First byte that is taken of it.
-            length: How many bytes are; None for all that follow.
+            name: Name of the object.
+            path: File to upload.
+            start: Offset of the first byte in the file.
+            length: Number of bytes; None for the rest of the file.
         """
 
         def put(files: FileSystem, root: str) -> None:
@@ -200,46 +200,46 @@ class ObjectStore:
                     target.write(block)
                     left -= len(block)
 
-        self._lasting("cannot be written", put)
+        self._retry("cannot be written", put)
 
     def download(self, name: str, path: Path) -> None:
-        """Replaces a file by an object, durably, piece by piece.
+        """Downloads an object to a file, atomically and in chunks.
 
         Raises:
-            FileNotFoundError: There is no such object; the file stays.
+            FileNotFoundError: The object does not exist; the file is unchanged.
         """
 
         def get(files: FileSystem, root: str) -> None:
             with files.open_input_stream(_joined(root, name), compression=None) as source, replacing(path) as target:
                 shutil.copyfileobj(source, target, CHUNK_BYTES)
 
-        self._lasting("cannot be read", get)
+        self._retry("cannot be read", get)
 
     def delete(self, name: str) -> None:
-        """Removes an object; one that is not there is fine."""
+        """Removes an object if it exists."""
 
         def remove(files: FileSystem, root: str) -> None:
             files.delete_file(_joined(root, name))
 
         try:
-            self._lasting("cannot be changed", remove)
+            self._retry("cannot be changed", remove)
         except FileNotFoundError:
             return
 
     def _open_to_read(self, name: str) -> NativeFile:
-        files, root = connected(self.uri)
+        files, root = open_filesystem(self.uri)
         return files.open_input_file(_joined(root, name))
 
-    def _lasting(self, problem: str, work: Callable[[FileSystem, str], Result]) -> Result:
-        """Does the work, again and again while the store is away."""
+    def _retry(self, problem: str, work: Callable[[FileSystem, str], Result]) -> Result:
+        """Calls ``work`` with the file system and the root path; retries while the store does not answer."""
         end = time.monotonic() + self._patience
         while True:
             try:
-                return work(*connected(self.uri))
+                return work(*open_filesystem(self.uri))
             except FileNotFoundError:
                 raise
             except (OSError, *PERMANENT) as error:
-                if isinstance(error, OSError) and error.filename is not None:  # of this machine's own disk
+                if isinstance(error, OSError) and error.filename is not None:  # an error of the local disk
                     raise
                 if isinstance(error, PERMANENT) or time.monotonic() > end or self._give_up():
                     reason = _reason(error)
@@ -252,7 +252,7 @@ def _opened(files: FileSystem, path: str):  # type: ignore[no-untyped-def]
 
     if isinstance(files, LocalFileSystem):  # object stores have no folders
         files.create_dir(path.rpartition("/")[0], recursive=True)
-    return files.open_output_stream(path, compression=None)  # whatever the name ends with
+    return files.open_output_stream(path, compression=None)  # pyarrow would otherwise compress by suffix
 
 
 def _joined(root: str, name: str) -> str:
@@ -260,7 +260,7 @@ def _joined(root: str, name: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the name of the object, which says nothing to people."""
+    """Returns the store's reason as one short line, without the name of the object."""
     text = " ".join(str(error).split())
     service = re.search(r"AWS Error ([A-Z_]+)( \(HTTP status \d+\))?", text)
     if service is not None:

@@ -1,4 +1,4 @@
-"""Where data lies: in a folder of this machine, or in an object store that machines share."""
+"""Data locations: a local folder, or a URI in an object store."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from trainables.files import object_store
 
 VARIABLE = "CSKD_DATA"
 Place = Path | str
-"""A folder, whole, or the URI of a place in an object store."""
+"""Absolute path of a folder, or URI of a location in an object store."""
 
 
 def is_uri(text: str) -> bool:
-    """Whether a place is meant as one in an object store.
+    """Returns whether a location is written as a URI of an object store.
 
     Example:
         >>> is_uri("s3://bucket/data"), is_uri("/data"), is_uri("C:/data")
@@ -24,10 +24,10 @@ def is_uri(text: str) -> bool:
 
 
 def place_from(value: str | Path) -> Place:
-    """The place that a user names.
+    """Parses a location given by the user.
 
     Raises:
-        ValueError: It is a URI that names no object store, or holds a key; or the home of a user who has none.
+        ValueError: The URI is not a valid object store or contains a key, or ``~user`` has no home directory.
 
     Example:
         >>> place_from("s3://bucket/data/"), place_from("/data")
@@ -36,25 +36,25 @@ def place_from(value: str | Path) -> Place:
     text = str(value)
     if not is_uri(text):
         return _whole(Path(text))
-    if why := object_store.mistake(text):  # without showing it, for it may hold a key
+    if why := object_store.mistake(text):  # does not show the URI, which may hold a key
         raise ValueError(why)
-    scheme, way = text.split("://", 1)
-    path, mark, options = way.partition("?")
-    return f"{scheme}://{path.rstrip('/')}{mark}{options}"  # one place has one name, and one copy on a machine
+    scheme, rest = text.split("://", 1)
+    path, mark, options = rest.partition("?")
+    return f"{scheme}://{path.rstrip('/')}{mark}{options}"  # normalised: a location has one copy on a machine
 
 
 def _whole(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError:
-        raise ValueError("begins with ~, but there is no such user's home; write the whole path") from None
+        raise ValueError("begins with ~, but that user has no home directory; give the absolute path") from None
 
 
 def data_place(root: Place | None) -> Place:
-    """The place of the data: ``root``, else that of ``CSKD_DATA``, else the user's data folder.
+    """Returns the data location: ``root``, else ``CSKD_DATA``, else the user's data folder.
 
     Raises:
-        ConfigError: ``CSKD_DATA`` is a URI that names no object store, or holds a key.
+        ConfigError: ``CSKD_DATA`` is a URI that is not a valid object store or contains a key.
     """
     if root is not None:
         return root

@@ -1,4 +1,4 @@
-"""Work that a thread of its own does ahead of its use."""
+"""Runs work in background threads ahead of its use."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ THREAD_NAME = "prefetch"
 
 
 def prefetched(work: Iterable[Callable[[], Made]], ahead: int, threads: int = 1) -> Generator[Made, None, None]:
-    """Results of pieces of work in their order, while threads do the next ones.
+    """Yields the results of callables in order, while threads run the next ones.
 
-    Pieces are taken from ``work`` in the caller's thread. What one raises is raised in its turn. An iterator that is
-    closed or dropped begins no further piece, and its threads have ended when the call returns.
+    ``work`` is iterated in the caller's thread. An exception is raised at its position in the order. Closing or
+    dropping the generator starts no further callables and waits for its threads.
 
     Args:
-        work: The pieces.
-        ahead: Pieces done or begun before they are asked for, 1 or more.
-        threads: How many do them.
+        work: Callables without arguments.
+        ahead: Number of callables started before their results are needed, 1 or more.
+        threads: Number of threads.
 
     Example:
         >>> list(prefetched((lambda n=n: n * n for n in range(4)), ahead=2))

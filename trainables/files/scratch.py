@@ -1,4 +1,4 @@
-"""Folders of this machine for what is needed only while a process lives; those of killed processes are removed."""
+"""Scratch folders on the local disk, removed when their process ends or, after a kill, by the next process."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ OWNER = "owner.lock"
 
 
 def folder() -> Path:
-    """A new folder in this process's own one, which lies in ``CSKD_SCRATCH``, else where temporary files go."""
-    own, _ = _of_this_process(os.getpid())
+    """Creates a scratch folder for this process, in ``CSKD_SCRATCH`` or else the default temporary directory."""
+    own, _ = _process_folder(os.getpid())
     own.mkdir(exist_ok=True)
     return Path(tempfile.mkdtemp(dir=own))
 
 
 def sweep() -> None:
-    """Removes the folders whose processes are gone."""
+    """Removes the scratch folders of processes that have ended."""
     for owned in _place().glob(f"{PREFIX}*/{OWNER}"):
         with contextlib.suppress(Timeout, OSError), FileLock(owned, timeout=0):
             shutil.rmtree(owned.parent, ignore_errors=True)
 
 
 @functools.lru_cache(maxsize=1)
-def _of_this_process(process: int) -> tuple[Path, FileLock]:
-    """The process's folder and the lock on it, which ends with the process."""
-    del process  # one that was forked has a folder of its own
+def _process_folder(process: int) -> tuple[Path, FileLock]:
+    """Returns the folder of a process and its lock, which the system releases when the process ends."""
+    del process  # the cache key: a forked process gets its own folder
     sweep()
     made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
     lock = FileLock(made / OWNER)

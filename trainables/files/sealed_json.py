@@ -1,4 +1,4 @@
-"""JSON records that tell when a bit of them has changed: each ends with a checksum of what comes before it."""
+"""JSON records with a CRC-32 checksum as the last key."""
 
 import json
 import zlib
@@ -9,7 +9,7 @@ DIGITS = 8
 
 
 def seal(record: dict[str, Any]) -> bytes:
-    """A record as one line of JSON whose last key, ``crc32``, is a checksum of the others.
+    """Returns a record as one line of JSON whose last key, ``crc32``, is the checksum of the others.
 
     Example:
         >>> seal({"epoch": 1})
@@ -20,7 +20,7 @@ def seal(record: dict[str, Any]) -> bytes:
 
 
 def unseal(line: bytes) -> dict[str, Any] | None:
-    """The record of a line; None where the line was cut off, or a bit of it has changed.
+    """Returns the record of a line, or None if the line is truncated or its checksum does not match.
 
     Example:
         >>> unseal(seal({"epoch": 1})), unseal(b'{"epoch":2,"crc32":"a35be1fb"}')
@@ -35,7 +35,7 @@ def unseal(line: bytes) -> dict[str, Any] | None:
 
 
 def is_damaged(line: bytes) -> bool:
-    """Whether a line was whole once and is not now; one that a kill cut off is none of these."""
+    """Returns whether a complete line has been altered; a line truncated by a kill does not count as damaged."""
     return line.endswith(b'"}') and unseal(line) is None
 
 

@@ -1,4 +1,4 @@
-"""Data sets in an object store: put there with an inventory that comes last, so that nothing half-put is ever taken."""
+"""Data sets in an object store; the inventory is uploaded last, so that incomplete uploads are never read."""
 
 from __future__ import annotations
 
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-BEGUN = "begun.json"  # stands for the inventory until all is there
-WRITERS = 4  # objects at once; pyarrow sends the parts of each by threads of its own
+BEGUN = "begun.json"  # replaces the inventory until the upload is complete
+WRITERS = 4  # concurrent objects; pyarrow uploads the parts of each in its own threads
 
 
 @dataclass
-class Told:
-    """Counts bytes and tells of them, from any thread."""
+class ByteCounter:
+    """Thread-safe counter of bytes that reports progress.
+
+    Attributes:
+        what: Name of the step.
+        total: Number of bytes when the step is complete.
+        progress: Callback that receives ``what``, ``done`` and ``total``.
+        done: Number of bytes so far.
+    """
 
     what: str
     total: int
@@ -35,21 +42,21 @@ class Told:
     _lock: Lock = field(default_factory=Lock)
 
     def __call__(self, count: int) -> None:
-        """So many more."""
+        """Adds ``count`` bytes and reports progress."""
         with self._lock:
             self.done += count
             self.progress(self.what, self.done, self.total)
 
 
 class DataStore:
-    """The data sets at a place in an object store.
+    """Reads and writes the data sets at a location in an object store.
 
     Args:
-        uri: The place.
-        patience_seconds: How long it is tried again while the store does not answer.
+        uri: URI of the data location.
+        patience_seconds: Time for which an operation is retried while the store does not answer, in seconds.
 
     Raises:
-        ObjectStoreError: From every method, when the store does not answer, or refuses.
+        ObjectStoreError: Raised by every method if the store does not answer or rejects the request.
     """
 
     def __init__(self, uri: str, patience_seconds: float = OUTAGE_SECONDS) -> None:
@@ -57,11 +64,11 @@ class DataStore:
         self._store = ObjectStore(uri, patience_seconds, what="data")
 
     def shown(self, kept: str) -> str:
-        """What is kept under a name, in messages."""
+        """Returns the URI of a file or folder, for messages."""
         return f"{shown(self.uri).rstrip('/')}/{kept}"
 
     def inventory(self, kept: str) -> Inventory | None:
-        """What is kept under a name; None where that is not there, or not yet whole.
+        """Returns the inventory of a file or folder; None if it is missing or its upload is incomplete.
 
         Raises:
             DataError: The inventory is damaged.
@@ -72,57 +79,58 @@ class DataStore:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(
-                f"{self.shown(name)} is damaged ({error}); remove it and put the data there again"
-            ) from error
+            raise DataError(f"{self.shown(name)} is damaged ({error}); remove it and upload the data again") from error
 
     def inventories(self, folders: Iterable[str]) -> dict[str, Inventory]:
-        """What is kept at the place itself and in folders there, by name."""
+        """Returns the inventories at the data location and in its ``folders``, by path of the file or folder."""
         names = [name for folder in ("", *folders) for name in self._store.names(folder, deep=False)]
         found = {name.removesuffix(SUFFIX).removesuffix(".") for name in names if name.endswith(SUFFIX)}
         read = {kept: self.inventory(kept) for kept in sorted(found)}
         return {kept: each for kept, each in read.items() if each is not None}
 
     def pieces(self, path: str) -> list[Piece]:
-        """The pieces of a file that is kept under its own name.
+        """Returns the pieces of a file that has its own inventory.
 
         Raises:
-            DataError: It is not there.
+            DataError: The file does not exist.
         """
         found = self.inventory(path)
         if found is None:
-            raise DataError(f"{self.shown(path)} is not there; `cskd data push` puts data sets into an object store")
+            raise DataError(f"{self.shown(path)} does not exist; `cskd data push` uploads data sets to an object store")
         return list(found.pieces(path))
 
     def read(self, piece: Piece, start: int, length: int) -> bytes:
-        """Bytes of a piece; fewer, perhaps none, where the object is damaged."""
+        """Returns bytes of a piece; fewer, possibly none, if the object is truncated or missing."""
         try:
             return self._store.read_range(piece.object, start, length)
         except FileNotFoundError:
             return b""
 
     def put(self, folder: Path, kept: str, progress: Progress) -> Inventory:
-        """Puts what is kept under a name in a folder of data there; does nothing where it is there already.
+        """Uploads a file or folder; skips objects of the right size if an equal upload was begun or completed.
 
         Args:
-            folder: Of the data.
-            kept: A file or folder in it; ``""`` is all.
-            progress: Told of the bytes.
+            folder: Local data folder.
+            kept: Path of the file or folder relative to ``folder``; ``""`` is the whole folder.
+            progress: Callback that receives the bytes read and uploaded so far.
+
+        Returns:
+            Inventory of the uploaded files.
 
         Raises:
-            DataError: There is nothing in the folder, or other data of this name in the store.
+            DataError: The folder is empty, or the store holds different data under this name.
             OSError: A file cannot be read.
         """
-        made, there = _taken(folder, kept, progress), self.inventory(kept)
+        made, there = _local_inventory(folder, kept, progress), self.inventory(kept)
         if there is not None and there.files != made.files:
             raise DataError(
-                f"{self.shown(kept)} is there with other content, which studies may be reading; give another place, or "
-                f"remove {inventory.name_of(kept)} there first"
+                f"{self.shown(kept)} exists with different content, which studies may be reading; choose another "
+                f"location, or remove {inventory.name_of(kept)} there first"
             )
         begun = inventory.name_of(kept).replace(SUFFIX, BEGUN)
-        goes_on = there is not None or self._holds(begun, made)
+        resumes = there is not None or self._holds(begun, made)
         self._store.write(begun, made.to_json())
-        self._upload(folder, made, self._store.names() if goes_on else {}, progress)
+        self._upload(folder, made, self._store.names() if resumes else {}, progress)
         self._store.write(inventory.name_of(kept), made.to_json())
         self._store.delete(begun)
         return made
@@ -134,27 +142,27 @@ class DataStore:
             return False
 
     def _upload(self, folder: Path, made: Inventory, sizes: dict[str, int], progress: Progress) -> None:
-        """Puts the pieces that are not among the objects of these sizes."""
+        """Uploads the pieces whose object is missing or has another size in ``sizes``."""
         pieces = [(path, piece) for path in made.files for piece in made.pieces(path)]
-        lacking = [(path, piece) for path, piece in pieces if sizes.get(piece.object) != piece.size]
-        told = Told("put", sum(piece.size for _, piece in lacking), progress)
+        missing = [(path, piece) for path, piece in pieces if sizes.get(piece.object) != piece.size]
+        counter = ByteCounter("put", sum(piece.size for _, piece in missing), progress)
 
         def upload(path: str, piece: Piece) -> None:
             self._store.upload(piece.object, folder / path, piece.start, piece.size)
-            told(piece.size)
+            counter(piece.size)
 
         with ThreadPoolExecutor(WRITERS) as pool:
-            list(pool.map(lambda each: upload(*each), lacking))
+            list(pool.map(lambda each: upload(*each), missing))
 
 
-def _taken(folder: Path, kept: str, progress: Progress) -> Inventory:
-    """The inventory of what a folder holds.
+def _local_inventory(folder: Path, kept: str, progress: Progress) -> Inventory:
+    """Returns the inventory of a local file or folder.
 
     Raises:
-        DataError: It holds nothing.
+        DataError: The folder is missing or empty.
     """
     names = inventory.files_below(folder, kept)
     if not names:
-        raise DataError(f"{folder / kept} is missing or empty, so there is nothing to put into the object store")
-    told = Told("check", sum((folder / name).stat().st_size for name in names), progress)
-    return Inventory({name: inventory.pieces_of(folder / name, told) for name in names})
+        raise DataError(f"{folder / kept} is missing or empty, so there is nothing to upload")
+    counter = ByteCounter("check", sum((folder / name).stat().st_size for name in names), progress)
+    return Inventory({name: inventory.pieces_of(folder / name, counter) for name in names})

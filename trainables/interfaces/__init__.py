@@ -1,8 +1,8 @@
-"""What a method, a model and a data set are; every part in its own file implements one of these.
+"""Base classes of methods, models and data sets; each part implements one of them in its own file.
 
-A part is a frozen pydantic model: its fields are its options in a study file. Parts must be importable without torch,
-for study files are checked before torch is loaded; tensors are used through their own methods, and whatever needs torch
-itself (layers, transforms) is imported inside the function that builds it.
+A part is a frozen pydantic model whose fields are its options in a study file. Parts must be importable without torch,
+because study files are checked before torch is loaded: use tensors through their methods, and import torch inside the
+functions that need it.
 """
 
 from trainables.interfaces.dataset import Dataset, LabelledImages, StoredData, TestAccess

@@ -1,4 +1,4 @@
-"""What a data set is, and the guard of its test part."""
+"""Base class of data sets, which also guards access to the test part."""
 
 from __future__ import annotations
 
@@ -21,27 +21,34 @@ from trainables.interfaces.part import Part
 from trainables.interfaces.ragged_images import RaggedImages
 
 Progress = Callable[[str, int, int], None]
-"""Told of long work: what is done, how much of it is done, how much there is (0: unknown)."""
+"""Callback for long operations: description, amount done, total amount (0: unknown)."""
 
 
 def no_progress(what: str, done: int, total: int) -> None:
-    """Tells nobody."""
+    """Ignores all progress."""
 
 
 class TestAccess(Protocol):  # no pytest class: it has no test methods
-    """Permission to read test data; recording it in the ledger comes before the data."""
+    """Protocol for access to test data, which is recorded in the ledger before the data is returned."""
 
     def record(self, dataset: str, images: int) -> None:
-        """Writes the reading into the ledger, durably."""
+        """Durably records in the ledger that test data is read.
+
+        Args:
+            dataset: Name of the data set.
+            images: Number of test images.
+        """
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images as uint8 ``[n, height, width, 3]``, or of different sizes; labels as int64 ``[n]``.
+    """Images with labels and class names.
 
     Attributes:
-        classes: Names, in label order; labels lie in ``[0, len(classes))``.
-        groups: Name of each class's group, where the classes have a hierarchy; otherwise empty.
+        images: RGB images, uint8 ``[n, height, width, 3]``, or n images of different sizes.
+        labels: Labels, int64 ``[n]`` in ``[0, len(classes))``.
+        classes: Class names, in label order.
+        groups: Name of the group of each class if the classes have a hierarchy, else empty.
     """
 
     images: NDArray[np.uint8] | RaggedImages
@@ -50,7 +57,7 @@ class LabelledImages:
     groups: tuple[str, ...] = ()
 
     def take(self, indices: NDArray[np.int64]) -> LabelledImages:
-        """The images at ``indices``, in that order."""
+        """Selects the images at ``indices``, in that order."""
         images = self.images
         images = images.take(indices) if isinstance(images, RaggedImages) else images[indices]
         return replace(self, images=images, labels=self.labels[indices])
@@ -58,15 +65,15 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class StoredData:
-    """What lies on disk of a data set.
+    """State of a data set on disk.
 
     Attributes:
-        state: ``ready``; ``missing``; ``damaged``; ``built in``, no file is needed.
-        path: Where it lies, or would lie; None without a file.
-        counts: What it holds, where that can be told.
-        part: Whether that is a part of the published data.
-        nbytes: Size on disk.
-        note: What to do, or what else there is to say.
+        state: State of the data: ``ready``, ``missing``, ``damaged``, or ``built in`` if no file is needed.
+        path: Path of the data, existing or not; None without a file.
+        counts: Number of classes and images, if known.
+        part: Whether the data is only a part of the published data.
+        nbytes: Size on disk in bytes.
+        note: Instruction or remark for the user.
     """
 
     state: Literal["ready", "missing", "damaged", "built in"]
@@ -81,10 +88,12 @@ class Dataset(Part, ABC):
     """A data set with its published train and test parts, normalisation and augmentation.
 
     Attributes:
-        root: Place of the data, a folder or a URI such as ``s3://bucket/data``; None means that of ``CSKD_DATA``, or
-            the user's data folder.
-        validation: How the validation split is cut out of the training part.
-        subset: A smaller part of the data; None for all.
+        root: Location of the data, a folder or a URI such as ``s3://bucket/data``; None for the location in the
+            environment variable ``CSKD_DATA``, or else the user's data folder.
+        validation: Validation split, held out from the training part.
+        subset: Part of the data to use, for quick studies.
+        mean: Mean of each channel for normalisation, for images scaled to [0, 1].
+        std: Standard deviation of each channel for normalisation, for images scaled to [0, 1].
     """
 
     mean: ClassVar[tuple[float, float, float]]
@@ -97,10 +106,10 @@ class Dataset(Part, ABC):
     @property
     @abstractmethod
     def augmentation(self) -> Augmentation | ResizedCrop:
-        """Training transform; the second kind says what the test transform is, too."""
+        """Training transform; a ``ResizedCrop`` also defines the test transform."""
 
     def image_size(self, images: LabelledImages) -> tuple[int, int]:
-        """Height and width in pixels of what the network sees of ``images``."""
+        """Height and width in pixels of the network's input for ``images``."""
         if isinstance(self.augmentation, ResizedCrop):
             return self.augmentation.size, self.augmentation.size
         height, width, _ = images.images[0].shape
@@ -108,96 +117,111 @@ class Dataset(Part, ABC):
 
     @abstractmethod
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
-        """Reads a published part from disk: what a data set implements.
+        """Reads a published part from disk; implemented by each data set.
 
-        Nobody calls it but ``training_images`` and ``test_images``, which guard the test part; ``root`` is then a
-        folder, or there is none.
+        Only ``training_images`` and ``test_images``, which guards the test part, call it. At that time ``root`` is a
+        folder or None.
+
+        Args:
+            part: Part to read.
 
         Raises:
-            DataError: Files are missing or damaged; the message names the file and the cure.
+            DataError: Files are missing or damaged; the message names the file and the remedy.
         """
 
     def stored(self) -> list[StoredData]:
-        """What lies on disk; by default the data set needs nothing there."""
+        """State of all prepared forms of the data set on disk; by default it needs no files."""
         return [StoredData("built in")]
 
     def stored_file(self) -> StoredData:
-        """What lies on disk of the data of these options, every byte verified."""
+        """State of the data for these options on disk, after all bytes were verified."""
         return self.stored()[0]
 
     def kept(self) -> tuple[str, ...]:
-        """Names, below the data's place, of the files and folders that reading needs; by default all below ``root``."""
+        """Names of the files and folders that reading needs, relative to the data's location.
+
+        By default everything below ``root``.
+        """
         return () if self.root is None else ("",)
 
     def here(self, progress: Progress = no_progress, patience_seconds: float = OUTAGE_SECONDS) -> Dataset:
-        """The data set in a folder of this machine: as it is, or of a copy of what lies in an object store.
+        """Returns the data set with a local folder as its location; data in an object store is copied first.
 
-        The copy is fetched by the first process of a machine that asks, and verified.
+        The first process of a machine fetches and verifies the copy; other processes reuse it.
 
         Args:
-            progress: Told of the bytes that come.
-            patience_seconds: How long a store is waited for that does not answer.
+            progress: Callback for the bytes that are fetched.
+            patience_seconds: Time to wait for a store that does not respond, in seconds.
 
         Raises:
-            DataError: The data is not in the store, or damaged there.
-            ObjectStoreError: The store does not answer, or refuses.
-            OSError: There is no room for a copy.
+            DataError: The data is missing or damaged in the store.
+            ObjectStoreError: The store does not respond, or refuses a request.
+            OSError: There is not enough free space for a copy.
         """
         place = data_place(self.root)
         if isinstance(place, Path) or not self.kept():
             return self
         names = self.copied(place, patience_seconds)
-        folders = {local_copies.bring(place, name, progress, patience_seconds) for name in names}
+        folders = {local_copies.fetch(place, name, progress, patience_seconds) for name in names}
         return self.model_copy(update={"root": folders.pop() if names == self.kept() else place})
 
     def copied(self, place: str, patience_seconds: float) -> tuple[str, ...]:
-        """Which of the names that are kept at a place in an object store are copied here; all, by default.
+        """Names of ``kept()`` that are copied from an object store to this machine; by default all.
 
         Args:
-            place: Its URI.
-            patience_seconds: How long a store is waited for that does not answer.
+            place: URI of the data in the object store.
+            patience_seconds: Time to wait for a store that does not respond, in seconds.
 
         Raises:
-            ObjectStoreError: The store does not answer, or refuses.
+            ObjectStoreError: The store does not respond, or refuses a request.
         """
         del place, patience_seconds
         return self.kept()
 
     def has_room(self) -> bool:
-        """Whether this machine has, or has room for, the copies of what lies in an object store; always for folders.
+        """Whether this machine has the copies of data in an object store, or enough free space; true for folders.
 
         Raises:
-            DataError: What lies there is damaged.
-            ObjectStoreError: The store does not answer at once, or refuses.
+            DataError: The data in the store is damaged.
+            ObjectStoreError: The store does not respond at once, or refuses a request.
         """
         place = data_place(self.root)
         return isinstance(place, Path) or all(local_copies.fits(place, name, 0) for name in self.copied(place, 0))
 
     def write_index(self, folder: Path) -> tuple[str, ...]:
-        """Writes what reading without a copy needs into a folder, for an object store.
+        """Writes the index files that reading from an object store without a copy needs.
+
+        Args:
+            folder: Folder of the files.
 
         Returns:
-            Names of the files, below the folder; none by default.
+            Names of the files, relative to the folder; none by default.
         """
         del folder
         return ()
 
     def absent(self) -> str | None:
-        """What reading the data would first fetch or make, and what does so beforehand; None where all is there."""
+        """Message that names data that is not available locally, and the command that provides it; None if it is."""
         place = data_place(self.root)
         if isinstance(place, str):
-            if all(local_copies.is_here(place, name) for name in self.copied(place, 0)):
+            if all(local_copies.has_copy(place, name) for name in self.copied(place, 0)):
                 return None
             return f"{local_copies.folder_of(place)}: no data here; `cskd data fetch {self.part_name()}` fetches it"
         missing = self.missing()
-        return None if missing is None else f"{missing}: no data here; `cskd data prepare {self.part_name()}` makes it"
+        return (
+            None if missing is None else f"{missing}: no data here; `cskd data prepare {self.part_name()}` makes it"
+        )
 
     def missing(self) -> Path | None:
-        """What reading the data from a folder would first download or unpack; None where it makes no files."""
+        """File that reading from a folder would first have to download or unpack; None if all files exist."""
         return None
 
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
-        """Makes the data ready from ``archives``, or downloads what is missing; does nothing where it is ready.
+        """Prepares the data from archives, or downloads missing files; does nothing if the data is ready.
+
+        Args:
+            archives: Archive files of the published data; empty to download them.
+            progress: Callback for the steps of the preparation.
 
         Raises:
             DataError: A file cannot be fetched, is not the published one, or is damaged.
@@ -208,7 +232,11 @@ class Dataset(Part, ABC):
         return self.stored()[0]
 
     def training_images(self) -> LabelledImages:
-        """The training part, reduced to ``subset``."""
+        """Training part, reduced to ``subset``.
+
+        Raises:
+            DataError: Files are missing or damaged.
+        """
         images = self._classes_only(self._opened("train"))
         if self.subset.train_per_class is None:
             return images
@@ -223,10 +251,14 @@ class Dataset(Part, ABC):
         return images.take(keep)
 
     def test_images(self, access: TestAccess) -> LabelledImages:
-        """The test part, after the reading has been written into the ledger.
+        """Test part, returned after the access was recorded in the ledger.
+
+        Args:
+            access: Access that records the reading.
 
         Raises:
             TestSetClosedError: ``access`` cannot record the reading.
+            DataError: Files are missing or damaged.
         """
         if not callable(getattr(access, "record", None)):
             raise TestSetClosedError("test data opens only with an access that records it (study/phases/confirm.py)")
@@ -235,7 +267,7 @@ class Dataset(Part, ABC):
         return images
 
     def _opened(self, part: Literal["train", "test"]) -> LabelledImages:
-        """A published part; a copy that turns out to be damaged is fetched again, once."""
+        """Reads a published part; a damaged local copy is fetched again once."""
         here, place = self.here(), data_place(self.root)
         try:
             return here._read(part)
@@ -243,7 +275,7 @@ class Dataset(Part, ABC):
             if isinstance(place, Path) or here is self:
                 raise
         for name in self.copied(place, OUTAGE_SECONDS):
-            local_copies.doubt(place, name)
+            local_copies.invalidate(place, name)
         return self.here()._read(part)
 
     def _classes_only(self, images: LabelledImages) -> LabelledImages:

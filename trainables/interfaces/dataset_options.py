@@ -1,4 +1,4 @@
-"""Options of data sets: how their images are augmented, what of them is taken, and what they must hold."""
+"""Options of data sets: augmentation, validation split, subset and expected counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Augmentation(Options):
     """Training transform for images of fixed size: zero padding, random crop to the old size, horizontal flip.
 
     Attributes:
-        padding: Pixels added on each side before the crop, black (zero before normalisation).
+        padding: Number of black pixels (zero before normalisation) added on each side before the crop.
         flip: Probability of a horizontal flip.
     """
 
@@ -20,15 +20,15 @@ class Augmentation(Options):
 
 
 class ResizedCrop(Options):
-    """Training transform for images of different sizes: a random box, resized to a square, horizontal flip.
+    """Training transform for images of different sizes: random crop resized to a square, horizontal flip.
 
-    The test transform resizes the shorter side to ``resize`` and cuts out the middle square.
+    The test transform resizes the shorter side to ``resize`` and crops the central square.
 
     Attributes:
         size: Height and width of the result in pixels.
-        resize: Shorter side before the cut of the test transform.
-        area: Range of the box's share of the image's area, uniform.
-        aspect: Range of its width over its height, uniform in the logarithm.
+        resize: Length of the shorter side in pixels before the central crop of the test transform.
+        area: Range of the crop's fraction of the image area, in (0, 1], drawn uniformly.
+        aspect: Range of the crop's width divided by its height, drawn uniformly on a logarithmic scale.
         flip: Probability of a horizontal flip.
     """
 
@@ -40,9 +40,12 @@ class ResizedCrop(Options):
 
 
 class ValidationSplit(Options):
-    """Which part of the training data decides; stratified by class, fixed by its seed.
+    """Validation split, held out from the training data by class; exactly one of per_class and fraction is set.
 
-    Exactly one of ``per_class`` (images) and ``fraction`` is set.
+    Attributes:
+        per_class: Number of validation images per class.
+        fraction: Fraction of the training images of each class, rounded, but at least one image per class.
+        seed: Seed of the selection.
     """
 
     per_class: int | None = Field(default=None, ge=1)
@@ -57,11 +60,12 @@ class ValidationSplit(Options):
 
 
 class Subset(Options):
-    """A class-balanced part of a data set, for smoke studies.
+    """Smaller part of a data set, for quick studies.
 
     Attributes:
-        classes: The first that many classes.
-        train_per_class: The first that many training images of each class, in the published order.
+        classes: Number of classes to use, the first ones in label order; None for all.
+        train_per_class: Number of training images per class to use, the first ones in the published order; None for
+            all.
     """
 
     classes: int | None = Field(default=None, ge=2)
@@ -69,7 +73,13 @@ class Subset(Options):
 
 
 class Counts(Options):
-    """How much a data set holds."""
+    """Size of a data set.
+
+    Attributes:
+        classes: Number of classes.
+        train: Number of training images.
+        test: Number of test images.
+    """
 
     classes: int = Field(ge=2)
     train: int = Field(ge=2)

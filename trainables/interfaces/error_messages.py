@@ -1,4 +1,4 @@
-"""Turns validation errors into one line per mistake, with the key's path and the nearest known name."""
+"""Formats validation errors: one line per mistake, with the path of the key and the nearest known name."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pydantic import BaseModel, ValidationError
 
 from trainables.interfaces import Options
 
-UNPARSED = ", unable to parse"  # pydantic says so behind what it wants
+UNPARSED = ", unable to parse"  # end of pydantic's messages
 YAML_BOOLEANS = "; YAML reads on, off, yes and no as true or false, unless they are in quotes"
 
 
 def one_line_per_mistake(error: ValidationError) -> list[str]:
-    """One line per mistake: ``training.epoch: unknown key; did you mean 'epochs'?``."""
+    """Formats each mistake as one line, such as ``training.epoch: unknown key; did you mean 'epochs'?``."""
     mistakes = error.errors(include_url=False)
     return [_line(mistake, error) for mistake in mistakes if not _follows_from_another(mistake, mistakes)]
 
 
 def _follows_from_another(mistake: Any, mistakes: Any) -> bool:
-    # pydantic counts only the good items of a list, so that a list with a bad one may also be too short for it.
+    # pydantic counts only the valid items of a list, so it may also report a list with an invalid item as too short.
     place = mistake["loc"]
     inside = any(other["loc"][: len(place)] == place and other["loc"] != place for other in mistakes)
     return bool(mistake["type"] == "too_short" and inside)

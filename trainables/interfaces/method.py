@@ -1,8 +1,8 @@
-"""What a method is, what it sees of the network, and what it gives back.
+"""Base class of methods, and the data that a method receives and returns.
 
 A method is stateless: it declares what it needs (views, mixing, a head, exits, a teacher), and the trainer builds and
-trains it. Head and branches become part of the network, so that checkpoints and the optimizer hold them; an averaged
-teacher is in the checkpoints, too.
+trains it. The head and the branches become part of the network, so they are optimised and saved with it; averaged
+weights are saved in the checkpoints as well.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-PROGRESS = "progress"  # beside the numbers of a method: the share of the run's epochs that lie behind
+PROGRESS = "progress"  # key of the fraction of finished epochs among the values of a loss
 
 
 @dataclass(frozen=True)
 class View:
-    """One batch of images that a method asks for.
+    """A set of images that a method requests for each batch.
 
     Attributes:
-        name: Key of the view in the batch.
-        source: ``anchor``, the images of the batch; ``partner``, for each anchor a random image of its class, perhaps
-            itself; ``other_partner``, never itself.
-        augmented: Under the training transform with its own random draw; otherwise under the test transform.
+        name: Key of the view in ``Batch.views``.
+        source: Images of the view. ``anchor``: the images of the batch; ``partner``: for each anchor a random image of
+            its class, possibly the anchor itself; ``other_partner``: for each anchor a random other image of its class.
+        augmented: Whether the images are under the training transform, with random draws of their own, or under the
+            test transform.
     """
 
     name: str
@@ -43,11 +44,11 @@ class View:
 
 @dataclass(frozen=True)
 class Mixing:
-    """How the images of a batch are mixed: ``share * x + (1 - share) * x[order]``.
+    """Mixing of the images of a batch: ``share * x + (1 - share) * x[order]``.
 
     Attributes:
-        share: Scalar in [0, 1], one for the batch, drawn from Beta(alpha, alpha).
-        order: A random permutation of the batch, int64 ``[n]``.
+        share: Scalar in [0, 1] for the whole batch, drawn from Beta(alpha, alpha).
+        order: Random permutation of the batch, int64 ``[n]``.
     """
 
     share: Tensor
@@ -56,9 +57,12 @@ class Mixing:
 
 @dataclass(frozen=True)
 class Batch:
-    """Images of each declared view ``[n, 3, height, width]`` (row i of each belongs to anchor i), labels ``[n]``.
+    """A training batch of n anchors.
 
-    ``mixing`` is there for a method that declares it.
+    Attributes:
+        views: Images ``[n, 3, height, width]`` of each declared view, normalised, float32; row i belongs to anchor i.
+        labels: Labels of the anchors, int64 ``[n]``.
+        mixing: Mixing of the batch; None unless the method declares ``mixing_alpha``.
     """
 
     views: Mapping[str, Tensor]
@@ -67,7 +71,13 @@ class Batch:
 
 
 class Outputs(NamedTuple):
-    """Logits ``[n, classes]`` and pooled features ``[n, width]`` of the last layer, and of exits, shallow to deep."""
+    """Outputs of the network for n images.
+
+    Attributes:
+        logits: Logits ``[n, classes]``.
+        features: Pooled penultimate features ``[n, width]``.
+        exits: Outputs of the exits, shallow to deep; empty without exits.
+    """
 
     logits: Tensor
     features: Tensor
@@ -75,36 +85,44 @@ class Outputs(NamedTuple):
 
 
 class Forward(Protocol):
-    """The network as a method sees it; student and teacher run in train mode and update batch-norm statistics."""
+    """Forward passes that a method can use; all take normalised images ``[n, 3, height, width]``."""
 
     @property
     def classifier(self) -> nn.Module:
-        """The last layer: the method's own head where it has one, else the model's."""
+        """Last layer: the head of the method if it has one, else that of the model."""
 
     def student(self, images: Tensor) -> Outputs:
-        """Outputs with gradient."""
+        """Outputs with gradient, in train mode; updates batch-norm statistics."""
 
     def teacher(self, images: Tensor) -> Outputs:
-        """Outputs without gradient."""
+        """Outputs of the same network without gradient, in train mode; updates batch-norm statistics."""
 
     def evaluated(self, images: Tensor) -> Outputs:
-        """Outputs without gradient in evaluation mode, by batch norm's running statistics, which stay as they are."""
+        """Outputs of the same network without gradient, in evaluation mode: batch norm uses its running statistics."""
 
     def averaged(self, images: Tensor) -> Outputs:
-        """Outputs of the declared average of the network's own weights, in train mode, without gradient."""
+        """Outputs of the network with averaged weights without gradient, in train mode.
+
+        Raises:
+            ConfigError: The method does not declare ``averaging``.
+        """
 
     def pretrained(self, images: Tensor) -> Outputs:
-        """Outputs of the declared teacher, another network in evaluation mode, without gradient."""
+        """Outputs of the pretrained teacher without gradient, in evaluation mode.
+
+        Raises:
+            ConfigError: The method does not declare ``pretrained``.
+        """
 
 
 @dataclass(frozen=True)
 class LossTerms:
-    """What a method computes for a batch.
+    """Loss of a batch and its terms.
 
     Attributes:
-        total: Scalar that is minimised.
-        parts: The unweighted terms, scalars averaged over the batch, logged as ``train/<name>``.
-        logits: Logits of the clean labels' images ``[n, classes]`` for the training error; None where images are mixed.
+        total: Scalar to minimise.
+        parts: Unweighted terms by name, scalars averaged over the batch; reported as ``train/<name>``.
+        logits: Logits ``[n, classes]`` of the anchors for the training error; None if the images are mixed.
     """
 
     total: Tensor
@@ -113,17 +131,17 @@ class LossTerms:
 
 
 class Teacher(Options):
-    """Another trained network, named by its checkpoint or by a confirmation run of a finished study.
+    """Pretrained teacher, given by its checkpoint or by a confirmation run of a finished study.
 
     Attributes:
-        checkpoint: File that a run of this project has written.
+        checkpoint: Checkpoint file written by a run of this project.
         study: Directory of a finished study, instead of ``checkpoint``.
-        seed: Which confirmation seed of the study.
-        arm: Which arm of the study: ``winner``, or a label such as ``controls/0``.
-        sha256: Digest of the file, entered when a study begins; a file with another one is refused.
-        validation_top1_error: Of the teacher, in [0, 1], entered with the digest where its run measured it.
-        test_top1_error: Likewise.
-        trained_on: ``full`` where the teacher also learned from validation images, likewise.
+        seed: Seed of the study's confirmation run.
+        arm: Arm of the study: ``winner``, or a label such as ``controls/0``.
+        sha256: SHA-256 of the checkpoint file, entered when the study starts; a file with another digest is refused.
+        validation_top1_error: Top-1 error of the teacher on validation data, a fraction, entered when the study starts.
+        test_top1_error: Top-1 error of the teacher on test data, a fraction, entered when the study starts.
+        trained_on: Training data of the teacher, entered when the study starts: ``full`` includes validation images.
     """
 
     checkpoint: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] | None = None
@@ -145,83 +163,99 @@ class Teacher(Options):
 
 
 class Method(Part, ABC):
-    """A training objective; numeric fields are hyperparameters and may be searched."""
+    """A training objective. Its numeric fields are hyperparameters, which a study can search."""
 
     @model_validator(mode="after")
     def _can_be_trained(self) -> Method:
         if PROGRESS in type(self).model_fields:
-            raise ValueError(f"its field {PROGRESS} needs another name: a loss finds the run's progress by that one")
+            raise ValueError(
+                f"rename its field {PROGRESS}: the values of a loss hold the run's progress under that name"
+            )
         if not callable(self.averaging):
-            raise ValueError("averaging is no method; write def averaging(self), which returns the name of a field")
+            raise ValueError("averaging is not a method; write def averaging(self), which returns the name of a field")
         name = self.averaging()
         if name is None:
             return self
         kept = getattr(self, name) if name in type(self).model_fields else None
         if not isinstance(kept, int | float) or isinstance(kept, bool):
-            raise ValueError(f"averaging names {name!r}, which is no numeric field")
+            raise ValueError(f"averaging returns {name!r}, which is not a numeric field")
         if not 0 <= kept < 1:
-            raise ValueError(f"{name}, what averaged weights keep of themselves at each step, must lie in [0, 1)")
+            raise ValueError(f"{name}, the decay of the averaged weights per step, must be in [0, 1)")
         return self
 
     @abstractmethod
     def views(self) -> tuple[View, ...]:
-        """The views that a batch must hold."""
+        """Views that each batch holds, with distinct names; at least one."""
 
     @abstractmethod
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
-        """Loss of a batch.
+        """Computes the loss of a batch.
+
+        It must not read values back from the device, as ``item()`` does, unless the study sets ``training.cuda_graph``
+        to ``never``.
 
         Args:
-            forward: The network.
-            batch: Its views.
-            values: The numeric fields as scalar tensors on the batch's device; and ``progress``, the share of the
-                run's epochs that lie behind, in [0, 1).
+            forward: Forward passes of the network.
+            batch: Views, labels and mixing.
+            values: Numeric fields of the method as float32 scalar tensors on the batch's device, and ``progress``, the
+                fraction of the run's epochs that are finished, in [0, 1).
         """
 
     def mixing_alpha(self) -> float | None:
-        """Parameter of the Beta distribution by which batches are mixed; None for methods that do not mix."""
+        """Parameter of the Beta distribution of the mixing share, greater than 0; None to not mix batches."""
         return None
 
     def head(self, width: int, num_classes: int) -> nn.Module | None:
-        """A last layer of the method's own, features ``[n, width]`` to logits; None keeps the model's."""
+        """Builds a last layer that replaces the model's and maps features to logits; None keeps the model's.
+
+        Args:
+            width: Width of the features ``[n, width]``.
+            num_classes: Number of classes.
+        """
         del width, num_classes
         return None
 
     def exits(self) -> tuple[int, ...]:
-        """The stages, counted from 1, after which the network gets a branch of its own; rising."""
+        """Stages, counted from 1 and ascending, after which the network gets an exit; the last stage is excluded."""
         return ()
 
     def branch(
         self, shape: tuple[int, int, int], last: tuple[int, int, int], width: int, num_classes: int
     ) -> nn.Module:
-        """A branch, for methods with exits: maps a stage's map to an ``Outputs`` or a pair (logits, features).
+        """Builds the branch of an exit, which maps a stage's map to ``Outputs`` or a pair (logits, features).
 
         Args:
-            shape: Channels, height and width of that map.
-            last: Of the last stage's map.
-            width: Of the network's pooled features.
-            num_classes: Outputs.
+            shape: Channels, height and width of the stage's map.
+            last: Channels, height and width of the last stage's map.
+            width: Width of the network's pooled features.
+            num_classes: Number of classes.
 
         Raises:
-            ConfigError: The method declares exits, but no branch for them.
+            ConfigError: The method declares exits but does not override this method.
         """
         del shape, last, width, num_classes
         raise ConfigError(
-            f"{self.part_name()} declares exits and no branch; override branch, as trainables/methods/byot.py does"
+            f"{self.part_name()} declares exits but no branch; override branch(), as trainables/methods/byot.py does"
         )
 
     def pretrained(self) -> Teacher | None:
-        """The trained network that this method learns from; None for methods without one."""
+        """Pretrained teacher of the method; None if it has none."""
         return None
 
     def averaging(self) -> str | None:
-        """The field that says how much of themselves averaged weights keep at each step, in [0, 1).
+        """Name of the field that holds the decay per step of averaged weights, in [0, 1); None for no averaging.
 
-        With it, ``forward.averaged`` is a copy of the network whose weights follow it. None for methods without one.
+        With a decay d, the weights of ``forward.averaged`` become d times themselves plus 1 - d times the network's
+        after each step.
         """
         return None
 
     def readouts(self, outputs: Outputs, classifier: nn.Module) -> Mapping[str, Tensor]:
-        """Further logits ``[n, classes]`` that are measured beside the network's, as ``<split>/<name>/<metric>``."""
+        """Additional logits ``[n, classes]`` to evaluate, by name; reported as ``<split>/<name>/<metric>``.
+
+        Args:
+            outputs: Outputs of the network in evaluation mode.
+            classifier: Last layer of the network.
+        """
         del outputs, classifier
         return {}

@@ -1,4 +1,4 @@
-"""What a model is."""
+"""Base class of models."""
 
 from __future__ import annotations
 
@@ -14,19 +14,29 @@ if TYPE_CHECKING:
 class Model(Part, ABC):
     """A network architecture.
 
-    What ``build`` returns has ``features(images) -> [n, width]`` (pooled penultimate features) and ``classifier``, the
-    last layer, a linear one, which a method may replace; calling it gives the logits. For methods with early exits it
-    also has ``feature_maps(images)``, the maps ``[n, channels, height, width]`` of its stages, shallow to deep, and
-    ``pooled(last_map)``, the features of the last of them.
+    The network that ``build`` returns maps images ``[n, 3, height, width]`` to logits ``[n, classes]`` and has
+
+    * ``features(images)``: pooled penultimate features ``[n, width]``;
+    * ``classifier``: the last layer, a ``torch.nn.Linear``, which a method may replace;
+    * ``feature_maps(images)``: maps ``[n, channels, height, width]`` of its stages, shallow to deep, and
+      ``pooled(last_map)``: features ``[n, width]`` of the last map. Only methods with early exits need these two.
     """
 
     @abstractmethod
     def build(self, num_classes: int) -> nn.Module:
-        """A freshly initialised network; the caller seeds torch."""
+        """Builds a newly initialised network; the caller seeds torch.
+
+        Args:
+            num_classes: Number of classes, at least 2.
+        """
 
     def check_images(self, height: int, width: int) -> None:
-        """Whether the network takes images of this size.
+        """Checks the size of the images; by default every size is accepted.
+
+        Args:
+            height: Height of the images in pixels.
+            width: Width of the images in pixels.
 
         Raises:
-            ConfigError: It does not; the message says what to set.
+            ConfigError: The network does not accept images of this size; the message says what to set.
         """

@@ -1,4 +1,4 @@
-"""What every part is: a frozen, checked set of options that knows its name."""
+"""Base class of all parts: frozen, validated options with a name."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,17 +7,17 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 
 class Options(BaseModel):
-    """Base of all configuration: frozen, unknown keys refused, NaN and infinity refused."""
+    """Base class of all options: frozen; unknown keys, NaN and infinity are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Part(Options):
-    """A method, model or data set; serialised with its name, so that the name rebuilds it."""
+    """Base class of methods, models and data sets; serialised with its name, from which it is rebuilt."""
 
     @classmethod
     def part_name(cls) -> str:
-        """File name of a part of this project, dotted path ``module:Class`` of a user's own."""
+        """File name of a part of this project, or the path ``module:Class`` of a user-defined part."""
         package, _, module = cls.__module__.rpartition(".")
         return module if package.startswith("trainables.") else f"{cls.__module__}:{cls.__qualname__}"
 
@@ -27,7 +27,11 @@ class Part(Options):
 
 
 def flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Options by name, those of a mapping as ``<its name>.<their name>``.
+    """Flattens nested options: yields names and values, with names of nested options as ``<outer>.<inner>``.
+
+    Args:
+        options: Options by name; values may be mappings.
+        prefix: Prefix of all names.
 
     Example:
         >>> dict(flat({"seed": 1, "teacher": {"arm": "winner"}}))

@@ -1,4 +1,4 @@
-"""Images of different sizes without a copy: flat buffers of pixels, perhaps mapped files, and where each image lies."""
+"""Images of different sizes in flat buffers, such as memory-mapped files, without copies."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MEMORY_LIMIT = 8 << 30
 
 
 class Pixels(Protocol):
-    """Bytes of images: an array, or what fetches those of an image when they are asked for."""
+    """Protocol for the bytes of images: an array, or an object that fetches the bytes of an image on access."""
 
     def __getitem__(self, place: slice, /) -> NDArray[np.uint8]:
-        """The bytes of the image that lies at ``place``."""
+        """Returns the bytes of the image at ``place``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +26,12 @@ class RaggedImages:
     """RGB images as uint8, each in the order height, width, channel, in one or several flat buffers.
 
     Attributes:
-        buffers: Bytes ``[.]``, arrays or elsewhere; writing to them changes no file.
-        digests: What tells the content of each buffer from any other.
-        buffer: In which buffer image i lies ``[n]``.
-        start: Its first byte there ``[n]``.
-        sizes: Its height and width in pixels ``[n, 2]``.
-        memory_limit: Bytes that copies of them may take on a device.
+        buffers: Flat buffers of bytes; writing to them does not change a file.
+        digests: Digest of the content of each buffer.
+        buffer: Index of the buffer of each image ``[n]``.
+        start: Offset of the first byte of each image in its buffer ``[n]``.
+        sizes: Height and width of each image in pixels ``[n, 2]``.
+        memory_limit: Maximum size in bytes of a copy of the images on a device.
     """
 
     buffers: tuple[NDArray[np.uint8] | Pixels, ...]
@@ -45,7 +45,7 @@ class RaggedImages:
         return len(self.start)
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """Image ``[height, width, 3]``, not copied."""
+        """Returns image ``[height, width, 3]`` without a copy."""
         height, width = self.sizes[index]
         start = self.start[index]
         flat: NDArray[np.uint8] = self.buffers[self.buffer[index]][start : start + height * width * CHANNELS]
@@ -53,26 +53,26 @@ class RaggedImages:
 
     @property
     def is_streamed(self) -> bool:
-        """Whether pixels come from elsewhere when they are asked for."""
+        """Whether pixels are fetched on access, as from an object store."""
         return not all(isinstance(buffer, np.ndarray) for buffer in self.buffers)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the pixels of all images."""
+        """Size of the pixels of all images in bytes."""
         return int(self.sizes.prod(axis=1).sum()) * CHANNELS
 
     def take(self, indices: NDArray[np.int64]) -> RaggedImages:
-        """The images at ``indices``, in that order, in the same buffers."""
+        """Selects the images at ``indices``, in that order, in the same buffers."""
         return replace(self, buffer=self.buffer[indices], start=self.start[indices], sizes=self.sizes[indices])
 
     def digest(self) -> str:
-        """SHA-256 of which images these are; the buffers' own digests stand for their pixels."""
+        """SHA-256 of the images: digests of their buffers, positions and sizes."""
         places = (self.buffer, self.start, self.sizes)
         return sha256_of("\n".join(self.digests).encode() + b"".join(each.astype("<i8").tobytes() for each in places))
 
 
 def join(parts: list[RaggedImages]) -> RaggedImages:
-    """All images of the parts, in order, in the parts' buffers.
+    """Concatenates images in order, without a copy.
 
     Example:
         >>> one = RaggedImages((np.zeros(6, np.uint8),), ("a",), *(np.zeros(1, np.int64),) * 2, np.array([[1, 2]]))

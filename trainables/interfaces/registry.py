@@ -1,4 +1,4 @@
-"""Finds parts by name: a file of the package, or the dotted path ``module:Class`` of a user's own part."""
+"""Finds parts by name: a file of the package, or the path ``module:Class`` of a user-defined part."""
 
 import difflib
 import importlib
@@ -10,12 +10,12 @@ from trainables.errors import ConfigError
 from trainables.interfaces import Part
 
 PACKAGES = ("methods", "models", "datasets")
-_own: set[str] = set()
+_user_modules: set[str] = set()
 
 
 @cache
 def available(package: str) -> tuple[str, ...]:
-    """Names of the parts in ``trainables.<package>``, sorted; found on disk, listed nowhere.
+    """Names of the parts in ``trainables.<package>``, sorted; each file of the package is a part.
 
     Example:
         >>> "cs_kd" in available("methods")
@@ -27,21 +27,21 @@ def available(package: str) -> tuple[str, ...]:
 
 @cache
 def load(package: str, name: str) -> type[Part]:
-    """The part class called ``name``.
+    """Loads the part class with a name.
 
     Args:
-        package: One of ``methods``, ``models``, ``datasets``.
-        name: A file's name in that package, or ``module:Class``.
+        package: Kind of the part: ``methods``, ``models`` or ``datasets``.
+        name: Name of a file in that package, or path ``module:Class`` of a user-defined part.
 
     Raises:
-        ConfigError: There is no such part; the message offers the nearest name.
+        ConfigError: There is no such part, or it cannot be imported; the message offers the nearest name.
 
     Example:
         >>> load("methods", "cs_kd").__name__
         'CsKd'
     """
     if ":" in name:
-        return _load_own(package, name)
+        return _load_user_defined(package, name)
     if name not in available(package):
         near = difflib.get_close_matches(name, available(package), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(available(package))}"
@@ -55,22 +55,24 @@ def load(package: str, name: str) -> type[Part]:
     )
 
 
-def place_in_own_part(error: BaseException) -> str | None:
-    """File and line of a user's own part on an error's way, the last of them; None where it came by none."""
+def place_in_user_part(error: BaseException) -> str | None:
+    """File and line of the innermost frame of a user-defined part in an error's traceback; None if there is none."""
     frames = reversed(list(traceback.walk_tb(error.__traceback__)))
-    return next((f"{f.f_code.co_filename}:{line}" for f, line in frames if f.f_globals.get("__name__") in _own), None)
+    return next(
+        (f"{f.f_code.co_filename}:{line}" for f, line in frames if f.f_globals.get("__name__") in _user_modules), None
+    )
 
 
-def _load_own(package: str, path: str) -> type[Part]:
+def _load_user_defined(package: str, path: str) -> type[Part]:
     module_name, _, class_name = path.partition(":")
-    _own.add(module_name)
+    _user_modules.add(module_name)
     try:
         part = getattr(importlib.import_module(module_name), class_name)
     except Exception as error:  # a user's module may raise anything
         why = str(error).partition("\n")[0]
         if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
-            why = f"there is no module {error.name!r}; is its folder in PYTHONPATH?"
-        if place := place_in_own_part(error):
+            why = f"there is no module {error.name!r}; add its folder to PYTHONPATH"
+        if place := place_in_user_part(error):
             why = f"{place}: {why}"
         raise ConfigError(f"{package.removesuffix('s')} {path!r} cannot be imported: {why}") from error
     if not (isinstance(part, type) and issubclass(part, Part)):

@@ -1,1 +1,1 @@
-"""Pure loss functions, one file each."""
+"""Loss functions without state, one file each."""

@@ -1,4 +1,4 @@
-"""The scale of cosine logits that AdaCos sets by itself."""
+"""Adaptive scale of cosine logits (AdaCos)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ EDGE = 1e-7
 
 
 def initial_scale(num_classes: int) -> float:
-    r"""The fixed scale :math:`\sqrt 2 \ln(C - 1)` (Zhang et al., AdaCos, CVPR 2019, equation 12).
+    r"""Initial scale :math:`\sqrt 2 \ln(C - 1)` (Zhang et al., AdaCos, CVPR 2019, equation 12).
+
+    Args:
+        num_classes: Number of classes :math:`C`, at least 3; with two the scale would be 0.
 
     Example:
         >>> round(initial_scale(100), 2)
@@ -22,7 +25,7 @@ def initial_scale(num_classes: int) -> float:
 
 
 def next_scale(cosines: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
-    r"""The dynamic scale of a training step (Zhang et al., AdaCos, CVPR 2019, equations 14 and 15).
+    r"""Dynamic scale of a training step (Zhang et al., AdaCos, CVPR 2019, equations 14 and 15).
 
     .. math::
         \frac{\ln B}{\cos \min(\pi/4, \theta)}, \quad
@@ -30,12 +33,12 @@ def next_scale(cosines: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
         \theta = \mathrm{median}_i \arccos \cos_{i y_i}
 
     Args:
-        cosines: ``[n, classes]`` in [-1, 1], treated as constants.
-        labels: int64 ``[n]`` in ``[0, classes)``.
-        scale: :math:`s`, the scale of the step before.
+        cosines: Cosines ``[n, classes]`` in [-1, 1], treated as constants.
+        labels: Labels, int64 ``[n]`` in ``[0, classes)``.
+        scale: Scale :math:`s` of the previous step, a scalar greater than 0.
 
     Returns:
-        Scalar without gradient; the median of an even batch is the lower one.
+        Scalar without gradient. For an even number of images the lower median is used.
 
     Example:
         >>> import torch

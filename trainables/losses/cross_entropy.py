@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, smoothing: Tensor | float = 0.0) -> Tensor:
-    r"""Cross-entropy with targets that are smoothed over all classes, averaged over the batch.
+    r"""Cross-entropy with hard or smoothed targets, averaged over the batch.
 
     .. math:: -\frac{1}{n} \sum_i \sum_c \left((1 - \epsilon) [c = y_i] + \frac{\epsilon}{C}\right) \log \sigma(z_i)_c
 
     Args:
-        logits: ``[n, classes]``.
-        labels: int64 ``[n]`` in ``[0, classes)``.
-        smoothing: :math:`\epsilon` in [0, 1) (Szegedy et al. 2016, section 7); a tensor, so that a compiled step serves
-            every trial.
+        logits: Logits ``[n, classes]``.
+        labels: Labels, int64 ``[n]`` in ``[0, classes)``.
+        smoothing: Fraction :math:`\epsilon` in [0, 1) that is spread over all classes (Szegedy et al., CVPR 2016,
+            section 7); a tensor, so that one compiled step serves all trials.
 
     Returns:
-        Scalar, in nats, in float32 or the logits' higher precision.
+        Scalar >= 0 in nats, in float32, or in float64 for float64 logits.
 
     Example:
         >>> import torch

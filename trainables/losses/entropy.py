@@ -16,11 +16,11 @@ def mean_entropy(logits: Tensor) -> Tensor:
     .. math:: -\frac{1}{n} \sum_i \sum_c p_{ic} \log p_{ic}, \quad p_i = \sigma(z_i)
 
     Args:
-        logits: ``[n, classes]``.
+        logits: Logits ``[n, classes]``.
 
     Returns:
-        Scalar in [0, log(classes)], in nats, in float32 or the logits' higher precision (Pereyra et al. 2017, section
-        3). An average over the classes, as in one public library, would be smaller by their number.
+        Scalar in [0, log(classes)] in nats, in float32, or in float64 for float64 logits (Pereyra et al., ICLR workshop
+        2017, section 3). One public library averages over the classes instead of summing.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Distances between features."""
+"""Squared distances between features."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ if TYPE_CHECKING:
 
 
 def distance_of_means(one: Tensor, other: Tensor) -> Tensor:
-    r"""Squared distance of the mean features of two batches, the maximum mean discrepancy with a linear kernel.
+    r"""Squared distance between the mean features of two batches: maximum mean discrepancy with a linear kernel.
 
     .. math:: \left\| \frac{1}{n} \sum_i f_i - \frac{1}{n} \sum_i f'_i \right\|^2
 
     Args:
-        one: ``[n, width]``.
-        other: ``[n, width]``; both receive the gradient.
+        one: Features ``[n, width]``; receive the gradient.
+        other: Features ``[n, width]``; receive the gradient.
 
     Returns:
-        Scalar, summed over the width (Xu and Liu, AAAI 2019, equation 5), in float32 or higher precision.
+        Scalar >= 0, summed over the width (Xu and Liu, AAAI 2019, equation 5), in float32, or in float64 for float64
+        features.
 
     Example:
         >>> import torch
@@ -31,14 +32,16 @@ def distance_of_means(one: Tensor, other: Tensor) -> Tensor:
 
 
 def mean_distance(student: Tensor, teacher: Tensor) -> Tensor:
-    r"""Squared distance of features to their targets, averaged over the batch: :math:`\frac1n\sum_i\|s_i - t_i\|^2`.
+    r"""Squared distance of features to their targets, averaged over the batch.
+
+    .. math:: \frac{1}{n} \sum_i \| s_i - t_i \|^2
 
     Args:
-        student: ``[n, width]``, receives the gradient.
-        teacher: ``[n, width]``, treated as constants.
+        student: Features ``[n, width]``; receive the gradient.
+        teacher: Target features ``[n, width]``, treated as constants.
 
     Returns:
-        Scalar, summed over the width, in float32 or higher precision.
+        Scalar >= 0, summed over the width, in float32, or in float64 for float64 features.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Mixtures of the images of a batch, and the loss of their mixed labels."""
+"""Mixtures of the images of a batch, and cross-entropy with their mixed labels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ def mixed(values: Tensor, mixing: Mixing) -> Tensor:
     r"""Mixes each row with another of its batch: :math:`\lambda x_i + (1 - \lambda) x_{\pi(i)}`.
 
     Args:
-        values: ``[n, ...]``, such as images after augmentation and normalisation.
-        mixing: Share :math:`\lambda` and order :math:`\pi` (Zhang et al., mixup, ICLR 2018, section 2).
+        values: Rows ``[n, ...]``, such as images after augmentation and normalisation.
+        mixing: Share :math:`\lambda` in [0, 1] and order :math:`\pi` (Zhang et al., mixup, ICLR 2018, section 2).
+
+    Returns:
+        Mixtures ``[n, ...]``.
 
     Example:
         >>> import torch
@@ -33,12 +36,12 @@ def mixed_cross_entropy(logits: Tensor, labels: Tensor, mixing: Mixing) -> Tenso
     r"""Cross-entropy with mixed labels: :math:`\lambda CE(z, y) + (1 - \lambda) CE(z, y_\pi)`.
 
     Args:
-        logits: Of mixed images, ``[n, classes]``.
-        labels: Of the images before mixing, int64 ``[n]``.
-        mixing: By which they were mixed.
+        logits: Logits of the mixed images ``[n, classes]``.
+        labels: Labels of the images before mixing, int64 ``[n]`` in ``[0, classes)``.
+        mixing: Share and order with which the images were mixed.
 
     Returns:
-        Scalar, in nats, in float32 or the logits' higher precision.
+        Scalar >= 0 in nats, in float32, or in float64 for float64 logits.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The arithmetic of losses."""
+"""Floating-point precision of losses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Half precision becomes float32, for ``exp`` of a logit overflows it; float32 and float64 stay.
+    """Converts 16-bit values to float32, because ``exp`` of a logit overflows them; float32 and float64 stay unchanged.
+
+    Args:
+        values: Floating-point tensor of any shape.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The distillation loss."""
+"""Distillation loss: KL divergence between softened predictions."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ if TYPE_CHECKING:
 def softened_kl(
     student: Tensor, teacher: Tensor, temperature: Tensor | float, *, teacher_gradient: bool = False
 ) -> Tensor:
-    r"""KL divergence between softened predictions, times T squared, averaged over the batch (paper, equation 1).
+    r"""KL divergence between softened predictions times T squared, averaged over the batch.
 
     .. math:: T^2 \, \frac{1}{n} \sum_i \mathrm{KL}(\sigma(t_i / T) \,\|\, \sigma(s_i / T))
 
     Args:
-        student: Logits ``[n, classes]`` that receive the gradient :math:`\frac{T}{n} (\sigma(s_i/T) - \sigma(t_i/T))`.
-        teacher: Logits ``[n, classes]``, treated as constants. A class of probability 0 adds nothing.
-        temperature: T > 0; a tensor, so that a compiled step serves every trial.
-        teacher_gradient: Let the gradient into the teacher, too; for ablations.
+        student: Logits :math:`s` ``[n, classes]``; receive the gradient :math:`\frac{T}{n} (\sigma(s_i/T) -
+            \sigma(t_i/T))`.
+        teacher: Logits :math:`t` ``[n, classes]``, treated as constants. A class with probability 0 adds nothing.
+        temperature: Temperature :math:`T` > 0; a tensor, so that one compiled step serves all trials.
+        teacher_gradient: Whether the gradient also flows into the teacher, for ablations.
 
     Returns:
-        Scalar, in nats, in float32 or the logits' higher precision. T squared keeps the gradient's size comparable
-        across T (Hinton et al. 2015, section 2.1).
+        Scalar >= 0 in nats, up to rounding, in float32, or in float64 for float64 logits. The KL divergence is summed
+        over the classes (Yun et al., CVPR 2020, equation 1). The factor T squared keeps the size of the gradient
+        comparable across temperatures (Hinton et al. 2015, section 2.1).
 
     Example:
         >>> import torch

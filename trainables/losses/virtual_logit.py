@@ -1,4 +1,4 @@
-"""The logit of the class that virtual softmax adds in training."""
+"""Logit of the class that virtual softmax adds in training."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ if TYPE_CHECKING:
 
 
 def virtual_logit(features: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
-    r"""Logit of a class whose weight points along the feature and is as long as the label's weight.
+    r"""Logit of a virtual class whose weight has the direction of the features and the norm of the label's weight.
 
     .. math:: \| W_{y_i} \| \, \| f_i \|
 
     Args:
-        features: ``[n, width]``.
-        weight: Of the bias-free last layer, ``[classes, width]``.
-        labels: int64 ``[n]`` in ``[0, classes)``.
+        features: Features :math:`f` ``[n, width]``.
+        weight: Weight :math:`W` ``[classes, width]`` of the last layer, which has no bias.
+        labels: Labels, int64 ``[n]`` in ``[0, classes)``.
 
     Returns:
-        ``[n]``, in float32 or higher precision; gradients flow through both norms (Chen et al. 2018, section 3.2).
+        Logits ``[n]`` >= 0, in float32, or in float64 for float64 features. Gradients flow through both norms (Chen et
+        al., NeurIPS 2018, section 3.2).
 
     Example:
         >>> import torch

@@ -1,1 +1,1 @@
-"""The training objectives, one file each."""
+"""Training objectives, one file each."""

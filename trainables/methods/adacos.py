@@ -1,4 +1,4 @@
-"""Cross-entropy over scaled cosines, with a scale that sets itself."""
+"""Cross-entropy over scaled cosines, with an adaptive scale."""
 
 from __future__ import annotations
 
@@ -18,29 +18,34 @@ if TYPE_CHECKING:
 
 
 class Adacos(Method):
-    r"""Compares directions: logits are cosines between features and class weights, times a scale.
+    r"""Cross-entropy over cosines between features and class weights, times an adaptive scale (AdaCos).
 
-    * Paper: Zhang et al., AdaCos, CVPR 2019, equations 12 to 15; without margin, which they do not use.
-    * Loss: :math:`CE(s \cos, y)`. The scale starts at :math:`\sqrt 2 \ln(C - 1)`; ``dynamic``, it is computed anew from
-      each batch before the loss, without gradient, and stays what it is in evaluation.
-    * Hyperparameters: none to tune. ``eval_scale`` says what evaluation measures: ``current``, the scaled cosines the
-      network was trained with, or ``none``, the cosines, as the public code does and, it seems, table 6 of the CS-KD
-      paper, where it looks badly calibrated. The other one is measured, too, as ``unscaled`` or ``scaled``.
-    * Cost: that of cross-entropy. The head replaces the model's last layer and has no bias.
+    * Paper: Zhang et al., AdaCos: Adaptively scaling cosine logits for effectively learning deep face representations,
+      CVPR 2019, equations 12 to 15; without margin.
+    * Loss: :math:`CE(s \cos, y)`. The scale :math:`s` starts at :math:`\sqrt 2 \ln(C - 1)`. The dynamic scale is
+      recomputed from each training batch before the loss, without gradient; evaluation does not change it.
+    * Hyperparameters: none to search. The public code evaluates unscaled cosines, and so, it seems, does table 6 of the
+      CS-KD paper, where AdaCos has a calibration error of 54 to 74 %. The logits that ``eval_scale`` does not select
+      are evaluated as readout ``unscaled`` or ``scaled``.
+    * Cost: that of cross-entropy. The method replaces the model's last layer by one without bias.
+
+    Attributes:
+        scale: Kind of the scale. ``dynamic``: recomputed at each training step; ``fixed``: the initial scale.
+        eval_scale: Logits of the evaluation. ``current``: cosines times the scale, as in training; ``none``: cosines.
     """
 
     scale: Literal["dynamic", "fixed"] = "dynamic"
     eval_scale: Literal["current", "none"] = "current"
 
     def views(self) -> tuple[View, ...]:
-        """The augmented anchors."""
+        """Augmented anchors."""
         return (View("anchor"),)
 
     def head(self, width: int, num_classes: int) -> nn.Module:
-        """Cosines of the features with the class weights.
+        """Linear layer on normalised features and weights, without bias.
 
         Raises:
-            ConfigError: There are two classes, for which the scale would start at 0.
+            ConfigError: There are fewer than three classes; with two the initial scale would be 0.
         """
         from trainables.models.layers.cosine_head import CosineHead
 
@@ -49,7 +54,7 @@ class Adacos(Method):
         return CosineHead(width, num_classes, initial_scale(num_classes), scaled=self.eval_scale == "current")
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:  # noqa: ARG002
-        """Parts ``ce``, which is the whole loss, and ``scale``, that of the step."""
+        """Loss with the parts ``ce``, which is the total, and ``scale``, the scale of the step."""
         cosines = forward.student(batch.views["anchor"]).logits
         scale: Tensor = forward.classifier.scale  # type: ignore[assignment]
         if self.scale == "dynamic":
@@ -59,6 +64,6 @@ class Adacos(Method):
         return LossTerms(ce, {"ce": ce, "scale": scale}, logits)
 
     def readouts(self, outputs: Outputs, classifier: nn.Module) -> Mapping[str, Tensor]:
-        """The logits that ``eval_scale`` leaves out."""
+        """Logits that ``eval_scale`` does not select, as ``unscaled`` or ``scaled``."""
         cosines = classifier.cosines(outputs.features)  # type: ignore[operator]
         return {"unscaled": cosines} if self.eval_scale == "current" else {"scaled": classifier.scale * cosines}

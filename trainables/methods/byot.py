@@ -1,4 +1,4 @@
-"""Be your own teacher: the deepest classifier teaches earlier ones."""
+"""Be your own teacher: the deepest classifier teaches early exits."""
 
 from __future__ import annotations
 
@@ -24,21 +24,32 @@ LARGEST_KERNEL_MAP = 32
 
 
 class Byot(Method):
-    r"""Gives the network exits after its first three stages and distils the deepest classifier into them.
+    r"""Adds exits after the first three stages and distils the deepest classifier into them (BYOT).
 
-    * Paper: Zhang et al., Be your own teacher, ICCV 2019, equations 2 to 5.
+    * Paper: Zhang et al., Be your own teacher: Improve the performance of convolutional neural networks via self
+      distillation, ICCV 2019, equations 2 to 5.
     * Loss: :math:`CE(z_4, y) + \sum_{i=1}^{3} [(1 - \alpha) CE(z_i, y) + \alpha KD_T(z_i, z_4) + \lambda_f \frac1n
-      \sum \|F_i - F_4\|^2]`, the deepest logits and features being constants in the last two terms.
-    * Hyperparameters: the paper prints none. Its authors' later code takes ``alpha`` 0.3 and ``temperature`` 3, without
-      :math:`T^2` (``t_squared``), and leaves the feature term of the last exit out (``feature_at_last_exit``); a public
-      re-implementation takes 0.1 and 3 and weights the deepest cross-entropy by :math:`1 - \alpha`, too
-      (``weight_deepest``). ``lambda_f`` 0.0001 is about its feature weight in this reduction, sum over the width, mean
-      over the batch.
-    * Branches: three convolutions to the size of the last map, with one ``large`` kernel, or with ``strided`` ones of
-      3x3; ``auto`` takes these for maps larger than 32. ``adapter`` puts a linear layer before the feature term, as the
-      later code does; its attention modules are not here.
-    * Cost: about 1.3 times cross-entropy. Tested is the deepest classifier; the exits and the mean of all logits are
-      measured as ``exit1`` to ``exit3`` and ``ensemble``.
+      \sum \|F_i - F_4\|^2]`, where :math:`z_i` and :math:`F_i` are logits and features of exit :math:`i`. The deepest
+      logits :math:`z_4` and features :math:`F_4` are constants in the last two terms.
+    * Hyperparameters: ``temperature`` > 0, ``alpha`` in [0, 1], ``lambda_f`` >= 0; the paper prints no values. The
+      authors' later code uses ``alpha`` 0.3 and ``temperature`` 3 without :math:`T^2`, and no feature term at the last
+      exit. A public re-implementation uses 0.1 and 3 and also weights the deepest cross-entropy by :math:`1 - \alpha`.
+      ``lambda_f`` 0.0001 is about its feature weight, converted to a sum over the width and a mean over the batch.
+    * Branches: three convolutions that reduce a map to the size of the last one. The attention modules of the authors'
+      later code are not implemented.
+    * Cost: about 1.3 times cross-entropy. The deepest classifier is evaluated; the exits and the mean of all logits are
+      readouts ``exit1`` to ``exit3`` and ``ensemble``.
+
+    Attributes:
+        temperature: Temperature of the distillation term.
+        alpha: Weight of the distillation term at the exits; their cross-entropy has the weight 1 - alpha.
+        lambda_f: Weight of the squared feature distance at the exits.
+        t_squared: Whether the distillation term is multiplied by the squared temperature.
+        weight_deepest: Whether the cross-entropy of the deepest classifier has the weight 1 - alpha instead of 1.
+        feature_at_last_exit: Whether the last exit has a feature term.
+        branches: Kind of the convolution that reduces a map. ``large``: one with a large kernel; ``strided``: several
+            of 3x3 with stride 2; ``auto``: ``strided`` for maps larger than 32 pixels, else ``large``.
+        adapter: Whether a linear layer precedes the feature term.
     """
 
     temperature: float = Field(default=3.0, gt=0)
@@ -51,17 +62,17 @@ class Byot(Method):
     adapter: bool = False
 
     def views(self) -> tuple[View, ...]:
-        """The augmented anchors."""
+        """Augmented anchors."""
         return (View("anchor"),)
 
     def exits(self) -> tuple[int, ...]:
-        """After each stage but the last."""
+        """Stages 1, 2 and 3 of four."""
         return (1, 2, 3)
 
     def branch(
         self, shape: tuple[int, int, int], last: tuple[int, int, int], width: int, num_classes: int
     ) -> nn.Module:
-        """A bottleneck to the size of the last map."""
+        """Bottleneck that reduces a stage's map to the size of the last one, with a classifier."""
         from trainables.models.layers.branch import Branch
 
         strided = self.branches == "strided" or (self.branches == "auto" and shape[1] > LARGEST_KERNEL_MAP)
@@ -69,7 +80,7 @@ class Byot(Method):
         return Branch(shape[0], width, num_classes, reduction, strided=strided, adapter=self.adapter)
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
-        """Parts ``ce`` (deepest) and, summed over the exits, ``ce_exits``, ``kd`` and ``feature``."""
+        """Loss with the parts ``ce`` (deepest) and, summed over the exits, ``ce_exits``, ``kd`` and ``feature``."""
         outputs = forward.student(batch.views["anchor"])
         ce, temperature = cross_entropy(outputs.logits, batch.labels), values["temperature"]
         ce_exits = sum_of(cross_entropy(out.logits, batch.labels) for out in outputs.exits)
@@ -83,11 +94,11 @@ class Byot(Method):
         return LossTerms(total, parts, outputs.logits)
 
     def readouts(self, outputs: Outputs, classifier: nn.Module) -> Mapping[str, Tensor]:  # noqa: ARG002
-        """Logits of each exit, and the mean over exits and deepest."""
+        """Logits of each exit, and the mean of all logits."""
         exits = {f"exit{number}": out.logits for number, out in enumerate(outputs.exits, start=1)}
         return exits | {"ensemble": sum_of([outputs.logits, *exits.values()]) / (1 + len(exits))}
 
 
 def sum_of(terms: Iterable[Tensor]) -> Tensor:
-    """Sum of tensors, of which there is at least one."""
+    """Sum of one or more tensors."""
     return reduce(add, terms)

@@ -1,4 +1,4 @@
-"""Data-distortion guided self-distillation."""
+"""Data-distortion guided self-distillation (DDGSD)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,23 @@ if TYPE_CHECKING:
 
 
 class Ddgsd(Method):
-    r"""Draws the predictions and the mean features of two distortions of the same images together.
+    r"""Matches predictions and mean features of two augmentations of the same images (DDGSD).
 
     * Paper: Xu and Liu, Data-distortion guided self-distillation for deep neural networks, AAAI 2019.
     * Loss: :math:`CE(z_a, y) + CE(z_b, y) + \lambda_{KL} [KD_T(z_a, z_b) + KD_T(z_b, z_a)] + \mu \|\bar f_a -
-      \bar f_b\|^2`, the targets of :math:`KD_T` being constants and :math:`\bar f` the mean features of the batch.
-    * Hyperparameters: ``temperature`` 3, ``lambda_kl`` 1, ``mu`` 0.0005 in implementations that follow the paper; one
-      takes 0.005. ``average_ce`` halves the first two terms, ``target_gradient`` lets the gradient into the targets,
-      ``joint_forward`` makes one pass of both views instead of two; implementations differ in all three.
+      \bar f_b\|^2`, where :math:`z_a` and :math:`z_b` are the logits of the two views and :math:`\bar f` the mean
+      features of the batch. The targets of :math:`KD_T` are constants.
+    * Hyperparameters: ``temperature`` > 0, ``lambda_kl`` >= 0, ``mu`` >= 0. Implementations that follow the paper use
+      3, 1 and 0.0005; one uses ``mu`` 0.005. They differ in ``average_ce``, ``target_gradient`` and ``joint_forward``.
     * Cost: twice that of cross-entropy.
+
+    Attributes:
+        temperature: Temperature of the softened predictions.
+        lambda_kl: Weight of the distillation terms between the two views.
+        mu: Weight of the squared distance between the mean features of the two views.
+        average_ce: Whether the cross-entropies of the two views are averaged instead of added.
+        target_gradient: Whether the gradient also flows into the targets of the distillation terms.
+        joint_forward: Whether one forward pass holds both views, which then share their batch-norm statistics.
     """
 
     temperature: float = Field(default=3.0, gt=0)
@@ -39,11 +47,11 @@ class Ddgsd(Method):
     joint_forward: bool = False
 
     def views(self) -> tuple[View, ...]:
-        """The anchors under two independent augmentations."""
+        """Anchors under two independent augmentations."""
         return (View("anchor"), View("other"))
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
-        """Parts ``ce`` (of both views), ``kl`` (both ways) and ``mmd``."""
+        """Loss with the parts ``ce`` (of both views), ``kl`` (in both directions) and ``mmd``."""
         one, other = self._passes(forward, batch.views["anchor"], batch.views["other"])
         ce = cross_entropy(one.logits, batch.labels) + cross_entropy(other.logits, batch.labels)
         ce = ce / 2 if self.average_ce else ce

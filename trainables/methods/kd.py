@@ -1,4 +1,4 @@
-"""Knowledge distillation from a trained network."""
+"""Knowledge distillation (KD) from a pretrained teacher."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 
 
 class Kd(Method):
-    r"""Draws predictions to those of another, trained network, which sees the same augmented images.
+    r"""Matches the softened predictions of a pretrained teacher for the same augmented images (KD).
 
-    * Paper: Hinton et al., Distilling the knowledge in a neural network, 2015; the CS-KD paper's table 4 distils a
+    * Paper: Hinton et al., Distilling the knowledge in a neural network, 2015. The CS-KD paper (table 4) distils a
       DenseNet-121 trained by CS-KD into a ResNet-10.
-    * Loss: :math:`CE(z, y) + \lambda_{KD} KD_T(z, t)`; where ``alpha`` is given, :math:`(1 - \alpha) CE(z, y) + \alpha
-      KD_T(z, t)` instead. The teacher is in evaluation mode and fixed.
-    * Hyperparameters: ``temperature`` 4, ``lambda_kd`` 1; the CS-KD paper prints none. ``alpha`` is often 0.9.
+    * Loss: :math:`CE(z, y) + \lambda_{KD} KD_T(z, t)`, or :math:`(1 - \alpha) CE(z, y) + \alpha KD_T(z, t)` if
+      ``alpha`` is set, where :math:`t` are the logits of the teacher. The teacher is in evaluation mode, and its
+      weights are fixed.
+    * Hyperparameters: ``temperature`` > 0, ``lambda_kd`` >= 0, ``alpha`` in [0, 1]. The CS-KD paper prints neither the
+      form of the loss nor the weights; ``alpha`` is often 0.9.
     * Cost: cross-entropy and a forward pass of the teacher.
+
+    Attributes:
+        temperature: Temperature of the softened predictions.
+        lambda_kd: Weight of the distillation term; without effect if alpha is set.
+        alpha: Weight of the distillation term, while cross-entropy has the weight 1 - alpha; None uses ``lambda_kd``.
+        teacher: Pretrained teacher.
     """
 
     temperature: float = Field(default=4.0, gt=0)
@@ -35,15 +43,15 @@ class Kd(Method):
     teacher: Teacher = Teacher()
 
     def views(self) -> tuple[View, ...]:
-        """The augmented anchors."""
+        """Augmented anchors."""
         return (View("anchor"),)
 
     def pretrained(self) -> Teacher:
-        """The network to learn from."""
+        """Teacher to load."""
         return self.teacher
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
-        """Parts ``ce`` and ``kd``."""
+        """Loss with the parts ``ce`` and ``kd``."""
         images = batch.views["anchor"]
         logits = forward.student(images).logits
         ce = cross_entropy(logits, batch.labels)

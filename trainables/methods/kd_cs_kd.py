@@ -1,4 +1,4 @@
-"""Knowledge distillation together with CS-KD."""
+"""Knowledge distillation combined with CS-KD."""
 
 from __future__ import annotations
 
@@ -19,14 +19,24 @@ if TYPE_CHECKING:
 
 
 class KdCsKd(Method):
-    r"""Draws predictions to those of a trained network and, as CS-KD does, to those of another image of the class.
+    r"""Matches the softened predictions of a pretrained teacher and those for another image of the class (KD + CS-KD).
 
     * Paper: Yun et al., CVPR 2020, section 3.2 and table 4.
-    * Loss: :math:`CE(z, y) + \lambda_{KD} KD_T(z, t) + \lambda_{cls} KD_T(z, z')`; where ``alpha`` is given, the first
-      two are weighted by :math:`1 - \alpha` and :math:`\alpha`. The trained network sees the augmented anchor, in
-      evaluation mode.
-    * Hyperparameters: ``temperature`` 4, ``lambda_kd`` 1, ``lambda_cls`` 1; the paper prints neither form nor weights.
+    * Loss: :math:`CE(z, y) + \lambda_{KD} KD_T(z, t) + \lambda_{cls} KD_T(z, z')`, where :math:`t` are the logits of
+      the teacher for the augmented anchor and :math:`z'` those of the network for its augmented partner. If ``alpha``
+      is set, the first two terms have the weights :math:`1 - \alpha` and :math:`\alpha`. The teacher is in evaluation
+      mode, and its weights are fixed.
+    * Hyperparameters: ``temperature`` > 0, ``lambda_kd`` >= 0, ``lambda_cls`` >= 0, ``alpha`` in [0, 1]. The paper
+      prints neither the form of the loss nor the weights.
     * Cost: about 1.33 times cross-entropy and a forward pass of the teacher.
+
+    Attributes:
+        temperature: Temperature of the softened predictions, in both terms.
+        lambda_kd: Weight of the distillation term; without effect if alpha is set.
+        lambda_cls: Weight of the class-wise term.
+        alpha: Weight of the distillation term, while cross-entropy has the weight 1 - alpha; None uses ``lambda_kd``.
+        teacher: Pretrained teacher.
+        partner_may_equal_anchor: Whether an anchor can be drawn as its own partner, with another augmentation.
     """
 
     temperature: float = Field(default=4.0, gt=0)
@@ -42,11 +52,11 @@ class KdCsKd(Method):
         return (View("anchor"), partner)
 
     def pretrained(self) -> Teacher:
-        """The network to learn from."""
+        """Teacher to load."""
         return self.teacher
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
-        """Parts ``ce``, ``kd`` and ``cls``."""
+        """Loss with the parts ``ce``, ``kd`` and ``cls``."""
         images, temperature = batch.views["anchor"], values["temperature"]
         logits = forward.student(images).logits
         ce = cross_entropy(logits, batch.labels)

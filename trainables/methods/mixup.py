@@ -1,4 +1,4 @@
-"""Cross-entropy of mixtures of images."""
+"""Cross-entropy on mixtures of images (mixup)."""
 
 from __future__ import annotations
 
@@ -20,28 +20,31 @@ if TYPE_CHECKING:
 class Mixup(Method):
     r"""Trains on mixtures of two images with the mixture of their labels.
 
-    * Paper: Zhang et al., mixup: Beyond empirical risk minimization, ICLR 2018.
-    * Loss: :math:`\lambda CE(z, y) + (1 - \lambda) CE(z, y_\pi)` with the logits of :math:`\lambda x + (1 - \lambda)
-      x_\pi`; one :math:`\lambda \sim Beta(\alpha, \alpha)` and one permutation :math:`\pi` for each batch. Images are
-      mixed after augmentation and normalisation.
-    * Hyperparameters: ``alpha`` 1 in the authors' code for CIFAR, 0.2 in the paper for ImageNet; the CS-KD paper prints
-      none.
-    * Cost: that of cross-entropy. There is no training error, for there are no clean images in training.
+    * Paper: Zhang et al., mixup: Beyond empirical risk minimization, ICLR 2018, section 2.
+    * Loss: :math:`\lambda CE(z, y) + (1 - \lambda) CE(z, y_\pi)`, where :math:`z` are the logits of :math:`\lambda x +
+      (1 - \lambda) x_\pi`. Each batch has one :math:`\lambda \sim Beta(\alpha, \alpha)` and one random permutation
+      :math:`\pi`. Images are mixed after augmentation and normalisation.
+    * Hyperparameters: ``alpha`` > 0, 1 in the authors' code for CIFAR, 0.2 in the paper for ImageNet. The CS-KD paper
+      prints no value.
+    * Cost: that of cross-entropy. No training error is reported, because all training images are mixed.
+
+    Attributes:
+        alpha: Parameter of the Beta distribution of the mixing share; 1 is uniform, small values mix little.
     """
 
     alpha: float = Field(default=1.0, gt=0)
 
     def views(self) -> tuple[View, ...]:
-        """The augmented anchors."""
+        """Augmented anchors."""
         return (View("anchor"),)
 
     def mixing_alpha(self) -> float:
-        """``alpha``."""
+        """Option ``alpha``."""
         return self.alpha
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:  # noqa: ARG002
-        """Part ``ce``, of the mixed labels, which is the whole loss."""
-        assert batch.mixing is not None  # noqa: S101 - declared above
+        """Loss with the part ``ce``, the cross-entropy with the mixed labels, which is the total."""
+        assert batch.mixing is not None  # noqa: S101 - mixing_alpha() declares it
         logits = forward.student(mixed(batch.views["anchor"], batch.mixing)).logits
         ce = mixed_cross_entropy(logits, batch.labels, batch.mixing)
         return LossTerms(ce, {"ce": ce}, None)

@@ -1,4 +1,4 @@
-"""CS-KD on mixtures of images."""
+"""CS-KD on mixtures of images (mixup + CS-KD)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 
 
 class MixupCsKd(Method):
-    r"""Mixup, with the prediction of a mixture drawn to that of the mixture of other images of the same two classes.
+    r"""Mixup that matches the softened predictions for two mixtures of images of the same classes (mixup + CS-KD).
 
-    * Paper: Yun et al., CVPR 2020, section 3.2 and table 3; mixup as in the method of that name.
-    * Loss: :math:`CE_{mix} + \lambda_{cls} KD_T(z, z')`. Anchors and partners are mixed with the same share and the
-      same permutation, so that both mixtures carry the same labels; the paper does not say so, but nothing else fits.
-    * Hyperparameters: ``alpha`` as in mixup, ``temperature`` and ``lambda_cls`` as in CS-KD; the paper prints none of
-      them for the combination.
-    * Cost: about 1.33 times cross-entropy.
+    * Paper: Yun et al., CVPR 2020, section 3.2 and table 3.
+    * Loss: :math:`CE_{mix} + \lambda_{cls} KD_T(z, z')`, where :math:`CE_{mix}` is the loss of ``mixup`` and :math:`z`
+      and :math:`z'` are the logits of the mixed anchors and the mixed partners. Anchors and partners are mixed with the
+      same share and the same permutation. The paper does not say so, but only then do both mixtures have the same
+      labels.
+    * Hyperparameters: ``alpha`` > 0, ``temperature`` > 0, ``lambda_cls`` >= 0. The paper prints no values for the
+      combination.
+    * Cost: about 1.33 times cross-entropy. No training error is reported, because all training images are mixed.
+
+    Attributes:
+        alpha: Parameter of the Beta distribution of the mixing share; 1 is uniform, small values mix little.
+        temperature: Temperature of the softened predictions.
+        lambda_cls: Weight of the class-wise term.
+        partner_may_equal_anchor: Whether an anchor can be drawn as its own partner, with another augmentation.
     """
 
     alpha: float = Field(default=1.0, gt=0)
@@ -40,12 +48,12 @@ class MixupCsKd(Method):
         return (View("anchor"), partner)
 
     def mixing_alpha(self) -> float:
-        """``alpha``."""
+        """Option ``alpha``."""
         return self.alpha
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:
-        """Parts ``ce``, of the mixed labels, and ``cls``."""
-        assert batch.mixing is not None  # noqa: S101 - declared above
+        """Loss with the parts ``ce``, the cross-entropy with the mixed labels, and ``cls``."""
+        assert batch.mixing is not None  # noqa: S101 - mixing_alpha() declares it
         logits = forward.student(mixed(batch.views["anchor"], batch.mixing)).logits
         ce = mixed_cross_entropy(logits, batch.labels, batch.mixing)
         partner = forward.teacher(mixed(batch.views["partner"], batch.mixing)).logits

@@ -1,4 +1,4 @@
-"""Cross-entropy with a virtual class more in training."""
+"""Cross-entropy with an additional virtual class in training (virtual softmax)."""
 
 from __future__ import annotations
 
@@ -17,28 +17,32 @@ if TYPE_CHECKING:
 
 
 class VirtualSoftmax(Method):
-    r"""Adds a class in training that is as near to each feature as its label's weight is long: margins grow.
+    r"""Cross-entropy with a virtual class whose weight points along each feature, which enlarges the margins.
 
     * Paper: Chen et al., Virtual class enhanced discriminative embedding learning, NeurIPS 2018, section 3.2.
-    * Loss: :math:`CE([z, \|W_y\| \|f\|], y)` over C + 1 logits; evaluation uses the C.
-    * Hyperparameters: none. ``clip`` limits the virtual logit to [0.0001, 50], as one public implementation does.
+    * Loss: :math:`CE([z, \|W_y\| \|f\|], y)` over :math:`C + 1` logits, where :math:`f` are the features and
+      :math:`W_y` is the weight of the label. Evaluation uses the first :math:`C` logits.
+    * Hyperparameters: none to search.
     * Cost: that of cross-entropy. The last layer has no bias.
+
+    Attributes:
+        clip: Whether the virtual logit is limited to [0.0001, 50], as in one public implementation.
     """
 
     clip: bool = False
 
     def views(self) -> tuple[View, ...]:
-        """The augmented anchors."""
+        """Augmented anchors."""
         return (View("anchor"),)
 
     def head(self, width: int, num_classes: int) -> nn.Module:
-        """A linear layer without bias."""
+        """Linear layer without bias."""
         from torch import nn
 
         return nn.Linear(width, num_classes, bias=False)
 
     def loss_terms(self, forward: Forward, batch: Batch, values: Mapping[str, Tensor]) -> LossTerms:  # noqa: ARG002
-        """Part ``ce``, over one class more, which is the whole loss."""
+        """Loss with the part ``ce``, the cross-entropy over C + 1 classes, which is the total."""
         import torch
 
         outputs = forward.student(batch.views["anchor"])

@@ -1,4 +1,4 @@
-"""Pure float64 metrics of classification, calibration and hierarchies; import the public ones from here."""
+"""Metrics of classification, calibration and hierarchies in float64; import the public ones from here."""
 
 from trainables.metrics.classification import (
     METRICS,

@@ -1,4 +1,4 @@
-"""Calibration beyond the paper's: equal-mass bins, the Brier score, temperature scaling; in float64 on the host."""
+"""Calibration metrics that the paper does not use: equal-mass ECE, Brier score, temperature scaling; in float64."""
 
 from typing import NamedTuple
 
@@ -26,11 +26,11 @@ CALIBRATION: dict[str, Metric] = {
 
 
 class FittedTemperature(NamedTuple):
-    """Temperature that fits logits best.
+    """Temperature that minimises the negative log likelihood.
 
     Attributes:
-        temperature: T*.
-        inside: Whether it lies inside the range that was searched; where every prediction is right it does not.
+        temperature: Fitted temperature, in [0.01, 100].
+        inside: Whether the optimum lies inside the searched range. It does not if all predictions are correct.
     """
 
     temperature: float
@@ -38,9 +38,16 @@ class FittedTemperature(NamedTuple):
 
 
 def brier_score(logits: Floats, labels: NDArray[np.int64]) -> float:
-    r"""Mean squared distance of the probabilities from the one-hot label (Brier 1950), halved to lie in [0, 1].
+    r"""Mean squared distance between probabilities and one-hot labels (Brier 1950), halved to lie in [0, 1].
 
     .. math:: \frac{1}{2n} \sum_i \sum_c (p_{ic} - [c = y_i])^2
+
+    Args:
+        logits: Logits ``[n, classes]``, n >= 1.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+
+    Returns:
+        Score in [0, 1].
 
     Example:
         >>> brier_score(np.zeros((2, 2)), np.array([0, 1]))
@@ -50,7 +57,12 @@ def brier_score(logits: Floats, labels: NDArray[np.int64]) -> float:
 
 
 def equal_mass_bins(probabilities: Floats, labels: NDArray[np.int64], bins: int = COARSE_BINS) -> CalibrationBins:
-    """Groups predictions, ordered by confidence, into bins of equal counts (but for one); equal ones keep their order.
+    """Groups predictions, sorted by confidence, into bins whose counts differ by at most one.
+
+    Args:
+        probabilities: Probabilities ``[n, classes]``. Predictions with equal confidence keep their order.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+        bins: Number of bins, at least 1.
 
     Example:
         >>> equal_mass_bins(np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), np.array([0, 0, 0]), bins=2).count
@@ -67,15 +79,15 @@ def equal_mass_bins(probabilities: Floats, labels: NDArray[np.int64], bins: int 
 def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> FittedTemperature:
     r"""Temperature that minimises the mean negative log likelihood of ``logits / T`` (Guo et al. 2017, section 4.2).
 
-    The likelihood is convex in :math:`\beta = 1 / T`, so its derivative, the mean of
-    :math:`\sum_c p_c z_c - z_y` with :math:`p = \sigma(\beta z)`, has one root: Brent's method in log T, from 0.01 to
-    100. Where there is no root in between, the temperature is the end that is nearer to it.
+    The negative log likelihood is convex in :math:`\beta = 1 / T`, so its derivative, the mean of
+    :math:`\sum_c p_c z_c - z_y` with :math:`p = \sigma(\beta z)`, has at most one root. Brent's method searches it in
+    log T for T from 0.01 to 100. If the range contains no root, the temperature is the end nearer to the root.
 
     Args:
-        logits: ``[n, classes]``, at least one sample; of validation data, for a temperature that is to be used.
-        labels: ``[n]``.
+        logits: Logits ``[n, classes]``, n >= 1. To scale other data, pass logits of validation data.
+        labels: Labels ``[n]`` in ``[0, classes)``.
     """
-    from scipy.optimize import brentq  # half a second, which only those who fit should wait
+    from scipy.optimize import brentq  # the import takes half a second
 
     z = logits.astype(np.float64)
     z -= z.max(axis=1, keepdims=True)
@@ -86,7 +98,7 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> FittedTemperat
         return float(np.mean(np.einsum("nc,nc->n", weights, z) / weights.sum(axis=1)) - own)
 
     low, high = np.log(LOWEST), np.log(HIGHEST)
-    if slope(low) <= 0:  # sharper were better still
+    if slope(low) <= 0:  # a lower temperature would fit better
         return FittedTemperature(LOWEST, inside=False)
     if slope(high) >= 0:
         return FittedTemperature(HIGHEST, inside=False)
@@ -94,16 +106,17 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> FittedTemperat
 
 
 def cross_fitted_temperatures(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """For each sample the temperature that fits the half that it is not in: what scaling would do, lacking a split.
+    """Temperature for each sample, fitted to the half of the samples that does not contain it.
 
-    Two halves by a fixed shuffle; no sample is scaled by what it helped to fit. It measures, and is nothing to deploy.
+    A fixed shuffle defines the halves. This measures the effect of temperature scaling if no separate split is
+    available; it gives no single temperature for use on other data.
 
     Args:
-        logits: ``[n, classes]``, at least two samples.
-        labels: ``[n]``.
+        logits: Logits ``[n, classes]``, n >= 2.
+        labels: Labels ``[n]`` in ``[0, classes)``.
 
     Returns:
-        ``[n]``, two distinct values.
+        Temperatures ``[n]``, one value per half.
     """
     half = np.zeros(len(labels), dtype=bool)
     half[np.random.default_rng(0).permutation(len(labels))[: len(labels) // 2]] = True
@@ -117,10 +130,14 @@ def calibration(
     """Calibration metrics of predictions; keys are those of ``CALIBRATION``.
 
     Args:
-        logits: ``[n, classes]``.
-        labels: ``[n]``.
-        temperature: Fitted on other data, one for all or one for each sample ``[n]``; without one there is nothing
-            scaled.
+        logits: Logits ``[n, classes]``, n >= 1.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+        temperature: Temperature fitted to other data, one for all samples or one per sample ``[n]``. None omits the
+            metrics after scaling.
+
+    Returns:
+        ``brier``, ``ece_15_bins``, ``ece_equal_mass`` and, with a temperature, ``ece_scaled`` as fractions in [0, 1],
+        and ``nll_scaled`` in nats.
 
     Example:
         >>> list(calibration(np.zeros((2, 2)), np.array([0, 1])))

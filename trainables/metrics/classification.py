@@ -1,4 +1,4 @@
-"""Quality of predictions, in float64 NumPy only, so that training and analysis share one definition of each metric."""
+"""Classification metrics in float64 NumPy, shared by training and analysis."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from trainables.metrics.probabilities import Floats, log_softmax
 BLOCK = 256
 
 Candidates = tuple[int, NDArray[np.int64]]
-"""Number of a query, and the points that may be nearest to it, rising."""
+"""Number of a query, and the indices of the points that may be nearest to it, ascending."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a metric is called, which way is better, and in which unit it is.
+    """Name, direction and unit of a metric.
 
     Attributes:
-        name: Quantity of ``<split>/<quantity>``.
+        name: Name of the quantity, as in ``<split>/<quantity>``.
         goal: Direction of improvement.
-        unit: ``fraction`` in [0, 1], or ``nats``.
+        unit: Unit of the values: ``fraction`` in [0, 1], or ``nats``.
     """
 
     name: str
@@ -45,13 +45,20 @@ METRICS: dict[str, Metric] = {
 
 
 def evaluate(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
-    """All metrics that need only logits ``[n, classes]`` and labels ``[n]``; keys are those of ``METRICS``.
+    """Metrics of ``METRICS`` that need only logits and labels: all but ``recall_at_1``.
+
+    Args:
+        logits: Logits ``[n, classes]``, n >= 1.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+
+    Returns:
+        ``top1_error``, ``top5_error`` and ``ece`` as fractions in [0, 1], ``nll`` in nats.
 
     Example:
         >>> evaluate(np.zeros((2, 2)), np.array([0, 1]))["top1_error"]
         0.5
     """
-    log_p = log_softmax(logits)  # the dearest part, so it is done once
+    log_p = log_softmax(logits)  # the most expensive part, so it is computed once
     return {
         "top1_error": top_k_error(logits, labels, 1),
         "top5_error": top_k_error(logits, labels, 5),
@@ -61,10 +68,15 @@ def evaluate(logits: Floats, labels: NDArray[np.int64]) -> dict[str, float]:
 
 
 def top_k_error(logits: Floats, labels: NDArray[np.int64], k: int) -> float:
-    """Fraction of samples whose label is not among the k largest logits; equal logits rank by class index.
+    """Fraction of samples whose label is not among the k largest logits (paper, section 3.1).
+
+    Args:
+        logits: Logits ``[n, classes]``, n >= 1. Equal logits are ranked by class index.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+        k: Number of classes that count as predicted, at least 1.
 
     Returns:
-        Fraction in [0, 1]; 0 where there are fewer than k classes. A NaN at the label counts as an error.
+        Fraction in [0, 1]; 0 if there are at most k classes. A NaN logit of the label counts as an error.
 
     Example:
         >>> top_k_error(np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]), np.array([1, 2]), k=2)
@@ -78,7 +90,14 @@ def top_k_error(logits: Floats, labels: NDArray[np.int64], k: int) -> float:
 
 
 def negative_log_likelihood(logits: Floats, labels: NDArray[np.int64]) -> float:
-    """Mean of ``-log p`` of the labels, in nats.
+    r"""Mean negative log likelihood of the labels, :math:`-\frac1n \sum_i \log \sigma(z_i)_{y_i}`.
+
+    Args:
+        logits: Logits :math:`z` ``[n, classes]``, n >= 1.
+        labels: Labels :math:`y` ``[n]`` in ``[0, classes)``.
+
+    Returns:
+        Mean in nats, at least 0; NaN if a logit is NaN or infinite.
 
     Example:
         >>> round(negative_log_likelihood(np.zeros((2, 4)), np.array([0, 3])), 4)
@@ -88,17 +107,17 @@ def negative_log_likelihood(logits: Floats, labels: NDArray[np.int64]) -> float:
 
 
 def mean_loss(log_p: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Mean of ``-log p`` of the labels, in nats, of log-probabilities ``[n, classes]``."""
+    """Mean negative log likelihood of the labels ``[n]``, in nats, from log-probabilities ``[n, classes]``."""
     return float(-np.take_along_axis(log_p, labels[:, None], axis=1).mean())
 
 
 def recall_at_1(features: Floats, labels: NDArray[np.int64], search: Search | None = None) -> float:
-    """Fraction of samples whose nearest other sample has the same label (paper, section 3.1).
+    """Recall at 1: fraction of samples whose nearest other sample has the same label (paper, section 3.1).
 
     Args:
-        features: Pooled penultimate features ``[n, width]``, not normalised.
-        labels: ``[n]``. The only sample of a class never hits.
-        search: As for ``nearest_neighbours``.
+        features: Pooled penultimate features ``[n, width]``, n >= 2, finite, not normalised.
+        labels: Labels ``[n]``. The only sample of a class never counts as a hit.
+        search: Search for the nearest neighbours; ``search_blocks`` by default. It does not affect the result.
 
     Returns:
         Fraction in [0, 1].
@@ -111,21 +130,25 @@ def recall_at_1(features: Floats, labels: NDArray[np.int64], search: Search | No
 
 
 def nearest_neighbours(features: Floats, search: Search | None = None) -> NDArray[np.int64]:
-    """Index of each sample's nearest other sample by Euclidean distance; the lowest of equally near ones.
+    """Index of the nearest other sample of each sample, by Euclidean distance; ties go to the lowest index.
 
-    Distances come from matrix products. Where their rounding error leaves a choice, differences decide. Copies of a
-    sample are found by their bytes, so that the equal features of a collapsed network cost no more than others.
+    Squared distances are computed by matrix products. If the rounding error leaves several candidates, their distances
+    are computed from differences. Identical samples are found by their bytes, so that the equal features of a collapsed
+    network do not make the search slow.
 
     Args:
-        features: ``[n, width]`` with n >= 2, finite.
-        search: Finds what may be nearest; by default ``search_blocks``. It has no influence on the result.
+        features: Features ``[n, width]``, n >= 2, finite.
+        search: Search for candidates; ``search_blocks`` by default. It does not affect the result.
+
+    Returns:
+        Indices ``[n]``.
 
     Example:
         >>> nearest_neighbours(np.array([[0.0], [1.0], [5.0]]))
         array([1, 0, 1])
     """
     copies: dict[bytes, list[int]] = {}
-    for index, row in enumerate(features + 0.0):  # turns -0.0, which differs by its bytes alone, into 0.0
+    for index, row in enumerate(features + 0.0):  # turns -0.0 into 0.0, which is equal but has other bytes
         copies.setdefault(row.tobytes(), []).append(index)
     nearest = np.empty(len(features), np.int64)
     for same in copies.values():
@@ -143,30 +166,30 @@ def nearest_neighbours(features: Floats, search: Search | None = None) -> NDArra
 
 
 class Search(Protocol):
-    """A way to find which points may be nearest."""
+    """Protocol for a search for the points that may be nearest."""
 
     def __call__(
         self, points: NDArray[np.float64], queries: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], list[Candidates]]:
-        r"""Compares squared distances :math:`d` whose rounding error is at most :math:`s`.
+        r"""Finds the nearest other points by squared distances :math:`d` with a rounding error of at most :math:`s`.
 
-        A point may be nearest if its :math:`d - s` is not above the smallest :math:`d + s`, where :math:`s` is
-        ``slack(width)`` times the sum of the two squared lengths.
+        A point may be nearest if its :math:`d - s` does not exceed the smallest :math:`d + s`, where :math:`s` is
+        ``slack(width)`` times the sum of the two squared norms.
 
         Args:
-            points: Float64 ``[m, width]``, all different.
-            queries: Indices ``[q]`` of the points that look for another one.
+            points: Points, float64 ``[m, width]``, all different.
+            queries: Indices ``[q]`` of the points whose nearest other point is searched.
 
         Returns:
-            The point nearest to each query ``[q]`` as far as it is certain, and the queries for which it is not.
+            Index of the nearest point for each query ``[q]``, and the candidates of each query with more than one.
         """
 
 
 def search_blocks(
     points: NDArray[np.float64], queries: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], list[Candidates]]:
-    """The search on a CPU, in blocks whose distances stay in its cache."""
-    centred = points - points.mean(axis=0)  # the shorter the vectors, the less their product cancels
+    """Search on a CPU, in blocks whose distances fit into its cache; see ``Search``."""
+    centred = points - points.mean(axis=0)  # shorter vectors lose less precision to cancellation
     squares = np.einsum("ij,ij->i", centred, centred)
     slacks = squares * slack(points.shape[1])
     nearest, close = np.empty_like(queries), list[Candidates]()
@@ -174,7 +197,7 @@ def search_blocks(
         block = queries[start : start + BLOCK]
         rows = np.arange(len(block))
         highest = (-2 * centred[block]) @ centred.T
-        highest += squares + slacks  # a query's own square and slack are the same for all points: they come last
+        highest += squares + slacks  # a query's own square and slack are the same for all points
         highest[rows, block] = np.inf
         best = highest.argmin(axis=1)
         limit = highest[rows, best] + 2 * slacks[block]
@@ -186,5 +209,5 @@ def search_blocks(
 
 
 def slack(width: int) -> float:
-    """Bound of the error of a squared distance from a float64 product, relative to the sum of the squared lengths."""
+    """Bound on the rounding error of a squared distance by a float64 product, relative to the sum of squared norms."""
     return 4 * (width + 4) * float(np.finfo(np.float64).eps)

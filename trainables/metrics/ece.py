@@ -17,9 +17,9 @@ class CalibrationBins:
     """Predictions grouped by confidence; bin m of M holds confidences in ``(m/M, (m+1)/M]``.
 
     Attributes:
-        count: Predictions in each bin ``[bins]``.
-        accuracy: Their fraction of hits ``[bins]``; NaN in an empty bin.
-        confidence: Their mean confidence ``[bins]``; NaN in an empty bin.
+        count: Number of predictions in each bin ``[bins]``.
+        accuracy: Fraction of correct predictions in each bin ``[bins]``; NaN in an empty bin.
+        confidence: Mean confidence in each bin ``[bins]``; NaN in an empty bin.
     """
 
     count: NDArray[np.int64]
@@ -28,7 +28,12 @@ class CalibrationBins:
 
 
 def calibration_bins(probabilities: Floats, labels: NDArray[np.int64], bins: int = BINS) -> CalibrationBins:
-    """Groups predictions by confidence, the largest probability; the first of equal ones is the prediction.
+    """Groups predictions by confidence, the largest probability, into right-closed bins of equal width.
+
+    Args:
+        probabilities: Probabilities ``[n, classes]``. The first of equal probabilities is the prediction.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+        bins: Number of bins, at least 1.
 
     Example:
         >>> calibration_bins(np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([0, 0]), bins=2).count
@@ -44,7 +49,12 @@ def calibration_bins(probabilities: Floats, labels: NDArray[np.int64], bins: int
 
 
 def calibration_error(bins: CalibrationBins) -> float:
-    r"""Expected calibration error :math:`\sum_m \frac{|B_m|}{n} |acc(B_m) - conf(B_m)|` (Guo et al. 2017, equation 3).
+    r"""Expected calibration error of binned predictions (Guo et al. 2017, equation 3).
+
+    .. math:: \sum_m \frac{|B_m|}{n} \, |\mathrm{acc}(B_m) - \mathrm{conf}(B_m)|
+
+    Args:
+        bins: Bins :math:`B_m` with at least one prediction.
 
     Returns:
         Fraction in [0, 1].
@@ -55,7 +65,12 @@ def calibration_error(bins: CalibrationBins) -> float:
 
 
 def expected_calibration_error(logits: Floats, labels: NDArray[np.int64], bins: int = BINS) -> float:
-    """Expected calibration error at temperature 1 over equal-width, right-closed bins (paper, section 3.1: 20).
+    """Expected calibration error at temperature 1 over right-closed bins of equal width (paper, section 3.1).
+
+    Args:
+        logits: Logits ``[n, classes]``, n >= 1.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+        bins: Number of bins, 20 in the paper.
 
     Returns:
         Fraction in [0, 1].

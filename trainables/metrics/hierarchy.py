@@ -1,4 +1,4 @@
-"""Predictions of classes that belong to groups: which groups are taken for which (paper, section 3.3, figure 4)."""
+"""Hierarchical metrics for classes that belong to groups (paper, section 3.3, figure 4)."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from trainables.metrics.probabilities import Floats
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """How well groups and the classes in them are told apart.
+    """Confusion between groups, and errors in each group; all values are fractions in [0, 1].
 
     Attributes:
-        groups: Names, in the order of their first classes.
-        confusion: Fraction of each true group's samples (row) that is predicted in each group ``[groups, groups]``; the
-            predicted group is that of the predicted class. NaN in the row of a group without samples.
-        top1_error: Fraction of each group's samples whose class, among all classes, is not predicted ``[groups]``.
-        accuracy: Fraction of all samples whose group is right.
+        groups: Names of the groups, in the order of their first classes.
+        confusion: Fraction of the samples of each true group (row) that is predicted in each group (column),
+            ``[groups, groups]``. The predicted group is that of the predicted class. Rows without samples are NaN.
+        top1_error: Top-1 error over all classes for the samples of each group ``[groups]``.
+        accuracy: Fraction of all samples whose group is predicted correctly.
     """
 
     groups: tuple[str, ...]
@@ -27,17 +27,17 @@ class Hierarchy:
 
     @property
     def group_accuracy(self) -> NDArray[np.float64]:
-        """Fraction of each group's samples whose group is right ``[groups]``."""
+        """Fraction of the samples of each group whose group is predicted correctly ``[groups]``."""
         return np.diagonal(self.confusion)
 
 
 def hierarchy(logits: Floats, labels: NDArray[np.int64], groups: tuple[str, ...]) -> Hierarchy:
-    """Measures predictions by group.
+    """Hierarchical metrics of logits.
 
     Args:
-        logits: ``[n, classes]``; the first of equal ones is the prediction.
-        labels: ``[n]``.
-        groups: Group of each class ``[classes]``.
+        logits: Logits ``[n, classes]``, n >= 1. The first of equal logits is the prediction.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+        groups: Name of the group of each class ``[classes]``.
 
     Example:
         >>> found = hierarchy(np.eye(3), np.array([1, 1, 2]), ("bird", "bird", "dog"))
@@ -50,7 +50,13 @@ def hierarchy(logits: Floats, labels: NDArray[np.int64], groups: tuple[str, ...]
 def hierarchy_of_predictions(
     predicted: NDArray[np.int64], labels: NDArray[np.int64], groups: tuple[str, ...]
 ) -> Hierarchy:
-    """As ``hierarchy``, of predicted classes ``[n]``."""
+    """Hierarchical metrics of predicted classes.
+
+    Args:
+        predicted: Predicted classes ``[n]``, n >= 1.
+        labels: Labels ``[n]`` in ``[0, classes)``.
+        groups: Name of the group of each class ``[classes]``.
+    """
     names = tuple(dict.fromkeys(groups))
     number = np.array([names.index(group) for group in groups])
     true, guessed = number[labels], number[predicted]

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 
 class MetricName(NamedTuple):
-    """Where a value was measured, and what.
+    """Split and quantity of a measured value.
 
     Attributes:
-        split: ``train``, ``validation``, ``test`` or ``best_test``; empty for a quantity by itself.
-        quantity: A key of ``trainables.metrics.METRICS``, or the name of a loss term.
+        split: Split of the value: ``train``, ``validation``, ``test`` or ``best_test``, followed by ``/<readout>`` for
+            a readout of the method; empty for a quantity alone.
+        quantity: Key of ``trainables.metrics.METRICS``, or name of a loss term; has no slash.
 
     Example:
         >>> MetricName.parse("validation/top1_error").quantity
@@ -21,11 +22,11 @@ class MetricName(NamedTuple):
     quantity: str
 
     def __str__(self) -> str:
-        """``<split>/<quantity>``."""
+        """Text ``<split>/<quantity>``, or the quantity alone if there is no split."""
         return f"{self.split}/{self.quantity}" if self.split else self.quantity
 
     @classmethod
     def parse(cls, text: str) -> MetricName:
-        """The parts of ``<split>/<quantity>``; a text without a slash is a quantity."""
+        """Splits ``<split>/<quantity>`` at the last slash; a text without a slash is a quantity alone."""
         split, _, quantity = text.rpartition("/")
         return cls(split, quantity)

@@ -1,1 +1,1 @@
-"""The networks, one file each."""
+"""Network architectures, one file each."""

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 
 class Densenet121Cifar(Model):
-    """DenseNet-BC-121 with a 3x3 stem: the paper's second network at 32x32, and its teacher there.
+    """DenseNet-BC-121 with a 3x3 stem for 32x32 images, as in the paper's released code.
+
+    The paper's second network for 32x32 images and the teacher of its KD experiments there (section 3.1, table 4);
+    Huang et al., Densely connected convolutional networks, CVPR 2017. It has 7,048,548 parameters with 100 classes.
 
     Attributes:
-        growth: Maps that each layer adds; 32 in the paper.
+        growth: Growth rate: number of feature maps that each layer adds; 32 in the paper.
     """
 
     input_size: ClassVar[int] = 32
@@ -25,7 +28,7 @@ class Densenet121Cifar(Model):
     growth: int = Field(default=32, ge=1)
 
     def check_images(self, height: int, width: int) -> None:
-        """Square images of 32 pixels, as the released network takes.
+        """Checks that images are 32x32 pixels, as in the paper's released code.
 
         Raises:
             ConfigError: The images have another size.
@@ -33,11 +36,11 @@ class Densenet121Cifar(Model):
         if not height == width == self.input_size:
             raise ConfigError(
                 f"{self.part_name()}: takes 32x32 images, but those of the data set are {height}x{width}; "
-                "take densenet121 for larger ones"
+                "use densenet121 for larger ones"
             )
 
     def build(self, num_classes: int) -> nn.Module:
-        """A freshly initialised network; the caller seeds torch."""
+        """Builds a newly initialised network; the caller seeds torch."""
         from trainables.models.layers.densenet import densenet
 
         return densenet((6, 12, 24, 16), self.growth, num_classes)

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 
 class Resnet18(ImagenetModel):
-    """torchvision's ResNet-18, from scratch: the paper's main network at 224x224."""
+    """ResNet-18 of torchvision, without pretrained weights, for images from 32x32 pixels.
+
+    The paper's main network for 224x224 images (section 3.1). It has 11,227,812 parameters with 100 classes.
+    """
 
     def build(self, num_classes: int) -> nn.Module:
-        """A freshly initialised network; the caller seeds torch."""
+        """Builds a newly initialised network; the caller seeds torch."""
         from trainables.models.layers.torchvision_import import models
         from trainables.models.layers.torchvision_networks import staged_resnet
 

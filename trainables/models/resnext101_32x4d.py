@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 
 class Resnext10132x4d(ImagenetModel):
-    """ResNeXt-101 of 32 groups, 4 channels wide each, from scratch; torchvision names the 32x8d only."""
+    """ResNeXt-101 with 32 groups of width 4, without pretrained weights, for images from 32x32 pixels.
+
+    The paper uses it on ImageNet (section 3.2, table 5). It is built from torchvision's classes, because torchvision
+    itself has 32x8d and 64x4d only. It has 44,177,704 parameters with 1,000 classes.
+    """
 
     def build(self, num_classes: int) -> nn.Module:
-        """A freshly initialised network; the caller seeds torch."""
+        """Builds a newly initialised network; the caller seeds torch."""
         from trainables.models.layers.torchvision_import import models
         from trainables.models.layers.torchvision_networks import staged_resnet
 

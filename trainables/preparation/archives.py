@@ -1,4 +1,4 @@
-"""Published archives on disk: where data lies, downloads that are whole or absent, files that prove what they are."""
+"""Published archives: the data folder, resumable downloads, and verification against published checksums."""
 
 import errno
 import hashlib
@@ -23,24 +23,24 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def data_folder(root: Place | None) -> Path:
-    """The folder of the data: ``root``, else that of ``CSKD_DATA``, else the user's data folder.
+    """Returns the data folder: ``root``, else ``CSKD_DATA``, else the user's data folder.
 
     Raises:
-        DataError: ``root`` is given and does not exist, or the place is in an object store.
+        DataError: ``root`` does not exist, or the location is in an object store.
     """
     place = data_place(root)
     if isinstance(place, str):
-        raise DataError(f"{shown(place)} is no folder; data is prepared in one, then `cskd data push` puts it there")
+        raise DataError(f"{shown(place)} is not a folder; prepare the data in a folder, then run `cskd data push`")
     if root is not None and not place.exists():
         raise DataError(f"{place} does not exist; create it or correct the data set's root")
     return place
 
 
 def read_verified(path: Path, md5: str) -> bytes:
-    """Content of a published file.
+    """Returns the content of a published file.
 
     Raises:
-        DataError: It is missing, unreadable or not the published one.
+        DataError: The file is missing or unreadable, or its MD5 is not the published one.
     """
     try:
         content = path.read_bytes()
@@ -53,17 +53,17 @@ def read_verified(path: Path, md5: str) -> bytes:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Makes ``folder`` and keeps other processes of this machine from filling it at the same time.
+    """Creates ``folder`` and locks it against other processes of this machine.
 
     Raises:
-        DataError: It is not writable.
+        DataError: The folder is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".cskd.lock")
         lock.acquire()
     except OSError as error:
-        raise DataError(f"{folder} cannot be written: {error.strerror}; set CSKD_DATA to a folder that can") from error
+        raise DataError(f"{folder} cannot be written: {error.strerror}; set CSKD_DATA to a writable folder") from error
     try:
         yield
     finally:
@@ -72,16 +72,16 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file of a data set as its authors offer it.
+    """File of a data set as published by its authors.
 
     Attributes:
         name: File name.
-        url: Where it is.
-        size: Bytes, where known.
-        md5: Published checksum, where there is one.
-        sha256: Likewise.
-        into: Folder, below that of the unpacked data, that it is unpacked into.
-        packed: Whether it is an archive; otherwise it is copied.
+        url: URL of the file.
+        size: Size in bytes; None if unknown.
+        md5: Published MD5; None if there is none.
+        sha256: Published SHA-256; None if there is none.
+        into: Target folder, relative to the folder of the unpacked data.
+        packed: Whether the file is an archive; other files are copied.
     """
 
     name: str
@@ -93,24 +93,24 @@ class PublishedFile:
     packed: bool = True
 
     def verify(self, path: Path, *, published: bool = True) -> str:
-        """Reads the file at ``path`` once.
+        """Verifies a local copy of this file.
 
         Args:
-            path: What is said to be this file.
-            published: Whether it has to be the published one; otherwise it is only read.
+            path: Local copy.
+            published: Whether to compare size and checksums with the published ones.
 
         Returns:
-            Its SHA-256.
+            SHA-256 of the local copy.
 
         Raises:
-            DataError: It cannot be read or is not the published one.
+            DataError: The copy cannot be read or differs from the published file.
         """
         md5, sha256, size = _checksums(path)
         for what, known, found in (("size", self.size, size), ("MD5", self.md5, md5), ("SHA-256", self.sha256, sha256)):
             if published and known is not None and known != found:
                 raise DataError(
                     f"{path} is not the published {self.name}: its {what} is {found}, not {known}; fetch it again from "
-                    f"{self.url}, or say which part of the data it holds (--expect)"
+                    f"{self.url}, or give the counts of a part of the data with --expect"
                 )
         return sha256
 
@@ -129,18 +129,18 @@ def _checksums(path: Path) -> tuple[str, str, int]:
 
 
 def download(url: str, archive: Path, md5: str | None = None, progress: Progress = no_progress) -> None:
-    """Fetches a published archive; ``archive`` appears when it is whole and its checksum right.
+    """Downloads a published archive; ``archive`` is created when the download is complete and verified.
 
-    What a broken connection left is kept beside it, hidden, and the next call goes on from there where the server can.
+    A broken connection leaves a hidden partial file, from which the next call resumes if the server supports it.
 
     Args:
-        url: Where it is.
-        archive: Where it goes.
-        md5: Published checksum; None where there is none.
-        progress: Told of the bytes that have come.
+        url: URL of the archive.
+        archive: Path to create.
+        md5: Published MD5; None if there is none.
+        progress: Callback that receives the bytes downloaded so far.
 
     Raises:
-        DataError: It cannot be fetched or is not the published one; the message says which file to put where.
+        DataError: The archive cannot be downloaded or is not the published one; the message names the file to provide.
     """
     partial = archive.with_name(f".{archive.name}.partial")
     try:
@@ -148,10 +148,10 @@ def download(url: str, archive: Path, md5: str | None = None, progress: Progress
     except (OSError, HTTPException) as error:
         if isinstance(error, OSError) and error.errno in FULL:
             raise
-        raise DataError(f"{url} cannot be fetched ({error}); fetch it elsewhere and put it at {archive}") from error
+        raise DataError(f"{url} cannot be fetched ({error}); fetch it another way and put it at {archive}") from error
     if md5 is not None and _checksums(partial)[0] != md5:
         partial.unlink()
-        raise DataError(f"what came from {url} is not the published file; fetch it elsewhere, put it at {archive}")
+        raise DataError(f"{url} is not the published file; fetch it another way and put it at {archive}")
     partial.replace(archive)
 
 
@@ -163,17 +163,17 @@ def _fetch(url: str, partial: Path, progress: Progress) -> None:
         error.close()
         if error.code != 416 or have == 0:
             raise
-        _fetch_from(0, url, partial, progress)  # the server has nothing behind what is here: it may be another file
+        _fetch_from(0, url, partial, progress)  # the partial file is longer than the server's, so it is another file
 
 
 def _fetch_from(have: int, url: str, partial: Path, progress: Progress) -> None:
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310 - a data set's constant
     with urlopen(request, timeout=60) as response:  # noqa: S310
-        goes_on = have > 0 and response.status == 206
-        done = have if goes_on else 0
+        resumes = have > 0 and response.status == 206
+        done = have if resumes else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else 0
-        with partial.open("ab" if goes_on else "wb") as file:
+        with partial.open("ab" if resumes else "wb") as file:
             while block := response.read(BLOCK):
                 file.write(block)
                 done += len(block)
@@ -183,10 +183,15 @@ def _fetch_from(have: int, url: str, partial: Path, progress: Progress) -> None:
 
 
 def extract(archive: Path, name: str, into: Path | None = None) -> None:
-    """Unpacks the folder ``name`` of an archive into a folder, its own by default; it appears when it is whole.
+    """Unpacks the folder ``name`` of an archive atomically.
+
+    Args:
+        archive: Archive to unpack.
+        name: Name of a top-level folder in the archive.
+        into: Folder in which ``name`` is created; that of the archive by default.
 
     Raises:
-        DataError: The archive is damaged, hostile (see ``unpack``) or lacks the folder, or the disk is full.
+        DataError: The archive is damaged, unsafe (see ``unpack``) or lacks the folder, or the disk is full.
     """
     into = archive.parent if into is None else into
     with tempfile.TemporaryDirectory(dir=into, prefix=".extract-") as folder:

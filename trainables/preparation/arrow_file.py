@@ -1,8 +1,8 @@
-"""Prepared data: one Arrow file a data set, decoded once, mapped into memory by every process of a machine.
+"""Prepared data: one Arrow file per data set with decoded images, memory-mapped by every process of a machine.
 
-The file is an Arrow IPC stream of record batches, uncompressed, so that an image's pixels lie in one piece at a known
-place of the file. A batch holds images of one part; training comes first. The schema's metadata says what the file is
-and holds the SHA-256 of every batch.
+The file consists of uncompressed Arrow IPC record batches, so that the pixels of an image are contiguous at a known
+offset. A batch holds images of one part; training batches come first. The schema's metadata describes the file and
+holds the SHA-256 of every batch.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ _UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, Memo
 
 @dataclass(frozen=True)
 class Description:
-    """What a prepared file holds, beside its images.
+    """Metadata of a prepared file.
 
     Attributes:
-        name: Of the data set.
-        classes: Names, in label order.
-        groups: Group of each class, where there is a hierarchy.
-        counts: Classes, training and test images.
-        side: Shorter side that larger images were brought to; None where they have their published size.
-        part: Whether it was made from a part of the published data.
-        sources: SHA-256 of each file that it was made from.
-        notes: How many images were unusual, by what was unusual.
+        name: Name of the data set.
+        classes: Class names, in label order.
+        groups: Group of each class; empty if the classes have no hierarchy.
+        counts: Number of classes, training images and test images.
+        side: Shorter side to which larger images were resized, in pixels; None if images have their published size.
+        part: Whether the file was made from a part of the published data.
+        sources: SHA-256 of each source file, by file name.
+        notes: Number of images with each peculiarity (see ``Decoded.notes``).
         train: SHA-256 of each batch of training images.
-        test: Likewise of test images.
+        test: SHA-256 of each batch of test images.
     """
 
     name: str
@@ -71,20 +71,20 @@ class Description:
     test: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """As text that proves its own content."""
+        """Returns the description as JSON with a checksum."""
         content = asdict(self) | {"counts": self.counts.model_dump(), "schema": SCHEMA}
         return json.dumps(content | {"checksum": digest_of(content)})
 
     @classmethod
     def from_json(cls, text: bytes | None) -> Description:
-        """Reads what ``to_json`` wrote.
+        """Parses the output of ``to_json``.
 
         Raises:
-            ValueError: It is something else, damaged, or of another version.
+            ValueError: The text is not a description, is damaged, or has another version.
         """
         content: dict[str, Any] = json.loads(text or b"{}")
         if content.pop("checksum", None) != digest_of(content):
-            raise ValueError("its description is not what was written")
+            raise ValueError("the checksum of its description does not match")
         if content.pop("schema") != SCHEMA:
             raise ValueError("another version of cs-kd-study wrote it")
         content["counts"] = Counts(**content["counts"])
@@ -93,7 +93,7 @@ class Description:
 
 
 def batch_of(names: list[str], labels: list[int], images: list[NDArray[np.uint8]]) -> pa.RecordBatch:
-    """Images ``[height, width, 3]`` as a record batch."""
+    """Builds a record batch from images ``[height, width, 3]``."""
     ends = np.cumsum([0, *(image.size for image in images)], dtype=np.int64)
     flat = np.concatenate([image.reshape(-1) for image in images])
     pixels = pa.Array.from_buffers(pa.large_binary(), len(images), [None, pa.py_buffer(ends), pa.py_buffer(flat)])
@@ -103,7 +103,7 @@ def batch_of(names: list[str], labels: list[int], images: list[NDArray[np.uint8]
 
 
 def digest_of_batch(batch: pa.RecordBatch) -> str:
-    """SHA-256 of a batch's names, labels, sizes and pixels."""
+    """Returns the SHA-256 of a batch's names, labels, sizes and pixels."""
     sha256 = hashlib.sha256(json.dumps(batch["name"].to_pylist()).encode())
     for column in ("label", "height", "width"):
         sha256.update(batch[column].to_numpy().astype("<i4").tobytes())
@@ -114,27 +114,35 @@ def digest_of_batch(batch: pa.RecordBatch) -> str:
 
 
 def _pixels(batch: pa.RecordBatch) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """All pixels of a batch, and where each image begins and the last one ends."""
+    """Returns all pixels of a batch, and the offsets ``[n + 1]`` at which images begin and the last one ends."""
     _, ends, flat = batch["pixels"].buffers()
     return np.frombuffer(flat, np.uint8), np.frombuffer(ends, np.int64)[: len(batch) + 1]
 
 
 @contextmanager
 def arrow_writer(path: Path, marks: dict[bytes, str]) -> Iterator[pa.RecordBatchWriter]:
-    """Takes record batches of ``COLUMNS`` for a file with ``marks`` that appears when it is whole, or not at all.
+    """Opens a writer of record batches of ``COLUMNS``; the file is created atomically.
+
+    Args:
+        path: File to create.
+        marks: Metadata of the schema.
 
     Raises:
-        OSError: The disk is full or the folder not writable; nothing is left behind.
+        OSError: The disk is full or the folder is not writable; no partial file remains.
     """
     with replacing(path) as file, pa.ipc.new_file(file, COLUMNS.with_metadata(marks)) as writer:
         yield writer
 
 
 class PreparedFile:
-    """A prepared file, mapped; opening it reads its description alone.
+    """Memory-mapped prepared file; opening it reads only the description.
+
+    Args:
+        path: Prepared file.
+        cure: Advice that ends error messages.
 
     Raises:
-        DataError: It is missing, damaged, or another version wrote it; ``cure`` ends the message.
+        DataError: The file is missing or damaged, or was written by another version.
     """
 
     def __init__(self, path: Path, cure: str) -> None:
@@ -142,21 +150,25 @@ class PreparedFile:
         self._cure = cure
         self._identity = str(_version(path, cure)).encode()
         try:
-            # Copy on write: arrays that torch takes without a warning, and a file that nobody can change through them.
+            # Copy on write: torch warns about read-only arrays, and writes must not reach the file.
             self._flat = np.memmap(path, np.uint8, mode="c")
             self._reader = pa.ipc.open_file(pa.py_buffer(self._flat))
             self.description = Description.from_json((self._reader.schema.metadata or {}).get(MARK))
             batches = len(self.description.train) + len(self.description.test)
             if not self._reader.schema.equals(COLUMNS) or self._reader.num_record_batches != batches:
-                raise ValueError("its columns or batches are not what was written")
+                raise ValueError("its columns or batches do not match its description")
         except _UNREADABLE as error:
             raise self._damaged(error) from error
 
     def read(self, part: Part, memory_limit: int = MEMORY_LIMIT) -> LabelledImages:
-        """A part, its pixels left in the file; every byte is verified.
+        """Reads a part; pixels stay in the file, every byte is verified.
 
-        A file of more than ``memory_limit`` bytes takes minutes: it is verified once, which a hidden marker beside it
-        remembers until its size or time changes.
+        Verifying a file larger than ``memory_limit`` takes minutes, so it is done once and recorded in a hidden marker
+        file, which is valid until the size or modification time changes.
+
+        Args:
+            part: ``train`` or ``test``.
+            memory_limit: Largest file that every process verifies, in bytes.
 
         Raises:
             DataError: The file is damaged.
@@ -173,7 +185,7 @@ class PreparedFile:
         except _UNREADABLE as error:
             raise self._damaged(error) from error
         if large and not known:
-            with suppress(OSError):  # a folder that others alone may write: verified again each time
+            with suppress(OSError):  # in a read-only folder the file is verified each time
                 write_atomic(self._marker(part), self._identity)
         labels = np.concatenate([batch["label"].to_numpy() for batch in batches]).astype(np.int64)
         start, sizes = (np.concatenate(each) for each in zip(*places, strict=True))
@@ -182,7 +194,7 @@ class PreparedFile:
         return LabelledImages(images, labels, self.description.classes, self.description.groups)
 
     def names(self, part: Part) -> list[str]:
-        """Published names of the images of a part, in its order."""
+        """Returns the published names of a part's images, in order."""
         first = 0 if part == "train" else len(self.description.train)
         batches = range(first, first + len(getattr(self.description, part)))
         return [name for number in batches for name in self._reader.get_batch(number)["name"].to_pylist()]
@@ -201,12 +213,12 @@ class PreparedFile:
         _, ends = _pixels(batch)
         sizes = _sizes(batch)
         if not np.array_equal(np.diff(ends), sizes.prod(axis=1) * CHANNELS) or (sizes < 1).any():
-            raise ValueError("an image's size does not agree with its pixels")
+            raise ValueError("the size of an image does not match its pixels")
         if digest is not None and digest_of_batch(batch) != digest:
             raise ValueError("its checksum does not match")
 
     def _places(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """First byte in the file and size of each image."""
+        """Returns the file offset ``[n]`` and the size ``[n, 2]`` of each image."""
         flat, ends = _pixels(batch)
         return flat.ctypes.data - self._flat.ctypes.data + ends[:-1], _sizes(batch)
 
@@ -220,7 +232,7 @@ def _sizes(batch: pa.RecordBatch) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=8)
-def _opened(path: Path, cure: str, version: tuple[int, int]) -> PreparedFile:  # noqa: ARG001 - a part of the key
+def _opened(path: Path, cure: str, version: tuple[int, int]) -> PreparedFile:  # noqa: ARG001 - part of the cache key
     return PreparedFile(path, cure)
 
 
@@ -230,7 +242,7 @@ def _mapped_part(path: Path, cure: str, version: tuple[int, int], part: Part, me
 
 
 def read_part(path: Path, cure: str, part: Part, memory_limit: int) -> LabelledImages:
-    """A part of the prepared file at ``path``; verified once a process, for trials that follow each other.
+    """Reads a part of a prepared file; cached, so that consecutive trials of a process verify it once.
 
     Raises:
         DataError: The file is missing or damaged; ``cure`` ends the message.
@@ -239,7 +251,7 @@ def read_part(path: Path, cure: str, part: Part, memory_limit: int) -> LabelledI
 
 
 def describe(path: Path, cure: str) -> Description:
-    """What the prepared file at ``path`` holds.
+    """Returns the description of a prepared file.
 
     Raises:
         DataError: The file is missing or damaged; ``cure`` ends the message.

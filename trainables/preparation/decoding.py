@@ -1,4 +1,4 @@
-"""Image files as RGB arrays: content decides the format, no EXIF rotation, an unreadable file is named."""
+"""Decodes image files to RGB arrays; detects the format by content and ignores EXIF rotation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ENDINGS = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg")}
 
 
 class Decoded(NamedTuple):
-    """A decoded image.
+    """Decoded image.
 
     Attributes:
-        pixels: uint8 ``[height, width, 3]``.
-        notes: What was unusual about the file: ``not RGB``, ``name of another format``; ``resized`` is usual.
+        pixels: Pixels, uint8 ``[height, width, 3]``.
+        notes: Peculiarities of the file (``not RGB``, ``name of another format``), and ``resized`` for a resized image.
     """
 
     pixels: NDArray[np.uint8]
@@ -27,14 +27,14 @@ class Decoded(NamedTuple):
 
 
 def decode(path: Path, side: int | None) -> Decoded:
-    """Decodes a file as RGB; a shorter side beyond ``side`` is brought to it (bilinear, antialiased), none is enlarged.
+    """Decodes a file as RGB; resizes an image whose shorter side exceeds ``side`` (bilinear, antialiased).
 
     Args:
-        path: The file.
-        side: Pixels; None for the size as it is.
+        path: Image file.
+        side: Largest shorter side in pixels; None to keep the size.
 
     Raises:
-        DataError: The file is missing, truncated or no image.
+        DataError: The file is missing, truncated or not an image.
     """
     try:
         with Image.open(path) as file:
@@ -42,7 +42,7 @@ def decode(path: Path, side: int | None) -> Decoded:
             notes = [] if file.mode == "RGB" else ["not RGB"]
             if path.suffix.lower() not in ENDINGS.get(file.format or "", (f".{file.format}".lower(),)):
                 notes.append("name of another format")
-    except Exception as error:  # Pillow's readers raise errors of many kinds on damaged files
+    except Exception as error:  # Pillow raises many types of errors for damaged files
         why = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as an image ({why}); fetch its archive again") from error
     width, height = image.size

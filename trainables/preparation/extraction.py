@@ -1,4 +1,4 @@
-"""Unpacks archives from strangers: plain files and folders only, inside the target, each once, no bombs."""
+"""Unpacks untrusted archives: only plain files and folders inside the target, no duplicates, limited size."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
     RuntimeError,  # an encrypted zip archive
-    NotImplementedError,  # zipfile's word for a compression that it does not know
-    FileExistsError,  # a member is a file and a folder
+    NotImplementedError,  # a compression that zipfile does not support
+    FileExistsError,  # a member is both a file and a folder
     NotADirectoryError,
 )
 
 
 @dataclass
 class _Guard:
-    """What has come out of an archive so far, and what may."""
+    """Checks the members of an archive against path and size limits."""
 
     archive: Path
     names: set[str] = field(default_factory=set)
     bytes: int = 0
 
     def admit(self, name: str, size: int, *, folder: bool) -> PurePosixPath:
-        """The member's path below the target.
+        """Registers a member and returns its path relative to the target.
 
         Raises:
-            DataError: It would lie outside, has come already, or is too much.
+            DataError: The path is outside the target, the member is a duplicate, or a limit is exceeded.
         """
         path = PurePosixPath(name)
         if not name or "\0" in name or "\\" in name or path.is_absolute() or ".." in path.parts:
             raise self.refused(f"its member {name!r} would lie outside the target")
         if str(path) in self.names and not folder:
-            raise self.refused(f"it holds {name!r} twice")
+            raise self.refused(f"it contains {name!r} twice")
         self.names.add(str(path))
         self.bytes += size
         largest = min(MOST_BYTES, max(BLOCK, self.archive.stat().st_size) * MOST_TIMES_LARGER)
         if len(self.names) > MOST_MEMBERS or self.bytes > largest:
-            raise self.refused("it would become larger than any published one")
+            raise self.refused("it would become larger than any published archive")
         return path
 
     def refused(self, why: str) -> DataError:
@@ -66,19 +66,19 @@ class _Guard:
 
 
 def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:
-    """Unpacks a tar or zip archive, whatever its name, into ``folder``.
+    """Unpacks a tar or zip archive, detected by content, into ``folder``.
 
-    Permissions, owners and times are not taken over. A tar archive inside a tar archive is unpacked, too, into a folder
-    of its name without ``.tar``.
+    Permissions, owners and times are not restored. A tar archive inside a tar archive is unpacked as well, into a
+    folder with its name without ``.tar``.
 
     Args:
-        archive: The file.
-        folder: Made where it is missing.
-        wanted: Whether a file, by its path in the archive, is written; all are checked.
+        archive: Archive to unpack.
+        folder: Target folder; created if missing.
+        wanted: Predicate on paths in the archive; selects the files to write. All members are checked.
 
     Raises:
-        DataError: The archive is damaged, holds a link, a device, a path that leads outside or a name twice, or would
-            become larger than any published one.
+        DataError: The archive is damaged, contains a link, a device, a path outside the target or a duplicate name, or
+            would become larger than any published archive.
     """
     folder.mkdir(parents=True, exist_ok=True)
     guard = _Guard(archive)
@@ -102,7 +102,7 @@ def _named(archive: Path) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    """Without what every kind of archive has to say of a file that is none."""
+    """Returns the first line; tarfile appends one line per archive format that it tried."""
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(": ")
 
 

@@ -1,4 +1,4 @@
-"""Base of the data sets that are prepared once from their published archives and then mapped into memory."""
+"""Base classes of data sets that are prepared once from published archives and then memory-mapped."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ if TYPE_CHECKING:
 
 
 class CroppedDataset(Dataset):
-    """A data set of photographs of different sizes, under random resized crops (paper's release, ``datasets.py``).
+    """Data set of photographs of different sizes, with random resized crops (paper's code, ``datasets.py``).
 
-    Prepared files hold every image as uint8 with the shorter side brought to ``stored_side``. At 256 the test transform
-    (resize to 256, cut out the middle 224) is exact, and a training crop of 224 has at most the detail that it has in
-    the test transform; smaller files would blur it, and files of the published size would be two to four times larger
-    for boxes that are resized to 224 anyway.
+    Prepared files hold every image as uint8, with the shorter side resized to ``stored_side``. At 256 the test
+    transform (resize to 256, centre crop of 224) is exact, and a training crop of 224 has at most the detail of the
+    test transform. Smaller files would blur it; files of the published size would be two to four times larger.
 
     Attributes:
-        crop: Height and width in pixels of what the network sees.
-        stored_side: Shorter side of the images in the prepared file; images that are smaller stay as they are.
-        memory_limit: Bytes (a number, or such as ``8GiB``) that copies of the images may take on a device; beyond it
-            they stay in the file, which is then verified once and not by every process, and crops are made on the CPU,
-            for a GPU by ``training.threads`` threads that work ahead. Decides about speed, not about results.
+        crop: Height and width of the network's input in pixels.
+        stored_side: Shorter side of the images in the prepared file, in pixels; smaller images keep their size.
+        memory_limit: Largest size of the images in a device's memory, in bytes or as text such as ``8GiB``. Larger data
+            stays in the file, which is verified once instead of by every process; the CPU makes the crops, for a GPU in
+            ``training.threads`` threads. Affects speed, not results.
     """
 
     mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
@@ -52,29 +51,29 @@ class CroppedDataset(Dataset):
         return self
 
     def _resize(self) -> int:
-        """Shorter side before the cut of the test transform."""
+        """Returns the shorter side before the centre crop of the test transform, in pixels."""
         return round(self.crop * 256 / 224)
 
     @property
     def augmentation(self) -> ResizedCrop:
-        """Random resized crops to ``crop``."""
+        """Random resized crops of size ``crop``."""
         return ResizedCrop(size=self.crop, resize=self._resize())
 
-    def _made_by(self, keys: tuple[str, ...], expected: list[str]) -> str:
-        """How a message says what prepares these data: with those of the options ``keys`` that are not the default."""
+    def _prepare_command(self, keys: tuple[str, ...], expected: list[str]) -> str:
+        """Returns the command that prepares the data, for messages; shows options in ``keys`` without their default."""
         root = [] if self.root is None else [f"--root {self.root}"]
         values = {key: getattr(self, key) for key in keys if getattr(self, key) != type(self).model_fields[key].default}
-        words = [*root, *(f"--set {key}={value}" for key, value in values.items()), *expected]
-        return f"`{' '.join(['cskd data prepare', self.part_name(), *words])}` makes it"
+        arguments = [*root, *(f"--set {key}={value}" for key, value in values.items()), *expected]
+        return f"`{' '.join(['cskd data prepare', self.part_name(), *arguments])}` makes it"
 
 
 class PreparedDataset(CroppedDataset):
-    """A data set with a prepared file of its own.
+    """Data set with its own prepared file.
 
     Attributes:
-        expect: What the data must hold, for a part of the published data; None for all of it.
-        stream: Whether pixels of data in an object store stay there and come as they are needed: ``auto`` where this
-            machine has no room for a copy. Decides about speed, not about results.
+        expect: Counts of a part of the published data; None for all of it.
+        stream: Whether pixels are streamed from an object store instead of copied; ``auto`` streams if this machine
+            lacks the disk space for a copy. Affects speed, not results.
     """
 
     files: ClassVar[tuple[PublishedFile, ...]]
@@ -89,29 +88,29 @@ class PreparedDataset(CroppedDataset):
         """Lists the images in the folder of the unpacked files.
 
         Raises:
-            DataError: A list is missing or does not say what it should.
+            DataError: A published list is missing or invalid.
         """
 
     @classmethod
     def wanted(cls, path: str) -> bool:
-        """Whether a file of an archive is needed; all, by default."""
+        """Returns whether a file of an archive is needed; True for all by default."""
         return bool(path)
 
     def prepared_path(self) -> Path:
-        """Where the prepared file lies; a part of the data never lies where all of it would."""
+        """Returns the path of the prepared file; a part of the data has a different name than all of it."""
         return data_folder(self.root) / self.kept()[0]
 
     def kept(self) -> tuple[str, ...]:
-        """The prepared file."""
+        """Returns the relative path of the prepared file."""
         name, counts = self.part_name(), self.expect
         part = "" if counts is None else f"-part-{counts.classes}-{counts.train}-{counts.test}"
         return (f"{name}/{name}-{self.stored_side}{part}.arrow",)
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
-        """A part of the prepared file.
+        """Reads a part of the prepared file.
 
         Raises:
-            DataError: The file is missing, damaged or holds something else; the message says what prepares it.
+            DataError: The file is missing, damaged or has other content; the message names the command to prepare it.
         """
         place = data_place(self.root)
         if isinstance(place, str):
@@ -128,16 +127,16 @@ class PreparedDataset(CroppedDataset):
         (name,) = self.kept()
         path = local_copies.folder_of(place) / index_of(name)
         index = Index(path)
-        self._check(index.description, path, "`cskd data push` puts it there")
+        self._check(index.description, path, "`cskd data push` uploads it")
         return index.read(part, place, name, self.memory_limit)
 
     def _check(self, description: Description, path: Path, cure: str) -> None:
         wanted = (self.part_name(), self.stored_side, self.expect or self.published, self.expect is not None)
         if (description.name, description.side, description.counts, description.part) != wanted:
-            raise DataError(f"{path} holds {description.counts} of {description.name}; {cure}")
+            raise DataError(f"{path} contains {description.counts} of {description.name}; {cure}")
 
     def copied(self, place: str, patience_seconds: float) -> tuple[str, ...]:
-        """The prepared file, or its index alone where ``stream`` says so."""
+        """Returns the files to copy: the prepared file, or only its index if pixels are streamed."""
         from trainables.preparation.streamed import index_of
 
         (name,) = self.kept()
@@ -148,7 +147,7 @@ class PreparedDataset(CroppedDataset):
         return (index_of(name),) if streams else (name,)
 
     def write_index(self, folder: Path) -> tuple[str, ...]:
-        """Writes where each image lies in the prepared file, and its checksum.
+        """Writes the index of the prepared file: offset and checksum of each image.
 
         Raises:
             DataError: The file is missing or damaged.
@@ -160,12 +159,12 @@ class PreparedDataset(CroppedDataset):
         return (name,)
 
     def stored(self) -> list[StoredData]:
-        """The prepared files in the folder, verified; a line for a missing one where there is none."""
+        """Returns the verified prepared files in the folder; one entry with state ``missing`` if there are none."""
         folder = self.prepared_path().parent
         return [self._examined(path) for path in sorted(folder.glob("*.arrow"))] or [self.stored_file()]
 
     def stored_file(self) -> StoredData:
-        """The prepared file of these options, verified."""
+        """Returns the verified prepared file of these options."""
         path = self.prepared_path()
         return self._examined(path) if path.exists() else StoredData("missing", path, note=self._cure())
 
@@ -180,10 +179,10 @@ class PreparedDataset(CroppedDataset):
         return StoredData("ready", path, description.counts, description.part, size)
 
     def prepare(self, archives: list[Path], progress: Progress = no_progress) -> StoredData:
-        """Makes the prepared file.
+        """Creates the prepared file.
 
         Raises:
-            DataError: A file cannot be fetched, is not the published one, or is damaged.
+            DataError: A source file cannot be fetched, is damaged, or is not the published one.
         """
         from trainables.preparation import steps
 
@@ -201,16 +200,16 @@ class PreparedDataset(CroppedDataset):
     def _cure(self) -> str:
         counts = self.expect
         if counts is None:
-            return self._made_by(("stored_side",), [])
+            return self._prepare_command(("stored_side",), [])
         expected = f"--expect classes={counts.classes},train={counts.train},test={counts.test}"
-        return self._made_by(("stored_side",), [expected])
+        return self._prepare_command(("stored_side",), [expected])
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a published list that are not empty, without their ends, CR or LF.
+    """Returns the stripped, non-empty lines of a published list.
 
     Raises:
-        DataError: It cannot be read.
+        DataError: The file cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -220,11 +219,11 @@ def read_lines(path: Path) -> list[str]:
 
 
 def refuse_outside(names: list[str], source: Path) -> None:
-    """Refuses lists that name files outside the data set's folder.
+    """Checks that a list names no file outside the data set's folder.
 
     Raises:
-        DataError: A name is absolute or holds ``..``.
+        DataError: A name is absolute or contains ``..``.
     """
     for name in names:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise DataError(f"{source} names {name!r}, which lies outside the data; fetch the published file")
+            raise DataError(f"{source} names {name!r}, which is outside the data folder; fetch the published file")

@@ -1,4 +1,4 @@
-"""What a data set says of its preparation: which files, which images, how many, how large."""
+"""Recipe of a data set's preparation: source files, images, expected counts and size."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from trainables.preparation.archives import PublishedFile
 
 
 class Listing(NamedTuple):
-    """The images of a data set, in the published order: path below the unpacked folder, and label.
+    """Images of a data set, in the published order.
 
     Attributes:
-        classes: Names, in label order.
-        groups: Group of each class, where there is a hierarchy.
+        classes: Class names, in label order.
+        train: Path relative to the unpacked folder and label of each training image.
+        test: Path relative to the unpacked folder and label of each test image.
+        groups: Group of each class; empty if the classes have no hierarchy.
     """
 
     classes: tuple[str, ...]
@@ -26,23 +28,23 @@ class Listing(NamedTuple):
 
     @property
     def counts(self) -> Counts:
-        """What is listed."""
+        """Number of classes, training images and test images."""
         return Counts.model_construct(classes=len(self.classes), train=len(self.train), test=len(self.test))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a data set is prepared.
+    """Recipe of a data set.
 
     Attributes:
-        name: Of the data set.
-        path: The prepared file.
-        files: What its authors offer.
-        counts: What it must hold.
-        part: Whether ``counts`` are those of a part; the files then need not be the published ones.
-        side: Shorter side that larger images are brought to; None for the size as it is.
-        wanted: Whether a file of an archive is needed, by its path there.
-        listing: Lists the images in the unpacked folder.
+        name: Name of the data set.
+        path: Prepared file to create.
+        files: Published source files.
+        counts: Expected number of classes, training images and test images.
+        part: Whether ``counts`` describe a part of the data; the source files then may differ from the published ones.
+        side: Shorter side to which larger images are resized, in pixels; None to keep the size.
+        wanted: Predicate on paths in an archive; selects the files to unpack.
+        listing: Function that lists the images in the folder of the unpacked files.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Uploads prepared data sets to an object store and lists what a store holds, for the nodes of a cluster."""
+"""Uploads prepared data sets to an object store and lists those in a store."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 def push(dataset: Dataset, to: str, progress: Progress) -> int:
-    """Puts a data set that is ready in a folder into an object store.
+    """Uploads a prepared data set to an object store.
 
     Args:
-        dataset: In its folder.
-        to: URI of the place.
-        progress: Told of the bytes.
+        dataset: Data set in a local folder.
+        to: URI of the data location.
+        progress: Callback that receives the bytes uploaded so far.
 
     Returns:
-        Bytes that are there now.
+        Size of the data in the store, in bytes.
 
     Raises:
-        ConfigError: ``to`` is no URI of an object store.
-        DataError: The data is not ready, or the store holds other data of this name.
-        ObjectStoreError: The store does not answer, or refuses.
+        ConfigError: ``to`` is not a URI of an object store.
+        DataError: The data is not prepared, or the store holds different data under its name.
+        ObjectStoreError: The store does not answer, or rejects the request.
     """
     store, folder = DataStore(_uri(to)), data_folder(dataset.root)
     _refuse_unready(dataset)
@@ -47,24 +47,24 @@ def _uri(to: str) -> str:
     except ValueError as error:
         raise ConfigError(f"--to {error}") from None
     if not isinstance(place, str):
-        raise ConfigError(f"--to {to}: give the URI of a place in an object store, such as s3://bucket/data")
+        raise ConfigError(f"--to {to}: give a URI in an object store, such as s3://bucket/data")
     return place
 
 
 def _refuse_unready(dataset: Dataset) -> None:
     found = dataset.stored_file()
     if found.state == "built in":
-        raise DataError(f"{dataset.part_name()} is inside the program, on every node")
+        raise DataError(f"{dataset.part_name()} is built in and needs no upload")
     if found.state != "ready":
         raise DataError(found.note)
 
 
 def stored(uri: str) -> list[tuple[str, StoredData]]:
-    """What lies at a place in an object store, by the names under which it is kept.
+    """Returns the data at a location in an object store, each entry with its path relative to the location.
 
     Raises:
-        DataError: An inventory there is damaged.
-        ObjectStoreError: The store does not answer, or refuses.
+        DataError: An inventory is damaged.
+        ObjectStoreError: The store does not answer, or rejects the request.
     """
     store = DataStore(uri, patience_seconds=0)
     found = store.inventories(registry.available("datasets"))

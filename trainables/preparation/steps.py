@@ -1,7 +1,7 @@
-"""From published archives to a prepared file: fetched, verified, unpacked, decoded once, counted, written whole.
+"""Creates a prepared file from published archives: fetch, verify, unpack, count, decode and write.
 
-Every step can be killed: archives and unpacked folders appear when they are whole, decoded images are kept in chunks,
-and the next call goes on from there.
+Preparation can be killed and resumed: archives and unpacked folders are created atomically, and decoded images are
+stored in chunks that the next call reuses.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ NOTES = b"cskd.notes"
 
 
 def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
-    """Makes the prepared file unless a good one is there; a damaged one is replaced.
+    """Creates the prepared file unless an intact one exists; replaces a damaged one.
 
     Args:
-        recipe: What to make.
-        archives: Files that are at hand; what is missing is taken from the folder of the prepared file, or downloaded.
-        progress: Told of each step.
+        recipe: Recipe of the data set.
+        archives: Local copies of published files; others are looked up in the data set's folder, or downloaded.
+        progress: Callback that receives the progress of each step.
 
     Raises:
-        DataError: A file is missing, damaged, hostile or not the published one, an image cannot be read, or the counts
-            are others.
+        DataError: A file is missing, damaged, unsafe or not the published one, an image cannot be read, or the counts
+            differ from the expected ones.
         OSError: The disk is full.
     """
     with exclusive(recipe.path.parent):
-        for left in recipe.path.parent.glob(f".{recipe.path.name}.*.tmp"):  # by a writer that was killed
-            left.unlink()
+        for partial in recipe.path.parent.glob(f".{recipe.path.name}.*.tmp"):  # from a killed process
+            partial.unlink()
         if good := _good(recipe.path, progress):
             shutil.rmtree(_work(recipe, good.sources), ignore_errors=True)
             return
@@ -64,7 +64,7 @@ def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
         unproven = sources.fetch(files, progress)
         try:
             used = _make(recipe, files, progress)
-        except DataError:  # the next call shall fetch again what nobody can tell to be right
+        except DataError:  # downloads without a published checksum may be wrong: the next call fetches them again
             for path in unproven:
                 path.unlink()
             raise
@@ -73,13 +73,13 @@ def prepare(recipe: Recipe, archives: list[Path], progress: Progress) -> None:
 
 
 def _work(recipe: Recipe, used: dict[str, str]) -> Path:
-    """Folder of what is unpacked and decoded from sources of these digests."""
+    """Returns the folder of intermediate files; depends on the recipe and the digests of the source files."""
     key = digest_of([recipe.name, recipe.side, recipe.counts.model_dump(), used])
     return recipe.path.parent / f".preparing-{key}"
 
 
 def _make(recipe: Recipe, files: dict[PublishedFile, Path], progress: Progress) -> dict[str, str]:
-    """Makes the prepared file; SHA-256 of each source."""
+    """Creates the prepared file; returns the SHA-256 of each source file."""
     used = {file.name: sources.verified(file, path, recipe, progress) for file, path in files.items()}
     work = _work(recipe, used)
     try:
@@ -90,7 +90,7 @@ def _make(recipe: Recipe, files: dict[PublishedFile, Path], progress: Progress) 
             recipe.name, listing.classes, listing.groups, listing.counts, recipe.side, recipe.part, used, {}
         )
         _assemble(recipe, description, _chunks(listing, unpacked, recipe.side, work, progress), progress)
-    except DataError:  # the files are wrong, and better ones will have a folder of their own
+    except DataError:  # the source files are wrong; others get another folder
         shutil.rmtree(work, ignore_errors=True)
         raise
     return used
@@ -106,10 +106,10 @@ def _good(path: Path, progress: Progress) -> Description | None:
 
 
 def verify(path: Path, progress: Progress) -> Description:
-    """Reads every byte of a prepared file.
+    """Verifies every byte of a prepared file and returns its description.
 
     Raises:
-        DataError: It is missing or damaged.
+        DataError: The file is missing or damaged.
     """
     opened = PreparedFile(path, "prepare it again")
     for number, part in enumerate(PARTS):
@@ -119,7 +119,7 @@ def verify(path: Path, progress: Progress) -> Description:
 
 
 def _unpacked(files: dict[PublishedFile, Path], wanted: Callable[[str], bool], work: Path, progress: Progress) -> Path:
-    """Folder of the unpacked files; it appears when it is whole."""
+    """Unpacks the source files into a folder, which is created atomically; returns the folder."""
     folder = work / "unpacked"
     if folder.exists():
         return folder
@@ -140,14 +140,16 @@ def _unpacked(files: dict[PublishedFile, Path], wanted: Callable[[str], bool], w
 def _check_counts(recipe: Recipe, listing: Listing) -> None:
     if listing.counts == recipe.counts:
         return
-    cure = "correct --expect" if recipe.part else "fetch the published files; of a part of them, say so with --expect"
-    raise DataError(f"{recipe.name}: the files hold {listing.counts}, not {recipe.counts}; {cure}")
+    cure = (
+        "correct --expect" if recipe.part else "fetch the published files, or give the counts of a part with --expect"
+    )
+    raise DataError(f"{recipe.name}: the files contain {listing.counts}, not {recipe.counts}; {cure}")
 
 
 def _chunks(
     listing: Listing, unpacked: Path, side: int | None, work: Path, progress: Progress
 ) -> dict[str, list[Path]]:
-    """Decoded chunks of each part, by threads, for Pillow decodes without Python's lock."""
+    """Decodes the images into chunk files and returns these by part; uses threads, as Pillow releases the GIL."""
     folder = work / "chunks"
     folder.mkdir(exist_ok=True)
     wanted: list[tuple[Path, list[tuple[str, int]]]] = []
@@ -166,7 +168,7 @@ def _chunks(
 
 
 def _decode_chunk(unpacked: Path, side: int | None, path: Path, rows: list[tuple[str, int]]) -> int:
-    """Decodes images into the chunk at ``path`` unless a whole one is there."""
+    """Decodes images into the chunk at ``path`` unless an intact one exists; returns the number of images."""
     with suppress(DataError):
         _read_chunk(path)
         return len(rows)
@@ -179,10 +181,10 @@ def _decode_chunk(unpacked: Path, side: int | None, path: Path, rows: list[tuple
 
 
 def _read_chunk(path: Path) -> pa.RecordBatch:
-    """The batch of a chunk.
+    """Reads the batch of a chunk.
 
     Raises:
-        DataError: It is missing or damaged.
+        DataError: The chunk is missing or damaged.
     """
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))

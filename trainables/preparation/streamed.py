@@ -1,8 +1,8 @@
-"""Prepared data that stays in an object store: places and checksums of its images lie here, pixels come as asked for.
+"""Streams prepared data from an object store: a local index gives offsets and checksums, pixels are read on demand.
 
-An index, made when prepared data is put into the store, is an Arrow file with a record batch for each part. It says
-where each image lies in the prepared file, and the CRC-32 of its pixels, for a single image cannot be told from the
-checksum of a batch.
+The index, uploaded together with the prepared data, is an Arrow file with one record batch per part. It holds the
+offset of each image in the prepared file and the CRC-32 of its pixels, because the checksum of a batch cannot verify a
+single image.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 
 
 def index_of(kept: str) -> str:
-    """Name of the index of a prepared file that is kept under a name.
+    """Returns the name of the index of a prepared file.
 
     Example:
         >>> index_of("cub200/cub200-256.arrow")
@@ -51,7 +51,7 @@ def index_of(kept: str) -> str:
 
 
 def write_index(prepared: Path, path: Path, cure: str) -> None:
-    """Writes the index of a prepared file, every byte of which is verified on the way.
+    """Verifies every byte of a prepared file and writes its index.
 
     Raises:
         DataError: The file is missing or damaged; ``cure`` ends the message.
@@ -65,7 +65,7 @@ def write_index(prepared: Path, path: Path, cure: str) -> None:
 
 def _rows(found: LabelledImages) -> pa.RecordBatch:
     images = found.images
-    assert isinstance(images, RaggedImages)  # noqa: S101 - of a prepared file
+    assert isinstance(images, RaggedImages)  # noqa: S101 - prepared files always contain these
     crc32 = pa.array((zlib.crc32(images[number].data) for number in range(len(images))), pa.uint32())
     sizes = images.sizes.astype(np.int32)
     columns = [pa.array(found.labels.astype(np.int32)), pa.array(sizes[:, 0]), pa.array(sizes[:, 1])]
@@ -73,10 +73,13 @@ def _rows(found: LabelledImages) -> pa.RecordBatch:
 
 
 class Index:
-    """What an index says.
+    """Index of a prepared file.
+
+    Args:
+        path: Local copy of the index.
 
     Raises:
-        DataError: It is missing or damaged.
+        DataError: The index is missing or damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,22 +87,22 @@ class Index:
             self._reader = pa.ipc.open_file(pa.memory_map(str(path)))
             self.description = Description.from_json((self._reader.schema.metadata or {}).get(MARK))
             if not self._reader.schema.equals(COLUMNS) or self._reader.num_record_batches != len(PARTS):
-                raise ValueError("its columns or batches are not what was written")
+                raise ValueError("its columns or batches do not match its description")
         except _UNREADABLE as error:
-            raise DataError(f"{path} is missing or damaged ({error}); `cskd data push` writes it anew") from error
+            raise DataError(f"{path} is missing or damaged ({error}); `cskd data push` writes it again") from error
 
     def read(self, part: Part, uri: str, kept: str, memory_limit: int) -> LabelledImages:
-        """A part, its pixels left in the store.
+        """Returns a part, whose pixels stay in the store.
 
         Args:
             part: ``train`` or ``test``.
-            uri: Place of the data.
-            kept: Name of the prepared file there.
-            memory_limit: Bytes that copies of the images may take on a device.
+            uri: URI of the data location.
+            kept: Path of the prepared file relative to the data location.
+            memory_limit: Largest size of the images in a device's memory, in bytes.
 
         Raises:
-            DataError: The prepared file is not there.
-            ObjectStoreError: The store does not answer, or refuses.
+            DataError: The prepared file is not in the store.
+            ObjectStoreError: The store does not answer, or rejects the request.
         """
         batch = self._reader.get_batch(PARTS.index(part))
         start, crc32 = batch["start"].to_numpy(), batch["crc32"].to_numpy()
@@ -113,17 +116,17 @@ class Index:
 
 
 class StreamedPixels:
-    """The bytes of a prepared file in an object store, an image at a time. Safe to use from several threads.
+    """Reads single images of a prepared file in an object store. Thread-safe.
 
     Args:
-        store: At the place of the data.
-        kept: Name of the file.
-        start: First byte of each image, ascending ``[n]``.
-        crc32: Of the pixels of each ``[n]``.
+        store: Store at the data location.
+        kept: Path of the prepared file relative to the data location.
+        start: Ascending file offset ``[n]`` of each image.
+        crc32: CRC-32 ``[n]`` of each image's pixels.
 
     Raises:
-        DataError: The file is not there.
-        ObjectStoreError: The store does not answer, or refuses.
+        DataError: The file is not in the store.
+        ObjectStoreError: The store does not answer, or rejects the request.
     """
 
     def __init__(self, store: DataStore, kept: str, start: NDArray[np.int64], crc32: NDArray[np.uint32]) -> None:
@@ -134,11 +137,11 @@ class StreamedPixels:
         self._crc32 = crc32
 
     def __getitem__(self, place: slice) -> NDArray[np.uint8]:
-        """The bytes of the image at ``place``; damaged ones are asked for once more.
+        """Returns the bytes of the image at ``place``; reads again once if the checksum does not match.
 
         Raises:
-            DataError: They are damaged in the store.
-            ObjectStoreError: The store does not answer, or refuses.
+            DataError: The image is damaged in the store.
+            ObjectStoreError: The store does not answer, or rejects the request.
         """
         expected = self._crc32[np.searchsorted(self._start, place.start)]
         for _ in range(2):
@@ -146,13 +149,13 @@ class StreamedPixels:
             if zlib.crc32(content) == expected:
                 return np.frombuffer(content, np.uint8)
         piece = self._piece(int(place.start))
-        raise DataError(f"{self._store.shown(piece.object)} is damaged; remove it, then put the data there again")
+        raise DataError(f"{self._store.shown(piece.object)} is damaged; remove it, then upload the data again")
 
     def _piece(self, position: int) -> Piece:
         return self._pieces[bisect_right(self._ends, position)]
 
     def _parts(self, start: int, stop: int) -> list[bytes]:
-        """Bytes ``start`` to ``stop`` of the file, of one object or of several that follow each other."""
+        """Reads bytes ``start`` to ``stop`` of the file, which may span several objects."""
         found = []
         while start < stop:
             piece = self._piece(start)

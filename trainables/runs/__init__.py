@@ -1,1 +1,1 @@
-"""Stores a run: assignment, epochs, outcome, checkpoints and predictions, here or in an object store."""
+"""Storage of runs: assignment, epochs, outcome, checkpoints and predictions, on disk or in an object store."""

@@ -1,4 +1,4 @@
-"""The assignment of a worker: one run of one trial, as plain data that Ray can send."""
+"""Assignment of a run to a worker, as plain data that Ray can serialise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainables.runs.run_key import PhaseName
 
 @dataclass(frozen=True)
 class Assignment:
-    """A run to be carried out.
+    """One attempt at a run.
 
     Attributes:
         phase: Phase of the trial.
@@ -20,10 +20,10 @@ class Assignment:
         attempt: Number of the attempt, from 1.
         config: Configuration to train.
         directory: Folder of the run's files.
-        access: Opens the test set; None, as for every run but confirmations, leaves it closed.
-        test_each_epoch: Whether to measure the test set after each epoch.
-        patience_seconds: Longest time that an epoch may take before the process is ended; None waits for ever.
-        objects: URI of the run's folder in an object store; None where driver and workers share ``directory``.
+        access: Permission to read the test set; None for every run that is not a confirmation.
+        test_each_epoch: Whether to evaluate on the test set after each epoch.
+        patience_seconds: Longest time an epoch may take before the process is killed, in seconds; None for no limit.
+        objects: URI of the run's folder in an object store; None if driver and workers share ``directory``.
     """
 
     phase: PhaseName

@@ -1,4 +1,4 @@
-"""Checkpoints that can be trusted: atomic, checksummed, two generations, loaded without running code."""
+"""Checkpoints: written atomically with a checksum, two generations, loaded without running code."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FORMAT_KEY = "format"
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Writes ``state`` (tensors, numbers, strings and containers of them) and its SHA-256 beside it.
+    """Writes ``state`` (tensors, numbers, strings and containers of them) and its SHA-256 in a file beside it.
 
-    The checksum is written last: a checkpoint without one is unfinished and never loaded.
+    The checksum is written last; a checkpoint without one is incomplete and never loaded.
     """
     buffer = io.BytesIO()
     torch.save({FORMAT_KEY: FORMAT} | state, buffer)
@@ -39,10 +39,11 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint onto the CPU.
+    """Loads a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: It is missing, unfinished, altered, of a newer format, or holds more than data.
+        CheckpointError: The checkpoint is missing, incomplete or altered, has an unknown format, or contains objects
+            that could run code.
     """
     try:
         content = path.read_bytes()
@@ -53,7 +54,7 @@ def load(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} does not match its checksum; use an earlier checkpoint")
     state = _data_in(content, path)
     if not isinstance(state, dict):
-        raise CheckpointError(f"{path} holds {type(state).__name__}, not the state of a run")
+        raise CheckpointError(f"{path} contains {type(state).__name__}, not the state of a run")
     if (found := state.pop(FORMAT_KEY, FORMAT)) != FORMAT:
         raise CheckpointError(
             f"{path} has format {found}, and this version of cs-kd-study reads {FORMAT}; update cs-kd-study"
@@ -62,13 +63,13 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _data_in(content: bytes, path: Path) -> Any:
-    """What a file of ``torch.save`` holds, where that is data alone; torch's older, bare pickles are refused."""
+    """Returns the content of a file of ``torch.save`` if it is only data; refuses torch's older plain pickles."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise _more_than_data(path)
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what is then refused
+        with warnings.catch_warnings(action="ignore"):  # torch warns about files that are refused below
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except UnpicklingError as error:  # whose message says how to run the file's code
+    except UnpicklingError as error:  # torch's message explains how to run the file's code
         raise _more_than_data(path) from error
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read as tensors and numbers: {error}".splitlines()[0]) from error
@@ -76,13 +77,13 @@ def _data_in(content: bytes, path: Path) -> Any:
 
 def _more_than_data(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"{path} cannot be read as tensors and numbers: it holds more than data, which could run code; nothing of it "
-        "was loaded; take a checkpoint that cs-kd-study wrote"
+        f"{path} cannot be read as tensors and numbers: it contains objects that could run code; nothing was loaded; "
+        "use a checkpoint written by cs-kd-study"
     )
 
 
 def load_newest(directory: Path, at_most: int | None = None) -> dict[str, Any] | None:
-    """The newest checkpoint that is whole, of no later epoch than ``at_most``; None where there is none."""
+    """Loads the newest intact checkpoint up to epoch ``at_most``; returns None if there is none."""
     for path in generations(directory):
         if at_most is not None and path.name > path_of(directory, at_most).name:
             continue
@@ -94,7 +95,7 @@ def load_newest(directory: Path, at_most: int | None = None) -> dict[str, Any] |
 
 
 def snapshot(value: Any) -> Any:
-    """A copy on the CPU of a nested state, so that training may go on while it is written."""
+    """Copies a nested state to the CPU, so that training can continue while it is written."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):
@@ -105,11 +106,11 @@ def snapshot(value: Any) -> Any:
 
 
 class CheckpointWriter:
-    """Writes checkpoints of a run in a thread of its own, one at a time, and keeps the last two good ones.
+    """Writes checkpoints of a run in a background thread, one at a time, and keeps the last two complete ones.
 
     Args:
-        directory: Where they are.
-        publish: Called in that thread with each one that is whole, before the next is written.
+        directory: Folder of the checkpoints.
+        publish: Callback for each complete checkpoint; called in the thread, before the next one is written.
     """
 
     def __init__(self, directory: Path, publish: Callable[[Path], None] | None = None) -> None:
@@ -119,10 +120,10 @@ class CheckpointWriter:
         self._error: Exception | None = None
 
     def write(self, epoch: int, state: dict[str, Any]) -> None:
-        """Starts writing the state after ``epoch`` epochs; waits for the one before.
+        """Waits for the previous checkpoint, then starts to write the state after ``epoch`` epochs.
 
         Raises:
-            Exception: Whatever kept the one before from being written, on a full disk an OSError.
+            Exception: Error that prevented the previous checkpoint, such as OSError on a full disk.
         """
         self.wait()
         copy = snapshot(state)
@@ -130,10 +131,10 @@ class CheckpointWriter:
         self._thread.start()
 
     def wait(self) -> None:
-        """Returns when nothing is being written.
+        """Waits until no checkpoint is being written.
 
         Raises:
-            Exception: Whatever kept the last checkpoint from being written, on a full disk an OSError.
+            Exception: Error that prevented the last checkpoint, such as OSError on a full disk.
         """
         if self._thread is not None:
             self._thread.join()
@@ -149,7 +150,7 @@ class CheckpointWriter:
             if self._publish is not None:
                 self._publish(path)
             self._delete_old()
-        except Exception as error:  # raised by ``wait``; a thread's own exceptions are lost
+        except Exception as error:  # ``wait`` raises it; an exception in a thread would be lost
             self._error = error
 
     def _delete_old(self) -> None:

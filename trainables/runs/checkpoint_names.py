@@ -1,4 +1,4 @@
-"""Names of the checkpoints of a run, one an epoch; needs no torch, so that a driver can ask what is saved."""
+"""File names of the checkpoints of a run, one per epoch; does not import torch, so that a driver starts quickly."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ SUFFIX = ".sha256"
 
 
 def path_of(directory: Path, epoch: int) -> Path:
-    """Where the checkpoint after ``epoch`` finished epochs lies.
+    """Returns the path of the checkpoint after ``epoch`` finished epochs.
 
     Example:
         >>> path_of(Path("checkpoints"), 12).name
@@ -16,17 +16,17 @@ def path_of(directory: Path, epoch: int) -> Path:
 
 
 def checksum_of(path: Path) -> Path:
-    """Where the checksum of a checkpoint lies; it is written last, so a checkpoint without one is unfinished."""
+    """Returns the path of a checkpoint's checksum, which is written last: a checkpoint without one is incomplete."""
     return path.with_name(path.name + SUFFIX)
 
 
 def generations(directory: Path) -> list[Path]:
-    """Checkpoints in ``directory``, newest first; order is by epoch, never by clock."""
+    """Returns the checkpoints in ``directory``, highest epoch first."""
     return sorted(directory.glob("epoch_*.pt"), reverse=True)
 
 
 def newest_epoch(directory: Path, at_most: int) -> int:
-    """Epoch of the newest finished checkpoint that is of no later epoch than ``at_most``; 0 where there is none."""
+    """Returns the epoch of the newest complete checkpoint up to epoch ``at_most``; 0 if there is none."""
     epochs = (_epoch_of(path) for path in generations(directory) if checksum_of(path).exists())
     return next((epoch for epoch in epochs if epoch <= at_most), 0)
 

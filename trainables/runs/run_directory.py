@@ -1,10 +1,10 @@
-"""The durable state of one run: its epochs, its outcome, its checkpoints and its predictions.
+"""Files of one run: epochs, outcome, checkpoints and predictions.
 
-``metrics.jsonl`` only grows. A line without an epoch begins an attempt and says after which epoch it goes on, so that
-readers know which earlier lines it replaces; a line of an attempt that another has followed is late and ignored.
+``metrics.jsonl`` is append-only. A line without an epoch begins an attempt and gives the epoch after which it resumes;
+it replaces earlier lines of later epochs. Lines of an attempt that appear after a later attempt has begun are ignored.
 
-A worker may outlive its driver by seconds and meet its successor here, so each write asks first whether a later attempt
-has begun.
+A worker may outlive its driver by seconds, while the next driver has started another attempt. Each write therefore
+first checks whether a later attempt has begun.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ State = Literal["finished", "diverged", "failed"]
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One finished epoch (1-based): its metrics, the attempt that trained it, seconds of training and evaluation."""
+    """One finished epoch.
+
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        attempt: Number of the attempt that trained it, from 1.
+        metrics: Metrics by name.
+        epoch_seconds: Duration of training and evaluation in seconds.
+        time: Unix time in seconds at which the epoch was recorded.
+    """
 
     epoch: int
     attempt: int
@@ -40,14 +48,15 @@ class EpochRow:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """Outcome of a run.
 
     Attributes:
         state: ``finished`` after the last epoch, ``diverged`` on a NaN or infinite value, ``failed`` on an error.
-        epoch: Finished epochs.
-        metrics: Of the last epoch.
-        error: What failed, one line.
-        error_kind: Class of the error, by which a retry is decided.
+        attempt: Number of the attempt that ended, from 1.
+        epoch: Number of finished epochs.
+        metrics: Metrics of the last epoch.
+        error: Error message, one line.
+        error_kind: Class of the error, which decides about a retry.
     """
 
     state: State
@@ -59,7 +68,11 @@ class Outcome:
 
 
 class RunDirectory:
-    """Reads and writes the files of one run below ``path``, where driver and workers share it."""
+    """Reads and writes the files of one run in a folder that driver and workers share.
+
+    Args:
+        path: Folder of the run.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -73,32 +86,32 @@ class RunDirectory:
 
     @property
     def all_predictions(self) -> tuple[Path, Path]:
-        """The files that the last epoch's predictions may be in."""
+        """Paths of the prediction files: validation, then test."""
         return self.validation_predictions, self.predictions
 
     def restore(self) -> None:
-        """Brings what earlier attempts have left: here it lies already."""
+        """Fetches the files of earlier attempts; does nothing in a shared folder."""
 
     def discard(self) -> None:
-        """The worker is done with the folder, which is the study's."""
+        """Removes the worker's local files; does nothing in a shared folder."""
 
     def publish_checkpoint(self, path: Path) -> None:
-        """A checkpoint and its checksum are whole; in a shared folder everybody sees them."""
+        """Shares a complete checkpoint and its checksum; does nothing in a shared folder."""
 
     def hang_report(self, attempt: int) -> Path:
-        """Where each thread of an attempt stood when its process was ended because it hung."""
+        """Returns the path of the stack traces of an attempt whose process was killed because it hung."""
         return self.path / f"hang_{attempt}.txt"
 
     def begin_attempt(self, attempt: int, after_epoch: int) -> None:
-        """Notes that ``attempt`` goes on after ``after_epoch``; lines of later epochs no longer count."""
+        """Records that ``attempt`` resumes after ``after_epoch``; earlier lines of later epochs no longer count."""
         self._append({"attempt": attempt, "after_epoch": after_epoch})
 
     def is_superseded(self, attempt: int) -> bool:
-        """Whether a later attempt has begun."""
+        """Returns whether a later attempt has begun."""
         return any(line["attempt"] > attempt for line in read_json_lines(self._metrics))
 
     def append_epoch(self, row: EpochRow) -> None:
-        """Adds a finished epoch, durably.
+        """Appends a finished epoch and syncs the file.
 
         Raises:
             SupersededError: A later attempt has begun.
@@ -107,7 +120,7 @@ class RunDirectory:
         self._append(asdict(row))
 
     def epochs(self) -> list[EpochRow]:
-        """The epochs that count, each once, in order, up to the first whose line is damaged."""
+        """Returns the epochs that count, in order, up to the first damaged line."""
         rows: dict[int, EpochRow] = {}
         current = 0
         for line in read_json_lines(self._metrics):
@@ -119,25 +132,25 @@ class RunDirectory:
                 rows = {epoch: row for epoch, row in rows.items() if epoch <= line["after_epoch"]}
             else:
                 rows[line["epoch"]] = EpochRow(**line)
-        return [rows[epoch] for place, epoch in enumerate(sorted(rows), start=1) if epoch == place]
+        return [rows[epoch] for position, epoch in enumerate(sorted(rows), start=1) if epoch == position]
 
     def settled_epochs(self) -> list[EpochRow]:
-        """The epochs that no later attempt trains again: all of a finished run, else those that a checkpoint holds."""
+        """Returns the epochs that are never repeated: all of a finished run, else those covered by a checkpoint."""
         rows, outcome = self.epochs(), self.outcome()
         if outcome is not None and outcome.state == "finished":
             return rows
         return rows[: max(newest_epoch(self.checkpoints, at_most=len(rows)), self._saved_elsewhere(len(rows)))]
 
     def log(self) -> list[dict[str, Any]]:
-        """All whole lines, those that do not count any more, too."""
+        """Returns all intact lines, including those that no longer count."""
         return list(read_json_lines(self._metrics))
 
-    def take_in(self, lines: Sequence[dict[str, Any]], saved_epoch: int) -> None:
-        """Adds lines of the log that a worker has left elsewhere, and notes of which epoch it keeps a checkpoint there.
+    def merge_log(self, lines: Sequence[dict[str, Any]], saved_epoch: int) -> None:
+        """Merges log lines that a worker left in an object store, and records its newest checkpoint there.
 
         Args:
-            lines: In the order of a log; those that are here already are not among them.
-            saved_epoch: 0 where there is none.
+            lines: New lines, in log order.
+            saved_epoch: Epoch of the worker's newest checkpoint in the store; 0 if there is none.
         """
         if lines:
             in_order = sorted([*self.log(), *lines], key=lambda line: (line["attempt"], line.get("epoch", 0)))
@@ -145,17 +158,17 @@ class RunDirectory:
         if saved_epoch and saved_epoch != self._saved_elsewhere(saved_epoch):
             write_atomic(self._saved, seal({"epoch": saved_epoch}))
 
-    def take_outcome(self, record: dict[str, Any]) -> None:
-        """Takes over how an attempt elsewhere ended."""
+    def copy_outcome(self, record: dict[str, Any]) -> None:
+        """Stores the outcome of an attempt that ended on another machine."""
         write_atomic(self._outcome, seal(record))
 
-    def take_over(self, rows: Sequence[EpochRow], attempt: int, source: str) -> None:
-        """Becomes a copy of a run that finished elsewhere, all at once; its checkpoints and predictions stay there.
+    def reuse(self, rows: Sequence[EpochRow], attempt: int, source: str) -> None:
+        """Creates this run atomically as a copy of a finished run, without its checkpoints and predictions.
 
         Args:
-            rows: All its epochs.
-            attempt: In whose name they stand here.
-            source: Where it was trained.
+            rows: All epochs of the finished run.
+            attempt: Attempt to which the epochs are attributed here.
+            source: Location of the finished run.
 
         Raises:
             OSError: The disk is full, or this run has begun.
@@ -172,25 +185,25 @@ class RunDirectory:
         sync_directory(self.path.parent)
 
     def source(self) -> str | None:
-        """Where the run was trained that this one is a copy of; None of one that was trained here."""
+        """Returns the location of the reused run; None if this run was trained here."""
         try:
             record = unseal(self._source.read_bytes())
         except FileNotFoundError:
             return None
-        return "a source that is no longer known" if record is None else str(record["source"])
+        return "an unknown source" if record is None else str(record["source"])
 
     def device_seconds(self) -> float:
-        """Seconds spent here on all epochs, those trained twice included; 0 of a run that was taken over."""
+        """Returns the seconds spent on all epochs here, including repeated ones; 0 for a reused run."""
         if self._source.exists():
             return 0.0
         return float(sum(line.get("epoch_seconds", 0.0) for line in read_json_lines(self._metrics)))
 
     def epochs_trained(self) -> int:
-        """Epochs trained here in all attempts, those trained twice counted twice."""
+        """Returns the number of epochs trained here, including repeated ones; 0 for a reused run."""
         return 0 if self._source.exists() else sum("epoch" in line for line in read_json_lines(self._metrics))
 
     def write_outcome(self, outcome: Outcome) -> None:
-        """Writes how the run ended, atomically.
+        """Writes the outcome atomically.
 
         Raises:
             SupersededError: A later attempt has begun.
@@ -199,7 +212,7 @@ class RunDirectory:
         write_atomic(self._outcome, seal(asdict(outcome)))
 
     def outcome(self) -> Outcome | None:
-        """How the run ended; None while it has not, or when the file is damaged."""
+        """Returns the outcome; None if the run has not ended or the file is damaged."""
         try:
             record = unseal(self._outcome.read_bytes())
         except FileNotFoundError:
@@ -207,7 +220,7 @@ class RunDirectory:
         return None if record is None else Outcome(**record)
 
     def damaged(self) -> list[str]:
-        """What has changed since it was written: names of checkpoints and of its own files."""
+        """Returns the names of the run's files that do not match their checksum."""
         saved = [path for path in generations(self.checkpoints) if checksum_of(path).exists()]
         found = [path.name for path in saved if sha256_of(path.read_bytes()) != checksum_of(path).read_text()]
         if self._metrics.exists() and any(map(is_damaged, self._metrics.read_bytes().split(b"\n"))):
@@ -219,7 +232,7 @@ class RunDirectory:
         append_json_line(self._metrics, record)
 
     def _saved_elsewhere(self, at_most: int) -> int:
-        """Epoch of the newest checkpoint that a worker keeps elsewhere; 0 where none is known, or none that counts."""
+        """Returns the epoch of the newest checkpoint in the object store; 0 if unknown or beyond ``at_most``."""
         try:
             record = unseal(self._saved.read_bytes())
         except FileNotFoundError:
@@ -229,10 +242,10 @@ class RunDirectory:
 
     def _refuse_late(self, attempt: int) -> None:
         if self.is_superseded(attempt):
-            raise SupersededError(f"{self.path}: attempt {attempt} has been followed by another and stops")
+            raise SupersededError(f"{self.path}: attempt {attempt} stops because a later attempt has begun")
 
     def delete_checkpoints(self) -> None:
-        """Removes the checkpoints, which a finished search trial no longer needs."""
+        """Removes all checkpoints of the run."""
         for path in self.checkpoints.glob("*"):
             path.unlink(missing_ok=True)
 

@@ -1,1 +1,1 @@
-"""Trains one run: run, trainer, workbench, step, network."""
+"""Trains one run: run directory and outcome, epochs, network and training step."""

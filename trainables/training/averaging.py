@@ -1,4 +1,4 @@
-"""A copy of a network whose weights follow it step by step, as an exponential moving average."""
+"""A copy of a network whose weights are an exponential moving average (EMA) of the network's weights."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class AveragedCopy:
-    """The teacher of a method that declares ``averaging``.
+    """Mean teacher of a method that declares ``averaging``: a copy of the network with averaged weights.
 
-    Only its parameters follow. In train mode batch norm takes the statistics of each batch, and its running ones are
-    those of the copy's own passes.
+    Only parameters are averaged. The copy is in train mode: its batch norm uses the statistics of each batch, and its
+    running statistics come from its own forward passes.
 
     * Paper: Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017, equation 2.
 
     Args:
-        source: The network that is followed; stays as it is.
+        source: Network whose weights are averaged; it is not changed.
 
     Attributes:
-        model: The copy, in train mode, without gradients.
+        model: Copy of the network, in train mode, without gradients.
     """
 
     def __init__(self, source: nn.Module) -> None:
@@ -31,20 +31,20 @@ class AveragedCopy:
         self.model = copy.deepcopy(source).train().requires_grad_(False)
 
     @torch.no_grad()
-    def begin(self) -> None:
-        """Makes it equal to the network, in place."""
+    def reset(self) -> None:
+        """Copies the network's parameters and buffers, in place."""
         for kind in ("parameters", "buffers"):
             for own, value in zip(getattr(self.model, kind)(), getattr(self._source, kind)(), strict=True):
                 own.copy_(value)
 
     @torch.no_grad()
-    def follow(self, kept: Tensor) -> None:
-        """One step: each weight becomes ``kept`` times itself and ``1 - kept`` times the network's.
+    def update(self, decay: Tensor) -> None:
+        """Averages one step: each weight becomes ``decay`` times itself plus ``1 - decay`` times the network's.
 
         Args:
-            kept: Scalar in [0, 1), on the device; nothing waits for it.
+            decay: Scalar in [0, 1) on the device; it is not copied to the host.
         """
-        own: list[Tensor] = list(self.model.parameters())
-        way = torch._foreach_sub([*self._source.parameters()], own)
-        torch._foreach_mul_(way, 1 - kept)
-        torch._foreach_add_(own, way)
+        averages: list[Tensor] = list(self.model.parameters())
+        change = torch._foreach_sub([*self._source.parameters()], averages)
+        torch._foreach_mul_(change, 1 - decay)
+        torch._foreach_add_(averages, change)

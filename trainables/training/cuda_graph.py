@@ -1,4 +1,4 @@
-"""A step recorded once and replayed for each batch, so that a GPU does not wait for Python to launch its kernels."""
+"""Records the training step as a CUDA graph and replays it, so that the GPU does not wait for Python's launches."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-WARM_UP = 3  # steps before the recording, in which libraries choose their kernels and lazy state is made
+WARM_UP = 3  # steps before recording, in which libraries select kernels and create lazy state
 
 
 class Recorder(Protocol):
-    """Runs and records functions of tensors that stay where they are."""
+    """Protocol for running and recording functions whose tensors keep their addresses."""
 
     def run(self, function: Callable[[], None]) -> None:
-        """Runs a function as a recording of it would run."""
+        """Runs the function in the same way as a recording would run."""
 
     def record(self, function: Callable[[], None]) -> Callable[[], None]:
-        """A recording of the function, which is not run; calling the result runs it."""
+        """Records the function without running it; calling the result replays it."""
 
 
 class CudaGraphs:
-    """Records CUDA graphs. What is recorded ran before on the same side stream, as PyTorch demands."""
+    """Records CUDA graphs. Warm-up and recording use the same side stream, as PyTorch requires."""
 
     def __init__(self) -> None:
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def run(self, function: Callable[[], None]) -> None:
-        """Runs the function on the side stream, in order with what surrounds it."""
+        """Runs the function on the side stream, in order with the work before and after it."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             function()
         torch.cuda.current_stream().wait_stream(self._stream)
 
     def record(self, function: Callable[[], None]) -> Callable[[], None]:
-        """The function's kernels as a graph.
+        """Records the function's kernels as a graph.
 
         Raises:
-            ConfigError: The function waits for the device, which a graph cannot.
+            ConfigError: The function waits for the device, which a graph cannot do.
         """
         graph = torch.cuda.CUDAGraph()
         try:
-            # Other threads, such as one that pins memory for coming batches, may go on meanwhile.
+            # Other threads may keep using CUDA, for example to pin memory for the next batches.
             with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 function()
         except RuntimeError as error:
@@ -62,13 +62,14 @@ class CudaGraphs:
 
 
 class RecordedStep:
-    """A step for batches of the first one's shape.
+    """A training step that is recorded for batches with the shape of the first one.
 
-    Others, such as an epoch's last one, run as they are: to pad a batch would change its batch-norm statistics.
+    Other batches, such as the last one of an epoch, are not replayed but run directly: padding them would change their
+    batch-norm statistics.
 
     Args:
-        step: Trains on a batch without waiting for the device.
-        recorder: ``CudaGraphs`` on a GPU.
+        step: Function that trains on a batch without waiting for the device.
+        recorder: Recorder of the step; ``CudaGraphs`` on a GPU.
     """
 
     def __init__(self, step: Callable[[Batch], None], recorder: Recorder) -> None:
@@ -79,14 +80,14 @@ class RecordedStep:
         self._replay: Callable[[], None] | None = None
 
     def __call__(self, batch: Batch) -> None:
-        """Trains on a batch."""
+        """Trains on one batch."""
         if self._static is None:
             self._static = _copy_of(batch)
         if [tensor.shape for tensor in _tensors(batch)] != [tensor.shape for tensor in _tensors(self._static)]:
             self._recorder.run(lambda: self._step(batch))
             return
-        for place, tensor in zip(_tensors(self._static), _tensors(batch), strict=True):
-            place.copy_(tensor)
+        for target, tensor in zip(_tensors(self._static), _tensors(batch), strict=True):
+            target.copy_(tensor)
         static = self._static
         if self._replay is None and self._seen >= WARM_UP:
             self._replay = self._recorder.record(lambda: self._step(static))

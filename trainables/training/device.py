@@ -1,4 +1,4 @@
-"""Where a run computes and in which arithmetic."""
+"""Chooses the device and the floating-point precision of a run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device of a run: ``auto`` takes a GPU where there is one.
+    """Device of a run; ``auto`` means a GPU if there is one, else the CPU.
+
+    Args:
+        wanted: ``training.device``: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        ConfigError: A GPU is asked for and there is none.
+        ConfigError: ``cuda`` is requested and torch finds no GPU.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.device is cuda, but torch sees no GPU; use device: auto or cpu")
@@ -22,13 +25,18 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
-    """Arithmetic of the network.
+    """Floating-point type of the network's arithmetic.
 
-    ``auto`` is float32 on a CPU, so that results do not depend on which CPU of a cluster a trial meets, even where
-    bfloat16 is the quicker. On a GPU it is bfloat16, on one without that float16, on one without either float32.
+    ``auto`` is float32 on a CPU, even if bfloat16 is faster, so that results do not depend on the CPU model of a
+    node. On a GPU it is the first of bfloat16, float16 (compute capability 7.0 or higher) and float32 that the GPU
+    supports.
+
+    Args:
+        wanted: ``training.precision``: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        device: Device of the run.
 
     Raises:
-        ConfigError: A 16-bit arithmetic is asked for that the device only emulates, tens of times slower.
+        ConfigError: The device only emulates the requested 16-bit type, which is tens of times slower.
     """
     if wanted == "auto":
         return _best_of_gpu(device) if device.type == "cuda" else torch.float32
@@ -42,10 +50,10 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes bfloat16 itself."""
+    """Whether the device supports bfloat16 in hardware."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not tell
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older versions of torch
     return capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
 
 

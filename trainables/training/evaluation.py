@@ -1,4 +1,4 @@
-"""Evaluation of a network on a split: what it says of each image, in large batches, and how good that is."""
+"""Evaluates a network on a split: predictions in large batches, and their metrics."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from trainables.training.network import Network
     from trainables.training.training_data import StoredSplit
 
-# Networks for large images shrink them early, so the images that a GPU takes at once fall with their side: 2,048 of 32
-# pixels, 292 of 224. A CPU is fastest while activations stay in its cache: 64 and 8 (measured, on one thread).
+# Networks for large images reduce them early, so a GPU's batch size falls with the side: 2,048 images of 32 pixels, 292
+# of 224. A CPU is fastest while activations stay in its cache: 64 and 8 images (measured on one thread).
 SIDES_ON_GPU = 1 << 16
 PIXELS_ON_CPU = 1 << 16
 FEWEST = 8
-BYTES_PER_PIXEL = 4096  # of a batch in flight: a few maps of 256 channels in float32; networks of our size need less
+BYTES_PER_PIXEL = 4096  # of a batch: a few maps of 256 channels in float32, more than the networks here need
 MEMORY_SHARE = 0.25  # of the device's free memory
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network says of a split's images, in the split's order.
+    """Predictions of a network for the images of a split, in the split's order.
 
     Attributes:
         predictions: Logits, features and labels.
-        readouts: Logits ``[n, classes]`` of the method's further readouts (an exit, an unscaled head), by name.
-        device: Of the network.
+        readouts: Logits ``[n, classes]`` of the method's additional readouts (an exit, an unscaled head), by name.
+        device: Device of the network.
     """
 
     predictions: Predictions
@@ -48,10 +48,10 @@ class Evaluation:
     device: torch.device
 
     def metrics(self, *, final: bool) -> dict[str, float]:
-        """Metrics by name; those of a further readout are ``<readout>/<metric>``.
+        """Metrics by name; those of an additional readout are named ``<readout>/<metric>``.
 
         Args:
-            final: Whether to add recall@1, whose cost grows with the square of the images.
+            final: Whether to add recall@1, whose cost grows with the square of the number of images.
         """
         labels = self.predictions.labels
         values = classification.evaluate(self.predictions.logits, labels)
@@ -65,9 +65,14 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate(network: Network, method: Method, split: StoredSplit) -> Evaluation:
-    """Runs the network in evaluation mode over a split under the test transform.
+    """Runs the network in evaluation mode on a split under the test transform.
 
-    Results are collected on the device and leave it at the end; nothing waits for the device before that.
+    Results are collected on the device and copied to the host at the end, so that the host waits only once.
+
+    Args:
+        network: Network to evaluate.
+        method: Method that defines additional readouts.
+        split: Images and labels.
     """
     network.model.eval()
     labels = split.images.labels
@@ -75,8 +80,8 @@ def evaluate(network: Network, method: Method, split: StoredSplit) -> Evaluation
     start = 0
     for images in split.store.in_turn(_requests(split, network.device)):
         outputs = network.student(images)
-        further = method.readouts(outputs, network.classifier)
-        for name, part in {"logits": outputs.logits, "features": outputs.features, **further}.items():
+        readouts = method.readouts(outputs, network.classifier)
+        for name, part in {"logits": outputs.logits, "features": outputs.features, **readouts}.items():
             if name not in collected:
                 collected[name] = torch.empty(len(labels), part.shape[1], device=network.device)
             collected[name][start : start + len(images)] = part
@@ -94,11 +99,11 @@ def _requests(split: StoredSplit, device: torch.device) -> Iterator[tuple[Mirror
 
 
 def batch_size(height: int, width: int, device: torch.device) -> int:
-    """Images of a batch: as many as the device is fast with, fewer where its free memory is short."""
+    """Number of images per batch: the fastest for the device, or fewer if its free memory is small."""
     if device.type == "cpu":
         return max(FEWEST, PIXELS_ON_CPU // (height * width))
     size = max(FEWEST, SIDES_ON_GPU // max(height, width))
     budget = MEMORY_SHARE * free_bytes(device)
     while size > FEWEST and size * height * width * BYTES_PER_PIXEL > budget:
-        size //= 2  # in few steps, so that memory that varies a little changes nothing
+        size //= 2  # halved, so that small changes of the free memory have no effect
     return size

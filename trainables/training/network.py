@@ -1,4 +1,4 @@
-"""The network that a method trains: the model with the method's head and branches, and its passes."""
+"""The network that a method trains: the model with the method's head and branches, and its forward passes."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 def build_network(model: Model, method: Method, num_classes: int, height: int, width: int) -> nn.Module:
-    """The model with what the method declares: its own last layer, and branches in ``exits``.
+    """Builds the model with the method's last layer and branches (in ``exits``), if it declares them.
 
-    The model is built first, so that from one seed it starts the same whatever the method is.
+    The model is initialised first, so that its initial weights depend on the seed and not on the method.
 
     Args:
-        model: Architecture.
-        method: Objective.
-        num_classes: Outputs.
-        height: Of the images.
-        width: Of the images.
+        model: Network architecture.
+        method: Training objective.
+        num_classes: Number of classes.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
 
     Raises:
-        ConfigError: The method needs exits and the model has no feature maps for them.
+        ConfigError: The method needs exits, and the model has no feature maps or too few stages.
     """
     network = model.build(num_classes)
     features: int = network.classifier.in_features  # type: ignore[union-attr, assignment]
@@ -52,7 +52,7 @@ def _map_shapes(
 ) -> list[tuple[int, int, int]]:
     if not hasattr(network, "feature_maps"):
         raise ConfigError(f"{model.part_name()} has no feature_maps, which a method with exits needs")
-    network.eval()  # so that batch-norm statistics stay as they are
+    network.eval()  # keeps batch-norm statistics unchanged
     with torch.no_grad():
         maps = network.feature_maps(torch.zeros(1, 3, height, width))  # type: ignore[operator]
     network.train()
@@ -62,19 +62,19 @@ def _map_shapes(
 
 
 class Network:
-    """The network as a method sees it: student with gradient, teacher without, both in the model's mode.
+    """Forward passes that a method can use; see ``trainables.interfaces.Forward``.
 
     Args:
-        model: From ``build_network``.
-        device: Where it is.
-        precision: Arithmetic of its passes.
-        pretrained: The declared teacher, whose model is in evaluation mode.
-        averages: Whether a copy follows the model.
+        model: Network from ``build_network``.
+        device: Device of the model.
+        precision: Floating-point type of the forward passes.
+        pretrained: Teacher that the method declares, in evaluation mode.
+        averages: Whether to keep a copy with averaged weights.
 
     Attributes:
-        device: Where the model is.
-        precision: Arithmetic of its passes.
-        average: The copy that follows the model; None without one.
+        device: Device of the model.
+        precision: Floating-point type of the forward passes.
+        average: Copy of the model with averaged weights, or None.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Network:
 
     @property
     def classifier(self) -> nn.Module:
-        """The last layer: the method's own head where it has one, else the model's."""
+        """Last layer: the head of the method if it has one, else that of the model."""
         return self.model.classifier  # type: ignore[return-value]
 
     def student(self, images: Tensor) -> Outputs:
@@ -112,12 +112,12 @@ class Network:
 
     @torch.no_grad()
     def teacher(self, images: Tensor) -> Outputs:
-        """As ``student``, without gradient; batch-norm statistics are updated all the same."""
+        """Logits and features without gradient; updates batch-norm statistics."""
         return self.student(images)
 
     @torch.no_grad()
     def evaluated(self, images: Tensor) -> Outputs:
-        """As ``teacher``, in evaluation mode: batch norm takes its running statistics, and leaves them as they are."""
+        """Logits and features without gradient, in evaluation mode: batch norm uses its running statistics."""
         mode = self.model.training
         self.model.eval()
         try:
@@ -127,24 +127,24 @@ class Network:
 
     @torch.no_grad()
     def averaged(self, images: Tensor) -> Outputs:
-        """Outputs of the copy that follows the model, in train mode, without gradient.
+        """Logits and features of the copy with averaged weights, in train mode, without gradient.
 
         Raises:
-            ConfigError: The method declares none.
+            ConfigError: The method declares no averaging.
         """
         if self._averaged is None:
-            raise ConfigError("the method asks for averaged weights and declares no averaging")
+            raise ConfigError("the method uses averaged weights but declares no averaging; override averaging()")
         return self._averaged.student(images)
 
     @torch.no_grad()
     def pretrained(self, images: Tensor) -> Outputs:
-        """Outputs of the declared teacher, without gradient.
+        """Logits and features of the pretrained teacher, without gradient.
 
         Raises:
-            ConfigError: The method declares none.
+            ConfigError: The method declares no teacher.
         """
         if self._pretrained is None:
-            raise ConfigError("the method asks for a trained teacher and declares none")
+            raise ConfigError("the method uses a pretrained teacher but declares none; override pretrained()")
         return self._pretrained.student(images)
 
     def _arithmetic(self) -> AbstractContextManager[object]:

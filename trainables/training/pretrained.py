@@ -1,4 +1,4 @@
-"""Loads the trained network that a method learns from."""
+"""Loads the pretrained teacher of a method from a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 def check_teacher(method: Method, classes: tuple[str, ...], size: tuple[int, int]) -> None:
-    """Whether a method that learns from a trained network can do so on this data.
+    """Checks that a method's pretrained teacher, if it declares one, fits the data.
 
     Args:
-        method: Any.
-        classes: Of the data set, in label order.
-        size: Height and width of its images.
+        method: Any method.
+        classes: Class names of the data set, in label order.
+        size: Height and width of its images in pixels.
 
     Raises:
-        ConfigError: As ``load_teacher``.
-        CheckpointError: Likewise.
+        ConfigError: No checkpoint is named, or the teacher does not accept images of this size.
+        CheckpointError: The checkpoint is missing, damaged, not the recorded file, or has other classes.
     """
     teacher = method.pretrained()
     if teacher is not None:
@@ -40,18 +40,18 @@ def check_teacher(method: Method, classes: tuple[str, ...], size: tuple[int, int
 def load_teacher(
     teacher: Teacher, classes: tuple[str, ...], size: tuple[int, int], device: torch.device, precision: torch.dtype
 ) -> Network:
-    """The declared teacher on ``device``, in evaluation mode, its weights fixed.
+    """Loads a teacher onto ``device``, in evaluation mode, with fixed weights.
 
     Args:
-        teacher: Which; its file says what network it holds.
-        classes: Of the student's data set, in label order.
-        size: Height and width of its images.
-        device: Of the run.
-        precision: Arithmetic of the network.
+        teacher: Location of the checkpoint, which also holds the teacher's configuration.
+        classes: Class names of the student's data set, in label order.
+        size: Height and width of its images in pixels.
+        device: Device of the run.
+        precision: Floating-point type of the forward passes.
 
     Raises:
-        ConfigError: No checkpoint is named, or the network does not take images of this size.
-        CheckpointError: The file is missing, damaged, another than was recorded, or of other classes.
+        ConfigError: No checkpoint is named, or the teacher does not accept images of this size.
+        CheckpointError: The checkpoint is missing, damaged, not the recorded file, or has other classes.
     """
     path = teacher.checkpoint
     if path is None:
@@ -78,10 +78,10 @@ def load_teacher(
 
 
 def config_of(state: dict[str, Any], path: Path) -> TrainConfig:
-    """The configuration that a checkpoint was trained with.
+    """Configuration that a checkpoint was trained with.
 
     Raises:
-        CheckpointError: It holds none, or one that is no longer valid.
+        CheckpointError: The checkpoint holds no configuration, or one that is no longer valid.
     """
     if not {"config", "classes", "model"} <= state.keys():
         raise CheckpointError(f"{path}: does not say what network it holds; it was not written by a training run")

@@ -1,4 +1,4 @@
-"""One run from its configuration to its outcome, epoch by epoch, resumable; knows no Ray."""
+"""Trains one run epoch by epoch, from its configuration to its outcome; resumable, independent of Ray."""
 
 from __future__ import annotations
 
@@ -28,20 +28,25 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """Trains a configuration inside a directory, going on from the newest good checkpoint there.
+    """Trains a configuration in a directory; resumes from the newest valid checkpoint there.
 
-    Order of durable writes: the predictions of the last epoch, an epoch's line, then (when it is time) the checkpoint,
-    the outcome last. Killed between any two, the next attempt goes on from the checkpoint and replaces the lines after
-    it. With a checkpoint at each epoch one epoch at most is trained twice, for an epoch's line waits until the
-    checkpoint before it is whole.
+    Durable writes happen in this order: predictions of the last epoch, the row of the epoch, a checkpoint if one is
+    due, and finally the outcome. If the process is killed between two writes, the next attempt resumes from the
+    checkpoint and replaces the rows after it. With a checkpoint per epoch, at most one epoch is trained twice, because
+    an epoch's row is not written before the previous checkpoint is complete.
 
     Args:
-        config: The run.
-        directory: Where its files are: a folder, or what keeps them elsewhere as well.
-        attempt: 1 for the first; each later one is higher, so that late writes of an earlier one are ignored.
-        test_access: Opens the test set at the last epoch; None leaves it closed.
-        test_each_epoch: Also measure the test set at each epoch, for the optimistic best-on-test column.
-        keep_checkpoint: Keep the last checkpoint; otherwise a finished run deletes its checkpoints.
+        config: Configuration of the run.
+        directory: Run directory, or the path of one.
+        attempt: Number of the attempt, from 1; later attempts have higher numbers and supersede earlier ones.
+        test_access: Access to the test set, which is evaluated after the last epoch; None: it is not evaluated.
+        test_each_epoch: Whether to evaluate the test set after each epoch, for the best test error over the epochs.
+        keep_checkpoint: Whether to keep the last checkpoint; otherwise a finished run deletes its checkpoints.
+
+    Raises:
+        DataError: The data is missing, damaged or unsuitable for class pairs.
+        ConfigError: The device, the precision or the image size is not supported.
+        CheckpointError: The checkpoint belongs to another configuration or split.
     """
 
     def __init__(
@@ -68,7 +73,7 @@ class Run:
         self._best_test = math.inf
         self._keep_checkpoint = keep_checkpoint
         self._writer = CheckpointWriter(self._directory.checkpoints, self._directory.publish_checkpoint)
-        # No further than the log: a superseded worker may have left a checkpoint of epochs that do not count.
+        # A superseded worker may have left a checkpoint newer than the last valid row.
         self._rows = {row.epoch: row for row in self._directory.epochs()}
         state = checkpoint.load_newest(self._directory.checkpoints, at_most=len(self._rows))
         if state is not None:
@@ -81,18 +86,19 @@ class Run:
 
     @property
     def epoch(self) -> int:
-        """Finished epochs."""
+        """Number of finished epochs."""
         return self._trainer.epoch
 
     def advance(self) -> Outcome | EpochRow:
-        """Trains and measures one epoch.
+        """Trains and evaluates one epoch.
 
         Returns:
-            The epoch's row while the run goes on, the outcome when it has ended.
+            Row of the epoch, or the outcome if the run has ended.
 
         Raises:
             DataError: The test set is missing or damaged.
-            OSError: The disk is full or the directory not writable.
+            OSError: The disk is full, or the directory is not writable.
+            SupersededError: A later attempt has started.
         """
         if self._trainer.epoch >= self._config.training.epochs:  # killed after the last epoch, before the outcome
             return self._finish(self._rows[self._trainer.epoch].metrics)
@@ -108,7 +114,7 @@ class Run:
         seconds = time.perf_counter() - start
         row = EpochRow(self._trainer.epoch, self._attempt, values, seconds, time.time())
         self._unsaved_seconds += seconds
-        # Due when the next epoch would go beyond the limit, so that no more than that is ever trained twice.
+        # Due if the next epoch would exceed the limit, so that at most checkpoint_seconds are trained twice.
         due = last or self._unsaved_seconds + seconds >= self._config.training.checkpoint_seconds
         if due:
             self._writer.wait()
@@ -122,25 +128,25 @@ class Run:
         return row
 
     def save(self) -> None:
-        """Starts writing a checkpoint unless this epoch has one, or an error or a later attempt cut it short."""
-        wanted = self._between_epochs and self._trainer.epoch > self._saved_epoch
-        if wanted and not self._directory.is_superseded(self._attempt):
+        """Starts writing a checkpoint, unless the epoch has one, is incomplete, or a later attempt has started."""
+        unsaved = self._between_epochs and self._trainer.epoch > self._saved_epoch
+        if unsaved and not self._directory.is_superseded(self._attempt):
             self._writer.write(self._trainer.epoch, self._trainer.state_dict() | {"best_test": self._best_test})
             self._saved_epoch, self._unsaved_seconds = self._trainer.epoch, 0.0
 
     def close(self) -> None:
-        """Ends the run before its last epoch without losing one: writes a checkpoint and waits for it."""
+        """Stops the run before its last epoch: writes a checkpoint and waits until it is complete."""
         self.save()
         self._writer.wait()
 
-    def leave(self) -> None:
-        """Ends a run that nobody goes on with; its process may keep what the next one can use."""
+    def abandon(self) -> None:
+        """Stops a run that will not be resumed; the process keeps the network for the next run."""
         self._trainer.close()
 
     def _measure(self, *, last: bool) -> dict[str, float]:
         values: dict[str, float] = {}
         found: dict[Path, Predictions] = {}
-        if self._data.validation is not None:  # a temperature is fitted on its predictions
+        if self._data.validation is not None:  # a temperature is fitted to its predictions
             values, found[self._directory.validation_predictions] = self._trainer.evaluate(
                 self._data.validation, "validation", final=last
             )
@@ -160,7 +166,7 @@ class Run:
         if self._test is None:
             images = self._config.dataset.test_images(access)
             self._test = store_plain(self._config.dataset, images, self._device)
-        else:  # every measurement is a line of the ledger
+        else:  # every evaluation on test data is recorded in the ledger
             access.record(self._config.dataset.part_name(), len(self._test.images.labels))
         return self._test
 
@@ -188,8 +194,12 @@ class Run:
 
 
 def describe_error(error: BaseException) -> str:
-    """An error as one line: our own message, or class and message of any other, with the place in a user's own part."""
+    """Message of an error in one line.
+
+    Errors of this project give their message; others their class, message and, if raised in a user-defined part, the
+    file and line there.
+    """
     text = str(error) if isinstance(error, CskdError) else f"{type(error).__name__}: {error}"
-    if not isinstance(error, CskdError) and (place := registry.place_in_own_part(error)):
+    if not isinstance(error, CskdError) and (place := registry.place_in_user_part(error)):
         text = f"{place}: {text}"
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""The trainer: epochs of one method on one model, evaluation, and a state that resumes bit for bit."""
+"""Trains and evaluates one configuration by epochs; a resumed run repeats an uninterrupted one bit for bit."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Trainer:
     """Trains one configuration, an epoch at a time.
 
     Args:
-        config: The run.
-        data: Its data, on ``device``.
-        device: From ``choose_device``.
+        config: Configuration of the run.
+        data: Training and validation data on ``device``.
+        device: Device of the run, from ``choose_device``.
 
     Attributes:
-        epoch: Finished epochs.
+        epoch: Number of finished epochs.
     """
 
     def __init__(self, config: TrainConfig, data: TrainingData, device: torch.device) -> None:
@@ -61,21 +61,21 @@ class Trainer:
 
     @property
     def model(self) -> nn.Module:
-        """The network that is trained."""
+        """Network that is trained."""
         return self._workbench.network.model
 
     def run_epoch(self) -> dict[str, float]:
         """Trains one epoch.
 
         Returns:
-            Averages over the anchors: ``train/loss``, ``train/<term>`` for each unweighted loss term and, where the
-            method has clean labels, ``train/top1_error``. NaN or infinite values mean that training diverged.
+            Averages over the anchors: ``train/loss``, ``train/<term>`` for each unweighted loss term and, if the
+            images are not mixed, ``train/top1_error``. NaN or infinite values mean that training diverged.
         """
         start = time.monotonic()
         step = self._workbench.step
         training = self.config.training
         step.begin_epoch(training.learning_rate(self.epoch), self.epoch / training.epochs)
-        with closing(self._batches()) as batches:  # a step that fails leaves no thread behind
+        with closing(self._batches()) as batches:  # ends the prefetching threads if a step fails
             for batch in batches:
                 self._workbench.train(batch)
         self.epoch += 1
@@ -84,11 +84,11 @@ class Trainer:
         return averages
 
     def close(self) -> None:
-        """Leaves network and step to the next run of this process; this trainer is not used again."""
+        """Releases network and step to the next run of this process; the trainer must not be used afterwards."""
         workbench.give_back(self._workbench)
 
     def _batches(self) -> Generator[Batch, None, None]:
-        """The epoch's batches, with their mixing where the method declares it."""
+        """Batches of the epoch, with mixing if the method declares it."""
         alpha = self.config.method.mixing_alpha()
         if alpha is None:
             yield from self._pipeline.batches(self.epoch)
@@ -99,25 +99,25 @@ class Trainer:
             yield replace(batch, mixing=mixing)
 
     def _compile_if_it_pays(self, epoch_seconds: float) -> None:
-        """Decides once, after the first epoch that was trained here."""
+        """Compiles the step if that saves time; decided once, after the first epoch."""
         remaining = (self.config.training.epochs - self.epoch) * epoch_seconds
         if self._may_compile and not self._workbench.is_compiled and workbench.pays_to_compile(remaining):
             self._workbench.compile()
         self._may_compile = False
 
     def predict(self, split: StoredSplit) -> Predictions:
-        """Logits and features of a split under the test transform, in its order."""
+        """Logits, features and labels of a split under the test transform, in its order."""
         return self._evaluate(split).predictions
 
     def evaluate(self, split: StoredSplit, name: str, *, final: bool) -> tuple[dict[str, float], Predictions]:
-        """Metrics of a split as ``<name>/<metric>``, and the predictions behind them.
+        """Metrics of a split as ``<name>/<metric>``, and its predictions.
 
-        Further readouts of a method (an exit, an unscaled head) are ``<name>/<readout>/<metric>``.
+        Metrics of additional readouts (an exit, an unscaled head) are named ``<name>/<readout>/<metric>``.
 
         Args:
             split: Images and labels.
-            name: ``validation`` or ``test``.
-            final: Whether to add recall@1, whose cost grows with the square of the images.
+            name: Name of the split, ``validation`` or ``test``.
+            final: Whether to add recall@1, whose cost grows with the square of the number of images.
         """
         found = self._evaluate(split)
         values = {f"{name}/{metric}": value for metric, value in found.metrics(final=final).items()}
@@ -127,7 +127,7 @@ class Trainer:
         return evaluate(self._workbench.network, self.config.method, split)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed run needs; order, partners and augmentation follow from seed and epoch."""
+        """State for a checkpoint; order, partners and augmentation follow from seed and epoch and are not stored."""
         return {
             "epoch": self.epoch,
             "seed": self.config.seed,
@@ -141,10 +141,10 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from ``state_dict``.
+        """Restores the state of ``state_dict``.
 
         Raises:
-            CheckpointError: The state is of another configuration or another split.
+            CheckpointError: The state belongs to another configuration or split.
         """
         expected = {"config_digest": self.config.digest(), "split_digest": self._data.split_digest}
         for key, value in expected.items():

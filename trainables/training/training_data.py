@@ -1,4 +1,4 @@
-"""The data of a run, split and resident on the device; loaded once per process and shared by its trials."""
+"""Training and validation data on the device; loaded once per process and shared by its runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredSplit:
-    """A split's images on the device and its labels, in the data set's order."""
+    """Images of a split on the device, and their labels, in the data set's order.
+
+    Attributes:
+        images: Images and labels on the host.
+        store: The same images on the device, with their transforms.
+    """
 
     images: LabelledImages
     store: Store
@@ -30,12 +35,14 @@ class StoredSplit:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run trains on and, unless it trains on everything, measures on.
+    """Training data of a run, and validation data unless it trains on everything.
 
     Attributes:
-        classes: Names, in label order.
-        split_digest: Of labels and validation indices; equal digests mean equal splits.
-        groups: Group of each class, where the classes have a hierarchy.
+        train: Training split.
+        validation: Validation split; None if the run trains on all training images.
+        classes: Class names, in label order.
+        split_digest: Digest of labels and validation indices; equal digests mean equal splits.
+        groups: Group of each class if the classes have a hierarchy, else empty.
     """
 
     train: StoredSplit
@@ -47,12 +54,17 @@ class TrainingData:
 
 @lru_cache(maxsize=1)
 def open_training_data(dataset: Dataset, train_on: Literal["train", "full"], device: torch.device) -> TrainingData:
-    """Reads the training part, cuts out the validation split and puts both on the device.
+    """Reads the training part, holds out the validation split and moves both to the device.
 
-    The last result is kept: trials of a study that follow each other in a process share it.
+    The last result is cached, because consecutive runs in a process usually use the same data.
+
+    Args:
+        dataset: Data set and its options.
+        train_on: ``train`` holds out the validation split; ``full`` trains on all training images.
+        device: Device of the run.
 
     Raises:
-        DataError: The data is missing, damaged or unfit for class pairs.
+        DataError: The data is missing, damaged or unsuitable for class pairs.
     """
     images = dataset.training_images()
     split = split_training(images, dataset.validation)
@@ -64,7 +76,7 @@ def open_training_data(dataset: Dataset, train_on: Literal["train", "full"], dev
 
 
 def store_plain(dataset: Dataset, images: LabelledImages, device: torch.device) -> StoredSplit:
-    """Puts images for the test transform on the device."""
+    """Moves images to the device, for the test transform only."""
     return _stored(dataset, images, device, plain=True)
 
 

@@ -1,4 +1,4 @@
-"""What training needs on a device, kept by the process from trial to trial: nothing is compiled or recorded again."""
+"""Keeps network and training step on the device between runs, so that they are not compiled or recorded again."""
 
 from __future__ import annotations
 
@@ -24,23 +24,26 @@ if TYPE_CHECKING:
     from trainables.config import TrainConfig
     from trainables.interfaces import Batch
 
-COMPILE_SECONDS = 90  # of preact_resnet18 with an empty cache; 87 measured on a CPU
-COMPILE_SAVING = 0.2  # of an epoch on a GPU whose step is recorded anyway; an estimate, for want of a measurement
+COMPILE_SECONDS = 90  # to compile preact_resnet18 with an empty cache; 87 measured on a CPU
+COMPILE_SAVING = 0.2  # fraction of an epoch on a GPU with a recorded step; estimated, not measured
 
 
 class Workbench:
-    """A network and the step that trains it.
+    """A network and its training step, reusable by consecutive runs.
 
     Args:
-        config: Of the first run.
-        classes: Of its data, in label order.
-        size: Height and width of its images.
-        device: Where it trains.
-        precision: Arithmetic of the network.
+        config: Configuration of the first run.
+        classes: Class names of its data set, in label order.
+        size: Height and width of its images in pixels.
+        device: Device of the network.
+        precision: Floating-point type of the forward passes.
 
     Attributes:
-        key: Equal for runs that can follow each other here.
-        train: One step on a batch.
+        key: Digest that is equal for runs that can share the workbench.
+        network: Network and its forward passes.
+        step: Training step, as it runs eagerly.
+        is_compiled: Whether the step is compiled.
+        train: Function that trains on one batch: the step, or its recording.
     """
 
     def __init__(
@@ -68,21 +71,27 @@ class Workbench:
 
     @property
     def worth_keeping(self) -> bool:
-        """Whether the next run saves more than building a network."""
+        """Whether reuse saves more than the construction of a network."""
         return self._records or self.is_compiled
 
     def restart(self, config: TrainConfig, classes: tuple[str, ...], size: tuple[int, int]) -> None:
-        """Makes everything as it was when built for ``config``, in place, where recordings expect it."""
-        fresh, own = fresh_model(config, classes, size), self.network.model
+        """Restores the initial state for ``config`` in place, because recordings expect the same tensors.
+
+        Args:
+            config: Configuration of the next run, with the same ``key``.
+            classes: Class names of its data set, in label order.
+            size: Height and width of its images in pixels.
+        """
+        fresh, reused = fresh_model(config, classes, size), self.network.model
         with torch.no_grad():
             for kind in ("named_parameters", "named_buffers"):
-                places = dict(getattr(own, kind)())
+                targets = dict(getattr(reused, kind)())
                 for name, value in getattr(fresh, kind)():
-                    places[name].copy_(value)
+                    targets[name].copy_(value)
         self.step.restart(config.method)
 
     def compile(self, backend: str = "inductor") -> None:
-        """Compiles the step; what torch compiled before, in any process of this user, comes from its cache."""
+        """Compiles the step, with torch's compilation cache in the user's cache folder."""
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "cskd" / "inductor"))
         self.step.compile(self._anchors, backend)
@@ -104,9 +113,16 @@ def take(
     device: torch.device,
     precision: torch.dtype,
 ) -> Workbench:
-    """A workbench for a run, as good as new: the one that the process keeps if it fits, else one that is built.
+    """Returns a workbench in its initial state: the one that the process keeps if it fits, else a new one.
 
-    One that does not fit is dropped first, and its memory handed back to the device.
+    A kept workbench that does not fit is deleted first, and its memory is released.
+
+    Args:
+        config: Configuration of the run.
+        classes: Class names of its data set, in label order.
+        size: Height and width of its images in pixels.
+        device: Device of the run.
+        precision: Floating-point type of the forward passes.
     """
     kept = _kept.pop() if _kept else None
     if kept is not None and kept.key == key_of(config, classes, size, device, precision):
@@ -114,12 +130,12 @@ def take(
         return kept
     if kept is not None:
         del kept
-        _hand_memory_back()
+        _release_memory()
     return Workbench(config, classes, size, device, precision)
 
 
 def give_back(workbench: Workbench) -> None:
-    """Keeps a workbench that its run needs no longer, in place of any other."""
+    """Keeps a workbench for the next run of this process, instead of any other; its run must have ended."""
     if workbench.worth_keeping:
         _kept[:] = [workbench]
 
@@ -131,7 +147,10 @@ def key_of(
     device: torch.device,
     precision: torch.dtype,
 ) -> str:
-    """Digest of what decides the shape of a step; of a method's real numbers, which are zero: that may drop a term."""
+    """Digest of all options that affect the operations of a step.
+
+    A method's real-valued options count only by whether they are zero, which may remove a loss term.
+    """
     method = {
         name: value != 0 if isinstance(value, float) else value
         for name, value in config.method.model_dump(mode="json").items()
@@ -150,7 +169,7 @@ def key_of(
 
 
 def fresh_model(config: TrainConfig, classes: tuple[str, ...], size: tuple[int, int]) -> nn.Module:
-    """The run's network with the initial weights of its seed, on the CPU."""
+    """Network of a run with the initial weights of its seed, on the CPU."""
     torch.manual_seed(config.seed)
     return build_network(config.model, config.method, len(classes), *size)
 
@@ -162,11 +181,15 @@ def _model_on(device: torch.device, model: nn.Module) -> nn.Module:
 
 
 def pays_to_compile(remaining_seconds: float) -> bool:
-    """Whether compiling saves more of the training that a trial still has before it than it costs."""
+    """Whether compilation takes less time than it saves in the remaining training time of a run.
+
+    Args:
+        remaining_seconds: Remaining training time without compilation, in seconds.
+    """
     return remaining_seconds * COMPILE_SAVING > COMPILE_SECONDS
 
 
-def _hand_memory_back() -> None:
+def _release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

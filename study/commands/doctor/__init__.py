@@ -1,1 +1,1 @@
-"""The checks of `cskd doctor`, one file for each subject."""
+"""The checks of ``cskd doctor``, one file for each subject."""

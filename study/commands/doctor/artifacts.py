@@ -1,4 +1,4 @@
-"""The object stores of the studies in a storage folder: whether they can be written and read from here."""
+"""Checks that the object stores of the studies in a storage folder are readable and writable."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from study.state import directory, run_collection
 from trainables.errors import ObjectStoreError
 from trainables.files.object_store import shown
 
-CURE = "start it, or correct the keys in the environment and the way to it; studies there cannot go on without"
+CURE = "start the store, or correct its address or the keys in the environment; its studies cannot run without it"
 
 
 def check(storage: Path) -> Iterator[Finding]:
-    """Uses each store that a study names, and leaves nothing there; without such studies nothing is said."""
-    for uri in sorted(_named(storage)):
+    """Writes to and reads from each object store that a study names, and leaves nothing behind.
+
+    Yields nothing if no study uses an object store.
+    """
+    for uri in sorted(_object_stores(storage)):
         try:
             run_collection.prove(uri)
         except ObjectStoreError as error:
             yield Finding("problem", "artifacts", str(error), CURE)
         else:
-            yield Finding("ok", "artifacts", f"{shown(uri)} can be written and read")
+            yield Finding("ok", "artifacts", f"{shown(uri)} is readable and writable")
 
 
-def _named(storage: Path) -> set[str]:
+def _object_stores(storage: Path) -> set[str]:
     found = set()
     for study in directory.studies_in(storage):
-        with contextlib.suppress(StudyDirectoryError, StudyFileError, OSError):  # other commands tell of it
+        with contextlib.suppress(StudyDirectoryError, StudyFileError, OSError):  # other commands report it
             named = directory.read_config(study).artifacts
             found |= set() if named is None else {named.uri}
     return found

@@ -1,4 +1,4 @@
-"""Ray: whether it answers, whom it lets in, and whether its nodes are like this machine."""
+"""Checks that Ray is reachable, requires a token, and runs the same software on every node."""
 
 from __future__ import annotations
 
@@ -6,75 +6,89 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.words.wording import number_of
 from study.cluster import connection, examination
-from study.cluster.requirements import marked
+from study.cluster.requirements import marker_file
 from study.commands.doctor.finding import Finding
 from study.commands.doctor.web import status
 from study.errors import ServiceError, UsageError, without_password
 
 DASHBOARD_PORT = 8265
 OPEN_CLUSTER = (
-    "whoever reaches this port can run code: start Ray with RAY_AUTH_MODE=token, and close the port to others"
+    "anyone who can reach this port can run code: start Ray with RAY_AUTH_MODE=token and close the port in the firewall"
 )
 
 
 def check(address: str | None, storage: Path) -> Iterator[Finding]:
-    """Ray where an address is given, by flag or environment; otherwise what a local one would do."""
+    """Checks the Ray cluster at an address.
+
+    Args:
+        address: Address of the cluster; None for ``RAY_ADDRESS``, else ``local``.
+        storage: Folder of the study directories, which the nodes share.
+    """
     address = address or os.environ.get("RAY_ADDRESS") or connection.LOCAL
     if address == connection.LOCAL:
-        yield Finding("ok", "ray address", "local: a Ray of our own for each study, which asks for a token")
+        yield Finding("ok", "ray address", "local: each study starts its own Ray, which requires a token")
         return
     unreachable = False
     for finding in cluster(address):
         unreachable = unreachable or finding.level == "problem"
         yield finding
     if not unreachable:
-        yield from alike(address, storage)
+        yield from compare_nodes(address, storage)
 
 
-def alike(address: str, storage: Path) -> Iterator[Finding]:
-    """Asks each node for its code, its libraries and the storage folder; nothing is left there."""
+def compare_nodes(address: str, storage: Path) -> Iterator[Finding]:
+    """Compares code, libraries and storage folder of each node with this machine's; leaves nothing behind."""
     if not storage.is_dir():
-        yield Finding("ok", "ray nodes", f"not compared, for they would share {storage}, which is not there yet")
+        yield Finding("ok", "ray nodes", f"not compared: the shared folder {storage} does not exist yet")
         return
     try:
-        with connection.ray_connection(address) as found, marked(storage) as mark:
+        with connection.ray_connection(address) as found, marker_file(storage) as mark:
             different = examination.examine(mark)
     except (ServiceError, UsageError) as error:
-        yield Finding("problem", "ray nodes", without_password(str(error)), "make the nodes alike, then look again")
+        yield Finding(
+            "problem", "ray nodes", without_password(str(error)), "correct this, then run `cskd doctor` again"
+        )
         return
     for line in different:
         yield Finding("warning", "ray nodes", line, "install the same versions on every node")
     if not different:
-        yield Finding("ok", "ray nodes", f"{len(found.nodes)} with this code and these libraries; all share {storage}")
+        nodes = number_of(len(found.nodes), "node")
+        yield Finding("ok", "ray nodes", f"{nodes} with the same code and libraries; all share {storage}")
 
 
 def cluster(address: str) -> Iterator[Finding]:
-    """Whether a cluster answers, and whether it asks for a token."""
+    """Checks that a cluster is reachable and that it requires a token."""
     try:
         host, port = connection.cluster_address(address)
     except UsageError as error:
-        yield Finding("problem", "ray address", without_password(str(error)), "correct it")
+        yield Finding("problem", "ray address", without_password(str(error)), "correct --address or RAY_ADDRESS")
         return
-    if reason := connection.why_silent(host, port):
+    if reason := connection.why_unreachable(host, port):
         yield Finding(
-            "problem", "ray address", f"{address}: {reason}", "check the address, the firewall and `ray status` there"
+            "problem",
+            "ray address",
+            f"{address}: {reason}",
+            "check the address, the firewall, and `ray status` on the head node",
         )
     else:
-        yield Finding("ok", "ray address", f"{address} answers")
+        yield Finding("ok", "ray address", f"{address} is reachable")
     if os.environ.get("RAY_AUTH_MODE") != "token":
-        yield Finding("warning", "ray token", "RAY_AUTH_MODE is not token here", "set it as the cluster's head has it")
+        yield Finding("warning", "ray token", "RAY_AUTH_MODE is not token here", "set it to the value on the head node")
     yield dashboard(host)
 
 
 def dashboard(host: str) -> Finding:
-    """What the job port says to someone without a token."""
+    """Checks that the dashboard, which runs jobs, rejects requests without a token."""
     place = f"{host}:{DASHBOARD_PORT}"
     answer = status(f"http://{place}/api/version")
     if isinstance(answer, str):
-        return Finding("ok", "ray jobs", f"{place} does not answer from here ({answer})")
+        return Finding("ok", "ray jobs", f"{place} is not reachable from here ({answer})")
     if answer in (401, 403):
-        return Finding("ok", "ray jobs", f"{place} asks for a token ({answer})")
+        return Finding("ok", "ray jobs", f"{place} requires a token ({answer})")
     if answer == 200:
-        return Finding("problem", "ray jobs", f"{place} answers without a token", OPEN_CLUSTER)
-    return Finding("warning", "ray jobs", f"{place} answers {answer}", "see what listens there")
+        return Finding("problem", "ray jobs", f"{place} accepts requests without a token", OPEN_CLUSTER)
+    return Finding(
+        "warning", "ray jobs", f"{place} answers with HTTP status {answer}", "check which program uses this port"
+    )

@@ -1,4 +1,4 @@
-"""The database server that studies may be kept in: whether it answers, its version, its clock."""
+"""Checks that the database server is reachable, and its version and clock."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from study.errors import UsageError, without_password
 from study.state import database
 
 VARIABLE = "CSKD_DATABASE_URL"
-MOST_SECONDS_APART = 2.0
-ASK = "SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())"
+MAX_CLOCK_SKEW_SECONDS = 2.0
+QUERY = "SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())"
 
 
 def check() -> Iterator[Finding]:
-    """The server of ``CSKD_DATABASE_URL``; without it, studies keep their trials in a file."""
+    """Checks the server of ``CSKD_DATABASE_URL``; yields nothing if the variable is not set."""
     if not os.environ.get(VARIABLE):
         return
     try:
@@ -33,20 +33,26 @@ def check() -> Iterator[Finding]:
     try:
         with engine.connect() as connection:
             before = time.time()
-            version, now = connection.execute(text(ASK)).one()
+            version, server_time = connection.execute(text(QUERY)).one()
     except SQLAlchemyError as error:
         reason = without_password(str(getattr(error, "orig", None) or error)).splitlines()[0]
-        yield Finding("problem", "database", f"{database.shown(place)}: {reason}", f"start it, or correct {VARIABLE}")
+        yield Finding(
+            "problem", "database", f"{database.shown(place)}: {reason}", f"start the server, or correct {VARIABLE}"
+        )
         return
     finally:
         engine.dispose()
-    yield Finding("ok", "database", f"{database.shown(place)} answers (PostgreSQL {version})")
-    yield clock(float(now) - before)
+    yield Finding("ok", "database", f"{database.shown(place)} is reachable (PostgreSQL {version})")
+    yield clock(float(server_time) - before)
 
 
-def clock(apart: float) -> Finding:
-    """Whether the server's clock agrees with this machine's; ``apart`` in seconds, positive where it is ahead."""
-    if abs(apart) <= MOST_SECONDS_APART:
-        return Finding("ok", "database clock", "agrees with this machine's")
-    found = f"is {abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}"
-    return Finding("warning", "database clock", found, "let both machines keep time (NTP)")
+def clock(skew: float) -> Finding:
+    """Checks the server's clock against this machine's.
+
+    Args:
+        skew: Server time minus local time, in seconds.
+    """
+    if abs(skew) <= MAX_CLOCK_SKEW_SECONDS:
+        return Finding("ok", "database clock", "matches this machine's clock")
+    found = f"is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
+    return Finding("warning", "database clock", found, "synchronize both machines (NTP)")

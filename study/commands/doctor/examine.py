@@ -1,4 +1,4 @@
-"""Whether this machine can run studies: what it has, what is missing, what to do."""
+"""Runs all checks of ``cskd doctor`` and summarizes their findings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def examine(folder: Path, address: str | None, *, verify_data: bool = False) -> Iterator[Finding]:
-    """Looks at everything, in order, without starting or making anything.
+    """Runs all checks in order; starts no services and leaves nothing behind.
 
     Args:
-        folder: Of the study directories; need not exist.
-        address: Of Ray; None takes ``RAY_ADDRESS``, else a local one.
-        verify_data: Reads every byte of the data sets.
+        folder: Folder of the study directories; need not exist.
+        address: Address of Ray; None for ``RAY_ADDRESS``, else ``local``.
+        verify_data: Whether to verify every byte of the data sets.
     """
     yield from libraries.check()
     yield from machine.check()
@@ -34,12 +34,12 @@ def examine(folder: Path, address: str | None, *, verify_data: bool = False) -> 
 
 
 def summary(findings: Iterable[Finding]) -> dict[str, Any]:
-    """All findings and the number of each level; ready for JSON."""
-    found = list(findings)
-    levels = [finding.level for finding in found]
+    """Returns all findings with the number of problems and warnings, as JSON-compatible values."""
+    all_findings = list(findings)
+    levels = [finding.level for finding in all_findings]
     return {
         "healthy": "problem" not in levels,
         "problems": levels.count("problem"),
         "warnings": levels.count("warning"),
-        "findings": [asdict(finding) for finding in found],
+        "findings": [asdict(finding) for finding in all_findings],
     }

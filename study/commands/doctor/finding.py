@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Level = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the examination.
+    """The result of a check.
 
     Attributes:
-        level: ``problem`` keeps studies from running; ``warning`` may spoil them.
-        subject: What was looked at.
-        found: What there is.
-        cure: What to do; empty where nothing is to be done.
+        level: Severity: a ``problem`` prevents studies from running, a ``warning`` may impair them.
+        subject: Name of the checked item.
+        found: Observed state.
+        cure: Suggested remedy; empty if there is nothing to do.
     """
 
     level: Level

@@ -1,4 +1,4 @@
-"""Python, the libraries and their lowest versions, the accelerator, the code itself."""
+"""Checks Python, the installed libraries, the accelerator and the code version."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN = ("torch", "torchvision", "ray", "optuna", "mlflow", "pyarrow")
 
 
 def check() -> Iterator[Finding]:
-    """Versions against their floors, which hold older versions with known holes off; then what must work."""
+    """Checks installed versions against the requirements, then torch, torchvision, the GPU and the code."""
     metadata = importlib.metadata.metadata(DISTRIBUTION)
     yield python(metadata["Requires-Python"])
     needed = [Requirement(text) for text in importlib.metadata.requires(DISTRIBUTION) or ()]
@@ -28,63 +28,63 @@ def check() -> Iterator[Finding]:
     findings = [library(requirement) for requirement in needed]
     yield from (finding for finding in findings if finding.subject in SHOWN or finding.level != "ok")
     others = sum(finding.level == "ok" and finding.subject not in SHOWN for finding in findings)
-    yield Finding("ok", "other libraries", f"{others} as required")
+    yield Finding("ok", "other libraries", f"{others} satisfy their requirements")
     yield vision()
     yield accelerator()
     yield code()
 
 
 def python(needed: str) -> Finding:
-    """The interpreter."""
+    """Checks the Python version."""
     if SpecifierSet(needed).contains(platform.python_version(), prereleases=True):
         return Finding("ok", "python", platform.python_version())
     return Finding("problem", "python", platform.python_version(), f"install Python {needed}")
 
 
 def library(requirement: Requirement) -> Finding:
-    """An installed library against what ``pyproject.toml`` asks for."""
+    """Checks an installed library against its requirement in ``pyproject.toml``."""
     try:
         found = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        return Finding("problem", requirement.name, "missing", f"pip install '{requirement}'")
+        return Finding("problem", requirement.name, "not installed", f"pip install '{requirement}'")
     if requirement.specifier.contains(found, prereleases=True):
         return Finding("ok", requirement.name, found)
     return Finding(
-        "problem", requirement.name, f"{found}, but {requirement.specifier} is needed", f"pip install '{requirement}'"
+        "problem", requirement.name, f"{found}, but {requirement.specifier} is required", f"pip install '{requirement}'"
     )
 
 
 def vision() -> Finding:
-    """Whether torch and torchvision can be imported together; their builds may not fit."""
+    """Checks that torch and torchvision can be imported together; their builds may be incompatible."""
     try:
         from trainables.models.layers import torchvision_import
-    except Exception as error:  # whatever a broken binary raises
-        return Finding("problem", "torch + torchvision", f"{type(error).__name__}: {error}", "install builds that fit")
-    return Finding(
-        "ok", "torch + torchvision", f"import together ({len(torchvision_import.models.list_models())} models)"
-    )
+    except Exception as error:  # a broken binary may raise anything
+        return Finding("problem", "torch + torchvision", f"{type(error).__name__}: {error}", "install matching builds")
+    return Finding("ok", "torch + torchvision", f"compatible ({len(torchvision_import.models.list_models())} models)")
 
 
 def accelerator() -> Finding:
-    """The GPUs that torch sees."""
+    """Checks which GPUs torch can use."""
     try:
         import torch
-    except Exception:  # told by ``vision``
-        return Finding("problem", "GPU", "unknown, torch cannot be imported", "install torch again")
+    except Exception:  # reported by ``vision``
+        return Finding("problem", "GPU", "unknown, because torch cannot be imported", "reinstall torch")
     if torch.cuda.is_available():
         return Finding("ok", "GPU", ", ".join(_gpus(torch)))
     if shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists():
-        return Finding("warning", "GPU", f"there is one, but torch {torch.__version__} does not see it", _CUDA_BUILD)
+        return Finding("warning", "GPU", f"present, but torch {torch.__version__} cannot use it", _CUDA_BUILD)
     return Finding("ok", "GPU", "none; trials run on the CPU")
 
 
 def code() -> Finding:
-    """The commit that runs."""
+    """Reports the commit of the running code."""
     commit = provenance.git_commit()
     if commit is None:
-        return Finding("ok", "code", f"no checkout; digest {provenance.code_digest()}")
+        return Finding("ok", "code", f"not a git checkout; digest {provenance.code_digest()}")
     if commit.endswith("+changes"):
-        return Finding("warning", "code", f"commit {commit}", "commit before a study whose results are to be repeated")
+        return Finding(
+            "warning", "code", f"commit {commit}", "commit your changes before a study that must be reproducible"
+        )
     return Finding("ok", "code", f"commit {commit}")
 
 

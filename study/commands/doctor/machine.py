@@ -1,4 +1,4 @@
-"""Cores and memory."""
+"""Checks cores, memory and shared memory."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from study.commands.doctor.finding import Finding
 from study.machine.cores import usable_cores
 
 GIBIBYTE = 2**30
-LITTLE_MEMORY = 2 * GIBIBYTE  # Ray's processes take half a GiB, a worker with torch as much again
-LITTLE_SHARED_MEMORY = GIBIBYTE // 4
+LOW_MEMORY = 2 * GIBIBYTE  # bytes; Ray's processes take half a GiB, and so does a worker with torch
+LOW_SHARED_MEMORY = GIBIBYTE // 4
 
 
 def check() -> Iterator[Finding]:
-    """What a study may use of the machine."""
+    """Checks the resources that a study may use."""
     yield cores()
     yield memory()
     yield shared_memory()
 
 
 def cores() -> Finding:
-    """Cores that the container really grants."""
+    """Reports the number of usable cores, which a container may limit."""
     usable, present = usable_cores(), os.cpu_count() or 1
-    return Finding("ok", "cores", f"{usable}" if usable == present else f"{usable} of {present} may be used")
+    return Finding("ok", "cores", f"{usable}" if usable == present else f"{usable} of {present} usable")
 
 
 def memory() -> Finding:
-    """Memory that is free, of the machine and of the container."""
+    """Checks free memory, within the limits of the machine and the container."""
     free = _free_memory()
     if free is None:
         return Finding("ok", "memory", "unknown")
-    cure = "" if free >= LITTLE_MEMORY else "a study on Ray needs 2 GiB and more; close something or raise the limit"
+    cure = "" if free >= LOW_MEMORY else "a study needs at least 2 GiB; close other programs or raise the memory limit"
     return Finding("warning" if cure else "ok", "memory", f"{_gibibytes(free)} free", cure)
 
 
 def shared_memory() -> Finding:
-    """Room for Ray's object store."""
-    place = Path("/dev/shm")  # noqa: S108 - looked at, not written
+    """Checks free shared memory, which Ray's object store uses."""
+    place = Path("/dev/shm")  # noqa: S108 - only inspected
     if not place.is_dir():
-        return Finding("warning", "shared memory", "no /dev/shm", "Ray will use the disk, which is slower")
+        return Finding("warning", "shared memory", "no /dev/shm", "Ray uses the disk instead, which is slower")
     free = shutil.disk_usage(place).free
-    cure = "" if free >= LITTLE_SHARED_MEMORY else "give the container --shm-size=1g"
+    cure = "" if free >= LOW_SHARED_MEMORY else "start the container with --shm-size=1g"
     return Finding("warning" if cure else "ok", "shared memory", f"{_gibibytes(free)} free", cure)
 
 
@@ -59,15 +59,15 @@ def _machine_memory() -> int | None:
 
 
 def _container_memory() -> int | None:
-    """What a limit of control groups, of either version, leaves; file pages that can be dropped count as free."""
+    """Returns the bytes left under the control group's limit (v2 or v1); reclaimable file pages count as free."""
     for folder, limit, used, droppable in (
         ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         try:
-            limited, taken = (Path(folder, name).read_text().strip() for name in (limit, used))
+            limited, used_bytes = (Path(folder, name).read_text().strip() for name in (limit, used))
             pages = dict(line.split() for line in Path(folder, "memory.stat").read_text().splitlines())
-            return None if limited == "max" else int(limited) - int(taken) + int(pages.get(droppable, 0))
+            return None if limited == "max" else int(limited) - int(used_bytes) + int(pages.get(droppable, 0))
         except (OSError, ValueError):
             continue
     return None

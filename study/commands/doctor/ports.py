@@ -1,4 +1,4 @@
-"""Which programs of Ray and MLflow on this machine other machines can reach."""
+"""Checks which Ray and MLflow processes on this machine are reachable from other machines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import NamedTuple
 from study.commands.doctor.finding import Finding
 
 PROCESSES = Path("/proc")
-LISTENS = "0A"  # in the tables of the kernel
-# Ray renames its workers; its folder may not be taken for a user of this name.
+LISTENS = "0A"  # state TCP_LISTEN in /proc/net/tcp
+# Ray renames its workers. A folder such as /home/ray must not match.
 PROGRAM = re.compile(r"/gcs_server\b|/raylet\b|^ray::|(?<=site-packages/)ray/(?!core/src/)|[ /]mlflow\b")
-MOST_SHOWN = 6
+MAX_SHOWN = 6
 
 
 class Listener(NamedTuple):
-    """A socket that waits for connections, and the program behind it."""
+    """A listening socket and its program."""
 
     program: str
     address: str
@@ -27,47 +27,42 @@ class Listener(NamedTuple):
 
 
 def check() -> Iterator[Finding]:
-    """What of ours listens to other machines; another user's programs cannot be told apart."""
-    opened = sorted({(one.program, one.port) for one in listeners() if not _is_loopback(one.address)})
+    """Checks for listening sockets that are not bound to loopback; other users' processes cannot be identified."""
+    opened = sorted({(found.program, found.port) for found in listeners() if not _is_loopback(found.address)})
     if not opened:
-        yield Finding("ok", "ports", "nothing of Ray or MLflow that runs here listens to other machines")
+        yield Finding("ok", "ports", "no Ray or MLflow process is reachable from other machines")
         return
-    shown = ", ".join(f"{program} {port}" for program, port in opened[:MOST_SHOWN])
-    more = f" and {len(opened) - MOST_SHOWN} more" if len(opened) > MOST_SHOWN else ""
+    shown = ", ".join(f"{program} {port}" for program, port in opened[:MAX_SHOWN])
+    more = f" and {len(opened) - MAX_SHOWN} more" if len(opened) > MAX_SHOWN else ""
     yield Finding(
         "warning",
         "ports",
-        f"other machines can reach {shown}{more}",
-        "close these ports in the firewall but for the nodes of your cluster; Ray's token does not guard its metrics",
+        f"reachable from other machines: {shown}{more}",
+        "close these ports in the firewall, except for the nodes of your cluster; Ray's metrics need no token",
     )
 
 
 def listeners() -> list[Listener]:
-    """Sockets of Ray's and MLflow's programs, as far as this user may see them."""
+    """Returns the listening sockets of Ray and MLflow processes that this user may inspect."""
     sockets = dict(_sockets())
     programs = _programs(sockets)
-    return [Listener(programs[inode], *place) for inode, place in sockets.items() if inode in programs]
+    return [Listener(programs[inode], *endpoint) for inode, endpoint in sockets.items() if inode in programs]
 
 
 def _sockets() -> Iterator[tuple[str, tuple[str, int]]]:
-    """Inode, and address and port, of each socket that listens."""
+    """Yields the inode, and the address and port, of each listening socket."""
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
             for line in (PROCESSES / "net" / table).read_text().splitlines()[1:]:
-                (
-                    _,
-                    local,
-                    _,
-                    state,
-                    *_,
-                ) = columns = line.split()
+                columns = line.split()
+                local, state, inode = columns[1], columns[3], columns[9]
                 if state == LISTENS:
                     address, _, port = local.partition(":")
-                    yield columns[9], (_address(address), int(port, 16))
+                    yield inode, (_address(address), int(port, 16))
 
 
 def _address(text: str) -> str:
-    """The kernel's notation, words of four bytes in this machine's order, as people write it.
+    """Converts the kernel's notation of an address, hexadecimal 4-byte words in host byte order.
 
     Example:
         >>> _address("0100007F"), _address("00000000000000000000000001000000")
@@ -78,10 +73,10 @@ def _address(text: str) -> str:
 
 
 def _programs(wanted: Collection[str]) -> dict[str, str]:
-    """The program behind each socket, where it is one of ours."""
+    """Returns the program of each socket that belongs to Ray or MLflow, by inode."""
     found: dict[str, str] = {}
     for process in PROCESSES.glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended, or is another user's
+        with contextlib.suppress(OSError):  # the process ended, or belongs to another user
             if program := _program(process):
                 links = (str(file.readlink()) for file in (process / "fd").iterdir())
                 found |= {inode: program for link in links if (inode := link[8:-1]) in wanted}

@@ -1,4 +1,4 @@
-"""The storage folder: whether it can be written, keeps locks and time, has room, and who else may change it."""
+"""Checks the storage folder: writability, clock, locks, permissions and free space."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pathlib import Path
 from study.commands.doctor.finding import Finding, Level
 
 GIBIBYTE = 2**30
-LITTLE_DISK = 5 * GIBIBYTE
-NO_DISK = GIBIBYTE // 4
-MOST_SECONDS_APART = 2.0
+LOW_DISK = 5 * GIBIBYTE
+MIN_DISK = GIBIBYTE // 4
+MAX_CLOCK_SKEW_SECONDS = 2.0
 TRY_LOCKS = """
 import fcntl, sys
 for lock in (fcntl.flock, fcntl.lockf):
@@ -32,62 +32,60 @@ for lock in (fcntl.flock, fcntl.lockf):
 
 
 def check(storage: Path) -> Iterator[Finding]:
-    """Whether studies can be made in the storage folder, which is not made by looking at it, and are safe there."""
+    """Checks that studies can be stored safely in the folder; does not create the folder."""
     place = next(path for path in (storage, *storage.parents) if path.exists())
-    will = "" if place == storage else f" (will be made in {place})"
+    state = "is writable" if place == storage else f"can be created in {place}"
     try:
         with tempfile.NamedTemporaryFile(dir=place, prefix=".cskd-doctor-") as file:
-            yield Finding("ok", "storage", f"{storage}{will} is writable")
+            yield Finding("ok", "storage", f"{storage} {state}")
             now = time.time()
-            os.utime(file.name)  # the file system's own time
+            os.utime(file.name)  # sets the time from the file system's clock
             yield clock(now, Path(file.name).stat().st_mtime)
             yield locks(Path(file.name))
     except OSError as error:
         yield Finding(
-            "problem", "storage", f"{place}: {error.strerror}", "give --storage or CSKD_STORAGE a folder of your own"
+            "problem", "storage", f"{place}: {error.strerror}", "set --storage or CSKD_STORAGE to a writable folder"
         )
     yield permissions(place)
     yield disk(place)
 
 
 def permissions(place: Path) -> Finding:
-    """Whether others on this machine may change what lies in the storage folder."""
+    """Checks that other users on this machine cannot change the storage folder."""
     mode = stat.S_IMODE(place.stat().st_mode)
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        return Finding(
-            "warning", "permissions", f"everybody on this machine may change {place} ({mode:o})", f"chmod o-w {place}"
-        )
-    return Finding("ok", "permissions", f"{place} is not open to everybody's changes ({mode:o})")
+        return Finding("warning", "permissions", f"{place} is world-writable ({mode:o})", f"chmod o-w {place}")
+    return Finding("ok", "permissions", f"{place} is not world-writable ({mode:o})")
 
 
 def clock(before: float, written: float) -> Finding:
-    """Whether the file system's clock agrees with this machine's; a file server has its own.
+    """Checks the file system's clock against this machine's; a file server has its own clock.
 
     Args:
-        before: This machine's time when a file was written.
-        written: The file's own time.
+        before: Local time when a file was written, in seconds.
+        written: Modification time of the file, in seconds.
     """
-    apart = written - before
-    if abs(apart) <= MOST_SECONDS_APART:
-        return Finding("ok", "clock", "agrees with the file system's")
+    skew = written - before
+    if abs(skew) <= MAX_CLOCK_SKEW_SECONDS:
+        return Finding("ok", "clock", "matches the file system's clock")
     return Finding(
         "warning",
         "clock",
-        f"the file system's is {abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}",
-        "let both machines keep time (NTP); times in logs and in MLflow would not match, results do not depend on it",
+        f"the file system's clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}",
+        "synchronize both machines (NTP); times in logs and MLflow will not match, but results are unaffected",
     )
 
 
 def disk(place: Path) -> Finding:
-    """Room for checkpoints and results."""
+    """Checks free space for checkpoints and results."""
     free = shutil.disk_usage(place).free
-    level: Level = "problem" if free < NO_DISK else "warning" if free < LITTLE_DISK else "ok"
-    cure = "" if level == "ok" else "make room; `cskd clean` removes checkpoints of finished runs"
+    level: Level = "problem" if free < MIN_DISK else "warning" if free < LOW_DISK else "ok"
+    cure = "" if level == "ok" else "free some space; `cskd clean` removes checkpoints of finished runs"
     return Finding(level, "disk", f"{free / GIBIBYTE:.1f} GiB free in {place}", cure)
 
 
 def locks(path: Path) -> Finding:
-    """Whether another process respects both kinds of lock that studies and their database rely on."""
+    """Checks that another process respects ``flock`` and ``lockf``, which studies and their database rely on."""
     command = [sys.executable, "-I", "-c", TRY_LOCKS, str(path)]
     try:
         with path.open("r+b") as flocked:
@@ -97,8 +95,10 @@ def locks(path: Path) -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding("problem", "locks", f"do not work in {path.parent}: {error}", _LOCAL_DISK)
     if ignored := done.stdout.split():
-        return Finding("problem", "locks", f"{' and '.join(ignored)} have no effect in {path.parent}", _LOCAL_DISK)
+        return Finding(
+            "problem", "locks", f"{' and '.join(ignored)} locks have no effect in {path.parent}", _LOCAL_DISK
+        )
     return Finding("ok", "locks", "work in the storage folder")
 
 
-_LOCAL_DISK = "put the storage folder on a local disk, or mount it with locks"
+_LOCAL_DISK = "put the storage folder on a local disk, or mount its file system with locking"

@@ -1,4 +1,4 @@
-"""What a web server answers to a stranger."""
+"""Sends unauthenticated HTTP requests."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ SECONDS = 2
 
 
 def status(url: str, headers: Mapping[str, str] | None = None, content: bytes | None = None) -> int | str:
-    """The HTTP status that a request without a password gets, or why there is none.
+    """Returns the HTTP status of an unauthenticated request, or the reason why there is none.
 
     Args:
-        url: Of http or https.
-        headers: More than the usual ones.
-        content: Sent with POST; None asks with GET.
+        url: URL of scheme http or https.
+        headers: Additional headers.
+        content: Body of a POST request; None for a GET request.
     """
-    shown = {"User-Agent": "cskd-doctor"} | dict(headers or {})
+    all_headers = {"User-Agent": "cskd-doctor"} | dict(headers or {})
     try:
-        request = urllib.request.Request(url, content, shown)  # noqa: S310 - http or https, by the callers
+        request = urllib.request.Request(url, content, all_headers)  # noqa: S310 - callers pass http or https
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=SECONDS) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
@@ -30,10 +30,10 @@ def status(url: str, headers: Mapping[str, str] | None = None, content: bytes | 
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer of its own, and may lead elsewhere."""
+    """Handler that follows no redirect, because the redirect itself is the answer."""
 
     def redirect_request(self, *_: object) -> None:
-        """Follows none."""
+        """Does not follow the redirect."""
 
 
 def _reason(error: Exception) -> str:

@@ -1,1 +1,1 @@
-"""Study files that come with the package."""
+"""Presets: study files that come with the package."""

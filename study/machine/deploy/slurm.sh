@@ -1,10 +1,9 @@
 #!/bin/bash
-# A study on the nodes of a Slurm allocation: Ray starts on all of them, the driver on the first, and all of it ends with the job.
+# A study on the nodes of a Slurm allocation: Ray runs on all nodes and the driver on the first; all processes end with the job.
 #
 #   sbatch slurm.sh STUDY STORAGE          STORAGE is on a file system that all nodes share
 #
-# Submit it again after the time limit, or after a preemption: a study that is there is gone on with.
-# Change what stands in capitals.
+# Submit it again after the time limit or a preemption: an existing study is resumed.
 #SBATCH --job-name=cskd
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -22,14 +21,14 @@ storage=${2:?usage: sbatch slurm.sh STUDY STORAGE}
 
 source "${CSKD_VENV:-$HOME/venv}/bin/activate"
 
-# On shared machines others reach our ports: whoever has no token is refused. The file is read by the owner alone.
+# On shared nodes, other users can reach Ray's ports, so Ray requires a token. Only the owner can read its file.
 export RAY_AUTH_MODE=token
 export RAY_AUTH_TOKEN_PATH="$HOME/.ray/cskd-$SLURM_JOB_ID.token"
 mkdir -p "$HOME/.ray"
 (umask 077 && python3 -c 'import secrets; print(secrets.token_hex(32), end="")' > "$RAY_AUTH_TOKEN_PATH")
 trap 'rm -f "$RAY_AUTH_TOKEN_PATH"' EXIT
 
-# Two jobs of one user may meet on a node, so the port comes from the job's number.
+# Two jobs of one user may share a node, so the port is derived from the job's id.
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 export RAY_ADDRESS="$head:$((20000 + SLURM_JOB_ID % 10000))"
 

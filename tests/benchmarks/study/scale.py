@@ -92,7 +92,7 @@ def measure() -> Finding:
 
 
 def _created(folder: Path, trials: int, *, tracked: bool) -> Path:
-    from study.definition import study_config, yaml_reader
+    from study.definition import loading, yaml_reader
     from study.state import directory as study_directory
     from tests.kit.fakes.toy import STUDY
 
@@ -106,7 +106,7 @@ def _created(folder: Path, trials: int, *, tracked: bool) -> Path:
     }
     for name, value in wanted.items():
         yaml_reader.override(content, name, value)
-    return study_directory.create(study_config.build(content, "toy"), folder)
+    return study_directory.create(loading.build(content, "toy"), folder)
 
 
 def _fill(directory: Path, trials: int) -> None:

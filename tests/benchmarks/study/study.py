@@ -69,13 +69,13 @@ def train_digits(point: dict[str, float]) -> None:
     import torch
     from ray import tune
 
-    from study.definition import study_config
+    from study.definition import loading
     from trainables.config import TrainConfig
     from trainables.training.trainer import Trainer
     from trainables.training.training_data import open_training_data
 
     torch.set_num_threads(1)
-    preset = study_config.load("digits", {"training.epochs": EPOCHS})
+    preset = loading.load("digits", {"training.epochs": EPOCHS})
     config = TrainConfig(
         dataset=preset.dataset, model=preset.model, method={"name": "cs_kd", **point}, training=preset.training
     )

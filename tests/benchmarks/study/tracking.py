@@ -31,7 +31,7 @@ def follow_a_study(folder: Path, mode: str) -> dict[str, float]:
         mode: ``off``; ``local``, the default store; ``server``; ``hangs``, a server that never answers in time;
             ``dies``, one that is killed and comes back.
     """
-    from study.definition import study_config, yaml_reader
+    from study.definition import loading, yaml_reader
     from study.state import directory
     from study.tracking.tracker import Tracker
     from tests.kit.fakes import toy
@@ -47,7 +47,7 @@ def follow_a_study(folder: Path, mode: str) -> dict[str, float]:
         proxy = Proxy(server)
         os.environ["MLFLOW_TRACKING_URI"] = proxy.uri
     toy.SAVE_EVERY = 10
-    with directory.open_study(directory.create(study_config.build(content, "toy"), folder)) as study:
+    with directory.open_study(directory.create(loading.build(content, "toy"), folder)) as study:
         pauses, spent = Pauses(), Spent()
         with Tracker(study.directory, lambda _: None, enabled=mode != "off") as tracker, spent.measured():
             time.sleep(5)  # as long as Ray takes to start

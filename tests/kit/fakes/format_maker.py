@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
-from study.definition import study_config, yaml_reader
+from study.definition import loading, yaml_reader
 from study.outcome import result_files
 from study.state import directory as study_directory
 from study.state import provenance
@@ -27,7 +27,7 @@ SMALL = {"name": "preact_resnet10", "width": 1, "input_size": 8}
 
 def make(storage: Path) -> None:
     """Leaves ``storage/toy`` and ``storage/run``."""
-    config = study_config.build(yaml_reader.parse(STUDY.encode(), "toy"), "toy")
+    config = loading.build(yaml_reader.parse(STUDY.encode(), "toy"), "toy")
     directory = study_directory.create(config, storage)
     sys.argv = ["cskd", "launch", "toy.yaml"]
     provenance.note(directory, "launch", config.digest(), [])

@@ -68,7 +68,7 @@ class ToyRun:
     def close(self) -> None:
         self._save()
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         pass
 
     def _save(self) -> None:

@@ -15,6 +15,7 @@ import psutil
 from tests.kit.fakes.toy import write_study
 from tests.kit.faults.oracle import finished_runs, verify_study, verify_tracking
 from tests.kit.paths import PYTHON_PATH
+from tests.kit.patience import patience
 
 TOY = ("-m", "tests.kit.fakes.toy")
 REAL = ("-m", "study.cli")
@@ -54,7 +55,7 @@ def kill(process: subprocess.Popen, number: signal.Signals) -> list[psutil.Proce
 
 def left_behind(family: list[psutil.Process], seconds: float = 60) -> list[str]:
     """What is still alive after some seconds; a worker outlives its driver by ten, until it misses its raylet."""
-    _, alive = psutil.wait_procs(family, timeout=seconds)
+    _, alive = psutil.wait_procs(family, timeout=patience(seconds))
     return [str(process) for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -94,7 +95,7 @@ def kill_repeatedly(
             break
         family = kill(process, number)
         everybody += family
-        code = process.wait(60)
+        code = process.wait(patience(60))
         stopped += 1
         assert code in ((-signal.SIGKILL,) if number == signal.SIGKILL else (130, 0)), read_log(folder)
         if stopped % 2:  # every second time the next driver meets the last one's workers
@@ -104,6 +105,6 @@ def kill_repeatedly(
         finished = finished_runs(study)
         again = ("resume", str(study)) if (study / "study.yaml").exists() else first
         process = start(folder, *again, **options)
-    assert process.wait(600) == 0, read_log(folder)
+    assert process.wait(patience(600)) == 0, read_log(folder)
     assert left_behind(everybody) == []  # V8
     return verify_study(study) | verify_tracking(study) | {"kills": stopped}

@@ -110,12 +110,12 @@ def teacher(write: Callable[[Path], None]) -> Callable[[Path], None]:
 
 def of_other_weights(path: Path) -> None:
     """A checkpoint that says of itself what its weights are not."""
-    from study.definition import study_config
+    from study.definition import loading
     from study.definition.yaml_reader import parse
     from tests.kit.fakes.toy import STUDY
     from trainables.runs import checkpoint
 
-    config = study_config.build(parse(STUDY.encode(), "toy"), "toy").search_config({}, 0)
+    config = loading.build(parse(STUDY.encode(), "toy"), "toy").search_config({}, 0)
     classes = config.dataset.training_images().classes
     checkpoint.save(path, {"config": config.model_dump(mode="json"), "classes": list(classes), "model": {}})
 
@@ -159,7 +159,7 @@ def in_database(url: str, what: str, says: str, code: int = 64) -> Case:
 
 DATA_CASES = (
     Case("36", "no folder", "images does not exist", own_images(), LAUNCH, 65),
-    Case("36", "one class", "holds 1 folders", own_images(), LAUNCH, 65, folder_of_images(ant=4)),
+    Case("36", "one class", "contains 1 folders", own_images(), LAUNCH, 65, folder_of_images(ant=4)),
     Case("36", "empty class", "class 'bee' in", own_images(), LAUNCH, 65, folder_of_images(ant=9, bee=0, cat=9)),
     Case(
         "36", "one image in a class", "class pairs need two", own_images(), LAUNCH, 65, folder_of_images(ant=9, bee=1)

@@ -78,12 +78,12 @@ def made(content: str = STUDY, changed: str | None = None) -> Callable[[Path], N
     """Makes the study directory ``runs/toy``, of code or data that have changed since."""
 
     def make(folder: Path) -> None:
-        from study.definition import study_config
+        from study.definition import loading
         from study.definition.yaml_reader import parse
         from study.driver import comparability
         from study.state import directory, provenance
 
-        config = study_config.build(parse(content.encode(), "toy"), "toy")
+        config = loading.build(parse(content.encode(), "toy"), "toy")
         place = directory.create(config, folder / "runs")
         if changed is None:
             return
@@ -238,7 +238,7 @@ CASES = (
     Case("42", "hostile method", "no method is called", edited(method=HOSTILE)),
     Case("42", "method of 10 kB", "no method is called", edited(method=10_000 * "x")),
     Case("42", "key of 10 kB", "unknown key", f"? {10_000 * 'x'}\n: 1\n{STUDY}"),
-    Case("42", "hostile file", "fits no preset and no file", None, ("launch", f"{HOSTILE}\n.yaml")),
+    Case("42", "hostile file", "matches no preset and no file", None, ("launch", f"{HOSTILE}\n.yaml")),
     Case("42", "hostile parameter", "is no parameter's name", edited(search__space={HOSTILE: {"choices": [1]}})),
     Case("42", "hostile choice", "input should be a valid number", space(choices=[HOSTILE, "x"])),
     Case("42", "hostile option", "No such option", None, ("launch", f"--{HOSTILE}\n")),

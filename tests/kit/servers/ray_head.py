@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.kit.patience import patience
 from tests.kit.servers.mlflow_server import free_port
 
 BIN = Path(sys.executable).parent
@@ -68,7 +69,7 @@ def ray_head(cpus: int = 2) -> Iterator[Head]:
         finally:
             process.send_signal(signal.SIGTERM)  # it ends what it has started
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+                process.wait(patience(20))
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -1,4 +1,4 @@
-"""The studies behind each table and figure of the paper."""
+"""Tests of the studies behind each table and figure of the paper."""
 
 import json
 from pathlib import Path
@@ -15,14 +15,14 @@ STORAGE = Path("/nowhere")
 
 
 def labels_of(config) -> set[str]:
-    """Methods that a study searches or has as controls, as the paper's tables call them."""
+    """Returns the methods that a study searches or has as controls, by their labels in the paper's tables."""
     runs = [config.search_config({}, 0), *(config.control_config(n) for n in range(len(config.controls)))]
     return {paper.method_label({"name": run.method.part_name(), **run.method.model_dump(mode="json")}) for run in runs}
 
 
 @pytest.mark.parametrize("item", paper_tables.items())
 @pytest.mark.parametrize("budget", ["paper", "smoke"])
-def test_the_studies_have_exactly_what_is_shown(item: str, budget: paper_tables.Budget) -> None:
+def test_the_studies_cover_exactly_the_rows_shown(item: str, budget: paper_tables.Budget) -> None:
     planned = paper_tables.plan([item], budget=budget)
     needed = {each.needs for each in planned if each.needs}
     shown = []
@@ -39,13 +39,13 @@ def test_the_studies_have_exactly_what_is_shown(item: str, budget: paper_tables.
     assert len(shown) == len(set(shown))
 
 
-def test_a_table_of_the_paper_is_whole() -> None:
+def test_the_rows_of_a_table_are_complete() -> None:
     for number in range(1, 7):
         printed = {place[1:4] for place in paper.places() if place.table == number}
         assert set(paper_tables.rows(f"table{number}")) == printed
 
 
-def test_networks_that_others_learn_from_come_first_and_once() -> None:
+def test_teachers_come_first_and_once() -> None:
     planned = paper_tables.plan(["table4"], ["cifar100", "cub200"])
     assert [each.name for each in planned] == [
         "table4-cifar100-densenet121_cifar",
@@ -66,7 +66,7 @@ def test_a_row_of_several_tables_runs_once() -> None:
     assert {"ddgsd", "byot", "cs_kd_e", "cross_entropy"} <= set(methods)
 
 
-def test_the_grid_is_the_papers_and_settings_reach_each_study() -> None:
+def test_the_paper_grid_is_used_and_overrides_are_applied() -> None:
     (planned,) = paper_tables.plan(["figure2"])
     config = paper_tables.config(planned, STORAGE, "paper", {"confirm.seeds": [7, 8]})
     assert config.planned_trials(config.search.trials) == 8
@@ -76,14 +76,17 @@ def test_the_grid_is_the_papers_and_settings_reach_each_study() -> None:
 
 @pytest.mark.parametrize(
     ("items", "datasets", "message"),
-    [(["table7"], [], "table7: is none of table1"), (["figure4"], ["cub200"], "data sets: bird_dog_indoor")],
+    [
+        (["table7"], [], "table7: no such table or figure; choose from table1"),
+        (["figure4"], ["cub200"], "figure4: no data set cub200; choose from bird_dog_indoor"),
+    ],
 )
-def test_what_the_paper_does_not_show_is_refused(items: list[str], datasets: list[str], message: str) -> None:
+def test_unknown_tables_and_data_sets_are_refused(items: list[str], datasets: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         paper_tables.plan(items, datasets)
 
 
-def test_a_plan_names_every_study_and_what_is_missing(cskd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_plan_lists_every_study_and_what_is_missing(cskd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CSKD_DATA", str(tmp_path))
     code, out, _ = cskd("reproduce", "table4", "--dataset", "cub200", "--plan", "--json")
     assert code == 0
@@ -96,7 +99,7 @@ def test_a_plan_names_every_study_and_what_is_missing(cskd, monkeypatch: pytest.
     assert "launch it first" in found["notes"][1]
 
 
-def test_mistakes_are_one_line_before_anything_begins(cskd, tmp_path: Path) -> None:
+def test_a_mistake_prints_one_line_and_creates_nothing(cskd, tmp_path: Path) -> None:
     for words in (["table9"], ["table1", "--dataset", "digits"], ["figure2", "--json"], ["figure2", "--set", "no=1"]):
         code, out, err = cskd("reproduce", *words, "--storage", str(tmp_path / "runs"))
         assert (code, out, len(err.splitlines())) == (64, "", 1)

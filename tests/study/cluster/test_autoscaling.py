@@ -1,4 +1,4 @@
-"""Clusters whose nodes are not up yet."""
+"""Waiting for a cluster's nodes to start."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from study.cluster import autoscaling
 from study.cluster.inventory import Cluster, Node, may_grow
-from study.cluster.share import Share, least
+from study.cluster.share import Share, minimum_request
 from study.errors import UsageError
 
 HEAD = Node(0, 0)
@@ -22,15 +22,15 @@ def status(node_type: str) -> bytes:
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (status(f"node_{ID}"), False),  # so says the monitor of a cluster that was started by hand
-        (status("ray.head.default"), True),  # of `ray up`
-        (status("headgroup"), True),  # of KubeRay
+        (status(f"node_{ID}"), False),  # reported by the monitor of a cluster that was started by hand
+        (status("ray.head.default"), True),  # reported by `ray up`
+        (status("headgroup"), True),  # reported by KubeRay
         (b"{}", False),
         (b'{"autoscaler_report": null}', False),
         (None, False),
     ],
 )
-def test_whether_nodes_may_come(found: bytes | None, expected: bool) -> None:
+def test_may_grow_detects_an_autoscaler(found: bytes | None, expected: bool) -> None:
     assert may_grow(found) == expected
 
 
@@ -44,59 +44,59 @@ def test_whether_nodes_may_come(found: bytes | None, expected: bool) -> None:
         ({"training__device": "cuda", "resources__gpus_per_trial": 0}, {"CPU": 1}),
     ],
 )
-def test_what_is_asked_for_before_a_node_is_known(toy, overrides: dict, expected: dict) -> None:
-    assert least(toy(**overrides)) == expected
+def test_request_before_any_node_is_known(toy, overrides: dict, expected: dict) -> None:
+    assert minimum_request(toy(**overrides)) == expected
 
 
 @pytest.fixture
-def coming(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict]]:
-    """A cluster to which nodes come at each look; returns what Ray was asked for."""
+def changing_cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict]]:
+    """A cluster whose nodes change at each look; returns the list of resource requests."""
 
     def prepare(*looks: Cluster) -> list[dict]:
-        found, asked = iter(looks), []
+        found, requests = iter(looks), []
 
         @contextmanager
-        def ask(bundle: dict) -> Iterator[None]:
-            asked.append(bundle)
+        def request(bundle: dict) -> Iterator[None]:
+            requests.append(bundle)
             yield
 
         monkeypatch.setattr(autoscaling, "connected", lambda: next(found))
-        monkeypatch.setattr(autoscaling, "_asked", ask)
+        monkeypatch.setattr(autoscaling, "_requested", request)
         monkeypatch.setattr(autoscaling, "PERIOD_SECONDS", 0)
-        return asked
+        return requests
 
     return prepare
 
 
 @pytest.mark.parametrize("first", [Cluster((HEAD,)), Cluster((Node(4, 0),), grows=True)])
-def test_a_study_waits_for_a_node(toy, coming, first: Cluster) -> None:
-    said: list[str] = []
-    asked = coming(first, first, Cluster((HEAD, Node(8, 1))))
+def test_a_study_waits_for_a_node(toy, changing_cluster, first: Cluster) -> None:
+    lines: list[str] = []
+    requests = changing_cluster(first, first, Cluster((HEAD, Node(8, 1))))
     config = toy(resources__gpus_per_trial=1)
-    share = autoscaling.share_when_there(config, first, lambda: False, said.append)
+    share = autoscaling.wait_for_share(config, first, lambda: False, lines.append)
     assert share == Share(8, 1, 1)
-    assert asked == [{"CPU": 1, "GPU": 1}]
-    assert len(said) == 1
-    assert "no node is up for a trial yet" in said[0]
-    assert "asked the cluster for 1 CPUs and 1 GPUs, waiting" in said[0]
+    assert requests == [{"CPU": 1, "GPU": 1}]
+    assert len(lines) == 1
+    assert "no node is up for a trial yet" in lines[0]
+    assert "asked the cluster for 1 CPUs and 1 GPUs, waiting" in lines[0]
 
 
-def test_nobody_waits_where_there_is_room_or_none_can_come(toy, coming) -> None:
-    said: list[str] = []
-    asked = coming()
-    assert autoscaling.share_when_there(toy(), Cluster((Node(2, 0),)), lambda: False, said.append) == Share(1, 0, 2)
+def test_no_waiting_if_a_node_is_free_or_none_can_join(toy, changing_cluster) -> None:
+    lines: list[str] = []
+    requests = changing_cluster()
+    assert autoscaling.wait_for_share(toy(), Cluster((Node(2, 0),)), lambda: False, lines.append) == Share(1, 0, 2)
     config = toy(resources__gpus_per_trial=1)
     with pytest.raises(UsageError, match="the largest node has 0 GPUs"):
-        autoscaling.share_when_there(config, Cluster((Node(4, 0),)), lambda: False, said.append)
-    assert (asked, said) == ([], [])
+        autoscaling.wait_for_share(config, Cluster((Node(4, 0),)), lambda: False, lines.append)
+    assert (requests, lines) == ([], [])
 
 
-def test_no_node_will_ever_have_one_and_a_half_gpus(toy, coming) -> None:
-    coming()
-    with pytest.raises(UsageError, match="Ray shares out one GPU alone"):
-        autoscaling.share_when_there(toy(resources__gpus_per_trial=1.5), Cluster((HEAD,)), lambda: False, print)
+def test_one_and_a_half_gpus_are_refused_without_waiting(toy, changing_cluster) -> None:
+    changing_cluster()
+    with pytest.raises(UsageError, match="Ray splits only single GPUs"):
+        autoscaling.wait_for_share(toy(resources__gpus_per_trial=1.5), Cluster((HEAD,)), lambda: False, print)
 
 
-def test_whoever_waits_can_be_stopped(toy, coming) -> None:
-    coming()
-    assert autoscaling.share_when_there(toy(), Cluster((HEAD,)), lambda: True, lambda _: None) is None
+def test_waiting_can_be_stopped(toy, changing_cluster) -> None:
+    changing_cluster()
+    assert autoscaling.wait_for_share(toy(), Cluster((HEAD,)), lambda: True, lambda _: None) is None

@@ -1,4 +1,4 @@
-"""Folders, the address of Ray, and signals; Ray itself is started by test_resume.py."""
+"""Tests folders, the address of Ray, and signals; test_resume.py starts Ray itself."""
 
 import os
 import shutil
@@ -18,6 +18,7 @@ from study.cluster.connection import cluster_address, ray_connection
 from study.errors import CannotCreateError, ServiceError, UsageError
 from study.machine.folders import make_directory, storage_folder
 from study.machine.signals import StopSignals
+from tests.kit.patience import patience
 
 NOBODY = 65534
 
@@ -43,7 +44,7 @@ def test_auto_is_refused_before_ray_is_loaded(variable: bool, monkeypatch: pytes
 def test_a_directory_is_made_with_its_parents(tmp_path: Path) -> None:
     make_directory(tmp_path / "a/b")
     make_directory(tmp_path / "a/b")
-    assert list((tmp_path / "a/b").iterdir()) == []  # the proof of writing leaves nothing
+    assert list((tmp_path / "a/b").iterdir()) == []  # the write test leaves no file
 
 
 def broken_link(path: Path) -> None:
@@ -55,9 +56,9 @@ def file_in_place(path: Path) -> None:
 
 
 @pytest.mark.fault(20)
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch to another user")
 @pytest.mark.parametrize(("mode", "owner"), [(0o555, NOBODY), (0o755, 0)], ids=["read-only", "of another user"])
-def test_a_folder_that_may_not_be_written_is_named(mode: int, owner: int) -> None:
+def test_a_folder_without_write_permission_is_named(mode: int, owner: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         os.chown(name, owner, owner)
         Path(name).chmod(mode)
@@ -68,8 +69,8 @@ def test_a_folder_that_may_not_be_written_is_named(mode: int, owner: int) -> Non
                 os.setuid(NOBODY)
                 make_directory(Path(name) / "toy")
             except CannotCreateError as error:
-                said = f"{name}/toy: cannot be created or written: Permission denied"
-                code = error.exit_code if str(error) == said else 2
+                expected = f"{name}/toy: cannot be created or written: Permission denied"
+                code = error.exit_code if str(error) == expected else 2
             finally:
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 73
@@ -79,7 +80,7 @@ def test_a_folder_that_may_not_be_written_is_named(mode: int, owner: int) -> Non
 @pytest.mark.fault(20)
 @pytest.mark.parametrize("put", [broken_link, file_in_place])
 @pytest.mark.parametrize("below", ["", "below/it"])
-def test_what_is_no_directory_is_named(tmp_path: Path, put, below: str) -> None:
+def test_a_path_that_is_not_a_directory_is_named(tmp_path: Path, put, below: str) -> None:
     put(tmp_path / "storage")
     with pytest.raises(CannotCreateError, match=r"storage.*: cannot be created or written: ") as caught:
         make_directory(tmp_path / "storage" / below)
@@ -87,13 +88,13 @@ def test_what_is_no_directory_is_named(tmp_path: Path, put, below: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system that nobody may write")
-def test_an_unwritable_place_is_named() -> None:
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a read-only file system")
+def test_an_unwritable_folder_is_named() -> None:
     with pytest.raises(CannotCreateError, match="/proc/cskd: cannot be created or written"):
         make_directory(Path("/proc/cskd"))
 
 
-def test_what_a_killed_owner_left_is_removed_with_its_processes() -> None:
+def test_folders_of_killed_drivers_are_removed_and_their_processes_ended() -> None:
     left, locked, unowned = (Path(tempfile.mkdtemp(prefix="cskd-ray-test-", dir="/tmp")) for _ in range(3))
     (left / "owner.lock").touch()
     log = left / "worker.out"
@@ -103,7 +104,7 @@ def test_what_a_killed_owner_left_is_removed_with_its_processes() -> None:
         with FileLock(locked / "owner.lock"), connection._temporary_folder() as mine:
             assert len(str(mine)) < 40  # Ray's socket paths end at 107 bytes
             assert [folder.exists() for folder in (left, locked, unowned, mine)] == [False, True, True, True]
-        assert worker.wait(10) == -signal.SIGKILL
+        assert worker.wait(patience(10)) == -signal.SIGKILL
         assert not mine.exists()
     finally:
         worker.kill()
@@ -111,7 +112,7 @@ def test_what_a_killed_owner_left_is_removed_with_its_processes() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_first_signal_asks_and_the_second_interrupts() -> None:
+def test_the_first_signal_requests_a_stop_and_the_second_interrupts() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
     with StopSignals() as signals:
         assert signals.received is None
@@ -131,7 +132,7 @@ def test_a_malformed_address_is_refused(address: str) -> None:
         pass
 
 
-def test_a_ray_that_takes_too_long_to_start_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_timeout_of_ray_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
     def init(**_: object) -> None:
@@ -144,13 +145,13 @@ def test_a_ray_that_takes_too_long_to_start_is_told_in_one_line(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("given", "place"), [("data", "{here}/data"), ("s3://bucket/data", "s3://bucket/data")])
-def test_workers_look_for_data_where_the_driver_does(
+def test_workers_use_the_drivers_data_folder(
     given: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray
 
     def init(**_: object) -> None:
-        raise Exception(os.environ["CSKD_DATA"])  # noqa: TRY002 - what workers of a Ray that starts now inherit
+        raise Exception(os.environ["CSKD_DATA"])  # noqa: TRY002 - workers of a Ray started here inherit it
 
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setenv("CSKD_DATA", given)
@@ -159,7 +160,7 @@ def test_workers_look_for_data_where_the_driver_does(
         pass
 
 
-def test_an_address_where_nobody_answers_is_told_at_once() -> None:
+def test_an_unreachable_address_is_reported_at_once() -> None:
     with socket.socket() as closed:  # bound, but not listening
         closed.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{closed.getsockname()[1]}"
@@ -169,34 +170,40 @@ def test_an_address_where_nobody_answers_is_told_at_once() -> None:
         )
         with refused, ray_connection(place):
             pass
-    assert time.monotonic() - start < 5  # Ray itself would go on asking for many minutes
+    assert time.monotonic() - start < patience(5)  # Ray itself would retry for many minutes
     assert cluster_address("[::1]:6379") == ("::1", 6379)
 
 
-ASK = """
+COUNT_NODES = """
 import sys
 from ray._raylet import GcsClient
 print(len(GcsClient(address=sys.argv[1]).get_all_node_info(timeout=20)))
 """
-OURS = """
+START_LOCAL_RAY = """
 import os, subprocess, sys
 from study.cluster.connection import ray_connection
 with ray_connection("local"):
     import ray
-    ask = [sys.executable, "-c", sys.argv[1], ray.get_runtime_context().gcs_address]
+    command = [sys.executable, "-c", sys.argv[1], ray.get_runtime_context().gcs_address]
     for variables in ({}, {"RAY_AUTH_MODE": "disabled"}):
-        done = subprocess.run(ask, env=os.environ | variables, capture_output=True, text=True)
+        done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
         print(done.stdout + done.stderr)
 """
 
 
 @pytest.mark.long
 @pytest.mark.timeout(200)
-def test_a_ray_of_our_own_asks_for_a_token(tmp_path: Path) -> None:
+def test_a_local_ray_requires_a_token(tmp_path: Path) -> None:
     path = str(Path(__file__).parents[3])
-    careless = os.environ | {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": path, "HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", OURS, ASK], env=careless, capture_output=True, text=True, check=False)
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": path, "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", START_LOCAL_RAY, COUNT_NODES],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    ours, _, stranger = done.stdout.partition("\n")
-    assert ours == "1"
-    assert "UNAUTHENTICATED" in stranger.upper()
+    with_token, _, without_token = done.stdout.partition("\n")
+    assert with_token == "1"
+    assert "UNAUTHENTICATED" in without_token.upper()

@@ -1,38 +1,38 @@
-"""What nodes must show before a trial starts; the long test asks real Ray nodes."""
+"""Tests the examination of nodes before the first trial; the long test uses real Ray nodes."""
 
 from pathlib import Path
 
 import pytest
 
 from study.cluster import examination
-from study.cluster.requirements import marked
+from study.cluster.requirements import marker_file
 from study.errors import ServiceError
 from study.state import provenance
 
 
 @pytest.fixture
-def mark(tmp_path: Path) -> Path:
+def marker(tmp_path: Path) -> Path:
     path = tmp_path / ".node-1"
     path.write_text("driver")
     return path
 
 
-def said(**changes) -> examination.Answer:
-    usual = {
+def report(**changes) -> examination.NodeReport:
+    default = {
         "host": "n1",
         "code": provenance.code_digest(),
         "versions": provenance.versions(),
         "reads": True,
         "error": None,
     }
-    return examination.Answer(**usual | changes)
+    return examination.NodeReport(**default | changes)
 
 
-def test_a_node_that_shares_code_and_directory_is_fit(mark):
-    found = examination.answer(mark)
+def test_a_node_that_shares_code_and_directory_is_fit(marker):
+    found = examination.inspect_node(marker)
     assert (found.reads, found.error) == (True, None)
-    examination.refuse_unfit("10.0.0.2", found, mark)
-    assert examination.skew("10.0.0.2", found.versions, provenance.versions()) == []
+    examination.refuse_unfit("10.0.0.2", found, marker)
+    assert examination.version_differences("10.0.0.2", found.versions, provenance.versions()) == []
 
 
 @pytest.mark.parametrize(
@@ -42,19 +42,19 @@ def test_a_node_that_shares_code_and_directory_is_fit(mark):
         ({"reads": False}, "all nodes must share it"),
         ({"reads": False, "error": "No such file or directory"}, "must share it .*No such file"),
         ({"error": "Read-only file system"}, "cannot be written: Read-only file system"),
-        ({"host": "elsewhere"}, "all nodes must share it"),  # it wrote, but not where the driver reads
+        ({"host": "elsewhere"}, "all nodes must share it"),  # it wrote to another folder than the driver's
     ],
 )
-def test_an_unfit_node_is_named_with_what_to_do(mark, changes, message):
-    mark.with_name(".node-1.n1").write_text("here")
-    examination.refuse_unfit("10.0.0.2", said(), mark)
+def test_an_unfit_node_is_named_with_the_remedy(marker, changes, message):
+    marker.with_name(".node-1.n1").write_text("here")
+    examination.refuse_unfit("10.0.0.2", report(), marker)
     with pytest.raises(ServiceError, match=message) as caught:
-        examination.refuse_unfit("10.0.0.2", said(**changes), mark)
+        examination.refuse_unfit("10.0.0.2", report(**changes), marker)
     assert str(caught.value).startswith("node 10.0.0.2: ")
 
 
-def test_a_missing_directory_is_an_answer_not_a_crash(tmp_path):
-    found = examination.answer(tmp_path / "gone" / ".node-1")
+def test_a_missing_directory_is_reported_without_an_exception(tmp_path):
+    found = examination.inspect_node(tmp_path / "gone" / ".node-1")
     assert (found.reads, found.error) == (False, "No such file or directory")
 
 
@@ -70,11 +70,13 @@ def test_real_nodes(tmp_path, monkeypatch):
         cluster.add_node(num_cpus=1)
         cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
-        with marked(tmp_path) as mark:
-            assert examination.examine(mark) == []
-        monkeypatch.setattr(provenance, "code_digest", lambda: "0000")  # here, not in the nodes' processes
-        with marked(tmp_path) as mark, pytest.raises(ServiceError, match="has other code of cs-kd-study"):
-            examination.examine(mark)
+        with marker_file(tmp_path) as marker:
+            assert examination.examine(marker) == []
+        monkeypatch.setattr(
+            provenance, "code_digest", lambda: "0000"
+        )  # in this process only, not in the nodes' processes
+        with marker_file(tmp_path) as marker, pytest.raises(ServiceError, match="has other code of cs-kd-study"):
+            examination.examine(marker)
         assert not list(tmp_path.glob(".node-*"))
     finally:
         ray.shutdown()

@@ -1,4 +1,4 @@
-"""Which nodes are left out, by what is lost where."""
+"""Tests which nodes are excluded, depending on where runs are lost."""
 
 import random
 
@@ -7,18 +7,18 @@ import pytest
 from study.cluster.exclusion import LOSSES, Exclusion
 
 
-def told() -> tuple[Exclusion, list[tuple[str, str]]]:
+def recorded() -> tuple[Exclusion, list[tuple[str, str]]]:
     found: list[tuple[str, str]] = []
     return Exclusion(lambda node, reason: found.append((node, reason))), found
 
 
 def play(steps: str) -> tuple[str, ...]:
-    """Steps: ``b1``, run 1 is lost on node b; ``a.``, one finishes an epoch on node a; ``a+``, one ends well there."""
-    exclusion, _ = told()
-    acts = {".": exclusion.went_on, "+": exclusion.went_well}
+    """Steps: ``b1``: run 1 is lost on node b; ``a.``: a run finishes an epoch on node a; ``a+``: a run ends there."""
+    exclusion, _ = recorded()
+    acts = {".": exclusion.epoch_finished, "+": exclusion.run_ended}
     for node, what in steps.split():
-        acts[what](node) if what in acts else exclusion.lost(node, what)
-    return exclusion.left_out
+        acts[what](node) if what in acts else exclusion.run_lost(node, what)
+    return exclusion.excluded
 
 
 @pytest.mark.parametrize(
@@ -26,52 +26,52 @@ def play(steps: str) -> tuple[str, ...]:
     [
         ("b1 b2 b3 a+", ("b",)),
         ("b1 a. b2 b3", ("b",)),
-        ("b1 a. b1 b1", ("b",)),  # so that its fourth attempt begins elsewhere
-        ("b1 a. b1 b1 a1", ()),  # where it is lost, too: the run is to blame, and the node is back
-        ("b1 b2 b3 a. b4 a4", ("b",)),  # enough is left against the node
-        ("b1 b2 a.", ()),  # two may be chance
-        ("a+ b1 b2 b3", ()),  # nothing went on elsewhere since: perhaps all nodes are amiss
+        ("b1 a. b1 b1", ("b",)),  # so that the fourth attempt starts on another node
+        ("b1 a. b1 b1 a1", ()),  # lost there, too: the run is at fault, and the node is included again
+        ("b1 b2 b3 a. b4 a4", ("b",)),  # three other losses still count against the node
+        ("b1 b2 a.", ()),  # two losses may be chance
+        ("a+ b1 b2 b3", ()),  # no epoch elsewhere since: perhaps all nodes are broken
         ("b1 b2 b3", ()),
-        ("b1 b2 b+ b3 a.", ()),  # a node on which runs come to their end is none to leave out
-        ("b1 b2 b. b3 a.", ("b",)),  # an epoch is no end
+        ("b1 b2 b+ b3 a.", ()),  # a node on which runs end is not excluded
+        ("b1 b2 b. b3 a.", ("b",)),  # an epoch is not the end of a run
         ("b1 b2 b3 c4 c5 c6 a.", ("b", "c")),
-        ("b1 b2 b3 a. a4 a5 a6 b.", ("b",)),  # the last one is kept
+        ("b1 b2 b3 a. a4 a5 a6 b.", ("b",)),  # the last node is kept
         ("b1 a. a2 b. b3 b4 a5 a6", ("b",)),
     ],
 )
-def test_left_out(steps: str, expected: tuple[str, ...]) -> None:
+def test_excluded_nodes(steps: str, expected: tuple[str, ...]) -> None:
     assert set(play(steps)) == set(expected)
 
 
-def test_it_is_told_once_and_one_node_always_stays() -> None:
+def test_an_exclusion_is_reported_once_and_one_node_always_remains() -> None:
     for seed in range(500):
-        exclusion, found = told()
+        exclusion, found = recorded()
         draw = random.Random(seed)
         for _ in range(80):
             node = draw.choice("abc")
-            act = draw.choice((exclusion.went_on, exclusion.went_well, None, None))
-            act(node) if act else exclusion.lost(node, draw.randrange(40))
-            assert len(set(exclusion.left_out)) == len(exclusion.left_out) < 3
+            act = draw.choice((exclusion.epoch_finished, exclusion.run_ended, None, None))
+            act(node) if act else exclusion.run_lost(node, draw.randrange(40))
+            assert len(set(exclusion.excluded)) == len(exclusion.excluded) < 3
         names = [node for node, _ in found]
         assert len(set(names)) == len(names)
-        assert set(exclusion.left_out) <= set(names)
+        assert set(exclusion.excluded) <= set(names)
         assert all(int(reason.split()[0]) >= LOSSES for _, reason in found)
 
 
-def test_a_node_that_is_not_fit_is_left_out_at_once_and_for_good() -> None:
-    exclusion, found = told()
+def test_an_unfit_node_is_excluded_at_once_and_permanently() -> None:
+    exclusion, found = recorded()
     for _ in range(2):
-        exclusion.refused("b", "it has other code")
-    assert (exclusion.left_out, found) == (("b",), [("b", "it has other code")])
-    exclusion.lost("a", 1)  # what is lost elsewhere brings no node back that is not fit
-    exclusion.went_well("a")
-    assert exclusion.left_out == ("b",)
+        exclusion.node_refused("b", "it has other code")
+    assert (exclusion.excluded, found) == (("b",), [("b", "it has other code")])
+    exclusion.run_lost("a", 1)  # losses elsewhere do not include an unfit node again
+    exclusion.run_ended("a")
+    assert exclusion.excluded == ("b",)
 
 
-def test_runs_are_counted_where_they_end() -> None:
-    exclusion, _ = told()
+def test_ended_runs_are_counted_per_node() -> None:
+    exclusion, _ = recorded()
     for node in "aab":
-        exclusion.went_well(node)
-    assert (exclusion.ended, exclusion.suspects) == ({"a": 2, "b": 1}, False)
-    exclusion.lost("a", 1)
-    assert exclusion.suspects
+        exclusion.run_ended(node)
+    assert (exclusion.ended, exclusion.has_losses) == ({"a": 2, "b": 1}, False)
+    exclusion.run_lost("a", 1)
+    assert exclusion.has_losses

@@ -1,4 +1,4 @@
-"""What trials get of a cluster after a measurement; the long test measures on a real node with a GPU by name."""
+"""Tests the packing of trials on GPUs; the long test measures on a real node that declares a GPU."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from study.cluster import gpu_packing
-from study.cluster.gpu_packing import in_words, most_at_once, packed, packed_share
+from study.cluster.gpu_packing import combined, describe, max_trials_per_gpu, packed_share
 from study.cluster.inventory import KIND_PREFIX, Cluster, Node
 from study.cluster.share import Packed, Share, share_of
 from study.errors import UsageError
 from study.state.attribute_names import StudyAttribute
+from tests.kit.patience import patience
 from trainables.costs.side_by_side import Packing
 
 GIB = 1 << 30
@@ -24,11 +25,11 @@ LARGE, SMALL = (
 )
 
 
-def test_trials_share_a_gpu_and_ask_for_their_memory(toy: Callable) -> None:
+def test_trials_share_a_gpu_and_reserve_memory(toy: Callable) -> None:
     cluster = Cluster((Node(8, 2, 100 * GIB, "H100"), Node(8, 0, 100 * GIB)))
     assert share_of(toy(), cluster, Packed(2, 3 * GIB)) == Share(2, 0.5, 4, 3 * GIB)
-    assert share_of(toy(), cluster, Packed(2, 30 * GIB)) == Share(2, 0.5, 3, 30 * GIB)  # memory for three
-    assert share_of(toy(resources__gpus_per_trial=1), cluster, Packed(2, 3 * GIB)).gpus == 1  # as the user says
+    assert share_of(toy(), cluster, Packed(2, 30 * GIB)) == Share(2, 0.5, 3, 30 * GIB)  # memory for three trials
+    assert share_of(toy(resources__gpus_per_trial=1), cluster, Packed(2, 3 * GIB)).gpus == 1  # set by the user
     assert share_of(toy(training__device="cpu"), cluster, Packed(2, 30 * GIB)) == Share(1, 0, 6, 30 * GIB)
     with pytest.raises(
         UsageError, match="a trial takes 200 GiB of memory, but Ray has at most 100 GiB on a node; start Ray"
@@ -36,10 +37,10 @@ def test_trials_share_a_gpu_and_ask_for_their_memory(toy: Callable) -> None:
         share_of(toy(), cluster, Packed(2, 200 * GIB))
 
 
-def test_different_gpus_share_what_suits_the_smallest() -> None:
-    assert packed({}) is None
-    assert packed({"H100": LARGE}) == Packed(3, int(1.2 * 3 * GIB))
-    assert packed({"H100": LARGE, "T4": SMALL}) == Packed(2, int(1.2 * 3 * GIB))
+def test_the_smallest_gpu_decides_how_many_trials_share_one() -> None:
+    assert combined({}) is None
+    assert combined({"H100": LARGE}) == Packed(3, int(1.2 * 3 * GIB))
+    assert combined({"H100": LARGE, "T4": SMALL}) == Packed(2, int(1.2 * 3 * GIB))
 
 
 @pytest.mark.parametrize(
@@ -49,28 +50,30 @@ def test_different_gpus_share_what_suits_the_smallest() -> None:
         (Node(8, 2), ALONE, {}, 4),
         (Node(8, 2), ALONE, {"training__threads": 2}, 2),
         (Node(1, 2), ALONE, {}, 1),
-        (Node(8, 2), ALONE, {"resources__gpus_per_trial": 0.5}, 1),  # then it is no question
+        (Node(8, 2), ALONE, {"resources__gpus_per_trial": 0.5}, 1),  # set by the user
         (Node(8, 0), Share(1, 0, 8), {}, 1),
     ],
 )
 def test_each_trial_needs_a_core(toy: Callable, node: Node, share: Share, overrides: dict, most: int) -> None:
-    assert most_at_once(toy(**overrides), node, share) == most
+    assert max_trials_per_gpu(toy(**overrides), node, share) == most
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    """Three nodes, and what was measured on them."""
+    """Three nodes with fixed measurements."""
     nodes = {"a": Node(8, 2, 64 * GIB, "H100"), "b": Node(8, 2, 64 * GIB, "H100"), "c": Node(8, 1, 64 * GIB, "T4")}
     found = SimpleNamespace(asked=[], known=[], unfit={}, refused=[], said=[])
 
-    def ask(_config: object, _whole: object, known: set, _stopping: object, _say: object) -> tuple[dict, dict]:
+    def measure_packings(
+        _config: object, _whole: object, known: set, _stopping: object, _say: object
+    ) -> tuple[dict, dict]:
         found.known.append(known)
         missing = {"H100": LARGE, "T4": SMALL}.keys() - set(known)
         found.asked.append(missing)
         measured = {kind: {"H100": LARGE, "T4": SMALL}[kind] for kind in missing - found.unfit.keys()}
         return measured, found.unfit
 
-    monkeypatch.setattr(gpu_packing, "ask", ask)
+    monkeypatch.setattr(gpu_packing, "measure_packings", measure_packings)
     monkeypatch.setattr(gpu_packing, "_usable", lambda _: nodes)
     monkeypatch.setattr(gpu_packing, "connected", lambda: Cluster(tuple(nodes.values())))
     return found
@@ -90,19 +93,17 @@ def share_on(cluster: SimpleNamespace, study) -> Share:
     return share
 
 
-def test_each_kind_is_measured_once_for_a_study(cluster: SimpleNamespace, new_study: Callable) -> None:
+def test_each_kind_is_measured_once_per_study(cluster: SimpleNamespace, new_study: Callable) -> None:
     study = new_study()
     for _ in range(2):  # a launch and a resume
         assert share_on(cluster, study) == Share(2, 0.5, 10, int(1.2 * 3 * GIB))
     assert study.store.attribute(StudyAttribute.GPU_SHARE) == 0.5
     assert cluster.asked == [{"H100", "T4"}]
-    assert cluster.said[0] == "measuring how many trials H100 and T4 takes at once, about a minute"
-    assert cluster.said[1:3] == [in_words("H100", LARGE), in_words("T4", SMALL)]
+    assert cluster.said[0] == "measuring how many trials run at once on H100 and T4; takes about a minute"
+    assert cluster.said[1:3] == [describe("H100", LARGE), describe("T4", SMALL)]
 
 
-def test_what_was_measured_on_another_cluster_vouches_for_no_node(
-    cluster: SimpleNamespace, new_study: Callable
-) -> None:
+def test_kinds_of_another_cluster_do_not_count_as_known(cluster: SimpleNamespace, new_study: Callable) -> None:
     study = new_study()
     study.store.set_study_attribute(StudyAttribute.PACKING, {"V100": asdict(LARGE), "T4": asdict(SMALL)})
     share_on(cluster, study)
@@ -110,30 +111,32 @@ def test_what_was_measured_on_another_cluster_vouches_for_no_node(
     assert study.store.attribute(StudyAttribute.PACKING).keys() == {"H100", "T4", "V100"}
 
 
-def test_a_node_that_does_not_hold_a_trial_gets_none(cluster: SimpleNamespace, new_study: Callable) -> None:
+def test_a_node_that_does_not_hold_a_trial_is_refused(cluster: SimpleNamespace, new_study: Callable) -> None:
     cluster.unfit = {"T4": "a trial needs more memory than the GPU has free"}
     share = share_on(cluster, new_study())
     assert share.gpus == pytest.approx(1 / 3)
     assert cluster.refused == [("c", "a trial needs more memory than the GPU has free")]
 
 
-def test_who_asks_to_stop_does_not_wait_for_the_measurement(toy: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_request_ends_the_measurement(toy: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
     busy = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: object()))
-    monkeypatch.setattr(ray, "remote", lambda **_: lambda _: busy)  # nodes that never answer, as with GPUs in use
+    monkeypatch.setattr(ray, "remote", lambda **_: lambda _: busy)  # measurements that never start, as with GPUs in use
     monkeypatch.setattr(ray, "wait", lambda waiting, **_: ([], waiting))
-    monkeypatch.setattr(gpu_packing, "_usable", lambda _: {56 * "a": Node(8, 2, 64 * GIB, "H100")})  # an id of Ray
+    monkeypatch.setattr(
+        gpu_packing, "_usable", lambda _: {56 * "a": Node(8, 2, 64 * GIB, "H100")}
+    )  # an id of Ray's length
     monkeypatch.setattr(gpu_packing, "LONG_SECONDS", 0)
     looks, said = iter([False, False, True]), []
-    assert gpu_packing.ask(toy(), ALONE, stopping=lambda: next(looks), say=said.append) == ({}, {})
-    assert said == ["still measuring; what others use is measured when it is free"]  # once
+    assert gpu_packing.measure_packings(toy(), ALONE, stopping=lambda: next(looks), say=said.append) == ({}, {})
+    assert said == ["still measuring; GPUs that are in use are measured when they are free"]  # once
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
-    """Beside the GPU that was measured one of another kind joins later, and gets no run."""
+def test_a_real_study_shares_a_gpu_as_measured(tmp_path: Path) -> None:
+    """A node with another kind of GPU joins later and gets no run."""
     from ray.cluster_utils import Cluster as RayCluster
 
     from study.state.directory import open_study
@@ -141,7 +144,7 @@ def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
 
     made = RayCluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
-        made.add_node(num_cpus=2, num_gpus=1)  # by name: torch finds none there, and trains on the cores
+        made.add_node(num_cpus=2, num_gpus=1)  # declared only: torch finds no GPU and trains on the CPU
         made.wait_for_nodes()
         words = ["search.trials=6", "training.epochs=40", "confirm.seeds=[1,2]", "resources.packing=measured"]
         settings = [each for word in words for each in ("--set", word)]
@@ -149,15 +152,13 @@ def test_a_real_study_shares_a_gpu_as_was_measured(tmp_path: Path) -> None:
         process = start(tmp_path, "launch", "digits", *place, *settings)
         wait_for(tmp_path, process, " at once on")
         made.add_node(num_cpus=2, num_gpus=1, resources={f"{KIND_PREFIX}T4": 1})
-        assert process.wait(200) == 0, read_log(tmp_path)
+        assert process.wait(patience(200)) == 0, read_log(tmp_path)
     finally:
         made.shutdown()
     with open_study(tmp_path / "digits") as study:
-        (found,) = gpu_packing.restored(study.store.attribute(StudyAttribute.PACKING)).values()
+        (found,) = gpu_packing.from_plain_data(study.store.attribute(StudyAttribute.PACKING)).values()
     assert len(found.epochs_per_second) == 2
     trials = "2 trials" if found.best == 2 else "1 trial"
     assert re.search(rf"^digits: {trials} at once on 2 CPUs, 1 GPUs", read_log(tmp_path), re.MULTILINE)
-    assert in_words("GPU", found) in read_log(tmp_path)
-    assert "is left out: its GPUs (T4) are none of those that were measured; `cskd resume` looks again" in read_log(
-        tmp_path
-    )
+    assert describe("GPU", found) in read_log(tmp_path)
+    assert "is excluded: its GPUs (T4) were not measured; `cskd resume` measures them" in read_log(tmp_path)

@@ -1,4 +1,4 @@
-"""A real driver on a real Ray cluster, whose head has no CPU and whose nodes have one each, and what befalls nodes."""
+"""Tests a driver on a real Ray cluster that loses nodes; the head has no CPU, and each other node has one."""
 
 import secrets
 import signal
@@ -17,24 +17,26 @@ from tests.kit.fakes.toy import write_study
 from tests.kit.faults.drivers import TRACKED, read_log, start, wait_for
 from tests.kit.faults.oracle import verify_study, verify_tracking
 from tests.kit.paths import PYTHON_PATH
+from tests.kit.patience import patience
 from trainables.runs.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[3]
 TRIALS = 4
-EPOCH_SECONDS = 1.2  # of workers, which have the environment of their node
-PREEMPTION = 2  # DRAIN_NODE_REASON_PREEMPTION of Ray's protocol
+EPOCH_SECONDS = 1.2  # read by workers, which inherit the environment of their node
+PREEMPTION = 2  # DRAIN_NODE_REASON_PREEMPTION in Ray's protocol
 NODE_IS_LOST = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_timeout_ms": 1000}
 
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(300),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray's Cluster waits for no process
+    # Ray's Cluster does not wait for its processes.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[None]:
-    """Workers find the toy, and everybody asks for a token; Ray, which has read the environment, reads it anew."""
+    """Lets workers import the toy study and makes Ray require a token; Ray reads the environment again."""
     from ray._private.authentication_test_utils import reset_auth_token_state
 
     with pytest.MonkeyPatch.context() as patch:
@@ -64,7 +66,7 @@ def nodes_of(cluster: Any, count: int) -> list[Any]:
 
 
 def launch(folder: Path, cluster: Any, *more: str) -> subprocess.Popen:
-    words = (
+    options = (
         "--storage",
         str(folder),
         "--address",
@@ -74,22 +76,22 @@ def launch(folder: Path, cluster: Any, *more: str) -> subprocess.Popen:
         *TRACKED,
         *more,
     )
-    return start(folder, "launch", str(write_study(folder)), *words)
+    return start(folder, "launch", str(write_study(folder)), *options)
 
 
 def wait_for_two_runs(folder: Path, process: subprocess.Popen) -> None:
-    """Until two runs are in the middle: each node has one."""
+    """Waits until two runs are in the middle, one on each node."""
     while sum(map(is_in_the_middle, (folder / "toy").glob("*/*/metrics.jsonl"))) < 2:
         assert process.poll() is None, read_log(folder)
         time.sleep(0.05)
 
 
 def is_in_the_middle(metrics: Path) -> bool:
-    return 1 <= len(RunDirectory(metrics.parent).epochs()) <= 2  # of four: seconds are left
+    return 1 <= len(RunDirectory(metrics.parent).epochs()) <= 2  # of four epochs, so seconds are left
 
 
 def family_of(node: Any) -> list[psutil.Process]:
-    """A node's raylet and its workers."""
+    """Returns a node's raylet and its workers."""
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     return [raylet, *raylet.children(recursive=True)]
 
@@ -98,12 +100,12 @@ def epochs(folder: Path) -> int:
     return sum(path.read_bytes().count(b'"epoch":') for path in (folder / "toy").glob("*/*/metrics.jsonl"))
 
 
-def until_it_goes_on(folder: Path, process: subprocess.Popen, seconds: float) -> float:
-    """Seconds until an epoch more is on the disk."""
+def until_next_epoch(folder: Path, process: subprocess.Popen, seconds: float) -> float:
+    """Returns the seconds until the next epoch is on the disk."""
     before, begun = epochs(folder), time.monotonic()
     while epochs(folder) == before:
         assert process.poll() is None, read_log(folder)
-        assert time.monotonic() - begun < seconds, read_log(folder)
+        assert time.monotonic() - begun < patience(seconds), read_log(folder)
         time.sleep(0.05)
     return time.monotonic() - begun
 
@@ -123,11 +125,11 @@ def test_one_of_two_nodes_is_killed(cluster: Any, tmp_path: Path, record_propert
     cluster.remove_node(second, allow_graceful=False)
     wait_for(tmp_path, process, "the worker process was lost")
     noticed = time.monotonic() - begun
-    went_on = noticed + until_it_goes_on(tmp_path, process, 30)
-    assert process.wait(200) == 0, read_log(tmp_path)
+    seconds = noticed + until_next_epoch(tmp_path, process, 30)
+    assert process.wait(patience(200)) == 0, read_log(tmp_path)
     assert check(tmp_path)["retrained_epochs"] <= 1
     assert noticed < 30
-    record_property("result", f"noticed after {noticed:.1f} s, an epoch more after {went_on:.1f} s")
+    record_property("result", f"noticed after {noticed:.1f} s, the next epoch after {seconds:.1f} s")
 
 
 @pytest.mark.fault(6)
@@ -138,22 +140,22 @@ def test_a_node_is_drained_and_then_killed(cluster: Any, tmp_path: Path, record_
     process = launch(tmp_path, cluster)
     wait_for_two_runs(tmp_path, process)
     (found,) = [
-        of["NodeID"]
-        for of in cluster.global_state.node_table()
-        if of["ObjectStoreSocketName"] == second.plasma_store_socket_name
+        node["NodeID"]
+        for node in cluster.global_state.node_table()
+        if node["ObjectStoreSocketName"] == second.plasma_store_socket_name
     ]
     begun, deadline = time.monotonic(), time.time_ns() // 10**6 + 20_000
     assert GcsClient(address=cluster.gcs_address).drain_node(found, PREEMPTION, "spot", deadline)[0]
-    wait_for(tmp_path, process, "its node is being drained, so the run goes on elsewhere")
-    gave_way = time.monotonic() - begun
+    wait_for(tmp_path, process, "its node is being drained; the run resumes on another node")
+    saved = time.monotonic() - begun
     cluster.remove_node(second, allow_graceful=False)
-    assert process.wait(250) == 0, read_log(tmp_path)
+    assert process.wait(patience(250)) == 0, read_log(tmp_path)
     assert check(tmp_path)["retrained_epochs"] == 0
     with open_study(tmp_path / "toy") as study:
         trials = [trial for phase in ("controls", "search", "confirm") for trial in study.store.trials(phase)]
     assert max(trial.user_attrs["attempt"] for trial in trials) == 2
     assert not any("failures" in trial.user_attrs for trial in trials)
-    record_property("result", f"saved and left {gave_way:.1f} s after the notice")
+    record_property("result", f"saved and left {saved:.1f} s after the notice")
 
 
 @pytest.mark.fault(7)
@@ -167,11 +169,11 @@ def test_all_nodes_are_gone_for_ten_seconds(cluster: Any, tmp_path: Path, record
     time.sleep(10)
     assert process.poll() is None
     nodes_of(cluster, 1)
-    went_on = until_it_goes_on(tmp_path, process, 60)
-    wait_for(tmp_path, process, "a node is there again; the study goes on")
-    assert process.wait(250) == 0, read_log(tmp_path)
+    seconds = until_next_epoch(tmp_path, process, 60)
+    wait_for(tmp_path, process, "a node is available again; the study continues")
+    assert process.wait(patience(250)) == 0, read_log(tmp_path)
     assert check(tmp_path)["retrained_epochs"] <= 2
-    record_property("result", f"an epoch more {went_on:.1f} s after the new node")
+    record_property("result", f"the next epoch {seconds:.1f} s after the new node")
 
 
 @pytest.mark.fault(7)
@@ -182,33 +184,37 @@ def test_a_study_waits_for_its_first_node(cluster: Any, tmp_path: Path) -> None:
     nodes_of(cluster, 1)
     wait_for(tmp_path, process, "1 trial at once on 1 CPUs")
     nodes_of(cluster, 1)
-    wait_for_two_runs(tmp_path, process)  # the second node is used, too
-    assert process.wait(200) == 0, read_log(tmp_path)
+    wait_for_two_runs(tmp_path, process)  # the second node is also used
+    assert process.wait(patience(200)) == 0, read_log(tmp_path)
     check(tmp_path)
 
 
 @pytest.mark.fault(5)
-def test_a_node_on_which_workers_die_is_left_out(
+def test_a_node_on_which_workers_die_is_excluded(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
 ) -> None:
     nodes_of(cluster, 1)
     with monkeypatch.context() as patch:
-        patch.setenv("TOY_BAD_NODE", "1")  # of its workers, which have the environment of their node
+        patch.setenv("TOY_BAD_NODE", "1")  # read by its workers, which inherit the environment of their node
         nodes_of(cluster, 1)
-    # A run is longer than a worker's start: Ray gives up starting one for a run that another worker can take.
-    words = ("--set", "training.epochs=20", "--set", "search.trials=2", "--until", "search")
-    process = launch(tmp_path, cluster, *words)
-    wait_for(tmp_path, process, "is left out: 3 runs were lost there, while others went on; a resume tries it again")
-    assert process.wait(200) == 0, read_log(tmp_path)
-    verify_study(tmp_path / "toy", done=False)  # no confirmation was asked for
+    # Long runs, because Ray stops starting a worker if another worker can take its run.
+    options = ("--set", "training.epochs=20", "--set", "search.trials=2", "--until", "search")
+    process = launch(tmp_path, cluster, *options)
+    wait_for(
+        tmp_path,
+        process,
+        "is excluded: 3 runs were lost there while other nodes worked; `cskd resume` includes it again",
+    )
+    assert process.wait(patience(200)) == 0, read_log(tmp_path)
+    verify_study(tmp_path / "toy", done=False)  # no confirmation was requested
     log = read_log(tmp_path)
-    assert log.partition("is left out")[2].count("tried again:") == 1  # of the third loss itself
+    assert log.partition("is excluded")[2].count("retrying:") == 1  # for the third loss itself
     (line,) = [line for line in log.splitlines() if line.startswith("runs on node")]
     assert line.endswith(": 3")
     with open_study(tmp_path / "toy") as study:
         (left_out,) = status.describe(study)["left_out"]
-    assert left_out["reason"] == "3 runs were lost there, while others went on"
-    record_property("result", f"left out after {log.count('tried again:')} lost runs")
+    assert left_out["reason"] == "3 runs were lost there while other nodes worked"
+    record_property("result", f"excluded after {log.count('retrying:')} lost runs")
 
 
 @pytest.mark.fault(9)
@@ -224,7 +230,7 @@ def test_a_node_is_stopped_and_continued(cluster: Any, tmp_path: Path) -> None:
     for each in family:
         if each.is_running():
             each.send_signal(signal.SIGCONT)
-    assert process.wait(200) == 0, read_log(tmp_path)
+    assert process.wait(patience(200)) == 0, read_log(tmp_path)
     check(tmp_path)
 
 
@@ -235,14 +241,14 @@ def test_the_head_is_killed(cluster: Any, tmp_path: Path, record_property: Calla
     wait_for_two_runs(tmp_path, process)
     begun = time.monotonic()
     cluster.remove_node(cluster.head_node, allow_graceful=False)
-    code = process.wait(100)
+    code = process.wait(patience(100))
     ended = time.monotonic() - begun
     assert code == 69, read_log(tmp_path)
-    assert f"`cskd resume {tmp_path / 'toy'}` goes on" in read_log(tmp_path)
+    assert f"continue with `cskd resume {tmp_path / 'toy'}`" in read_log(tmp_path)
     again = time.monotonic()
     process = start(tmp_path, "resume", str(tmp_path / "toy"), "--address", "local")
-    went_on = until_it_goes_on(tmp_path, process, 60)
-    assert time.monotonic() - again < 60
-    assert process.wait(200) == 0, read_log(tmp_path)
+    seconds = until_next_epoch(tmp_path, process, 60)
+    assert time.monotonic() - again < patience(60)
+    assert process.wait(patience(200)) == 0, read_log(tmp_path)
     assert check(tmp_path)["retrained_epochs"] <= 2
-    record_property("result", f"ended after {ended:.1f} s with 69; resumed, an epoch more after {went_on:.1f} s")
+    record_property("result", f"ended after {ended:.1f} s with 69; resumed, the next epoch after {seconds:.1f} s")

@@ -1,4 +1,4 @@
-"""What trials ask a cluster for, and which node is to blame; on real nodes in test_cluster.py."""
+"""Tests the resource requests of trials, and which node lost a trial; test_inventory.py uses real nodes."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,21 +15,21 @@ from trainables.errors import PreemptedError, UnfitNodeError
 SHARE = Share(cpus=2, gpus=0.5, concurrent=4)
 
 
-def test_a_trial_asks_for_its_share_of_one_node() -> None:
+def test_a_trial_requests_its_share_of_one_node() -> None:
     assert placement.request(SHARE, {}) == tune.PlacementGroupFactory([{"CPU": 2, "GPU": 0.5}])
     assert placement.request(Share(1, 0, 4), {}).bundles == [{"CPU": 1}]
 
 
-def test_it_asks_for_none_of_the_nodes_that_are_left_out() -> None:
-    one, two = ({placement.LEFT_OUT: ids} for ids in (("abc",), ("abc", "def")))
+def test_a_request_rules_out_excluded_nodes() -> None:
+    one, two = ({placement.EXCLUDED_NODES: ids} for ids in (("abc",), ("abc", "def")))
     selector = {placement.NODE_LABEL: "!in(abc,def)"}
     expected = tune.PlacementGroupFactory([{"CPU": 2, "GPU": 0.5}], bundle_label_selector=[selector])
     assert placement.request(SHARE, two) == expected
     requests = [placement.request(SHARE, config) for config in ({}, one, two)]
-    assert len(set(requests)) == 3  # so Ray hands none of them the worker of another
+    assert len(set(requests)) == 3  # so Ray does not reuse a worker across them
 
 
-def test_nodes_that_a_trial_can_use() -> None:
+def test_usable_nodes() -> None:
     nodes = [
         {"NodeID": "a", "Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}},
         {"NodeID": "b", "Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}},
@@ -44,14 +44,14 @@ def test_nodes_that_a_trial_can_use() -> None:
     ("error", "blamed"),
     [
         (RayActorError("1234"), True),
-        (RayTaskError("step", "", OSError("the disk went away")), True),
+        (RayTaskError("step", "", OSError("the disk is gone")), True),
         (RayTaskError("step", "", ValueError("a wrong option")), False),
         (RayTaskError("step", "", PreemptedError("its node is being drained")), False),
         (RayTaskError("step", "", UnfitNodeError("it has other code")), False),
         (None, False),
     ],
 )
-def test_who_is_to_blame(error, blamed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_node_that_lost_a_trial(error, blamed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placement, "_node_of_actor", {"1234": "the node"}.get)
     file = tmp_path / "error.pkl"
     if error is not None:

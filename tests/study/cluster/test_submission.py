@@ -1,4 +1,4 @@
-"""Jobs on a cluster: what is refused before one is asked, and a study on a real head that asks for a token."""
+"""Tests jobs on a cluster: refused arguments, and a study on a real head that requires a token."""
 
 import json
 import os
@@ -11,30 +11,30 @@ from tests.kit.servers.ray_head import ray_head
 from tests.kit.servers.ray_routes import WRONG_TOKEN, gcs_answer, probed
 
 SMALL = ("search.trials=2", "training.epochs=2", "confirm.seeds=[1]", "confirm.finalists=1", "controls=[]")
-PUBLIC = {"/api/gcs_healthz"}  # says that the head lives
+PUBLIC = {"/api/gcs_healthz"}  # health check, open without a token
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ((), "give one of STUDY, --resume DIR and --follow JOB"),
         (("digits", "--follow", "job"), "give one of STUDY"),
         (("digits", "--storage", "/shared"), "give --address http://HOST:8265"),
         (("digits", "--address", "http://h:8265"), "give --storage"),
-        (("digits", "--address", "http://h:8265", "--storage", "runs"), "runs: is a folder on the cluster"),
-        (("--resume", "runs/digits", "--address", "http://h:8265"), "is a folder on the cluster"),
+        (("digits", "--address", "http://h:8265", "--storage", "runs"), "runs: must be an absolute path of a folder"),
+        (("--resume", "runs/digits", "--address", "http://h:8265"), "must be an absolute path of a folder"),
         (("digits", "--address", "h:6379", "--storage", "/shared"), "give http://HOST:8265"),
         (("digit", "--address", "http://h:8265", "--storage", "/shared"), "did you mean 'digits'?"),
     ],
 )
-def test_a_mistake_is_told_before_a_cluster_is_asked(cskd, words, said):
+def test_a_mistake_is_reported_before_the_cluster_is_contacted(cskd, words, message):
     code, out, error = cskd("submit", *words)
     assert (code, out) == (64, "")
-    assert said in error
+    assert message in error
     assert len(error.splitlines()) == 1
 
 
-def test_nobody_answers(cskd):
+def test_an_unreachable_dashboard_is_reported(cskd):
     code, _, error = cskd("submit", "digits", "--address", "http://127.0.0.1:1", "--storage", "/shared")
     assert code == 69
     assert "http://127.0.0.1:1: Failed to connect" in error
@@ -43,7 +43,7 @@ def test_nobody_answers(cskd):
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_a_study_runs_as_a_job_is_left_and_taken_up_again_and_resumed(tmp_path):
+def test_a_study_runs_as_a_job_and_is_followed_and_resumed(tmp_path):
     pytest.importorskip("aiohttp_cors", reason="the dashboard of a Ray head is not installed: .[cluster]")
     with ray_head() as head:
 
@@ -75,6 +75,6 @@ def test_a_study_runs_as_a_job_is_left_and_taken_up_again_and_resumed(tmp_path):
         again = cskd("submit", "--resume", tmp_path / "runs" / "digits")
         assert again.returncode == 0, again.stdout + again.stderr
         missing = cskd("submit", "--resume", tmp_path / "runs" / "other")
-        assert missing.returncode == 64, missing.stdout + missing.stderr  # the driver's own code
+        assert missing.returncode == 64, missing.stdout + missing.stderr  # the driver's exit code
         assert "no study here" in missing.stdout
     assert head.token not in "".join(each.stdout + each.stderr for each in (done, followed, again, missing))

@@ -1,4 +1,4 @@
-"""What a shell offers after TAB."""
+"""Tests of shell completion."""
 
 import shutil
 import subprocess
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from study.definition.study_config import presets
+from study.definition.loading import presets
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def offered(cskd, monkeypatch: pytest.MonkeyPatch):
-    """Completes the last word of a line, as bash asks for it."""
+    """Returns a function that completes the last word of a line, as bash does."""
 
     def complete(line: str) -> list[str]:
         monkeypatch.setenv("_CSKD_COMPLETE", "complete_bash")
@@ -36,7 +36,7 @@ def test_commands_and_options(offered) -> None:
     assert offered("cskd export x --format y") == ["yaml"]
 
 
-def test_names_that_a_command_asks_for(offered) -> None:
+def test_names_of_arguments(offered) -> None:
     assert offered("cskd data prepare c") == ["cifar100", "cub200"]
     assert offered("cskd reproduce table1 figure1") == ["figure1b"]
     assert offered("cskd reproduce table1 --dataset st") == ["stanford_dogs"]
@@ -70,7 +70,7 @@ def test_directories_and_trials(offered, done_directory: Path, tmp_path: Path, m
     assert offered("cskd resume ") == [str(done_directory)]
 
 
-def test_zsh_asks_in_another_way(cskd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_completion_in_zsh(cskd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_CSKD_COMPLETE", "complete_zsh")
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "cskd export x --format js")
     assert '"json"' in cskd()[1]
@@ -79,7 +79,7 @@ def test_zsh_asks_in_another_way(cskd, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_of_a_shell(shell: str, tmp_path: Path) -> None:
+def test_the_completion_script_of_each_shell(shell: str, tmp_path: Path) -> None:
     environment = {"_CSKD_COMPLETE": f"source_{shell}", "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-c", "import sys; sys.argv = ['cskd']; from study import cli; cli.main()"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path)

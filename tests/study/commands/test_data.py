@@ -1,4 +1,4 @@
-"""``cskd data``: what is ready, and making it ready."""
+"""Tests of ``cskd data``."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_from_missing_to_ready_to_damaged(cskd, tmp_path, archive) -> None:
     words = ("data", "prepare", "cub200", "--root", str(root), "--archive", str(archive), "--expect", EXPECT)
     code, out, err = cskd(*words)
     assert code == 0
-    assert out.startswith("cub200: ready, a part of the published data, 2 classes, 6 training and 4 test images at")
+    assert out.startswith("cub200: ready, a subset of the published data, 2 classes, 6 training and 4 test images at")
     assert "cub200: decode 10 of 10" in err.splitlines()
     entry = entries(cskd, root)["cub200"]
     assert (entry["state"], entry["part"]) == ("ready", True)
@@ -58,12 +58,12 @@ def test_the_list_fits_the_terminal(cskd, tmp_path, monkeypatch, columns) -> Non
         (["cub200", "--set", "crop=500"], 64, "stored_side is 256, but crop 500 needs 571"),
         (["cub200", "--set", "name.x=1"], 64, "give the name of one of: bird_dog_indoor"),
         (["cub200", "--set", "crop.x=1"], 64, "crop"),
-        (["cub200", "--archive", "absent.tgz"], 65, "absent.tgz is no file"),
+        (["cub200", "--archive", "absent.tgz"], 65, "absent.tgz is not a file"),
         (["digits", "--archive", "absent.tgz"], 65, "digits takes no archives"),
         (["image_folder"], 65, "name your folder of images"),
     ],
 )
-def test_a_mistake_is_one_line(cskd, tmp_path, words, code, message) -> None:
+def test_a_mistake_prints_one_line(cskd, tmp_path, words, code, message) -> None:
     found = cskd("data", "prepare", *words, "--root", str(tmp_path / "root"))
     assert found[0] == code
     assert found[1] == ""
@@ -71,13 +71,13 @@ def test_a_mistake_is_one_line(cskd, tmp_path, words, code, message) -> None:
     assert code != 64 or not (tmp_path / "root").exists()
 
 
-def test_what_is_published_is_not_taken_from_a_part(cskd, tmp_path, archive) -> None:
+def test_an_archive_of_a_subset_is_not_accepted_as_the_published_one(cskd, tmp_path, archive) -> None:
     code, _, err = cskd("data", "prepare", "cub200", "--root", str(tmp_path / "root"), "--archive", str(archive))
     assert code == 65
     assert "is not the published CUB_200_2011.tgz" in err.splitlines()[-1]
 
 
-def test_built_in_data_need_nothing(cskd) -> None:
+def test_built_in_data_need_no_preparation(cskd) -> None:
     assert cskd("data", "prepare", "digits")[:2] == (
         0,
         "digits: built in, 10 classes, 899 training and 898 test images\n",

@@ -1,4 +1,4 @@
-"""A trained teacher is found by its file or by a study's run, and is known by its content from then on."""
+"""Tests of finding a trained teacher by its checkpoint or by a study's run."""
 
 import copy
 import shutil
@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from analysis.records import result_files
-from study.definition import study_config, teachers, yaml_reader
+from study.definition import loading, teachers, yaml_reader
 from study.driver import comparability
 from study.driver.single_run import read_train_config
 from study.errors import StudyFileError
@@ -23,7 +23,7 @@ from trainables.training.run import Run
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Folder of a finished run with its checkpoint, and that file."""
+    """A finished run: its folder and its checkpoint."""
     folder = tmp_path_factory.mktemp("run")
     config = small_config("cs_kd", dataset=patterns(8), epochs=1)
     training = Run(config, folder, keep_checkpoint=True)
@@ -60,7 +60,7 @@ def write(path, content):
     return path
 
 
-def test_a_file_is_known_by_its_digest_and_its_run_s_error(run):
+def test_a_checkpoint_gets_its_digest_and_the_errors_of_its_run(run):
     folder, path = run
     found = teachers.resolved(Teacher(checkpoint=path))
     assert found.sha256 == sha256_of(path.read_bytes())
@@ -78,17 +78,17 @@ def test_a_run_of_a_study_is_found_by_arm_and_seed(finished):
         found = teachers.resolved(Teacher(study=finished, seed=2, arm=arm))
         assert found.checkpoint.parent == finished / "confirm" / str(row["trial"]) / "checkpoints"
         assert found.test_top1_error == row["test/top1_error"]
-        assert found.trained_on == row["trained_on"] == "full"  # and the tables say what that means
+        assert found.trained_on == row["trained_on"] == "full"
         assert 0 <= found.validation_top1_error <= 1
 
 
-def test_a_study_file_s_teachers_are_entered_once(finished, tmp_path):
+def test_teachers_of_a_study_file_are_looked_up_once(finished, tmp_path):
     kd = {"name": "kd", "teacher": {"study": str(finished), "seed": 1}}
     control = {"method": "kd_cs_kd", "teacher": dict(kd["teacher"])}
     path = write(
         tmp_path / "my.yaml", content(kd, controls=[control, {"method": copy.deepcopy(kd) | {"temperature": 2}}])
     )
-    config = study_config.load(path)
+    config = loading.load(path)
     assert config.method.teacher.sha256 is not None
     assert [config.control_config(n).method.teacher for n in (0, 1)] == 2 * [config.method.teacher]
     directory = study_directory.create(config, tmp_path / "storage")
@@ -99,9 +99,9 @@ def test_a_study_file_s_teachers_are_entered_once(finished, tmp_path):
         comparability.check_data(again)
 
 
-def test_a_study_begins_with_a_fitting_teacher(run, tmp_path):
+def test_a_teacher_with_other_classes_is_refused(run, tmp_path):
     path = write(tmp_path / "my.yaml", content({"name": "kd", "teacher": {"checkpoint": str(run[1])}}))
-    config = study_config.load(path)
+    config = loading.load(path)
     assert set(config.space()) == {"temperature", "lambda_kd"}
     comparability.check_data(config)
     other = config.model_copy(update={"dataset": small_config().dataset})
@@ -111,7 +111,7 @@ def test_a_study_begins_with_a_fitting_teacher(run, tmp_path):
 
 def test_the_teacher_is_in_the_result_files(run, tmp_path):
     path = write(tmp_path / "my.yaml", content({"name": "kd", "teacher": {"checkpoint": str(run[1])}}))
-    directory = study_directory.create(study_config.load(path), tmp_path / "storage")
+    directory = study_directory.create(loading.load(path), tmp_path / "storage")
     with study_directory.open_study(directory) as study:
         Executor(study).run()
         row = result_files.read(directory / "results").trials.iloc[0]
@@ -119,7 +119,7 @@ def test_the_teacher_is_in_the_result_files(run, tmp_path):
         assert row["params/teacher.validation_top1_error"] == study.config.method.teacher.validation_top1_error
 
 
-def test_where_the_file_lies_does_not_change_the_run(run, tmp_path):
+def test_the_run_digest_ignores_the_path_of_the_checkpoint(run, tmp_path):
     moved = tmp_path / "epoch_000001.pt"
     shutil.copy(run[1], moved)
     shutil.copy(checksum_of(run[1]), checksum_of(moved))
@@ -131,14 +131,14 @@ def test_where_the_file_lies_does_not_change_the_run(run, tmp_path):
     assert one.digest() != small_config({"name": "kd", "teacher": {"checkpoint": str(moved)}}).digest()
 
 
-def test_a_single_run_s_teacher_is_entered_too(run, tmp_path):
+def test_the_teacher_of_a_single_run_is_looked_up(run, tmp_path):
     options = {"name": "kd", "teacher": {"checkpoint": str(run[1])}}
     path = write(tmp_path / "best.yaml", small_config(options).model_dump(mode="json"))
     assert read_train_config(path).method.teacher.sha256 == sha256_of(run[1].read_bytes())
 
 
 @pytest.mark.parametrize(
-    ("teacher", "says"),
+    ("teacher", "message"),
     [
         (None, "method.teacher: kd learns from a trained network; give checkpoint: FILE, or study: DIR and seed: N"),
         ({"study": "x"}, "give seed, too"),
@@ -146,15 +146,15 @@ def test_a_single_run_s_teacher_is_entered_too(run, tmp_path):
         ({"chekpoint": "x"}, "unknown key; did you mean 'checkpoint'"),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path, teacher, says):
+def test_a_mistake_in_a_teacher_is_reported_in_one_line(tmp_path, teacher, message):
     path = write(tmp_path / "my.yaml", content({"name": "kd"} | ({"teacher": teacher} if teacher else {})))
     with pytest.raises(StudyFileError) as caught:
-        study_config.load(path)
+        loading.load(path)
     assert len(caught.value.mistakes) == 1
-    assert says in caught.value.mistakes[0]
+    assert message in caught.value.mistakes[0]
 
 
-def test_a_missing_or_damaged_file_is_refused(run, tmp_path):
+def test_a_missing_or_damaged_checkpoint_is_refused(run, tmp_path):
     with pytest.raises(CheckpointError, match=r"no teacher at .*none\.pt: No such file"):
         teachers.resolved(Teacher(checkpoint=tmp_path / "none.pt"))
     path = tmp_path / "epoch_000001.pt"
@@ -178,7 +178,7 @@ def test_a_study_without_the_run_is_refused(finished, tmp_path):
 
 
 def test_a_teacher_for_other_images_is_refused(run):
-    config = study_config.build(teachers.resolve(content({"name": "kd", "teacher": {"checkpoint": str(run[1])}})), "x")
+    config = loading.build(teachers.resolve(content({"name": "kd", "teacher": {"checkpoint": str(run[1])}})), "x")
     larger = small_config(dataset=patterns(16)).dataset
     model = small_config(model={"name": "preact_resnet10", "width": 4, "input_size": 16}).model
     with pytest.raises(ConfigError, match="input_size is 8, but the images of the data set are 16x16"):

@@ -1,15 +1,14 @@
-"""The commented study file: it is valid, it is the study, and it says something of every key."""
+"""Tests of the commented study file: it is valid, describes the same study, and explains every key."""
 
 import pytest
 from pydantic import BaseModel
 
 from study.definition import template, yaml_reader
-from study.definition.study_config import build, load, presets
-from study.definition.study_config import preset as preset_of
+from study.definition.loading import build, load, preset, presets
 
 
 def keys_of(options: BaseModel) -> list[str]:
-    """Names of all keys of a configuration, in order."""
+    """Returns the names of all keys of a configuration, in order."""
     found = []
     for name in type(options).model_fields:
         value = getattr(options, name)
@@ -17,9 +16,9 @@ def keys_of(options: BaseModel) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("preset", presets())
-def test_a_preset_with_comments_is_the_same_study(preset: str) -> None:
-    study = preset_of(preset)
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_with_comments_is_the_same_study(name: str) -> None:
+    study = preset(name)
     again = build(yaml_reader.parse(template.commented(study).encode(), "x"), "x")
     assert again.resolved() == study.resolved()
 
@@ -32,19 +31,19 @@ def test_the_starting_point_has_every_default() -> None:
     assert content["training"] == defaults.resolved()["training"]
 
 
-@pytest.mark.parametrize("preset", presets())
-def test_every_key_has_a_comment(preset: str) -> None:
-    study = preset_of(preset)
+@pytest.mark.parametrize("name", presets())
+def test_every_key_has_a_comment(name: str) -> None:
+    study = preset(name)
     lines = template.commented(study).splitlines()
     for key in keys_of(study):
         places = [n for n, line in enumerate(lines) if line.strip().startswith(f"{key}:") and ": {" not in line]
         assert places, key
-        for place in places:  # the name of a part stands below its section, which has the comment
+        for place in places:  # the name of a part is the first key of its section, which has the comment
             part = key == "name" and lines[place - 1].strip() in ("dataset:", "model:", "method:")
             assert part or lines[place - 1].strip().startswith("# "), key
 
 
-def test_comments_speak_yaml() -> None:
+def test_comments_use_yaml_notation() -> None:
     text = template.commented(load("digits"))
     comments = " ".join(line for line in text.splitlines() if line.strip().startswith("#"))
     assert not any(word in comments for word in ("``", "None", "True", "False"))
@@ -53,7 +52,7 @@ def test_comments_speak_yaml() -> None:
     assert "(gp tpe nsgaii random qmc grid)\n    name: gp\n" in text
 
 
-def test_a_path_a_control_with_options_and_a_stepped_space_are_written_as_they_are_read() -> None:
+def test_paths_controls_with_options_and_spaces_survive_a_round_trip() -> None:
     content = template.STARTING_POINT | {
         "dataset": {"name": "image_folder", "root": "/data/it's: #1"},
         "search": {"space": {"temperature": {"choices": [1, 4]}, "training.lr": {"low": 0.01, "high": 1, "log": True}}},

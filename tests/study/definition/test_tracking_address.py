@@ -1,4 +1,4 @@
-"""Where the runs of a study are shown, and what no MLflow takes."""
+"""Tests of resolving and checking the MLflow tracking URI."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from study.definition import tracking_address
 from study.errors import ServiceError, UsageError
 
 
-def test_a_store_whose_password_is_not_kept_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recorded_uri_without_its_password_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:canary@host")
     assert tracking_address.tracking_uri(None, None, tmp_path) == "https://me:canary@host"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
@@ -21,15 +21,15 @@ def test_a_store_whose_password_is_not_kept_is_asked_for_again(tmp_path: Path, m
 
 @pytest.mark.bad_input(41)
 @pytest.mark.parametrize("uri", ["nonsense", "localhost:5000", "file:/tmp/x", "http://[", "http://h:canary", "ftp://h"])
-def test_what_is_no_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+def test_an_invalid_uri_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(UsageError, match=r"MLFLOW_TRACKING_URI: .*correct or unset it") as caught:
-        tracking_address.refuse_mistake()
+        tracking_address.check_environment()
     assert uri not in str(caught.value)
     assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize("uri", ["http://h", "https://me:pass@h:1/a", "sqlite:///x.db", "postgresql+psycopg://h/d", ""])
-def test_what_mlflow_takes_is_let_pass(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+def test_a_valid_uri_is_accepted(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    tracking_address.refuse_mistake()
+    tracking_address.check_environment()

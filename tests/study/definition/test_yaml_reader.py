@@ -1,4 +1,4 @@
-"""Inputs 1 to 14 of the acceptance list: each is one line, at once."""
+"""Tests of the YAML reader: each invalid input is refused at once, in one line."""
 
 import time
 from pathlib import Path
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from study.definition import yaml_reader
 from study.definition.yaml_reader import parse, parse_value, read
 from study.errors import StudyFileError
+from tests.kit.patience import patience
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(30))
 REFUSED = {
@@ -47,18 +48,18 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
-def test_refused_in_one_line_at_once(content: bytes, message: str) -> None:
+def test_invalid_content_is_refused_at_once_in_one_line(content: bytes, message: str) -> None:
     start = time.perf_counter()
     with pytest.raises(StudyFileError, match=message) as caught:
         parse(content, "my.yaml")
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < patience(1)
     assert str(caught.value).startswith("my.yaml")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert caught.value.exit_code == 64
 
 
-def test_a_file_of_a_hundred_megabytes(tmp_path: Path) -> None:
+def test_a_file_of_100_megabytes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     with path.open("wb") as file:
         file.truncate(100_000_000)
@@ -66,18 +67,18 @@ def test_a_file_of_a_hundred_megabytes(tmp_path: Path) -> None:
         read(path)
 
 
-def test_a_byte_order_mark_is_fine() -> None:
+def test_a_byte_order_mark_is_accepted() -> None:
     assert parse(b"\xef\xbb\xbfname: toy", "x") == {"name": "toy"}
 
 
-def test_anchors_without_aliases_and_fifty_levels_are_fine() -> None:
+def test_anchors_without_aliases_and_forty_levels_are_accepted() -> None:
     assert parse(b"a: &x 1", "x") == {"a": 1}
     assert parse(b"a: " + 40 * b"[" + 40 * b"]", "x")
-    side_by_side = "\n".join(f"k{n}: {{a: [{n}]}}" for n in range(500))  # depth is counted down again
+    side_by_side = "\n".join(f"k{n}: {{a: [{n}]}}" for n in range(500))  # the depth falls again after each mapping
     assert len(parse(side_by_side.encode(), "x")) == 500
 
 
-def test_what_cannot_be_read(tmp_path: Path) -> None:
+def test_a_folder_or_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyFileError, match="is a folder, not a file; `cskd init` writes a study file"):
         read(tmp_path)
     with pytest.raises(StudyFileError, match="cannot be read: No such file"):
@@ -88,11 +89,11 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     ("text", "value"),
     [("4", 4), ("[1, 4]", [1, 4]), ("true", True), ("1e-3", "1e-3"), ("", None), ("{a: 1}", {"a": 1}), ("x", "x")],
 )
-def test_values_of_the_command_line(text: str, value) -> None:
+def test_parse_value_reads_a_yaml_value(text: str, value) -> None:
     assert parse_value(text) == value
 
 
-def test_a_wrong_value_of_the_command_line_names_it() -> None:
+def test_an_invalid_value_of_the_command_line_names_its_option() -> None:
     with pytest.raises(StudyFileError, match=r"^--set"):
         parse_value("[1")
 
@@ -104,7 +105,7 @@ def parsed_or_refused(content: bytes) -> dict | str:
         return str(error)
 
 
-# Bytes that YAML gives a meaning are frequent, so that the search goes deep.
+# Characters with a meaning in YAML are frequent, so that Hypothesis reaches the parser's special cases.
 pieces = [*"{}[]:,-?&*!#|>'\"%@ \n\tab01._~=<", "!!", ": ", "- ", "? ", "<<: "]
 grammar = st.lists(st.sampled_from(pieces)).map(lambda chosen: "".join(chosen).encode())
 tags = ("bool", "int", "float", "null", "timestamp", "binary", "set", "omap", "pairs", "map", "seq", "str", "merge")
@@ -117,7 +118,7 @@ tagged = st.builds(
 
 @given(st.binary(max_size=200) | grammar | tagged | st.text().map(lambda text: text.encode("utf-8", "replace")))
 @settings(max_examples=400)
-def test_any_bytes_give_a_mapping_or_one_line(content: bytes) -> None:
+def test_any_bytes_give_a_mapping_or_an_error_of_one_line(content: bytes) -> None:
     found = parsed_or_refused(content)
     assert isinstance(found, dict) or "\n" not in found
 
@@ -131,11 +132,11 @@ mappings = st.dictionaries(
 
 
 @given(mappings)
-def test_what_is_dumped_is_read_back(mapping: dict) -> None:
+def test_parse_is_the_inverse_of_dump(mapping: dict) -> None:
     try:
         content = yaml_reader.dump(mapping)
         plain = yaml.safe_load(content) == mapping
     except yaml.YAMLError:
-        plain = False  # PyYAML cannot write or read all of Unicode
+        plain = False  # PyYAML does not support all of Unicode
     if plain:
         assert parse(content, "x") == mapping

@@ -1,4 +1,4 @@
-"""Whether a study may go on, as far as its provenance tells."""
+"""Whether a study may be resumed, given its provenance."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from study.state import provenance
 from study.state.reuse import Reuse
 
 
-def test_a_damaged_line_of_provenance_hides_no_change_of_code(new_study):
+def test_a_damaged_provenance_line_counts_as_a_change_of_code(new_study):
     study = new_study()
     for _ in range(2):
         provenance.note(study.directory, "launch", study.config.digest(), [])
@@ -22,7 +22,7 @@ def test_a_damaged_line_of_provenance_hides_no_change_of_code(new_study):
     assert not Reuse(study)._is_of_one_code(study.directory)
 
 
-def test_a_line_that_a_kill_cut_off_is_no_damage(new_study):
+def test_a_line_truncated_by_a_kill_is_not_damage(new_study):
     study = new_study()
     provenance.note(study.directory, "launch", study.config.digest(), [])
     with (study.directory / provenance.FILE_NAME).open("ab") as file:

@@ -1,4 +1,4 @@
-"""The dispatcher under a fake executor: order, attempts, final states, and any sequence of deaths."""
+"""The dispatcher with a fake executor: order, attempts, final states, and random sequences of faults."""
 
 import os
 import random
@@ -15,7 +15,7 @@ from trainables.runs.run_directory import RunDirectory
 
 
 def at(phase, number, epoch, what, attempts=(1,)):
-    """A fault at one place, in some attempts."""
+    """Returns a fault at one epoch of one trial, in the given attempts."""
 
     def fault(assignment, next_epoch):
         here = (assignment.phase, assignment.number, next_epoch) == (phase, number, epoch)
@@ -28,7 +28,7 @@ def state(study, phase, number):
     return study.store.trials(phase)[number].state.name
 
 
-def test_phases_in_order_and_confirmation_waits(new_study) -> None:
+def test_phases_start_in_order_and_the_confirmation_waits_for_the_search(new_study) -> None:
     study = new_study()
     executor = Executor(study, slots=3, seed=1).run()
     started = [event[0] for event in executor.watcher.of("started")]
@@ -43,7 +43,7 @@ def test_phases_in_order_and_confirmation_waits(new_study) -> None:
 
 @pytest.mark.fault(4)
 @pytest.mark.parametrize("kind", ["lost", "io"])
-def test_faults_that_are_not_the_trials_own_are_tried_again_up_to_the_limit(new_study, kind) -> None:
+def test_runs_with_external_faults_are_retried_up_to_the_limit(new_study, kind) -> None:
     study = new_study(search__trials=3, confirm__seeds=[1])
 
     def fault(assignment, epoch):
@@ -67,7 +67,7 @@ def test_faults_that_are_not_the_trials_own_are_tried_again_up_to_the_limit(new_
 
 
 @pytest.mark.fault(17)
-def test_a_full_disk_of_a_worker_stops_the_study_and_is_no_fault_of_the_trials(new_study) -> None:
+def test_a_full_disk_of_a_worker_stops_the_study_without_a_failure_of_the_trial(new_study) -> None:
     study = new_study(search__trials=2, controls=[], confirm__seeds=[1])
     with pytest.raises(OSError, match="No space left on device") as caught:
         Executor(study, at("search", 1, 3, "full")).run()
@@ -80,7 +80,7 @@ def test_a_full_disk_of_a_worker_stops_the_study_and_is_no_fault_of_the_trials(n
 
 
 @pytest.mark.fault(6)
-def test_a_run_whose_node_is_taken_away_is_tried_again_without_a_failure(new_study) -> None:
+def test_a_preempted_run_is_retried_without_a_failure(new_study) -> None:
     study = new_study(search__trials=2, controls=[], confirm__seeds=[1])
     Executor(study, at("search", 1, 3, "preempted", (1, 2, 3)), retries=0).run()
     trial = study.store.trials("search")[1]
@@ -89,17 +89,19 @@ def test_a_run_whose_node_is_taken_away_is_tried_again_without_a_failure(new_stu
     verify_study(study.directory)
 
 
-def test_a_run_that_met_an_unfit_node_is_tried_again_without_a_failure(new_study) -> None:
+def test_a_run_on_an_unsuitable_node_is_retried_without_a_failure(new_study) -> None:
     study = new_study(search__trials=1, controls=[], confirm__seeds=[1])
     executor = Executor(study, at("search", 0, 1, "refused"), retries=0).run()
-    assert executor.watcher.of("retried") == [("search", 0, 1, "a node is not fit: it has other code")]
+    assert executor.watcher.of("retried") == [
+        ("search", 0, 1, "the node does not meet the requirements: it has other code")
+    ]
     (trial,) = study.store.trials("search")
     assert (trial.state.name, trial.user_attrs["attempt"]) == ("COMPLETE", 2)
     assert "failures" not in trial.user_attrs
 
 
 @pytest.mark.fault(17)
-def test_no_run_begins_without_room(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_run_starts_without_free_space(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
     study = new_study(search__trials=2)
     monkeypatch.setattr(free_space, "LEAST_BYTES", 1 << 60)
     with pytest.raises(OSError, match="No space left on device"):
@@ -108,7 +110,7 @@ def test_no_run_begins_without_room(new_study, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.fault(22)
-def test_nan_and_wrong_options_fail_at_once(new_study) -> None:
+def test_nan_and_wrong_options_fail_without_a_retry(new_study) -> None:
     study = new_study(search__trials=3, confirm__seeds=[1])
 
     def fault(assignment, epoch):
@@ -125,7 +127,7 @@ def test_nan_and_wrong_options_fail_at_once(new_study) -> None:
 
 @pytest.mark.fault(23)
 @pytest.mark.parametrize(("attempts", "expected"), [((1,), "COMPLETE"), ((1, 2), "FAIL")])
-def test_out_of_memory_is_tried_once_more_alone(new_study, attempts, expected) -> None:
+def test_a_run_that_ran_out_of_memory_is_retried_once_alone(new_study, attempts, expected) -> None:
     study = new_study(search__trials=4, confirm__seeds=[1])
     executor = Executor(study, at("search", 1, 2, "out_of_memory", attempts), slots=3).run()
     assert state(study, "search", 1) == expected
@@ -139,12 +141,12 @@ def test_out_of_memory_is_tried_once_more_alone(new_study, attempts, expected) -
     assert max(len(found) for found, _ in together) == 3
     position = next(n for n, (_, who) in enumerate(together) if who == ("search", 1, 2))
     assert together[position][0] == {("search", 1)}
-    assert len(together[position + 1][0]) == 1  # nothing joined it either
+    assert len(together[position + 1][0]) == 1  # no other run starts beside it
     verify_study(study.directory)
 
 
 @pytest.mark.fault(9)
-def test_late_news_of_an_earlier_attempt_are_ignored(new_study) -> None:
+def test_reports_of_an_earlier_attempt_are_ignored(new_study) -> None:
     study = new_study(search__trials=1, controls=[])
     executor = Executor(study)
     dispatcher = executor.dispatcher
@@ -163,7 +165,7 @@ def test_late_news_of_an_earlier_attempt_are_ignored(new_study) -> None:
     assert executor.watcher.of("epoch") == [("search", 0, 2, 1)]
 
 
-def test_recover_settles_what_had_ended_and_hands_out_the_rest_again(new_study) -> None:
+def test_recover_settles_ended_trials_and_restarts_the_others(new_study) -> None:
     study = new_study(search__trials=4)
     first = Executor(study, slots=4)
     assignments = [first.dispatcher.next() for _ in range(4)]  # the control and three trials
@@ -174,7 +176,7 @@ def test_recover_settles_what_had_ended_and_hands_out_the_rest_again(new_study) 
     runs[2].fault = {"nan": 2}
     runs[2].advance()
     runs[2].advance()
-    runs[3].advance()  # the driver dies here, before it heard of any end
+    runs[3].advance()  # the driver dies here, before any end is reported
     before = finished_runs(study.directory)
 
     second = Executor(study, listener=Watcher())
@@ -203,20 +205,20 @@ def flip(path, place: int) -> None:
 @pytest.mark.fault(18, 19)
 @pytest.mark.parametrize(("damage", "place"), [(cut, 0), (cut, 1), (cut, -1), (flip, 0)])
 @pytest.mark.parametrize("name", ["checkpoints/epoch_000003.pt", "checkpoints/epoch_000003.pt.sha256"])
-def test_a_resume_warns_of_a_damaged_checkpoint_and_goes_on_from_the_one_before(new_study, name, damage, place) -> None:
+def test_a_resume_warns_of_a_damaged_checkpoint_and_uses_the_previous_one(new_study, name, damage, place) -> None:
     study = new_study(search__trials=1, controls=[], confirm__seeds=[1])
     with pytest.raises(DriverKilledError):
         Executor(study, at("search", 0, 4, "driver")).run()
     damage(study.directory / "trials/0" / name, place)
     executor = Executor(study).run()
-    text = "epoch_000003.pt is damaged; the run goes on from what is whole before it"
+    text = "epoch_000003.pt is damaged; the run resumes from the last intact state before it"
     assert executor.watcher.of("warned") == [("search", 0, 2, text)]
     verify_study(study.directory)
 
 
 @pytest.mark.fault(18)
 @pytest.mark.parametrize("length", [0, 1, 300, -1])
-def test_epochs_whose_lines_were_cut_off_are_trained_again(new_study, length) -> None:
+def test_epochs_with_truncated_lines_are_trained_again(new_study, length) -> None:
     study = new_study(search__trials=1, controls=[], confirm__seeds=[1])
     with pytest.raises(DriverKilledError):
         Executor(study, at("search", 0, 4, "driver")).run()
@@ -227,7 +229,7 @@ def test_epochs_whose_lines_were_cut_off_are_trained_again(new_study, length) ->
     verify_study(study.directory)
 
 
-def test_a_scheduler_prunes_search_trials_and_no_others(new_study) -> None:
+def test_a_scheduler_prunes_only_search_trials(new_study) -> None:
     study = new_study(search__trials=3, search__scheduler__name="asha", confirm__seeds=[1])
     stopped = set()
 
@@ -247,11 +249,11 @@ def test_a_scheduler_prunes_search_trials_and_no_others(new_study) -> None:
     assert {trial.state.name for phase in ("controls", "confirm") for trial in study.store.trials(phase)} == {
         "COMPLETE"
     }
-    assert study.store.trials("controls")[0].user_attrs["attempt"] == 2  # taken up again
+    assert study.store.trials("controls")[0].user_attrs["attempt"] == 2  # retried
 
 
-def test_stopped_before_its_first_epoch_is_tried_again(new_study) -> None:
-    """There is no value to prune it by, so it counts as lost."""
+def test_a_trial_stopped_before_its_first_epoch_is_retried(new_study) -> None:
+    """It has no value to be pruned with, so it counts as lost."""
     study = new_study(search__trials=2, search__scheduler__name="asha", controls=[], confirm__seeds=[1])
     Executor(study, at("search", 0, 1, "stop"), prunes=True).run()
     assert state(study, "search", 0) == "COMPLETE"
@@ -265,13 +267,13 @@ def test_stopping_leaves_trials_open_for_the_resume(new_study) -> None:
     handed = [executor.dispatcher.next() for _ in range(3)]
     executor.stopping = True
     assert executor.dispatcher.next() is None
-    for assignment in handed:  # Ray ends the runs; none wrote an outcome
+    for assignment in handed:  # Ray ends the runs; none has written an outcome
         executor.dispatcher.ended(assignment.phase, assignment.number, assignment.attempt, error=False)
     assert executor.watcher.of("settled") == []
     assert len(study.store.running("controls")) == 1
     assert len(study.store.running("search")) == 2
     Executor(study).run()
-    assert verify_study(study.directory)["attempts"] == 3 + 5 + 4  # handed out twice, and the others once
+    assert verify_study(study.directory)["attempts"] == 3 + 5 + 4  # the first three twice, the others once
 
 
 @pytest.mark.fault(22)
@@ -296,7 +298,7 @@ FAULTS = ("lost", "io", "out_of_memory", "driver")
 
 
 def run_with_faults(new_study, seed: int, *, lasting: bool = False) -> tuple[object, Counter]:
-    """Restarts the driver until the study is done; about one epoch in six meets a fault."""
+    """Restarts the driver until the study is done; about one epoch in six has a fault."""
     generator = random.Random(seed)
     count = Counter()
     finished = {}
@@ -316,7 +318,7 @@ def run_with_faults(new_study, seed: int, *, lasting: bool = False) -> tuple[obj
             Executor(study, fault, slots=generator.randint(1, 4), seed=seed, retries=1000).run()
         except DriverKilledError:
             verify_study(study.directory, done=False)
-            # Failed attempts leave an outcome too, and go on; what has settled stays as it is.
+            # Failed attempts leave an outcome, too, and are retried; settled trials do not change.
             settled = {
                 phase.run_directory(trial.number)
                 for phase in phases_of(study)
@@ -329,14 +331,14 @@ def run_with_faults(new_study, seed: int, *, lasting: bool = False) -> tuple[obj
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_sequence_of_deaths_ends_in_a_whole_study(new_study, seed) -> None:
+def test_any_sequence_of_faults_ends_in_a_complete_study(new_study, seed) -> None:
     study, count = run_with_faults(new_study, seed)
     assert count["driver"] >= 1
     assert count.total() > count["driver"]
     assert verify_study(study.directory)["duplicates"] == 0
 
 
-def test_the_result_is_that_of_the_study_without_faults(new_study, done_directory) -> None:
+def test_the_results_equal_those_of_a_study_without_faults(new_study, done_directory) -> None:
     study, _ = run_with_faults(new_study, seed=11)
     undisturbed = {path.parent.name: path for path in sorted(done_directory.glob("trials/*/outcome.json"))}
     for number, path in undisturbed.items():
@@ -346,7 +348,7 @@ def test_the_result_is_that_of_the_study_without_faults(new_study, done_director
 
 
 @pytest.mark.parametrize("sampler", ["gp", "tpe", "nsgaii", "random", "qmc"])
-def test_a_search_for_two_objectives(new_study, sampler: str) -> None:
+def test_a_search_with_two_objectives(new_study, sampler: str) -> None:
     objectives = ["validation/top1_error", "validation/nll"]
     study = new_study(
         search__objectives=objectives,

@@ -1,4 +1,4 @@
-"""Decisions as Ray Tune hears them, without starting Ray."""
+"""Decisions of the Ray Tune scheduler, without starting Ray."""
 
 import pickle
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ def decision(scheduler: StudyScheduler, trial_id: str, value: float, epoch: int 
     return scheduler.on_trial_result(None, SimpleNamespace(trial_id=trial_id), result)
 
 
-def test_search_trials_that_fall_behind_are_stopped_and_controls_go_on(new_study) -> None:
+def test_poor_search_trials_are_stopped_and_controls_continue(new_study) -> None:
     study = new_study(search__scheduler={"name": "asha", "min_trials": 2}, training__epochs=8)
     scheduler, searcher = scheduler_of(study)
     phases = {trial_id: searcher.suggest(trial_id)["phase"] for trial_id in "abcd"}
@@ -33,14 +33,14 @@ def test_search_trials_that_fall_behind_are_stopped_and_controls_go_on(new_study
     assert decision(scheduler, "d", 0.1) == TrialScheduler.CONTINUE
 
 
-def test_without_a_scheduler_all_go_on(new_study) -> None:
+def test_without_a_scheduler_all_trials_continue(new_study) -> None:
     scheduler, searcher = scheduler_of(new_study(training__epochs=8))
     for number, trial_id in enumerate("abcd"):
         searcher.suggest(trial_id)
         assert decision(scheduler, trial_id, 0.1 * number) == TrialScheduler.CONTINUE
 
 
-def test_rays_copy_holds_nothing_of_the_study(new_study) -> None:
+def test_the_pickled_scheduler_holds_no_study_data(new_study) -> None:
     study = new_study(search__scheduler={"name": "median"}, training__epochs=8)
     scheduler, searcher = scheduler_of(study)
     searcher.suggest("a")

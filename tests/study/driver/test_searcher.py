@@ -1,4 +1,4 @@
-"""The dispatcher's runs as Ray Tune sees them, without starting Ray."""
+"""The Ray Tune searcher, without starting Ray."""
 
 import pickle
 
@@ -8,7 +8,7 @@ from study.driver.searcher import StudySearcher
 from tests.kit.fakes.executor import Executor
 
 
-def test_runs_are_handed_out_and_settled_by_rays_trial_ids(new_study) -> None:
+def test_runs_start_and_end_by_rays_trial_ids(new_study) -> None:
     study = new_study(search__trials=1, controls=[], confirm__seeds=[1])
     executor = Executor(study, slots=1)
     searcher = StudySearcher(executor.dispatcher)
@@ -26,7 +26,7 @@ def test_runs_are_handed_out_and_settled_by_rays_trial_ids(new_study) -> None:
     assert searcher.suggest("d") == Searcher.FINISHED
 
 
-def test_rays_copy_holds_nothing_of_the_study(new_study) -> None:
+def test_the_pickled_searcher_holds_no_study_data(new_study) -> None:
     study = new_study()
     searcher = StudySearcher(Executor(study).dispatcher)
     searcher.suggest("a")

@@ -1,4 +1,4 @@
-"""``cskd train``: one configuration, resumable, with a ledger of its own."""
+"""``cskd train``: one configuration, resumable, with its own ledger."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def config() -> TrainConfig:
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on_and_equals_the_unbroken_one(
+def test_an_interrupted_run_resumes_and_equals_an_uninterrupted_one(
     config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(config, tmp_path / "whole", SILENT, test=True)
@@ -56,12 +56,14 @@ def test_an_interrupted_run_goes_on_and_equals_the_unbroken_one(
     reading = ledger.readings(tmp_path / "broken")
     assert [(line["arm"], line["seed"], line["attempt"]) for line in reading] == [("train", 7, 2)]
     assert reading[0]["config_digest"] == config.digest()
-    assert train(config, tmp_path / "broken", SILENT, test=True) == resumed  # done: nothing is read again
+    assert (
+        train(config, tmp_path / "broken", SILENT, test=True) == resumed
+    )  # the run has finished: the test set is not read again
     assert len(ledger.readings(tmp_path / "broken")) == 1
 
 
 @pytest.mark.slow
-def test_without_test_the_test_set_stays_closed(config: TrainConfig, tmp_path: Path) -> None:
+def test_without_test_the_test_set_is_not_read(config: TrainConfig, tmp_path: Path) -> None:
     short = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
     outcome = train(short, tmp_path, SILENT, test=False)
     assert not [name for name in outcome.metrics if name.startswith("test/")]
@@ -73,14 +75,14 @@ def test_without_test_the_test_set_stays_closed(config: TrainConfig, tmp_path: P
     assert train(short, tmp_path, SILENT, test=False) == outcome
 
 
-def test_a_study_directory_is_no_place_for_a_run(config: TrainConfig, tmp_path: Path) -> None:
+def test_a_run_in_a_study_directory_is_refused(config: TrainConfig, tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("")
     with pytest.raises(UsageError, match="holds a study; give another --out"):
         train(config, tmp_path, SILENT, test=False)
     assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
 
 
-def test_the_configuration_of_a_file(config: TrainConfig, tmp_path: Path) -> None:
+def test_a_configuration_is_read_from_a_file(config: TrainConfig, tmp_path: Path) -> None:
     path = tmp_path / "best_config.yaml"
     path.write_bytes(yaml_reader.dump(config.model_dump(mode="json")))
     assert read_train_config(path) == config

@@ -1,4 +1,4 @@
-"""When a driver stops: by a signal, or because the hours are over, of which Ray's run is told once."""
+"""A driver stops after a signal or when its hours are used up; then it ends Ray's run once."""
 
 import signal
 from types import SimpleNamespace
@@ -9,23 +9,23 @@ from study.driver.stopping import Stopping
 
 
 @pytest.fixture
-def world() -> SimpleNamespace:
-    """Signals and limits as a driver has them, and how often Ray's run was told to end."""
-    made = SimpleNamespace(told=[], over=False)
-    made.signals = SimpleNamespace(received=None, end_run=lambda: made.told.append(1))
+def driver() -> SimpleNamespace:
+    """Signals and limits of a driver, and the calls that end Ray's run."""
+    made = SimpleNamespace(ended=[], over=False)
+    made.signals = SimpleNamespace(received=None, end_run=lambda: made.ended.append(1))
     made.limits = SimpleNamespace(expired=lambda: made.over)
     return made
 
 
-def test_the_end_of_the_hours_is_told_once(world: SimpleNamespace) -> None:
-    stopping = Stopping(world.signals, world.limits)
+def test_the_end_of_the_hours_ends_rays_run_once(driver: SimpleNamespace) -> None:
+    stopping = Stopping(driver.signals, driver.limits)
     assert not stopping()
-    world.over = True
+    driver.over = True
     assert [stopping(), stopping()] == [True, True]
-    assert world.told == [1]
+    assert driver.ended == [1]
 
 
-def test_a_signal_stops_without_a_word_to_ray_which_has_it_too(world: SimpleNamespace) -> None:
-    world.signals.received, world.over = signal.SIGINT, True
-    assert Stopping(world.signals, world.limits)()
-    assert world.told == []
+def test_a_signal_stops_without_ending_rays_run_which_receives_it_too(driver: SimpleNamespace) -> None:
+    driver.signals.received, driver.over = signal.SIGINT, True
+    assert Stopping(driver.signals, driver.limits)()
+    assert driver.ended == []

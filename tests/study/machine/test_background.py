@@ -1,4 +1,4 @@
-"""Processes that go on without us are known again, and nobody else is taken for them."""
+"""Tests that background processes are recognised, and that other processes are not mistaken for them."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from study.machine import background
+from tests.kit.patience import patience
 
 
 @pytest.fixture
@@ -21,21 +22,21 @@ def process() -> Iterator[subprocess.Popen]:
         made.kill()
 
 
-def test_a_process_is_known_and_ended_with_its_children(process: subprocess.Popen, tmp_path: Path) -> None:
+def test_a_process_is_recognised_and_ended_with_its_children(process: subprocess.Popen, tmp_path: Path) -> None:
     child, path = int(process.stdout.readline()), tmp_path / "process.json"
-    background.note(path, process.pid)
+    background.record(path, process.pid)
     assert background.alive(path) == process.pid
     assert background.end(path)
-    process.wait(5)
-    while background._started(child) is not None:  # signals take their time; pytest's limit ends it
+    process.wait(patience(5))
+    while background._started(child) is not None:  # the signal takes effect later; pytest's timeout limits the wait
         pass
     assert not path.exists()
     assert not background.end(path)
 
 
-def test_children_that_outlive_it_are_ended(process: subprocess.Popen, tmp_path: Path) -> None:
+def test_children_that_outlive_the_process_are_ended(process: subprocess.Popen, tmp_path: Path) -> None:
     child, path = int(process.stdout.readline()), tmp_path / "process.json"
-    background.note(path, process.pid)
+    background.record(path, process.pid)
     process.kill()
     process.wait()
     assert background.alive(path) is None
@@ -46,11 +47,11 @@ def test_children_that_outlive_it_are_ended(process: subprocess.Popen, tmp_path:
 
 
 @pytest.mark.parametrize("change", [{"started": "1"}, {"boot": "another"}, {"started": None}])
-def test_somebody_else_of_the_same_number_is_left_alone(
+def test_another_process_with_the_same_id_is_not_ended(
     process: subprocess.Popen, tmp_path: Path, change: dict[str, str]
 ) -> None:
     path = tmp_path / "process.json"
-    background.note(path, process.pid)
+    background.record(path, process.pid)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert background.alive(path) is None
     assert not background.end(path)
@@ -59,7 +60,7 @@ def test_somebody_else_of_the_same_number_is_left_alone(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{"])
-def test_no_file_and_a_damaged_one_are_nobody(tmp_path: Path, content: bytes | None) -> None:
+def test_a_missing_or_damaged_file_means_no_process(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "process.json"
     if content is not None:
         path.write_bytes(content)

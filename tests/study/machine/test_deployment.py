@@ -1,4 +1,4 @@
-"""The files that start clusters and services: valid by their readers' rules, with a token wherever code can be run."""
+"""Tests the files that start clusters and services: valid for their programs, with a token wherever code can be run."""
 
 import importlib.metadata
 import json
@@ -28,7 +28,7 @@ def pods(document: dict) -> list[dict]:
     return [group["template"]["spec"] for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"])]
 
 
-def test_the_list_says_what_each_is_for(cskd):
+def test_the_list_shows_the_purpose_of_each_file(cskd):
     code, out, _ = cskd("deploy")
     assert code == 0
     assert [line.partition(":")[0] for line in out.splitlines()] == [
@@ -42,7 +42,7 @@ def test_the_list_says_what_each_is_for(cskd):
     ]
 
 
-def test_a_file_is_printed_or_written_once(cskd, tmp_path):
+def test_a_file_is_printed_or_written_but_not_overwritten(cskd, tmp_path):
     text = deployment.text_of("slurm.sh")
     assert cskd("deploy", "slurm.sh") == (0, text, "")
     assert cskd("deploy", "slurm.sh", "--out", "mine.sh")[0] == 0
@@ -53,7 +53,7 @@ def test_a_file_is_printed_or_written_once(cskd, tmp_path):
 
 
 @pytest.mark.parametrize("name", RAY_UP)
-def test_ray_up_files_are_valid_by_rays_schema(name):
+def test_ray_up_files_match_rays_schema(name):
     import ray.autoscaler
 
     (document,) = documents(name)
@@ -62,7 +62,7 @@ def test_ray_up_files_are_valid_by_rays_schema(name):
 
 
 @pytest.mark.parametrize("name", RAY_UP)
-def test_every_ray_that_starts_asks_for_a_token(name):
+def test_every_ray_start_requires_a_token(name):
     (document,) = documents(name)
     starts = [*document["head_start_ray_commands"], *document["worker_start_ray_commands"]]
     starts = [command for command in starts if "ray start" in command]
@@ -72,7 +72,7 @@ def test_every_ray_that_starts_asks_for_a_token(name):
     assert "--dashboard-host=127.0.0.1" in starts[0]
 
 
-def test_kuberay_asks_for_a_token_and_shares_the_studies():
+def test_kuberay_requires_a_token_and_shares_the_studies():
     claim, cluster = documents("kuberay.yaml")
     assert cluster["apiVersion"] == "ray.io/v1"
     assert cluster["spec"]["authOptions"] == {"mode": "token"}
@@ -88,7 +88,7 @@ def test_kuberay_asks_for_a_token_and_shares_the_studies():
         assert all("valueFrom" in variable or "@" not in variable["value"] for variable in secret)
 
 
-def test_services_listen_on_this_machine_alone_and_hold_no_password():
+def test_services_listen_locally_and_contain_no_password():
     (document,) = documents("compose.yaml")
     services = document["services"]
     assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service["ports"])
@@ -100,11 +100,11 @@ def test_services_listen_on_this_machine_alone_and_hold_no_password():
     assert used == set(document["volumes"])
 
 
-def test_the_values_for_helm_fit_each_other_and_hold_no_password():
-    """They were checked by the charts' own schemas, cluster 0.8.1 and mlflow 1.11.5, which are not ours to keep."""
+def test_helm_values_are_consistent_and_contain_no_password():
+    """The charts' own schemas (cluster 0.8.1, mlflow 1.11.5) accept the values; they are not in this repository."""
     ((database,), (server,)) = documents("helm-postgresql.yaml"), documents("helm-mlflow.yaml")
-    name, made = database["fullnameOverride"], database["cluster"]["initdb"]
-    owned = [re.fullmatch(r"CREATE DATABASE (\w+) OWNER cskd", line)[1] for line in made["postInitSQL"]]
+    name, initdb = database["fullnameOverride"], database["cluster"]["initdb"]
+    owned = [re.fullmatch(r"CREATE DATABASE (\w+) OWNER cskd", line)[1] for line in initdb["postInitSQL"]]
     used = [server["backendStore"]["postgres"], server["auth"]["postgres"]]
     assert [each["database"] for each in used] == owned
     assert {each["host"] for each in used} == {f"{name}-rw"}
@@ -130,7 +130,7 @@ def test_the_values_for_helm_fit_each_other_and_hold_no_password():
     assert not re.search(r"password: \S", re.sub(r'password: ""', "", deployment.text_of("helm-mlflow.yaml")))
 
 
-def test_the_batch_script_is_valid_for_bash_and_its_options_for_sbatch():
+def test_the_batch_script_is_valid_for_bash_and_sbatch():
     path = deployment.templates()["slurm.sh"]
     assert subprocess.run(["bash", "-n", path], check=False, capture_output=True).returncode == 0
     lines = path.read_text().splitlines()
@@ -143,8 +143,8 @@ def test_the_batch_script_is_valid_for_bash_and_its_options_for_sbatch():
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_the_batch_script_runs_a_study_and_then_goes_on_with_it(tmp_path):
-    """On one node, with the two programs of Slurm replaced; Ray and the study are real."""
+def test_the_batch_script_launches_a_study_and_then_resumes_it(tmp_path):
+    """Uses one node, real Ray and a real study; two programs of Slurm are replaced."""
     from ray._private.services import find_gcs_addresses
 
     if others := find_gcs_addresses():
@@ -178,5 +178,5 @@ def test_the_batch_script_runs_a_study_and_then_goes_on_with_it(tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout)
     assert "search/1: COMPLETE" in outputs[0]
-    assert "search" not in outputs[1].partition("best configuration")[0]  # nothing was left to do
+    assert "search" not in outputs[1].partition("best configuration")[0]  # the study was complete
     assert not list((tmp_path / ".ray").glob("*.token"))

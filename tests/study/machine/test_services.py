@@ -1,4 +1,4 @@
-"""Services for a team: started once, known again, ended; two studies of two drivers on them at once."""
+"""Tests the services for a team: start, status, end, and two drivers that use them at once."""
 
 import os
 import signal
@@ -17,11 +17,12 @@ from study.machine.services import Services
 from tests.kit.fakes.toy import STUDY
 from tests.kit.faults.drivers import TRACKED, kill, left_behind, read_log, start
 from tests.kit.faults.oracle import verify_study, verify_tracking
+from tests.kit.patience import patience
 
 VARIABLES = ("CSKD_DATABASE_URL", "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 
 
-def test_without_postgresql_one_line_says_what_to_install_or_leave_out(cskd, tmp_path, monkeypatch) -> None:
+def test_without_postgresql_the_message_names_the_package_and_the_alternative(cskd, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(postgresql, "DEBIAN", tmp_path)
     code, out, err = cskd("services", "up", "--root", tmp_path / "root")
@@ -33,13 +34,13 @@ def test_without_postgresql_one_line_says_what_to_install_or_leave_out(cskd, tmp
 
 
 @pytest.mark.parametrize("command", ["down", "status"])
-def test_where_there_are_none(cskd, tmp_path: Path, command: str) -> None:
+def test_a_folder_without_services_is_reported(cskd, tmp_path: Path, command: str) -> None:
     code, _, err = cskd("services", command, "--root", tmp_path / "root")
     assert code == 64
     assert "no services here; `cskd services up --root " in err
 
 
-def test_the_newest_version_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_postgresql_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(postgresql, "DEBIAN", tmp_path)
     for version in ("9", "15", "17"):
@@ -50,7 +51,7 @@ def test_the_newest_version_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    # PostgreSQL runs as nobody where we are root, from whom pytest closes its own folders.
+    # As root, PostgreSQL runs as nobody, who cannot enter pytest's own folders.
     with tempfile.TemporaryDirectory(prefix="cskd-services-") as folder:
         Path(folder).chmod(0o755)
         root = Path(folder) / "root"
@@ -60,7 +61,7 @@ def root() -> Iterator[Path]:
 
 
 def in_a_shell(root: Path) -> dict[str, str]:
-    """The variables of a shell that has read the file."""
+    """Returns the variables of a shell that has sourced environment.sh."""
     script = f". {root / 'environment.sh'}; {sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'"
     done = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True)
     import json
@@ -83,19 +84,19 @@ def test_two_drivers_at_once_on_the_services_one_killed(
         monkeypatch.setenv(name, value)
     one, two = (study(tmp_path, name) for name in ("one", "two"))
     uri = variables["MLFLOW_TRACKING_URI"]
-    processes = [begun(one, uri)]  # one after the other: Ray's start is hard on two cores
-    processes.append(begun(two, uri))
+    processes = [started(one, uri)]  # one after the other, because Ray's start needs much CPU time
+    processes.append(started(two, uri))
     wait_for(one[0], processes[0], "search/0: COMPLETE")
     family = kill(processes[0], signal.SIGKILL)
-    processes[0].wait(60)
+    processes[0].wait(patience(60))
     mlflow = background.alive(root / "mlflow" / "process.json")
-    os.killpg(mlflow, signal.SIGKILL)  # and MLflow with it
+    os.killpg(mlflow, signal.SIGKILL)  # kills MLflow, too
     assert [found.running for found in services.status()] == [True, False]
     assert all(found.running for found in services.up())
     assert in_a_shell(root) == variables
     processes[0] = start(one[0], "resume", str(one[0] / "one"), uri=uri)
     for process, (folder, _) in zip(processes, (one, two), strict=True):
-        assert process.wait(300) == 0, read_log(folder)
+        assert process.wait(patience(300)) == 0, read_log(folder)
     counts = [
         verify_study(folder / folder.name) | verify_tracking(folder / folder.name, uri) for folder, _ in (one, two)
     ]
@@ -106,10 +107,10 @@ def test_two_drivers_at_once_on_the_services_one_killed(
     record_property("result", str(counts))
 
 
-def begun(made: tuple[Path, tuple[str, ...]], uri: str) -> subprocess.Popen:
-    """A driver that has Ray."""
-    process = start(made[0], *made[1], uri=uri, seconds=0.5)
-    wait_for(made[0], process, "trials at once")
+def started(prepared: tuple[Path, tuple[str, ...]], uri: str) -> subprocess.Popen:
+    """Starts a driver and waits until it is connected to Ray."""
+    process = start(prepared[0], *prepared[1], uri=uri, seconds=0.5)
+    wait_for(prepared[0], process, "trials at once")
     return process
 
 
@@ -120,9 +121,9 @@ def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
 
 
 def study(folder: Path, name: str) -> tuple[Path, tuple[str, ...]]:
-    """A folder with a study of a name, and the words that launch it there."""
+    """Returns a folder with a study of the given name, and the arguments that launch it there."""
     place = folder / name
     place.mkdir()
     (place / "toy.yaml").write_text(STUDY.replace("name: toy", f"name: {name}"))
-    words = ("launch", str(place / "toy.yaml"), "--storage", str(place), "--set", "database.env=CSKD_DATABASE_URL")
-    return place, (*words, *TRACKED)
+    arguments = ("launch", str(place / "toy.yaml"), "--storage", str(place), "--set", "database.env=CSKD_DATABASE_URL")
+    return place, (*arguments, *TRACKED)

@@ -1,4 +1,4 @@
-"""Checkpoints go, results stay."""
+"""Cleaning deletes checkpoints and keeps results."""
 
 import contextlib
 import json
@@ -18,10 +18,10 @@ def checkpoints(directory: Path) -> list[Path]:
 
 
 def others(directory: Path) -> dict[Path, bytes]:
-    """All files but checkpoints and what a driver leaves open."""
+    """Returns all files except checkpoints and the lock files of a driver."""
     files = (path for path in directory.rglob("*") if path.is_file())
-    left_out = ("checkpoints", ".driver.lock", ".driver.json")
-    return {path: path.read_bytes() for path in files if path.parent.name not in left_out and path.name not in left_out}
+    excluded = ("checkpoints", ".driver.lock", ".driver.json")
+    return {path: path.read_bytes() for path in files if path.parent.name not in excluded and path.name not in excluded}
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def interrupted(new_study) -> Path:
     return study.directory
 
 
-def test_a_finished_study_loses_its_checkpoints_and_nothing_else(new_study) -> None:
+def test_only_the_checkpoints_of_a_finished_study_are_deleted(new_study) -> None:
     study = new_study(search__trials=3)
     Executor(study).run()
     directory, before = study.directory, others(study.directory)
@@ -55,18 +55,18 @@ def test_a_finished_study_loses_its_checkpoints_and_nothing_else(new_study) -> N
     assert cleaning.clean(directory) == cleaning.Cleaned(0, 0, 0, 0)
 
 
-def test_unfinished_runs_keep_theirs_unless_all_are_asked_for(interrupted: Path, new_study) -> None:
+def test_checkpoints_of_unfinished_runs_are_kept_unless_all_are_requested(interrupted: Path, new_study) -> None:
     found = cleaning.clean(interrupted)
     assert (found.runs > 0, found.kept_runs) == (True, 2)
     assert len({path.parent for path in checkpoints(interrupted)}) == 2
     assert cleaning.clean(interrupted, unfinished=True).runs == 2
     assert checkpoints(interrupted) == []
     study = new_study()
-    Executor(study).run()  # from the first epoch, as far as the two are concerned
+    Executor(study).run()  # the two unfinished runs start from the first epoch
     verify_study(interrupted, retrained_per_attempt=4)
 
 
-def test_a_held_study(interrupted: Path) -> None:
+def test_unfinished_runs_of_a_study_with_a_driver_are_not_cleaned(interrupted: Path) -> None:
     with lease.lease(interrupted):
         with pytest.raises(HeldError):
             cleaning.clean(interrupted, unfinished=True)
@@ -74,24 +74,24 @@ def test_a_held_study(interrupted: Path) -> None:
         assert cleaning.clean(interrupted).kept_runs == 2
 
 
-def test_no_study(tmp_path: Path) -> None:
+def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyDirectoryError):
         cleaning.clean(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command(cskd, interrupted: Path) -> None:
+def test_the_clean_command(cskd, interrupted: Path) -> None:
     before = checkpoints(interrupted)
     code, out, err = cskd("clean", interrupted, "--dry-run")
     assert (code, err) == (0, "")
-    assert out.startswith(f"{interrupted}: would give back ")
+    assert out.startswith(f"{interrupted}: would free ")
     assert checkpoints(interrupted) == before
     assert json.loads(cskd("clean", interrupted, "--dry-run", "--json")[1])["kept_runs"] == 2
     code, out, _ = cskd("clean", interrupted)
     assert code == 0
-    assert "gave back" in out
-    assert "2 unfinished runs keep theirs" in out
+    assert "freed" in out
+    assert "kept those of 2 unfinished runs" in out
     with lease.lease(interrupted):
         assert cskd("clean", interrupted, "--all")[0] == 75
-    assert "gave back" in cskd("clean", interrupted, "--all")[1]
+    assert "freed" in cskd("clean", interrupted, "--all")[1]
     assert checkpoints(interrupted) == []

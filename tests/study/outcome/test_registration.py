@@ -1,4 +1,4 @@
-"""The winner in a real model registry: a version with its checkpoint and configuration, and an alias that finds it."""
+"""The winner in a real model registry: a version with its checkpoint and configuration, and its alias."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from trainables.runs.run_directory import RunDirectory
 
 @pytest.fixture
 def confirmed(new_study, local_tracking: str):
-    """A study that has come to its end, and its checkpoint to register."""
+    """A finished study and the checkpoint to register."""
     study = new_study(tracking__enabled=True)
     Executor(study).run()
     (checkpoint, *_) = generations(RunDirectory(study.directory / "confirm" / "0").checkpoints)
@@ -31,7 +31,9 @@ def download(uri: str, model: str, alias: str, folder: Path) -> dict[str, bytes]
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_alias_leads_to_checkpoint_and_configuration(confirmed, local_tracking: str, tmp_path: Path) -> None:
+def test_checkpoint_and_configuration_can_be_downloaded_by_the_alias(
+    confirmed, local_tracking: str, tmp_path: Path
+) -> None:
     directory, checkpoint = confirmed
     registered = registration.register(directory, "digits@champion")
     assert registered == ("digits", "1", "champion", "confirm/0")
@@ -43,7 +45,7 @@ def test_the_alias_leads_to_checkpoint_and_configuration(confirmed, local_tracki
     assert not any(name.endswith((".pkl", ".pickle")) or name == "MLmodel" for name in files)
 
 
-def test_one_checkpoint_is_one_version_and_an_alias_moves(confirmed, local_tracking: str) -> None:
+def test_the_same_checkpoint_is_the_same_version_and_its_alias_moves(confirmed, local_tracking: str) -> None:
     from mlflow import MlflowClient
 
     directory, _ = confirmed
@@ -58,20 +60,20 @@ def test_one_checkpoint_is_one_version_and_an_alias_moves(confirmed, local_track
     assert "arm search/" in found.description
 
 
-def test_what_cannot_be_registered_is_said_in_a_line(confirmed, new_study, local_tracking: str) -> None:
+def test_invalid_names_and_missing_checkpoints_are_refused(confirmed, new_study, local_tracking: str) -> None:
     directory, checkpoint = confirmed
     for name in ("", "@champion", "digits@", "my/digits", "a:b@champion"):
-        with pytest.raises(UsageError, match="names no model"):
+        with pytest.raises(UsageError, match="is not a model name"):
             registration.register(directory, name)
-    with pytest.raises(ServiceError, match="alias"):  # the words of MLflow
+    with pytest.raises(ServiceError, match="alias"):  # MLflow's message
         registration.register(directory, "digits@latest")
     for path in generations(checkpoint.parent):
         path.unlink()
-    with pytest.raises(UsageError, match="holds no checkpoint any more; `cskd train"):
+    with pytest.raises(UsageError, match="no longer holds a checkpoint; `cskd train"):
         registration.register(directory, "digits")
 
 
-def test_a_study_without_a_confirmed_winner_has_nothing_to_register(new_study, local_tracking: str) -> None:
+def test_a_study_without_a_confirmed_winner_is_refused(new_study, local_tracking: str) -> None:
     study = new_study(tracking__enabled=True)
     Executor(study, until="search").run()
     with pytest.raises(ResultsError, match="no confirmed winner"):

@@ -1,4 +1,4 @@
-"""The result files follow from the study's truth alone."""
+"""The result files follow from the study's database and run directories."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from analysis.records import result_files
-from study.outcome.result_files import project, report
+from study.outcome.result_files import report, write_all
 from study.outcome.verification import verify
 from study.state import ledger, optuna_store, provenance
 from tests.kit.fakes.executor import Executor
@@ -32,14 +32,14 @@ def study(new_study):
     return opened
 
 
-def test_rebuilt_from_zero_they_are_the_same(study) -> None:
-    first = project(study)
+def test_rebuilt_result_files_are_the_same(study) -> None:
+    first = write_all(study)
     texts = {path: path.read_bytes() for path in study.directory.glob("report/*")}
     winner = (study.directory / "best_config.yaml").read_bytes()
     shutil.rmtree(study.directory / "results")
     shutil.rmtree(study.directory / "report")
     (study.directory / "best_config.yaml").unlink()
-    second = project(study)
+    second = write_all(study)
     for table in ("trials", "epochs", "confirmations"):
         pd.testing.assert_frame_equal(getattr(first, table), getattr(second, table))
     assert first.study == second.study
@@ -48,8 +48,8 @@ def test_rebuilt_from_zero_they_are_the_same(study) -> None:
     assert (study.directory / "best_config.yaml").read_bytes() == winner
 
 
-def test_the_report_follows_from_a_copy_of_the_result_files(study, tmp_path: Path) -> None:
-    project(study)
+def test_the_report_can_be_written_from_a_copy_of_the_result_files(study, tmp_path: Path) -> None:
+    write_all(study)
     copy = tmp_path / "laptop"
     for part in ("results", "confirm"):
         shutil.copytree(study.directory / part, copy / part)
@@ -59,15 +59,15 @@ def test_the_report_follows_from_a_copy_of_the_result_files(study, tmp_path: Pat
     assert drawn == {name: content for name, content in kept.items() if not name.startswith("best_config")}
 
 
-def test_the_report_names_launches(study) -> None:
+def test_the_report_lists_launches(study) -> None:
     provenance.note(study.directory, "launch", study.config.digest(), ["code <changed>"])
-    project(study)
+    write_all(study)
     page = (study.directory / "report" / "index.html").read_text()
     assert "code &lt;changed&gt;" in page
     assert provenance.versions()["torch"] in page
 
 
-def test_tables_say_what_store_and_run_directories_hold(study) -> None:
+def test_tables_agree_with_database_and_run_directories(study) -> None:
     found = result_files.read(study.directory / "results")
     trials = found.trials.set_index(["phase", "trial"])
     assert len(trials) == 4 + 1
@@ -91,7 +91,7 @@ def test_tables_say_what_store_and_run_directories_hold(study) -> None:
     assert list(epochs["attempt"]) == [1, 1, 2, 2]
 
 
-def test_confirmations_name_their_arm(study) -> None:
+def test_confirmations_have_their_arm(study) -> None:
     found = result_files.read(study.directory / "results").confirmations
     expected = [(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in study.store.trials("confirm")]
     assert list(zip(found["arm"], found["seed"], strict=True)) == expected
@@ -100,17 +100,17 @@ def test_confirmations_name_their_arm(study) -> None:
 
 
 def measured_each_epoch(study):
-    """The confirmation runs with the epochs that they are made of."""
+    """Returns the confirmation runs and their epochs."""
     Executor(study).run()
     results = result_files.read(study.directory / "results")
-    of_epochs = results.epochs[results.epochs["phase"] == "confirm"]
-    return results.confirmations, dict(iter(of_epochs.groupby("trial")))
+    epochs = results.epochs[results.epochs["phase"] == "confirm"]
+    return results.confirmations, dict(iter(epochs.groupby("trial")))
 
 
 @pytest.mark.parametrize(("metric", "chosen"), [("top1_error", "idxmin"), ("recall_at_1", "idxmax")])
-def test_the_test_value_of_the_epoch_that_validation_chose(new_study, monkeypatch, metric, chosen) -> None:
+def test_test_metrics_at_the_epoch_with_the_best_validation_value(new_study, monkeypatch, metric, chosen) -> None:
     def metrics(run):
-        """Validation and test disagree on the best epoch."""
+        """Returns metrics with different best epochs on validation and test data."""
         validation = {1: 0.4, 2: 0.2, 3: 0.2, 4: 0.3}[run.epoch]
         found = {"train/loss": 1.0, f"validation/{metric}": validation}
         if run.assignment.access is not None:
@@ -131,20 +131,20 @@ def test_the_test_value_of_the_epoch_that_validation_chose(new_study, monkeypatc
     for run in runs.to_dict("records"):
         rows = epochs[run["trial"]]
         best = rows.loc[getattr(rows[f"validation/{metric}"], chosen)()]
-        assert run["at_best_validation/epoch"] == best["epoch"] < 4  # of equals the first
+        assert run["at_best_validation/epoch"] == best["epoch"] < 4  # the first of equal ones
         assert run[f"at_best_validation/{metric}"] == best[f"test/{metric}"]
         assert run["at_best_validation/nll"] == best["epoch"]
         assert run[f"test/{metric}"] == 1 / 4  # the reported value stays the last epoch's
-    assert len(ledger.readings(study.directory)) == 4 * len(runs)  # and nothing was read for it
+    assert len(ledger.readings(study.directory)) == 4 * len(runs)  # without an additional reading
 
 
-def test_without_a_validation_split_or_a_reading_at_each_epoch_validation_chooses_none(new_study) -> None:
+def test_without_validation_split_or_test_at_each_epoch_there_is_no_best_epoch(new_study) -> None:
     for number, options in enumerate(({"confirm__train_on": "train"}, {"confirm__test_each_epoch": True})):
         runs, _ = measured_each_epoch(new_study(name=f"none{number}", search__trials=1, confirm__seeds=[1], **options))
         assert not any(name.startswith("at_best_validation") for name in runs)
 
 
-def test_searched_training_options_are_columns_of_every_run(new_study) -> None:
+def test_searched_training_options_are_columns_of_all_runs(new_study) -> None:
     study = new_study(search__trials=2)
     with_rate = dict(study.config.resolved()["search"]["space"]) | {
         "training.lr": {"low": 0.02, "high": 0.3, "log": True}
@@ -161,7 +161,7 @@ def test_searched_training_options_are_columns_of_every_run(new_study) -> None:
     assert list(rates[found.study["finalists"][0]]) == [winner]
 
 
-def test_the_description(study) -> None:
+def test_the_study_description(study) -> None:
     found = result_files.read(study.directory / "results").study
     assert found["config"] == study.config.resolved()
     assert found["digests"]["study"] == study.config.digest()
@@ -173,7 +173,7 @@ def test_the_description(study) -> None:
         TrainConfig.model_validate(arm["config"])
 
 
-def test_the_best_configuration_is_one_to_train(study) -> None:
+def test_the_best_configuration_can_be_trained(study) -> None:
     config = TrainConfig.model_validate(yaml.safe_load((study.directory / "best_config.yaml").read_text()))
     found = result_files.read(study.directory / "results").study
     winner = TrainConfig.model_validate(found["arms"][found["finalists"][0]]["config"])
@@ -185,7 +185,7 @@ def test_the_best_configuration_is_one_to_train(study) -> None:
 def test_an_unfinished_study_has_results_but_no_best_configuration(new_study) -> None:
     study = new_study(search__trials=2)
     study.store.begin("search", {"temperature": 4.0, "lambda_cls": 1.0}, study.config.space(), {})
-    found = project(study)
+    found = write_all(study)
     assert list(found.trials["state"]) == ["RUNNING"]
     assert found.epochs.empty
     assert found.confirmations.empty
@@ -204,19 +204,21 @@ def test_an_extended_study_keeps_the_arms_of_its_first_confirmation(new_study) -
     assert set(found.confirmations["arm"]) == set(found.study["arms"])
 
 
-def test_nothing_temporary_is_left(done_directory: Path) -> None:
+def test_no_temporary_files_are_left(done_directory: Path) -> None:
     assert [path for path in done_directory.rglob("*") if path.name.endswith(".tmp")] == []
 
 
 @pytest.mark.fault(21)
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=-365)], ids=["back an hour", "forward a year"])
-def test_a_clock_that_is_set_while_trials_run(new_study, monkeypatch: pytest.MonkeyPatch, ahead: timedelta) -> None:
+def test_durations_when_the_clock_is_set_while_trials_run(
+    new_study, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
     study = new_study(search__trials=2)
 
     class Clock(datetime):
         @classmethod
         def now(cls, tz=None):
-            return datetime.now(tz) + ahead  # as it was when the trial began
+            return datetime.now(tz) + ahead  # the clock at the start of a trial
 
     monkeypatch.setattr(optuna_store, "datetime", Clock)
     Executor(study).run()

@@ -1,4 +1,4 @@
-"""``cskd verify`` on sound studies, and on studies in which one thing was made wrong."""
+"""``cskd verify`` on valid studies, and on studies with one defect."""
 
 import json
 import random
@@ -21,7 +21,7 @@ from trainables.files.sealed_json import seal, unseal
 
 
 def broken(directory: Path, *, tracked: bool = False) -> list[str]:
-    """Rules that a study breaks, each with its subject."""
+    """Returns the violated rules with their subjects."""
     with open_study(directory) as study:
         found = verify(study, (lambda: tracker.connect(study)) if tracked else None)
     assert not found.skipped
@@ -33,14 +33,14 @@ def copy(done_directory: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(done_directory, tmp_path / "toy"))
 
 
-def test_a_sound_study_breaks_no_rule(done_directory: Path) -> None:
+def test_a_valid_study_has_no_violations(done_directory: Path) -> None:
     with open_study(done_directory) as study:
         found = verify(study)
     assert (found.violations, found.skipped) == ([], [])
     assert found.checked == {"trials": 13, "epochs": 52, "files": 60, "readings": 4}
 
 
-def test_a_study_that_was_killed_in_the_middle_is_sound(new_study) -> None:
+def test_a_study_with_a_killed_driver_has_no_violations(new_study) -> None:
     study = new_study()
 
     def fault(assignment, epoch):
@@ -52,14 +52,14 @@ def test_a_study_that_was_killed_in_the_middle_is_sound(new_study) -> None:
     assert verify(study).violations == []
 
 
-def test_an_epoch_that_is_missing(copy: Path) -> None:
+def test_a_missing_epoch_is_found(copy: Path) -> None:
     path = copy / "trials/3/metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if json.loads(line).get("epoch") != 2))
     assert broken(copy) == ["epochs search/3", "results search/3"]
 
 
-def test_a_value_that_is_not_the_last_epochs(copy: Path) -> None:
+def test_a_value_that_differs_from_the_last_epoch_is_found(copy: Path) -> None:
     with sqlite3.connect(copy / "optuna.db") as database:
         database.execute("update trial_values set value = value / 2 where trial_value_id = 4")
     database.close()
@@ -67,7 +67,7 @@ def test_a_value_that_is_not_the_last_epochs(copy: Path) -> None:
     assert {text.split()[0] for text in broken(copy)} == {"values", "results"}
 
 
-def test_a_state_that_is_told_wrongly(copy: Path) -> None:
+def test_a_wrong_state_is_found(copy: Path) -> None:
     with sqlite3.connect(copy / "optuna.db") as database:
         database.execute("update trials set state = 'FAIL' where trial_id = 5")
     database.close()
@@ -75,7 +75,7 @@ def test_a_state_that_is_told_wrongly(copy: Path) -> None:
 
 
 @pytest.mark.fault(19)
-def test_a_checkpoint_with_one_bit_flipped(copy: Path) -> None:
+def test_a_flipped_bit_in_a_checkpoint_is_found(copy: Path) -> None:
     path = next((copy / "confirm/0/checkpoints").glob("*.pt"))
     content = bytearray(path.read_bytes())
     content[1] ^= 1
@@ -88,7 +88,7 @@ LINES = ["trials/3/metrics.jsonl", "trials/3/outcome.json", "test_ledger.jsonl"]
 
 @pytest.mark.fault(19)
 @pytest.mark.parametrize("name", LINES)
-def test_any_bit_flipped_in_a_line_is_found(copy: Path, name: str) -> None:
+def test_any_flipped_bit_in_a_line_is_found(copy: Path, name: str) -> None:
     path, generator = copy / name, random.Random(name)
     content = path.read_bytes()
     for _ in range(3):
@@ -100,13 +100,13 @@ def test_any_bit_flipped_in_a_line_is_found(copy: Path, name: str) -> None:
 
 
 def harmless(content: bytes, flipped: bytes) -> bool:
-    """Whether the lines are read as they were: the last two characters of a line only close it."""
+    """Whether the lines decode to the same content: the last two characters of a line carry none."""
     return [unseal(line) for line in content.splitlines()] == [unseal(line) for line in flipped.splitlines()]
 
 
 @pytest.mark.fault(18)
 @pytest.mark.parametrize("name", ["results/trials.parquet", "results/study.json"])
-def test_a_result_file_that_is_damaged_or_gone(copy: Path, name: str) -> None:
+def test_a_damaged_or_missing_result_file_is_found(copy: Path, name: str) -> None:
     path = copy / name
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -115,23 +115,23 @@ def test_a_result_file_that_is_damaged_or_gone(copy: Path, name: str) -> None:
     assert broken(copy) == ["results results"]
 
 
-def test_results_of_an_earlier_moment(copy: Path) -> None:
+def test_outdated_results_are_found(copy: Path) -> None:
     with open_study(copy) as study:
         trial = study.store.begin("controls", {}, {}, {})
         study.store.tell(trial, TrialState.FAIL, None, 0, "made by hand")
     assert broken(copy) == ["results controls/1"]
 
 
-def test_test_data_that_was_read_without_a_line_in_the_ledger_or_by_nobody(copy: Path) -> None:
+def test_missing_and_unexplained_ledger_lines_are_found(copy: Path) -> None:
     path = copy / "test_ledger.jsonl"
     first, *others = path.read_bytes().splitlines()
-    stranger = unseal(first) | {"arm": "search/0", "seed": 99}
-    path.write_bytes(b"\n".join([*others, seal(stranger)]) + b"\n")
-    number = stranger["trial"]
-    assert broken(copy) == [f"ledger confirm/{number}"]  # its own line is gone; the stranger's names the same trial
+    unexplained = unseal(first) | {"arm": "search/0", "seed": 99}
+    path.write_bytes(b"\n".join([*others, seal(unexplained)]) + b"\n")
+    number = unexplained["trial"]
+    assert broken(copy) == [f"ledger confirm/{number}"]  # both violations have the same subject
 
 
-def test_a_secret_in_a_file(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_in_a_file_is_found(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "canary-7421")
     monkeypatch.setenv("CSKD_DATABASE_URL", "postgresql://me:canary-9137@host/db")
     assert broken(copy) == []
@@ -139,10 +139,10 @@ def test_a_secret_in_a_file(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert broken(copy) == ["secrets trials/1/note.txt"]
     monkeypatch.setattr(verification, "LARGEST_SEARCHED_BYTES", 10)
     with open_study(copy) as study:
-        assert "trials/1/note.txt is too large to be searched for secrets" in verify(study).skipped
+        assert "trials/1/note.txt is too large to search for secrets" in verify(study).skipped
 
 
-def test_while_a_driver_works_what_it_is_writing_is_left_out(new_study) -> None:
+def test_files_that_a_driver_is_writing_are_skipped(new_study) -> None:
     study = new_study()
 
     def fault(assignment, epoch):
@@ -155,11 +155,11 @@ def test_while_a_driver_works_what_it_is_writing_is_left_out(new_study) -> None:
     assert [violation.rule for violation in verify(study).violations] == ["checksums", "results"]
     with lease(study.directory):
         found = verify(study)
-    assert (found.violations, found.skipped) == ([], ["what a driver is still writing"])
+    assert (found.violations, found.skipped) == ([], ["files that a driver is still writing"])
 
 
 @pytest.mark.slow
-def test_mlflow_is_compared_too(new_study, tmp_path: Path) -> None:
+def test_mlflow_is_compared(new_study, tmp_path: Path) -> None:
     study = new_study(tracking__enabled=True, search__trials=3)
     Executor(study).run()
     tracker.open_mirror(study).bring_up_to_date(live=False)
@@ -173,16 +173,16 @@ def test_mlflow_is_compared_too(new_study, tmp_path: Path) -> None:
     assert broken(study.directory, tracked=True) == [f"MLflow search/{number}" for number in (0, 1, 2)]
 
 
-def test_an_mlflow_that_does_not_answer_is_said(done_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_mlflow_is_reported(done_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with open_study(done_directory) as study:
-        study.identity  # noqa: B018 - gives it one
+        study.identity  # noqa: B018 - creates it
         found = verify(study, lambda: tracker.connect(study))
     assert found.violations == []
     assert found.skipped[0].startswith("MLflow: MLflow at http://127.0.0.1:9: ")
 
 
-def test_from_the_command_line(cskd, copy: Path) -> None:
+def test_the_verify_command(cskd, copy: Path) -> None:
     code, out, _ = cskd("verify", copy)
     assert (code, out.splitlines()[-1]) == (0, "0 violations")
     (copy / "results/study.json").unlink()

@@ -1,4 +1,4 @@
-"""Who is confirmed, with which seeds, and who may open the test set."""
+"""Which arms are confirmed, with which seeds, and which runs may read the test set."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from trainables.runs.run_directory import EpochRow, RunDirectory
 
 
 def complete(study, *values: float, nll: float | None = None, temperature: float = 1.0):
-    """A completed search trial with a last epoch."""
+    """Adds a completed search trial, with a last epoch if ``nll`` is given."""
     trial = study.store.begin("search", {"temperature": temperature, "lambda_cls": 1.0}, study.config.space(), {})
     if nll is not None:
         run = RunDirectory(study.directory / "trials" / str(trial.number))
@@ -41,16 +41,14 @@ def test_ranking_by_objective_then_nll_then_number(new_study) -> None:
     assert numbers(study) == [6, 2, 1, 3, 4, 0, 5]
 
 
-def test_ranking_of_an_objective_that_is_maximized(new_study) -> None:
+def test_ranking_by_a_maximized_objective(new_study) -> None:
     study = new_study(search__objectives=["validation/recall_at_1"])
     for value in (0.3, 0.9, 0.5):
         complete(study, value)
     assert numbers(study) == [1, 2, 0]
 
 
-def test_of_two_objectives_the_front_comes_first_its_best_in_the_first_objective_before_what_covers_most(
-    new_study,
-) -> None:
+def test_with_two_objectives_the_pareto_front_ranks_first(new_study) -> None:
     study = new_study(search__objectives=["validation/top1_error", "validation/recall_at_1"])
     for error, recall in [(0.30, 0.9), (0.11, 0.3), (0.10, 0.4), (0.31, 0.8), (0.15, 0.85)]:
         complete(study, error, recall)
@@ -59,7 +57,7 @@ def test_of_two_objectives_the_front_comes_first_its_best_in_the_first_objective
     assert phases_of(study)[-1].objectives == ("test/top1_error", "test/recall_at_1")
 
 
-def test_finalists_are_the_best_with_their_configurations(new_study) -> None:
+def test_finalists_are_the_best_trials_with_their_configurations(new_study) -> None:
     study = new_study(confirm__finalists=2)
     for value, temperature in [(0.3, 1.0), (0.1, 4.0), (0.2, 1.0)]:
         complete(study, value, temperature=temperature)
@@ -69,7 +67,7 @@ def test_finalists_are_the_best_with_their_configurations(new_study) -> None:
     assert [confirm.arm_from(study.config, study.store, arm.label) for arm in found] == found
 
 
-def test_every_arm_meets_every_seed_on_the_full_training_set(new_study) -> None:
+def test_each_arm_runs_with_each_seed_on_the_full_training_set(new_study) -> None:
     study = new_study(confirm__finalists=2, confirm__seeds=[5, 6, 7], controls=[{"method": "cross_entropy"}, {}])
     Executor(study).run()
     phase = ConfirmPhase(study.config, study.store, study.directory)
@@ -89,7 +87,7 @@ def test_every_arm_meets_every_seed_on_the_full_training_set(new_study) -> None:
     assert phase.objectives == ("test/top1_error",)
 
 
-def test_the_ledger_has_a_line_per_confirmation_run_and_no_other_run_has_access(new_study) -> None:
+def test_only_confirmations_read_the_test_set_and_the_ledger_has_a_line_for_each(new_study) -> None:
     study = new_study()
     Executor(study).run()
     lines = ledger.readings(study.directory)
@@ -107,7 +105,7 @@ def test_the_ledger_has_a_line_per_confirmation_run_and_no_other_run_has_access(
         assert line["time"] > 1.7e9
 
 
-def test_train_on_and_test_each_epoch_are_handed_on(new_study) -> None:
+def test_train_on_and_test_each_epoch_reach_the_assignment(new_study) -> None:
     study = new_study(confirm__train_on="train", confirm__test_each_epoch=True, confirm__seeds=[9])
     complete(study, 0.1)
     phase = ConfirmPhase(study.config, study.store, study.directory)
@@ -118,7 +116,7 @@ def test_train_on_and_test_each_epoch_are_handed_on(new_study) -> None:
     assert phase.start_next() is None  # its control has not completed
 
 
-def test_failed_controls_are_left_out(new_study) -> None:
+def test_failed_controls_are_not_confirmed(new_study) -> None:
     study = new_study(controls=[{"method": "cross_entropy"}, {"temperature": 2}])
 
     def fault(assignment, epoch):
@@ -130,7 +128,7 @@ def test_failed_controls_are_left_out(new_study) -> None:
     assert verify_study(study.directory)["trials"] == 8 + 2 + 4
 
 
-def test_it_waits_until_search_and_controls_have_ended(new_study) -> None:
+def test_the_confirmation_waits_until_search_and_controls_have_ended(new_study) -> None:
     study = new_study(search__trials=2)
     control, search, phase = phases_of(study)
     estimate = (1 + 1) * 2  # finalist and control, two seeds
@@ -146,7 +144,7 @@ def test_it_waits_until_search_and_controls_have_ended(new_study) -> None:
 
 
 @pytest.mark.parametrize("extended", [8, 5])
-def test_extending_adds_arms_and_repeats_no_pair(new_study, extended: int) -> None:
+def test_an_extension_adds_arms_and_repeats_no_pair(new_study, extended: int) -> None:
     study = new_study(search__trials=3)
     Executor(study).run()
     first = {(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in study.store.trials("confirm")}
@@ -161,7 +159,7 @@ def test_extending_adds_arms_and_repeats_no_pair(new_study, extended: int) -> No
     verify_study(study.directory)
 
 
-def test_a_study_opened_elsewhere_knows_its_arms(done_directory: Path) -> None:
+def test_a_reopened_study_has_the_same_arms(done_directory: Path) -> None:
     with directory.open_study(done_directory) as study:
         phase = ConfirmPhase(study.config, study.store, study.directory)
         assert phase.planned() == len(study.store.trials("confirm")) == 4

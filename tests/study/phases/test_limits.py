@@ -1,4 +1,4 @@
-"""Budgets, failures and the stop rule, by what a study has when it ends."""
+"""Studies end early because of budgets, failures and the stop rule."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from study.state.attribute_names import StudyAttribute
 from tests.kit.fakes.executor import Executor
 from tests.kit.faults.oracle import verify_study
 
-EPOCH = 0.01  # seconds, of the toy
+EPOCH = 0.01  # seconds per epoch of the toy
 RUN = 4 * EPOCH
 HOUR = 3600
 
@@ -30,7 +30,7 @@ def all_but_one_fail(assignment, epoch: int) -> str | None:
     return None if assignment.number == 2 else all_trials_fail(assignment, epoch)
 
 
-def test_a_budget_of_training_time_ends_the_search_and_leaves_the_confirmation_its_share(new_study) -> None:
+def test_a_budget_of_training_time_ends_the_search_and_keeps_the_reserve_for_the_confirmation(new_study) -> None:
     # 0.18 s for the control and the search: four runs. Then the two arms of a seed fit once, not twice.
     study = new_study(search__budget=budget(0.30, 0.4))
     executor = Executor(study, slots=1)
@@ -48,14 +48,14 @@ def test_a_budget_of_training_time_ends_the_search_and_leaves_the_confirmation_i
     verify_study(study.directory)
 
 
-def test_runs_that_are_not_over_count_as_if_they_were(new_study) -> None:
+def test_running_trials_count_with_their_full_cost(new_study) -> None:
     study = new_study(search__budget=budget(0.50, 0.5), search__trials=8)
     Executor(study, slots=3, until="search").run()
-    # 0.25 s: six runs; before the first epoch has ended nobody knows what a run costs, and three have begun.
+    # 0.25 s: six runs; three start before the cost of a run is known, at the end of the first epoch.
     assert len(study.store.trials("search")) + len(study.store.trials("controls")) == 6
 
 
-def test_a_study_that_was_cut_short_is_done(new_study) -> None:
+def test_a_study_that_was_cut_short_has_the_state_done(new_study) -> None:
     study = new_study(search__budget=budget(0.30, 0.4))
     Executor(study, slots=1).run()
     counts = sequence.counts_of(study)
@@ -63,7 +63,7 @@ def test_a_study_that_was_cut_short_is_done(new_study) -> None:
     assert sequence.state_of(counts, held=False, until="confirm") == "done"
 
 
-def test_more_hours_let_it_go_on(new_study) -> None:
+def test_more_hours_continue_the_search(new_study) -> None:
     study = new_study(search__budget=budget(0.30, 0.4))
     Executor(study, slots=1).run()
     limits.ask_anew(study.store, more_hours=1.0)
@@ -73,7 +73,7 @@ def test_more_hours_let_it_go_on(new_study) -> None:
     verify_study(study.directory)
 
 
-def test_without_more_hours_a_resume_ends_at_the_same_place(new_study) -> None:
+def test_without_more_hours_a_resume_starts_no_more_runs(new_study) -> None:
     study = new_study(search__budget=budget(0.30, 0.4))
     Executor(study, slots=1).run()
     limits.ask_anew(study.store)
@@ -97,7 +97,7 @@ def test_hours_of_earlier_drivers_count(new_study, spent: float) -> None:
 
 
 @pytest.mark.parametrize(("spent", "granted", "expired"), [(1.9, 0.0, False), (2.0, 0.0, True), (2.0, 1.0, False)])
-def test_when_the_hours_are_over_even_running_trials_stop(new_study, spent, granted, expired) -> None:
+def test_running_trials_stop_when_the_hours_are_used_up(new_study, spent, granted, expired) -> None:
     study = new_study(search__budget={"hours": 2.0})
     study.store.set_study_attribute(StudyAttribute.DRIVER_SECONDS, spent * HOUR)
     study.store.set_study_attribute(StudyAttribute.HOURS_GRANTED, granted)
@@ -108,12 +108,12 @@ def test_when_the_hours_are_over_even_running_trials_stop(new_study, spent, gran
     ("gpus", "measured", "share"),
     [(None, None, 1), (0.5, None, 0.5), (None, 0.25, 0.25), (0.5, 0.25, 0.5), (2, None, 1), (None, 0.0, 1)],
 )
-def test_a_run_on_a_part_of_a_gpu_counts_by_that_part(new_study, gpus, measured, share) -> None:
+def test_a_run_on_a_share_of_a_gpu_counts_by_that_share(new_study, gpus, measured, share) -> None:
     study = new_study(resources__gpus_per_trial=gpus, search__trials=2)
     Executor(study, until="search").run()
     spending = Spending(study.config, study.store, study.directory)
     runs = len(study.store.trials("search")) + len(study.store.trials("controls"))
-    study.store.set_study_attribute(StudyAttribute.GPU_SHARE, measured)  # after the driver has asked for its limits
+    study.store.set_study_attribute(StudyAttribute.GPU_SHARE, measured)  # after the driver has read its limits
     assert spending.device_seconds() == pytest.approx(share * runs * RUN)
     assert spending.run_device_seconds() == pytest.approx(share * RUN)
 
@@ -126,16 +126,16 @@ def test_a_study_without_a_budget_has_no_limits(new_study) -> None:
     assert not found.expired()
 
 
-def test_a_study_whose_first_trials_all_fail_stops_and_says_why(new_study) -> None:
+def test_a_study_whose_first_trials_all_fail_stops_with_a_reason(new_study) -> None:
     study = new_study()
     Executor(study, fault=all_trials_fail).run()
     assert set(states(study, "search")) == {"FAIL"}
-    assert 5 <= len(states(study, "search")) < 8  # others ran beside the fifth
-    assert over(study.store, "search").reason == "the first 5 trials all failed, so the rest would"
+    assert 5 <= len(states(study, "search")) < 8  # others ran concurrently with the fifth
+    assert over(study.store, "search").reason == "the first 5 trials all failed, and the others probably would, too"
     assert sequence.state_of(sequence.counts_of(study), held=False, until="confirm") == "failed"
 
 
-def test_a_resume_tries_others_after_failures(new_study) -> None:
+def test_a_resume_after_failures_starts_more_trials(new_study) -> None:
     study = new_study()
     Executor(study, fault=all_trials_fail).run()
     failed = len(states(study, "search"))
@@ -144,20 +144,20 @@ def test_a_resume_tries_others_after_failures(new_study) -> None:
     assert states(study, "search")[failed:] == (8 - failed) * ["COMPLETE"]
 
 
-def test_one_success_among_failures_lets_the_search_go_on(new_study) -> None:
+def test_the_search_continues_after_one_success_among_failures(new_study) -> None:
     study = new_study()
     Executor(study, fault=all_but_one_fail).run()
     assert len(states(study, "search")) == 8
 
 
-def test_where_a_phase_was_cut_short_is_kept(new_study) -> None:
+def test_the_early_end_of_a_phase_is_stored(new_study) -> None:
     study = new_study()
     assert over(study.store, "confirm") is None
-    cut_short(study.store, "confirm", 2, "so")
-    assert over(study.store, "confirm") == Over(2, "so")
+    cut_short(study.store, "confirm", 2, "reason")
+    assert over(study.store, "confirm") == Over(2, "reason")
 
 
-def test_what_a_study_has_cost(new_study) -> None:
+def test_the_time_spent_by_a_study(new_study) -> None:
     study = new_study(resources__gpus_per_trial=0.5)
     Executor(study, until="search", slots=1).run()
     spending = Spending(study.config, study.store, study.directory)

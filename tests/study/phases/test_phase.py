@@ -1,4 +1,4 @@
-"""Which trials search and controls still need."""
+"""Trials that search and controls still need."""
 
 from optuna.trial import TrialState
 
@@ -6,7 +6,7 @@ from study.phases.phase import ControlPhase, SearchPhase
 from study.search.sampling import suggest
 
 
-def test_controls_come_once_each(new_study) -> None:
+def test_each_control_runs_once(new_study) -> None:
     study = new_study(controls=[{"method": "cross_entropy"}, {"temperature": 2}])
     phase = ControlPhase(study.config, study.store, study.directory)
     assert phase.planned() == 2
@@ -17,7 +17,7 @@ def test_controls_come_once_each(new_study) -> None:
     assert {found.attempt for found in assignments} == {1}
 
 
-def test_search_asks_the_sampler_until_it_has_the_wanted_trials(new_study) -> None:
+def test_the_search_asks_the_sampler_until_it_has_the_planned_trials(new_study) -> None:
     study = new_study()
     phase = SearchPhase(study.config, study.store, study.directory, 3)
     assert phase.planned() == 3
@@ -31,7 +31,7 @@ def test_search_asks_the_sampler_until_it_has_the_wanted_trials(new_study) -> No
     assert phase.start_next() is None
 
 
-def test_a_discrete_space_ends_the_search(new_study) -> None:
+def test_the_search_ends_when_a_discrete_space_is_exhausted(new_study) -> None:
     study = new_study(search__space={"temperature": {"choices": [1, 4]}})
     phase = SearchPhase(study.config, study.store, study.directory, 40)
     assert phase.planned() == 2
@@ -39,13 +39,13 @@ def test_a_discrete_space_ends_the_search(new_study) -> None:
     assert phase.start_next() is None
 
 
-def test_an_assignment_is_of_the_present_attempt(new_study) -> None:
+def test_an_assignment_has_the_current_attempt(new_study) -> None:
     study = new_study()
     phase = SearchPhase(study.config, study.store, study.directory, 1)
     trial = phase.start_next()
     study.store.set_attribute(trial, "attempt", 4)
     again = phase.assignment(study.store.trials("search")[0])
     assert again.attempt == 4
-    assert again.config == phase.assignment(trial).config  # same seed, same point
+    assert again.config == phase.assignment(trial).config  # the same seed and point
     study.store.tell(trial, TrialState.FAIL, None, 0, "x")
-    assert phase.start_next() is None  # a failed trial counts
+    assert phase.start_next() is None  # a failed trial is not replaced

@@ -1,4 +1,4 @@
-"""The race in a study: its runs, what it leaves, and that nothing of it is lost or done twice."""
+"""The race in a study: its runs, its results, and its recovery after faults."""
 
 import random
 
@@ -25,7 +25,7 @@ SMALL = {"training__epochs": 2, "search__trials": 6, "confirm__race": RACE, "con
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory, toy):
-    """A finished study with a race, and what its executor saw; tests only read it."""
+    """A finished study with a race, and its executor; tests only read it."""
     with directory.open_study(directory.create(toy(**SMALL), tmp_path_factory.mktemp("storage"))) as study:
         yield study, Executor(study).run()
 
@@ -34,7 +34,7 @@ def course_of(study):
     return race.course_of(study.config, study.store, study.directory)
 
 
-def test_candidates_race_between_search_and_confirmation_on_the_searches_split(raced) -> None:
+def test_candidates_race_between_search_and_confirmation_on_the_search_split(raced) -> None:
     study, executor = raced
     phases = {phase.name: phase for phase in sequence.phases_of(study)}
     started = [event[0] for event in executor.watcher.of("started")]
@@ -42,8 +42,8 @@ def test_candidates_race_between_search_and_confirmation_on_the_searches_split(r
     for trial in study.store.trials("race"):
         assignment = phases["race"].assignment(trial)
         searched = study.store.trials("search")[int(trial.user_attrs["arm"].removeprefix("search/"))]
-        of_search = phases["search"].assignment(searched).config
-        assert assignment.config == of_search.model_copy(update={"seed": trial.user_attrs["seed"]})
+        search_config = phases["search"].assignment(searched).config
+        assert assignment.config == search_config.model_copy(update={"seed": trial.user_attrs["seed"]})
         assert assignment.config.train_on == "train"
         assert assignment.access is None
         assert assignment.directory == study.directory / "race" / str(trial.number)
@@ -55,14 +55,14 @@ def test_no_seed_of_the_race_is_used_elsewhere(raced) -> None:
     seeds = {name: {of.assignment(t).config.seed for t in study.store.trials(name)} for name, of in named(study)}
     assert len(seeds["race"]) >= 2
     assert seeds["race"].isdisjoint(seeds["search"] | seeds["controls"] | seeds["confirm"])
-    assert min(seeds["race"]) >= 2**33  # a search's lie below, whatever they are
+    assert min(seeds["race"]) >= 2**33  # all seeds of a search are smaller
 
 
 def named(study):
     return [(phase.name, phase) for phase in sequence.phases_of(study)]
 
 
-def test_the_leader_is_confirmed_and_the_race_costs_less_than_all_runs(raced) -> None:
+def test_the_leader_is_confirmed_and_the_race_skips_some_runs(raced) -> None:
     study, _ = raced
     found = course_of(study).standing
     assert found.exits  # the toy's settings differ by more than its noise
@@ -77,7 +77,7 @@ def test_the_leader_is_confirmed_and_the_race_costs_less_than_all_runs(raced) ->
     assert value(winner.config, 2) < 0.02 + min(value(config, 2) for config in others)  # 0.02 is the toy's noise
 
 
-def test_results_say_who_dropped_out_when_and_why(raced) -> None:
+def test_results_list_who_dropped_out_when_and_why(raced) -> None:
     study, _ = raced
     results = result_files.read(study.directory / "results")
     told = results.study["race"]
@@ -97,7 +97,7 @@ def test_results_say_who_dropped_out_when_and_why(raced) -> None:
     assert verify(study).violations == []
 
 
-def test_until_search_leaves_the_race_for_later(new_study) -> None:
+def test_until_search_stops_before_the_race(new_study) -> None:
     study = new_study(**SMALL)
     Executor(study, until="search").run()
     assert study.store.trials("race") == []
@@ -108,7 +108,7 @@ def test_until_search_leaves_the_race_for_later(new_study) -> None:
 
 
 @pytest.mark.long
-def test_a_driver_that_dies_anywhere_in_the_race_loses_no_run_and_races_on(new_study, raced) -> None:
+def test_a_driver_that_dies_during_the_race_loses_no_run(new_study, raced) -> None:
     study, order, deaths = new_study(**SMALL), random.Random(7), 0
     done: dict = {}
 
@@ -130,7 +130,7 @@ def test_a_driver_that_dies_anywhere_in_the_race_loses_no_run_and_races_on(new_s
     assert course_of(study).standing == course_of(raced[0]).standing
 
 
-def test_a_candidate_that_diverges_with_a_fresh_seed_is_no_finalist(new_study) -> None:
+def test_a_candidate_that_diverges_with_a_fresh_seed_is_not_a_finalist(new_study) -> None:
     study = new_study(**SMALL)
     Executor(study, until="search").run()
     first = f"search/{ranking.deserving(study.config, study.store, study.directory)[0][0].number}"
@@ -151,20 +151,20 @@ def test_a_candidate_that_diverges_with_a_fresh_seed_is_no_finalist(new_study) -
     verify_study(study.directory)
 
 
-def test_the_race_leaves_the_confirmation_its_half_of_what_is_kept(new_study) -> None:
-    # A run takes 0.02 s: search and control may use 0.18 s of the 0.36, the race what leaves 0.09 to the confirmation.
+def test_the_race_leaves_half_of_the_reserve_to_the_confirmation(new_study) -> None:
+    # A run takes 0.02 s: search and control may use 0.18 s of the 0.36 s; the race must leave 0.09 s.
     budget = {"device_hours": 0.36 / 3600, "reserve_for_confirmation": 0.5}
     study = new_study(**SMALL | {"confirm__race": RACE | {"first_test": 4}, "search__budget": budget})
     Executor(study, slots=1).run()
     ended = limits.over(study.store, "race")
-    assert ended.runs == 5  # a whole round after the seven runs before it, and none more
+    assert ended.runs == 5  # one complete round after seven runs, and no second one
     assert "25 % of it kept for the confirmation" in ended.reason
     assert len(study.store.trials("confirm")) == 2
     verify_study(study.directory)
 
 
 @pytest.mark.long
-def test_a_longer_search_races_with_its_new_candidates_and_says_that_the_test_set_was_read(new_study) -> None:
+def test_a_longer_search_races_its_new_candidates_and_records_the_earlier_reading(new_study) -> None:
     study = new_study(**SMALL | {"search__trials": 3})
     Executor(study).run()
     before = finished_runs(study.directory)
@@ -183,27 +183,27 @@ def test_the_race_never_reads_the_test_set(raced) -> None:
     assert len(lines) == len(study.store.trials("confirm"))
 
 
-def test_what_a_study_with_a_race_will_do(toy) -> None:
+def test_the_preview_counts_the_runs_of_a_race(toy) -> None:
     found, without = preview.describe(toy(confirm__race=RACE)), preview.describe(toy())
     assert found["race"] == {"candidates": 5, "seeds": 4, "runs": 20}
     assert found["runs"] == without["runs"] + 20
     assert found["epochs"] == without["epochs"] + 20 * 4
-    assert "5 candidates with 4 seeds of their own: 20 runs at most" in preview.entries(found)["races"]
+    assert "5 candidates with 4 separate seeds, at most 20 runs" in preview.entries(found)["race"]
     assert "races" not in preview.entries(without)
 
 
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ({"confirm__race": {"candidates": 3}, "confirm__finalists": 3}, "let more race than the 3 finalists"),
-        ({"confirm__race": {"seeds": 2, "first_test": 3}}, "give it more seeds"),
+        ({"confirm__race": {"candidates": 3}, "confirm__finalists": 3}, "it must exceed finalists, which is 3"),
+        ({"confirm__race": {"seeds": 2, "first_test": 3}}, "the race has only 2 seeds; raise seeds"),
         (
             {"confirm__race": {}, "search__objectives": ["validation/top1_error", "validation/nll"]},
-            "of two objectives there is no leader",
+            "confirm.race: needs a single objective",
         ),
         ({"confirm__race": {"candidate": 3}}, "candidates"),
     ],
 )
-def test_races_that_cannot_be(toy, overrides, words) -> None:
+def test_invalid_races_are_refused(toy, overrides, words) -> None:
     with pytest.raises(StudyFileError, match=words):
         toy(**overrides)

@@ -1,4 +1,4 @@
-"""Who drops out of a race, when, and by which test."""
+"""Which configurations drop out of a race, when, and by which test."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ NOISE = ((0.01, -0.01, 0.0, 0.02, -0.02), (0.0, 0.01, -0.01, 0.01, 0.0), (-0.01,
 
 
 def run_race(values, *, seeds=5, survivors=1, minimizes=True, **rule):
-    """A whole race over ``values[name][seed]``, with the runs in the order in which they are asked for."""
+    """Runs a race over ``values[name][seed]``; returns its standing and the runs in the order of the requests."""
     table, asked = {}, []
     while True:
         found = standing(
@@ -30,12 +30,12 @@ def run_race(values, *, seeds=5, survivors=1, minimizes=True, **rule):
 
 
 def around(*means):
-    """Values of configurations with these means and a little noise, named a, b, c."""
+    """Returns values of configurations a, b, c with these means and small noise."""
     return {name: [mean + x for x in NOISE[at]] for at, (name, mean) in enumerate(zip("abc", means, strict=False))}
 
 
 def least_squares_p(values):
-    """The same test as a regression on dummies for candidates and seeds: p-values of the candidates' coefficients."""
+    """Returns the p-values of the candidates' coefficients in a regression on dummies for candidates and seeds."""
     rows, seeds = values.shape
     candidate, seed = (index.ravel() for index in np.indices(values.shape))
     dummies = [
@@ -50,21 +50,21 @@ def least_squares_p(values):
     return (2 * stats.t.sf(np.abs(found / errors), degrees))[1:rows]
 
 
-def test_the_test_is_a_regression_on_candidates_and_seeds():
+def test_p_values_equal_those_of_a_regression_on_candidates_and_seeds():
     values = np.random.default_rng(0).normal(size=(5, 4)) + np.arange(4)
     assert p_values(values) == pytest.approx(least_squares_p(values))
 
 
-def test_for_two_candidates_it_is_the_paired_test():
+def test_for_two_candidates_p_values_equal_the_paired_t_test():
     values = np.random.default_rng(1).normal(size=(2, 6))
     assert p_values(values) == pytest.approx([stats.ttest_rel(*values).pvalue])
 
 
-def test_without_noise_only_a_difference_counts():
+def test_p_values_without_noise_are_one_or_zero():
     assert list(p_values(np.array([[0.1, 0.2], [0.1, 0.2], [0.2, 0.3]]))) == [1, 0]
 
 
-def test_what_is_clearly_worse_drops_out_at_the_first_test():
+def test_clearly_worse_configurations_drop_out_at_the_first_test():
     values = around(0.10, 0.60, 0.65)
     found, asked = run_race(values, first_test=3)
     assert (found.rounds, found.racing, found.order) == (3, ("a",), ("a", "b", "c"))
@@ -73,42 +73,42 @@ def test_what_is_clearly_worse_drops_out_at_the_first_test():
     assert sorted(gone.p for gone in found.exits) == pytest.approx([2 * first, max(2 * first, second)])
 
 
-def test_what_cannot_be_told_apart_runs_with_all_seeds_and_the_means_decide():
+def test_similar_configurations_run_with_all_seeds_and_the_means_decide():
     found, asked = run_race(around(0.10, 0.101, 0.102))
     assert (found.rounds, found.exits, len(asked)) == (5, (), 15)
     assert found.racing == ("a", "b", "c")
 
 
-def test_the_race_ends_when_as_many_as_wanted_are_left_and_drops_the_worst_first():
+def test_the_race_ends_when_the_survivors_remain_and_drops_the_worst_first():
     found, _ = run_race(around(0.10, 0.60, 0.65), survivors=2)
     assert found.racing == ("a", "b")
     assert [gone.name for gone in found.exits] == ["c"]
 
 
-def test_no_more_candidates_than_places_need_no_race():
+def test_no_race_if_there_are_no_more_candidates_than_survivors():
     found, asked = run_race(around(0.3, 0.1), survivors=2)
-    assert (found.rounds, found.racing, asked) == (0, ("a", "b"), [])  # in the order of the search
+    assert (found.rounds, found.racing, asked) == (0, ("a", "b"), [])  # the order of the search
 
 
-def test_of_a_metric_that_is_maximized_the_largest_lead():
+def test_the_largest_value_leads_if_the_metric_is_maximized():
     found, _ = run_race(around(0.10, 0.60, 0.65), minimizes=False)
     assert found.order[0] == "c"
     assert found.order[-1] == "a"
 
 
-def test_a_failed_run_drops_out_at_once_and_comes_last():
+def test_a_failed_run_drops_out_at_once_and_ranks_last():
     values = {"a": [0.1, None, 0.1], "b": [0.2, 0.21, 0.2], "c": [0.2, 0.25, 0.22]}
     found, _ = run_race(values, seeds=3)
     assert found.exits[0] == Exit("a", 2, None)
     assert found.order == ("b", "c", "a")
 
 
-def test_when_all_fail_none_races():
+def test_the_race_ends_when_all_fail():
     found, _ = run_race({"a": [None, None], "b": [None, None]}, seeds=2, first_test=2)
     assert (found.racing, found.wanted, found.order) == ((), (), ("a", "b"))
 
 
-def test_seeds_before_the_first_test_need_not_wait_for_each_other_later_ones_do():
+def test_rounds_before_the_first_test_run_concurrently_and_later_ones_in_order():
     names, race = ["a", "b"], Race(seeds=5, first_test=3)
     first = standing(names, {}, seeds=range(5), survivors=1, rule=race, minimizes=True)
     assert first.wanted == tuple((name, seed) for seed in range(3) for name in names)
@@ -119,17 +119,17 @@ def test_seeds_before_the_first_test_need_not_wait_for_each_other_later_ones_do(
     )
 
 
-def test_equal_values_on_every_seed_are_no_reason_to_drop_out():
+def test_equal_values_do_not_drop_out():
     found, _ = run_race({"a": [0.1, 0.2, 0.1], "b": [0.1, 0.2, 0.1]}, seeds=3)
     assert found.racing == ("a", "b")
 
 
-def test_among_equal_candidates_the_leader_is_told_from_another_no_more_often_than_chance_allows():
+def test_equal_candidates_rarely_drop_out():
     random = np.random.default_rng(0)
     lost = 0
     for _ in range(200):
         values = {name: random.normal(size=3).tolist() for name in "abcd"}
         found, _ = run_race(values, seeds=3)
         lost += bool(found.exits)
-    # The leader is the luckiest of four, so a single test at 5 % errs more often; it stays a small share.
+    # The leader is the best of four by chance, so more than 5 % drop out; it remains a small share.
     assert lost < 0.15 * 200

@@ -1,4 +1,4 @@
-"""A study that follows another."""
+"""A follow-up study with a narrower search space."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import yaml
 from optuna.trial import TrialState
 
 from search_spaces.space import contains
-from study.definition.study_config import build
+from study.definition.loading import build
 from study.errors import UsageError
 from study.outcome import result_files
 from study.search.follow_up import refined
@@ -17,7 +17,7 @@ from trainables.runs.run_directory import EpochRow, RunDirectory
 SPACE = {"temperature": {"low": 0.5, "high": 16, "log": True}, "lambda_cls": {"low": 0.1, "high": 8, "log": True}}
 
 
-def test_it_is_narrower_and_begins_with_the_best_points(new_study) -> None:
+def test_the_space_is_narrower_and_the_best_points_come_first(new_study) -> None:
     study = new_study(search__space=SPACE, search__trials=24)
     Executor(study, until="search").run()
     found = refined(study.directory)
@@ -29,7 +29,7 @@ def test_it_is_narrower_and_begins_with_the_best_points(new_study) -> None:
     assert (found.name, found.search.sampler.seed) == ("toy-narrow", 1)
 
 
-def test_a_range_does_not_go_on_where_the_method_takes_no_more(new_study) -> None:
+def test_a_range_is_not_extended_beyond_what_the_method_accepts(new_study) -> None:
     space = {"epsilon": {"low": 0.5, "high": 0.99}}
     study = new_study(method="label_smoothing", search__space=space, search__first=3 * [{"epsilon": 0.99}], controls=[])
     for point in study.config.search.first:
@@ -42,18 +42,18 @@ def test_a_range_does_not_go_on_where_the_method_takes_no_more(new_study) -> Non
     assert refined(study.directory).space()["epsilon"].high == pytest.approx(0.99)
 
 
-def test_too_few_trials_tell_nothing(new_study) -> None:
+def test_too_few_trials_are_refused(new_study) -> None:
     study = new_study()
     result_files.write_results(study)
     with pytest.raises(UsageError, match="0 search trials have completed"):
         refined(study.directory)
 
 
-def test_from_the_command_line_to_a_study_file(cskd, done_directory: Path, tmp_path: Path) -> None:
+def test_the_narrow_command_writes_a_study_file(cskd, done_directory: Path, tmp_path: Path) -> None:
     code, out, _ = cskd("narrow", done_directory)
     assert code == 0
     assert build(yaml.safe_load(out), "x").name == "toy-narrow"
     code, out, _ = cskd("narrow", done_directory, "--out", tmp_path / "next.yaml")
     assert code == 0
-    assert " ".join(out.split()).endswith(f"then: cskd launch {tmp_path / 'next.yaml'}")
+    assert " ".join(out.split()).endswith(f"then run: cskd launch {tmp_path / 'next.yaml'}")
     assert yaml.safe_load((tmp_path / "next.yaml").read_text())["search"]["first"]

@@ -41,7 +41,7 @@ def by_length(study) -> dict[int, list[FrozenTrial]]:
 
 
 def check(study, points: int) -> None:
-    """What holds of each finished study with halving, in whatever order its runs ended."""
+    """Checks the properties of a finished study with halving, whatever the order in which its runs ended."""
     trials, rungs = study.store.trials("search"), by_length(study)
     assert sorted(rungs) == [2, 4, 8]
     assert len(rungs[2]) == points
@@ -53,9 +53,9 @@ def check(study, points: int) -> None:
         done = sorted(trial.values[0] for trial in rungs[short] if trial.state == TrialState.PRUNED)
         places = -(-len(done) // 2)
         assert len(rungs[long]) >= places
-        assert set(done[:places]) <= {parent.values[0] for parent in parents}  # the best have all gone on
-    for length, there in rungs.items():
-        for trial in there:
+        assert set(done[:places]) <= {parent.values[0] for parent in parents}  # all of the best were promoted
+    for length, at_rung in rungs.items():
+        for trial in at_rung:
             rows = RunDirectory(study.directory / "trials" / str(trial.number)).epochs()
             if trial.state != TrialState.FAIL:
                 assert trial.state == (TrialState.COMPLETE if length == 8 else TrialState.PRUNED)
@@ -66,7 +66,7 @@ def check(study, points: int) -> None:
 @pytest.mark.parametrize("epochs", [1, 2, 3, 7, 24, 200])
 @pytest.mark.parametrize("reduction", [2, 3, 5])
 @pytest.mark.parametrize("late", [False, True])
-def test_the_learning_rate_falls_in_each_schedule(epochs, reduction, late) -> None:
+def test_the_learning_rate_decays_in_each_schedule(epochs, reduction, late) -> None:
     training = Training(epochs=epochs, reference_off_by_one=late)
     lengths = Scheduler(name="halving", reduction=reduction, grace=0.05).lengths(training)
     assert list(lengths) == sorted(set(lengths))
@@ -90,20 +90,20 @@ def short_run(number: int, value: float | None, *, maximizes: bool = False) -> F
 
 
 @pytest.mark.parametrize("minimizes", [True, False])
-def test_the_best_goes_on_once_enough_have_ended(minimizes) -> None:
+def test_the_best_is_promoted_once_enough_have_ended(minimizes) -> None:
     ladder = Ladder((2, 4), 2, 3, minimizes)
     values = [0.5, 0.3, 0.4]
     trials = [short_run(number, value, maximizes=not minimizes) for number, value in enumerate(values)]
     assert ladder.promotion(8, trials[:2]) is None
     assert ladder.promotion(2, trials[:2]) == (trials[1], 4)  # no more will come
     assert ladder.promotion(8, trials) == (trials[1], 4)
-    gone_on = create_trial(
+    promoted = create_trial(
         state=TrialState.RUNNING, user_attrs={TrialAttribute.EPOCHS: 4, TrialAttribute.PROMOTED_FROM: 1}
     )
-    assert ladder.promotion(8, [*trials, gone_on]) == (trials[2], 4)
+    assert ladder.promotion(8, [*trials, promoted]) == (trials[2], 4)
 
 
-def test_failures_take_no_places() -> None:
+def test_failures_take_no_places_at_the_next_rung() -> None:
     ladder = Ladder((2, 4), 2, 1, True)
     failed = [short_run(number, None) for number in range(4)]
     assert ladder.counts(4, failed) == [4, 0]
@@ -112,7 +112,7 @@ def test_failures_take_no_places() -> None:
 
 
 @pytest.mark.parametrize(("slots", "seed"), [(1, 0), (4, 2)])
-def test_a_study_ends_with_whole_runs_of_its_better_points(new_study, slots: int, seed: int) -> None:
+def test_a_study_ends_with_full_runs_of_its_better_points(new_study, slots: int, seed: int) -> None:
     study = new_study(**HALVING)
     Executor(study, slots=slots, seed=seed).run()
     check(study, points=6)
@@ -123,7 +123,7 @@ def test_a_study_ends_with_whole_runs_of_its_better_points(new_study, slots: int
     assert status.describe(study)["phases"]["search"]["COMPLETE"] == len(by_length(study)[8])
 
 
-def test_failed_points_leave_their_places_and_the_study_ends(new_study) -> None:
+def test_a_study_with_failed_points_ends(new_study) -> None:
     def fault(run, epoch) -> str | None:
         return "wrong" if run.phase == "search" and run.number in (0, 3, 7) and epoch == 2 else None
 
@@ -134,7 +134,7 @@ def test_failed_points_leave_their_places_and_the_study_ends(new_study) -> None:
 
 
 @pytest.mark.long
-def test_a_killed_driver_goes_on_where_it_was(new_study) -> None:
+def test_a_study_resumes_after_its_driver_was_killed(new_study) -> None:
     study = new_study(**HALVING)
     for number, epoch in ((1, 2), (7, 3)):
         with pytest.raises(DriverKilledError):
@@ -155,7 +155,7 @@ def test_a_search_is_extended_by_points(new_study) -> None:
     check(study, points=9)
 
 
-def test_on_a_grid_each_cell_is_a_point_and_goes_on(new_study) -> None:
+def test_on_a_grid_each_cell_is_a_point(new_study) -> None:
     study = new_study(**HALVING | {"search__space": None, "search__trials": 100, "method": "cs_kd"} | GRID)
     Executor(study, until="search").run()
     assert len({tuple(trial.params.items()) for trial in points_of(study.store.trials("search"))}) == 8
@@ -165,7 +165,7 @@ def test_on_a_grid_each_cell_is_a_point_and_goes_on(new_study) -> None:
 GRID = {"search__space": {"temperature": {"choices": [1, 4]}, "lambda_cls": {"choices": [1, 2, 3, 4]}}}
 
 
-def test_running_short_runs_cost_what_is_left_of_them(new_study) -> None:
+def test_running_short_runs_count_with_their_own_schedule(new_study) -> None:
     study = new_study(**HALVING)
     executor = Executor(study, no_fault)
     executor.dispatcher.recover()
@@ -183,7 +183,7 @@ def test_the_plan_counts_short_runs_as_short(toy) -> None:
     assert found["rungs"] == {"2": 6, "4": 3, "8": 2}
     assert found["runs"] == 6 + 3 + 2 + 1 + 2
     assert found["epochs"] == 6 * 2 + 3 * 4 + 2 * 8 + 8 + 2 * 8
-    assert "halving: 6 with 2 epochs, 3 with 4 epochs, 2 with 8 epochs" in entries(found)["for"]
+    assert "halving: 6 with 2 epochs, 3 with 4 epochs, 2 with 8 epochs" in entries(found)["search"]
     assert not any("before the learning rate falls" in line for line in warnings(config))
 
 
@@ -191,9 +191,9 @@ def test_the_plan_counts_short_runs_as_short(toy) -> None:
     ("overrides", "message"),
     [
         ({"search__objectives": [OBJECTIVE, "validation/nll"]}, "two objectives"),
-        ({"search__sampler": {"name": "gp"}}, "take the sampler tpe"),
+        ({"search__sampler": {"name": "gp"}}, "use the sampler tpe"),
     ],
 )
-def test_what_does_not_go_with_halving_is_refused(toy, overrides, message: str) -> None:
+def test_options_that_conflict_with_halving_are_refused(toy, overrides, message: str) -> None:
     with pytest.raises(StudyFileError, match=message):
         toy(**HALVING | overrides)

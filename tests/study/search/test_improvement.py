@@ -1,4 +1,4 @@
-"""What is left to gain, on functions that are known."""
+"""Expected improvement on known functions."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def trials(count: int, noise: float, seed: int = 0, slope: float = 1.0) -> list:
     return found
 
 
-def test_nothing_is_said_of_few_trials() -> None:
+def test_few_trials_give_no_estimate() -> None:
     enough = 2 * TRIALS_PER_DIMENSION
     assert expected(SPACE, trials(enough - 1, 0.01), minimizes=True) is None
     assert expected(SPACE, trials(enough, 0.01), minimizes=True) is not None
@@ -35,27 +35,27 @@ def test_only_completed_trials_count() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.005, 0.02])
-def test_the_noise_of_trials_is_found(noise: float) -> None:
+def test_the_noise_of_trials_is_estimated(noise: float) -> None:
     found = [expected(SPACE, trials(48, noise, seed), minimizes=True).noise for seed in range(4)]
     assert np.mean(found) == pytest.approx(noise, rel=0.35)
 
 
-def test_the_gain_shrinks_with_what_is_known() -> None:
+def test_the_gain_shrinks_with_more_trials() -> None:
     gains = [expected(SPACE, trials(count, 0.01), minimizes=True).gain for count in (16, 64)]
     assert 0 < gains[1] < gains[0]
 
 
-def test_much_noise_hides_what_is_left_to_gain_and_little_does_not() -> None:
+def test_the_gain_is_small_with_much_noise_and_not_with_little() -> None:
     assert expected(SPACE, trials(64, 0.05, slope=0.1), minimizes=True).is_small
     assert not expected(SPACE, trials(16, 1e-4, slope=3), minimizes=True).is_small
 
 
-def test_equal_values_leave_nothing_to_gain() -> None:
+def test_equal_values_have_no_gain() -> None:
     same = [create_trial(value=0.3, params=t.params, distributions=SPACE) for t in trials(16, 0.0)]
     assert expected(SPACE, same, minimizes=True).gain == pytest.approx(0.0, abs=1e-9)
 
 
-def test_of_a_metric_that_is_maximized_the_mirror_image_gives_the_same() -> None:
+def test_maximizing_negated_values_gives_the_same_estimate() -> None:
     known = trials(24, 0.01)
     mirrored = [create_trial(value=-t.value, params=t.params, distributions=SPACE) for t in known]
     assert expected(SPACE, mirrored, minimizes=False) == pytest.approx(expected(SPACE, known, minimizes=True))

@@ -1,4 +1,4 @@
-"""Rungs, rules, and studies with a scheduler under a fake executor; with Ray: ``test_resume``."""
+"""Rungs, rules, and studies with a scheduler under a fake executor; ``test_resume`` covers them with Ray."""
 
 import itertools
 
@@ -18,9 +18,9 @@ RANGES = {"temperature": {"low": 0.5, "high": 16, "log": True}, "lambda_cls": {"
 
 def pruned_study(new_study, scheduler="asha", **overrides):
     """A toy study of 8 epochs, whose first rung is epoch 5."""
-    words = {"name": scheduler, "min_trials": 3}
-    of_search = {"search__space": RANGES, "search__sampler": {"name": "tpe"}, "search__scheduler": words}
-    return new_study(**of_search | {"search__trials": 9, "training__epochs": 8, "confirm__seeds": [1]} | overrides)
+    options = {"name": scheduler, "min_trials": 3}
+    search = {"search__space": RANGES, "search__sampler": {"name": "tpe"}, "search__scheduler": options}
+    return new_study(**search | {"search__trials": 9, "training__epochs": 8, "confirm__seeds": [1]} | overrides)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -31,22 +31,22 @@ def test_rungs_lie_between_the_first_decay_and_the_end(name, epochs, late) -> No
     rungs = Scheduler(name=name).rungs(training)
     assert list(rungs) == sorted(set(rungs))
     for rung in rungs:
-        assert training.learning_rate(rung - 1) < training.lr  # of the rung's last epoch, whose number begins at 0
+        assert training.learning_rate(rung - 1) < training.lr  # epochs count from 0 here
         assert rung < epochs
 
 
-def test_rungs_of_a_run_without_decays_begin_in_its_middle() -> None:
+def test_rungs_of_a_run_without_decays_start_in_its_middle() -> None:
     assert Scheduler(name="asha").rungs(Training(epochs=100, milestones=())) == (55,)
 
 
 @pytest.mark.parametrize("training", [Training(epochs=1), Training(epochs=100, milestones=(0.99,))])
-def test_a_run_whose_decay_comes_too_late_is_never_judged(training) -> None:
+def test_a_run_whose_decay_comes_too_late_has_no_rungs(training) -> None:
     assert Scheduler(name="asha").rungs(training) == ()
     assert Scheduler(name="median").rungs(training) == ()
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_the_best_goes_on_whenever_it_comes(name) -> None:
+def test_the_best_trial_continues_in_any_order_of_arrival(name) -> None:
     scheduler = Scheduler(name=name, reduction=3, min_trials=1)
     for order in itertools.permutations([0.1, 0.2, 0.3, 0.4, 0.5]):
         seen: list[float] = []
@@ -57,14 +57,14 @@ def test_the_best_goes_on_whenever_it_comes(name) -> None:
 
 
 @pytest.mark.parametrize(("reduction", "kept"), [(2, 5), (3, 3), (4, 3)])
-def test_halving_keeps_its_share_rounded_up(reduction, kept) -> None:
+def test_halving_keeps_the_best_share_rounded_up(reduction, kept) -> None:
     values = [0.1 * rank for rank in range(9)]
     scheduler = Scheduler(name="asha", reduction=reduction)
     found = [is_kept(value, [other for other in values if other != value], scheduler) for value in values]
     assert found == [rank < kept for rank in range(9)]
 
 
-def test_the_median_rule_stops_what_is_worse_than_half() -> None:
+def test_the_median_rule_stops_values_worse_than_the_median() -> None:
     scheduler = Scheduler(name="median")
     assert is_kept(0.3, [0.1, 0.2, 0.4, 0.5], scheduler)
     assert not is_kept(0.31, [0.1, 0.2, 0.4, 0.5], scheduler)
@@ -72,13 +72,13 @@ def test_the_median_rule_stops_what_is_worse_than_half() -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_nobody_is_stopped_before_enough_trials_were_at_the_rung(name) -> None:
+def test_no_trial_is_stopped_before_enough_trials_reached_the_rung(name) -> None:
     assert is_kept(0.9, [0.1, 0.1, 0.1], Scheduler(name=name, min_trials=5))
     assert not is_kept(0.9, [0.1, 0.1, 0.1, 0.1], Scheduler(name=name, min_trials=5))
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_search_trials_that_fall_behind_are_pruned_at_a_rung_and_no_others(new_study, name) -> None:
+def test_only_search_trials_are_pruned_and_only_at_rungs(new_study, name) -> None:
     study = pruned_study(new_study, name)
     Executor(study, slots=3, seed=1).run()
     verify_study(study.directory)
@@ -101,11 +101,11 @@ def test_search_trials_that_fall_behind_are_pruned_at_a_rung_and_no_others(new_s
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_study_whose_driver_dies_decides_as_the_unbroken_one(new_study, name) -> None:
+def test_a_study_whose_driver_dies_decides_like_an_uninterrupted_one(new_study, name) -> None:
     short = {"search__trials": 7, "controls": []}
     unbroken = pruned_study(new_study, name, name="unbroken", **short)
     Executor(unbroken, slots=1, until="search").run()
-    deaths = {(number, epoch) for number in (1, 4, 6) for epoch in (5, 6)}  # before the rung, and after its verdict
+    deaths = {(number, epoch) for number in (1, 4, 6) for epoch in (5, 6)}  # before the rung and after it
 
     def fault(assignment, epoch):
         place = (assignment.number, epoch)
@@ -129,7 +129,7 @@ def test_a_study_whose_driver_dies_decides_as_the_unbroken_one(new_study, name) 
     assert told(broken) == told(unbroken)
 
 
-def test_a_trial_left_beyond_a_rung_without_a_verdict_is_judged_when_it_reports_again(new_study) -> None:
+def test_a_trial_that_passed_a_rung_unjudged_is_judged_at_its_next_report(new_study) -> None:
     study = pruned_study(new_study, controls=[], search__scheduler={"name": "asha", "min_trials": 4})
     executor = Executor(study, slots=8)
     assignments = [executor.dispatcher.next() for _ in range(4)]
@@ -141,16 +141,16 @@ def test_a_trial_left_beyond_a_rung_without_a_verdict_is_judged_when_it_reports_
     pruner = Pruner(study.config, study.store, study.directory)
     for assignment in better:
         at_rung = {OBJECTIVE: values[assignment.number][4]}
-        assert not pruner.stops(assignment.number, 4, {OBJECTIVE: 0.0})  # no rung yet
+        assert not pruner.stops(assignment.number, 4, {OBJECTIVE: 0.0})  # not a rung
         assert not pruner.stops(assignment.number, 5, at_rung)
-    assert pruner.stops(worst.number, 6, {OBJECTIVE: 0.0})  # by the value that its file has of epoch 5
+    assert pruner.stops(worst.number, 6, {OBJECTIVE: 0.0})  # judged by the value of epoch 5 in its file
     trial = study.store.trials("search")[worst.number]
     assert trial.intermediate_values == {5: values[worst.number][4]}
     assert not Pruner(study.config, study.store, study.directory).stops(better[-1].number, 6, {OBJECTIVE: 0.99})
 
 
 @pytest.mark.parametrize(("name", "stops"), [("asha", True), ("median", False)])
-def test_the_median_counts_those_that_were_stopped_earlier(new_study, name, stops) -> None:
+def test_the_median_counts_trials_stopped_earlier(new_study, name, stops) -> None:
     scheduler = {"name": name, "min_trials": 2, "grace": 0.25, "before_decay": True}  # 2 and 4 are among the rungs
     study = pruned_study(new_study, controls=[], search__scheduler=scheduler)
     executor = Executor(study, slots=8)
@@ -161,15 +161,15 @@ def test_the_median_counts_those_that_were_stopped_earlier(new_study, name, stop
         study.store.tell(trial, TrialState.PRUNED, [0.5], 2, None)
     study.store.report(trials[2], 4, 0.2)
     pruner = Pruner(study.config, study.store, study.directory)
-    assert pruner.stops(3, 4, {OBJECTIVE: 0.25}) == stops  # behind the one that came so far, ahead of two of three
+    assert pruner.stops(3, 4, {OBJECTIVE: 0.25}) == stops  # worse than the trial at the rung, better than two of three
 
 
-def test_larger_is_better_where_the_objective_says_so(new_study, monkeypatch) -> None:
+def test_larger_values_are_better_if_the_objective_is_maximized(new_study, monkeypatch) -> None:
     study = pruned_study(new_study, controls=[])
     executor = Executor(study, slots=8)
     for _ in range(4):
         executor.dispatcher.next()
-    monkeypatch.setattr(type(study.config), "minimizes", False)  # the only such metric, recall, has no value at a rung
+    monkeypatch.setattr(type(study.config), "minimizes", False)  # recall, the only such metric, has no value at a rung
     pruner = Pruner(study.config, study.store, study.directory)
     assert [pruner.stops(number, 5, {OBJECTIVE: value}) for number, value in enumerate([0.9, 0.8, 0.1, 0.85])] == [
         *(False, False),  # not enough trials yet
@@ -178,5 +178,5 @@ def test_larger_is_better_where_the_objective_says_so(new_study, monkeypatch) ->
 
 
 @pytest.mark.parametrize("name", ["asha", "median"])
-def test_who_is_alone_at_a_rung_goes_on(name):
+def test_the_first_trial_at_a_rung_continues(name):
     assert is_kept(0.9, [], Scheduler(name=name, min_trials=1))

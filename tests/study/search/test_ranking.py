@@ -1,4 +1,4 @@
-"""Who is best by rank, and by what all trials together say."""
+"""Ranking by value and by posterior mean."""
 
 import numpy as np
 from optuna.trial import TrialState
@@ -10,7 +10,7 @@ SPACE = {"temperature": {"low": 1, "high": 16, "log": True}, "lambda_cls": {"low
 
 
 def filled(new_study, count: int, noise: float, seed: int = 1, **overrides):
-    """A searched study whose true value has its minimum at T = 4 and lambda_cls = 2."""
+    """Returns a searched study whose true value has its minimum at T = 4 and lambda_cls = 2."""
     study = new_study(search__space=SPACE, search__trials=count, **overrides)
     rng, space = np.random.default_rng(seed), study.config.space()
     for number in range(count):
@@ -28,7 +28,7 @@ def order(study, function):
     return function(study.config, study.store, study.directory)
 
 
-def test_the_posterior_mean_finds_better_settings_than_luck(new_study) -> None:
+def test_the_posterior_mean_selects_better_settings_than_the_best_value(new_study) -> None:
     lucky, believed, optimism = [], [], []
     for seed in range(5):
         study = filled(new_study, 32, 0.05, seed=seed, name=f"s{seed}")
@@ -49,20 +49,20 @@ def test_with_few_trials_the_rank_decides(new_study) -> None:
     ]
 
 
-def test_the_rank_decides_where_it_is_asked_for(new_study) -> None:
+def test_the_rank_decides_if_the_study_says_so(new_study) -> None:
     study = filled(new_study, 32, 0.05, confirm__choose_by="rank")
     assert [trial.number for trial, _ in order(study, ranking.deserving)] == [
         t.number for t in order(study, ranking.ranked)
     ]
 
 
-def test_of_a_metric_that_is_maximized_the_largest_mean_comes_first(new_study) -> None:
+def test_the_largest_mean_comes_first_if_the_metric_is_maximized(new_study) -> None:
     study = filled(new_study, 20, 0.01, search__objectives=["validation/recall_at_1"])
     means = [mean for _, mean in order(study, ranking.deserving)]
     assert means == sorted(means, reverse=True)
 
 
-def test_the_choice_is_the_same_each_time(new_study) -> None:
+def test_the_order_is_reproducible(new_study) -> None:
     study = filled(new_study, 24, 0.05)
     first = order(study, ranking.deserving)
     ranking._means.cache_clear()

@@ -1,4 +1,4 @@
-"""Spike 2, kept: suggestions are adaptive, distinct and resumable, with the real store and Optuna's real samplers."""
+"""Suggestions are adaptive, distinct and resumable, with a real database and Optuna's real samplers."""
 
 import copy
 import math
@@ -33,12 +33,12 @@ MANY = 1000  # planned trials: more than any grid here has cells
 
 
 def error(point) -> float:
-    """A smooth error with its least value 0.1 at T = 4, λ = 1, far from the middle of the range."""
+    """Returns a smooth error with its minimum of 0.1 at T = 4, λ = 1, far from the middle of the range."""
     return 0.1 + 0.05 * (math.log(point["temperature"] / 4) ** 2 + math.log(point["lambda_cls"] / 1) ** 2)
 
 
 class Search:
-    """A search as a driver runs it: at most ``concurrency`` trials run, and the oldest ends first."""
+    """A search with at most ``concurrency`` running trials, of which the oldest ends first."""
 
     def __init__(
         self, path: Path, space, sampler: str, *, seed: int = 0, concurrency: int = 4, planned: int = MANY
@@ -85,7 +85,7 @@ class Search:
 
 @pytest.fixture
 def searched(tmp_path: Path) -> Iterator[Callable[..., Search]]:
-    """Makes searches in files of their own, and gives them back."""
+    """Returns a function that opens a search in its own database file; closes all searches at the end."""
     with ExitStack() as stack:
 
         def make(space, sampler: str, *, file: str = "db", **options) -> Search:
@@ -96,9 +96,9 @@ def searched(tmp_path: Path) -> Iterator[Callable[..., Search]]:
         yield make
 
 
-@pytest.mark.parametrize("planned", [6, MANY])  # fewer than there are cells, and more
+@pytest.mark.parametrize("planned", [6, MANY])  # fewer and more than the cells
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_eight_distinct_cells_of_eight_at_a_concurrency_of_four(searched, sampler: str, planned: int) -> None:
+def test_concurrent_trials_cover_all_cells_once(searched, sampler: str, planned: int) -> None:
     search = searched(GRID, sampler, planned=planned)
     keys = {spaces.key(point) for point in search.run(20)}
     assert len(search.points()) == 8
@@ -107,7 +107,7 @@ def test_eight_distinct_cells_of_eight_at_a_concurrency_of_four(searched, sample
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_reopened_search_repeats_nothing_and_goes_on_as_if_unbroken(searched, sampler: str) -> None:
+def test_a_reopened_search_repeats_nothing_and_suggests_like_an_uninterrupted_one(searched, sampler: str) -> None:
     space = GRID if sampler == "grid" else RANGE
     trials = 8 if sampler == "grid" else STARTUP_TRIALS + 2
     unbroken = searched(space, sampler, file="a")
@@ -123,12 +123,12 @@ def test_a_reopened_search_repeats_nothing_and_goes_on_as_if_unbroken(searched, 
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_the_same_trials_give_the_same_suggestion_in_whatever_order_they_are_given(searched, sampler) -> None:
+def test_the_suggestion_depends_neither_on_the_order_nor_the_times_of_trials(searched, sampler) -> None:
     space = GRID if sampler == "grid" else RANGE
     search = searched(space, sampler)
     search.run(6 if sampler == "grid" else STARTUP_TRIALS + 1)
     if sampler != "grid":
-        search.start()  # and one that runs
+        search.start()  # a running trial
     trials = search.store.trials("search")
     asked = {"sampler": sampler, "seed": 0, "minimizes": [True], "planned": MANY}
     expected = suggest(space, trials, **asked)
@@ -143,14 +143,14 @@ def test_the_same_trials_give_the_same_suggestion_in_whatever_order_they_are_giv
 
 
 def numbered(number: int, point, value: float | None = None):
-    """A completed trial with a number, which Optuna gives on its own only in a storage."""
+    """Returns a completed trial with a number, which Optuna assigns only in a storage."""
     trial = create_trial(value=error(point) if value is None else value, params=point, distributions=RANGE)
     trial.number = number
     return trial
 
 
 def late_errors(sampler: str, seed: int, trials: int, late: int) -> list[float]:
-    """Errors of the last ``late`` suggestions of a search without a database."""
+    """Returns the errors of the last ``late`` suggestions of a search without a database, minus the minimum."""
     done = []
     for number in range(trials):
         point = suggest(RANGE, done, sampler=sampler, seed=seed, minimizes=[True], planned=trials)
@@ -161,14 +161,14 @@ def late_errors(sampler: str, seed: int, trials: int, late: int) -> list[float]:
 @pytest.mark.parametrize(
     ("sampler", "trials", "late", "seeds"), [("tpe", 50, 15, 2), pytest.param("gp", 16, 4, 1, marks=pytest.mark.slow)]
 )
-def test_the_best_of_later_suggestions_beats_the_best_of_as_many_random_ones(sampler, trials, late, seeds) -> None:
+def test_later_suggestions_are_better_than_random_ones(sampler, trials, late, seeds) -> None:
     blind = [min(late_errors("random", seed, late, late)) for seed in range(10)]
     adaptive = [min(late_errors(sampler, seed, trials, late)) for seed in range(seeds)]
     assert statistics.mean(adaptive) < 0.5 * statistics.mean(blind)
 
 
-def test_controls_and_confirmations_leave_the_relative_space_whole(searched) -> None:
-    """They live in studies of their own, for the GP samples relatively only what all completed trials share."""
+def test_controls_and_confirmations_do_not_reduce_the_relative_search_space(searched) -> None:
+    """They have separate Optuna studies, because the GP samples only parameters that all completed trials share."""
     search = searched(RANGE, "tpe")
     for phase in ("controls", "confirm"):
         trial = search.store.begin(phase, {}, {}, {"arm": "search/0", "seed": 1})
@@ -179,13 +179,15 @@ def test_controls_and_confirmations_leave_the_relative_space_whole(searched) -> 
     samplers = [optuna.samplers.TPESampler(multivariate=True), optuna.samplers.GPSampler()]
     for sampler in samplers:
         assert set(sampler.infer_relative_search_space(study, study.trials[0])) == set(RANGE)
-    study.add_trial(create_trial(value=0.5, params={}, distributions={}))  # a control among them would empty it
+    study.add_trial(
+        create_trial(value=0.5, params={}, distributions={})
+    )  # a control in the same study would empty the space
     assert samplers[-1].infer_relative_search_space(study, study.trials[0]) == {}
 
 
 @pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
 @pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
-def test_failed_and_pruned_points_are_not_tried_again(searched, sampler: str, state: TrialState) -> None:
+def test_failed_and_pruned_points_are_not_suggested_again(searched, sampler: str, state: TrialState) -> None:
     search = searched(GRID, sampler, concurrency=1)
     for _ in range(3):
         search.store.tell(search.start(), state, None if state == TrialState.FAIL else [0.3], 1, None)
@@ -194,25 +196,26 @@ def test_failed_and_pruned_points_are_not_tried_again(searched, sampler: str, st
 
 
 @pytest.mark.parametrize("sampler", ["grid", "gp", "random"])
-def test_a_small_grid_is_enumerated_spread_out_whatever_the_sampler(searched, sampler: str) -> None:
+def test_a_small_grid_is_enumerated_evenly_with_any_sampler(searched, sampler: str) -> None:
     points = searched(GRID, sampler, concurrency=3, planned=8).run(8)
     assert {spaces.key(point) for point in points} == {spaces.key(cell) for cell in spaces.cells(GRID)}
     assert {point["temperature"] for point in points[:2]} == {1, 4}
     assert {point["lambda_cls"] > 2 for point in points[:4]} == {True, False}
 
 
-def test_a_sequence_fills_the_space_evenly() -> None:
+def test_a_sobol_sequence_fills_the_space_evenly() -> None:
     done = []
     for number in range(16):
         point = suggest(RANGE, done, sampler="qmc", seed=3, minimizes=[True], planned=MANY)
         done.append(numbered(number, point))
-    for name, of in RANGE.items():  # 16 points of a Sobol sequence: one in each sixteenth of every axis
-        places = [math.log(trial.params[name] / of.low) / math.log(of.high / of.low) for trial in done]
+    for name, range_ in RANGE.items():  # 16 points of a Sobol sequence: one in each sixteenth of every axis
+        low, high = range_.low, range_.high
+        places = [math.log(trial.params[name] / low) / math.log(high / low) for trial in done]
         assert sorted(int(16 * place) for place in places) == list(range(16))
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
-def test_maximizing_turns_the_objective_around(sampler: str) -> None:
+def test_maximizing_reverses_the_objective(sampler: str) -> None:
     points = [suggest(RANGE, [], sampler="random", seed=n, minimizes=[True], planned=MANY) for n in range(40)]
     done = [numbered(number, point) for number, point in enumerate(points)]
 
@@ -223,8 +226,8 @@ def test_maximizing_turns_the_objective_around(sampler: str) -> None:
     assert mean_error(minimizes=True) < mean_error(minimizes=False)
 
 
-def test_a_point_that_failed_is_not_tried_nearby() -> None:
-    """It counts as bad as the worst that completed, though it looked good to the sampler."""
+def test_no_points_are_suggested_near_failed_ones() -> None:
+    """A failed point counts like the worst completed one, even between good ones."""
     best = {"temperature": 4.0, "lambda_cls": 1.0}
     points = [suggest(RANGE, [], sampler="random", seed=n, minimizes=[True], planned=MANY) for n in range(12)]
     done = [numbered(number, point) for number, point in enumerate(points)]
@@ -237,7 +240,7 @@ def test_a_point_that_failed_is_not_tried_nearby() -> None:
     assert statistics.mean(error(point) for point in suggested) > error(best) + 0.02
 
 
-def test_a_space_of_a_billion_cells_is_not_listed() -> None:
+def test_a_space_of_a_billion_cells_is_not_enumerated() -> None:
     space = {"x": spaces.distribution({"low": 0, "high": 1, "step": 1e-9})}
     points = [suggest(space, [], sampler="random", seed=n, minimizes=[True], planned=MANY) for n in range(3)]
     assert len({spaces.key(point) for point in points}) == 3

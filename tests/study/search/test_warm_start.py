@@ -1,4 +1,4 @@
-"""A search that begins with what others found."""
+"""Searches that start with the best points of other studies."""
 
 import pytest
 import yaml
@@ -21,7 +21,7 @@ def best_of(study) -> list[dict]:
 
 @pytest.fixture
 def found(new_study):
-    """Two finished studies of different objectives, whose values are not comparable."""
+    """Two finished studies with different objectives, whose values are not comparable."""
     studies = [
         new_study(name="first", search__trials=6),
         new_study(name="second", search__trials=6, search__sampler__seed=5, search__objectives=["validation/nll"]),
@@ -31,7 +31,7 @@ def found(new_study):
     return studies
 
 
-def test_the_best_of_each_study_come_first_whatever_their_values(found) -> None:
+def test_the_best_points_of_each_study_come_first_regardless_of_their_values(found) -> None:
     first, second = map(best_of, found)
     expected = []
     for point in (point for pair in zip(first, second, strict=True) for point in pair):
@@ -41,7 +41,7 @@ def test_the_best_of_each_study_come_first_whatever_their_values(found) -> None:
     assert points(GRID, [study.directory for study in found], 99) == expected
 
 
-def test_the_points_are_tried_first_and_not_again(found, new_study, toy) -> None:
+def test_the_points_are_tried_first_and_once(found, new_study, toy) -> None:
     config = warm_started(toy(name="warm"), [found[0].directory])
     assert [dict(point) for point in config.search.first] == best_of(found[0])[:4]
     study = new_study(**{"name": "warm", "search__first": [dict(point) for point in config.search.first]})
@@ -52,7 +52,7 @@ def test_the_points_are_tried_first_and_not_again(found, new_study, toy) -> None
     assert all(trial.state == TrialState.COMPLETE for trial in study.store.trials("search"))
 
 
-def test_points_outside_of_a_narrower_space_are_moved_to_its_border(found) -> None:
+def test_points_outside_a_narrower_space_are_moved_to_its_border(found) -> None:
     narrow = {"temperature": FloatDistribution(2, 3), "lambda_cls": FloatDistribution(1.5, 8, log=True)}
     for point in points(narrow, [found[0].directory]):
         assert all(narrow[name].low <= value <= narrow[name].high for name, value in point.items())
@@ -60,13 +60,13 @@ def test_points_outside_of_a_narrower_space_are_moved_to_its_border(found) -> No
     assert points(stepped, [found[0].directory], 1) == best_of(found[0])[:1]
 
 
-def test_a_point_whose_choice_is_not_there_is_left_out(found) -> None:
+def test_points_with_unknown_choices_are_skipped(found) -> None:
     space = {"temperature": CategoricalDistribution([4.0, 9.0]), "lambda_cls": FloatDistribution(1, 4)}
     expected = [point for point in best_of(found[0]) if point["temperature"] == 4]
     assert points(space, [found[0].directory], 99) == expected
 
 
-def test_a_study_of_other_parameters_is_refused(found) -> None:
+def test_a_study_with_other_parameters_is_refused(found) -> None:
     with pytest.raises(UsageError, match="searched lambda_cls, temperature, not temperature"):
         points({"temperature": FloatDistribution(1, 4)}, [found[0].directory])
 

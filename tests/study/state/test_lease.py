@@ -12,6 +12,7 @@ import pytest
 
 from study.errors import HeldError, UsageError
 from study.state.lease import Holder, holder, is_held, lease, stop_holder
+from tests.kit.patience import patience
 
 HOLD = """
 import sys, time
@@ -65,7 +66,7 @@ def test_the_second_driver_is_told_who_holds_it(tmp_path: Path, other_driver) ->
 @pytest.mark.fault(26)
 def test_the_lease_of_a_killed_driver_is_taken_over(tmp_path: Path, other_driver) -> None:
     other_driver.send_signal(signal.SIGKILL)
-    other_driver.wait(10)
+    other_driver.wait(patience(10))
     assert holder(tmp_path).pid == other_driver.pid  # its file is stale
     assert not is_held(tmp_path)
     with lease(tmp_path):
@@ -83,7 +84,7 @@ def test_a_damaged_file_does_not_matter(tmp_path: Path) -> None:
 
 def test_stop(tmp_path: Path, other_driver) -> None:
     assert stop_holder(tmp_path).pid == other_driver.pid
-    assert other_driver.wait(10) == 0
+    assert other_driver.wait(patience(10)) == 0
     assert other_driver.stdout.read() == "interrupted\n"
     with pytest.raises(UsageError, match="no driver is running, so there is nothing to stop; `cskd status"):
         stop_holder(tmp_path)

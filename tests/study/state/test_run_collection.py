@@ -29,7 +29,7 @@ OF_THE_STORE = [name for name in POINTS if name.startswith("objects")]
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / "scratch"))
-    scratch._of_this_process.cache_clear()
+    scratch._process_folder.cache_clear()
     return (tmp_path / "bucket").as_uri()
 
 
@@ -110,7 +110,9 @@ def test_what_a_driver_did_not_fetch_is_told_and_synced(small, place: str) -> No
     lost = study.directory / "trials" / "1" / "metrics.jsonl"
     whole = lost.read_bytes()
     lost.write_bytes(whole[:-30])
-    assert "lines are only there; `cskd sync` fetches them" in {v.found[2:] for v in verify(study).violations}
+    assert "lines are only in the object store; `cskd sync` fetches them" in {
+        v.found[2:] for v in verify(study).violations
+    }
     api._fetch(study)
     assert lost.read_bytes() == whole
     assert verify(study).violations == []
@@ -123,9 +125,9 @@ def test_a_damaged_checkpoint_is_told_and_passed_over(small) -> None:
     place = ObjectStore(run_collection.place_of(study.config.artifacts, "toy", study.store))
     place.write("search/1/0001/epoch_000001.pt", b"other")
     said = "the checkpoint of attempt 1, epoch 1"
-    assert f"{said} does not match its checksum there" in [v.found for v in verify(study).violations]
+    assert f"{said} does not match its checksum in the object store" in [v.found for v in verify(study).violations]
     warned = Executor(study).run().watcher.of("warned")
-    assert warned == [("search", 1, 2, f"{said} is damaged; the run goes on from what is whole before it")]
+    assert warned == [("search", 1, 2, f"{said} is damaged; the run resumes from the last intact state before it")]
     verify_study(study.directory)
 
 
@@ -142,19 +144,19 @@ def test_clean_removes_checkpoints_there_too(small, place: str) -> None:
 
 def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monkeypatch: pytest.MonkeyPatch) -> None:
     study, steps, away = small(), iter(range(1000)), False
-    connected = object_store.connected
+    open_filesystem = object_store.open_filesystem
 
     def fault(*_):
         nonlocal away
         away = next(steps) == 4
         return "lost" if away else None
 
-    def door(uri: str):
+    def failing(uri: str):
         if away:
             raise OSError("no network")
-        return connected(uri)
+        return open_filesystem(uri)
 
-    monkeypatch.setattr(object_store, "connected", door)
+    monkeypatch.setattr(object_store, "open_filesystem", failing)
     monkeypatch.setattr(object_store.ObjectStore.__init__, "__defaults__", (0.0, lambda: True, "artifacts"))
     with pytest.raises(ServiceError, match=r"^artifacts at file://.*: no network; when it is back, resume"):
         Executor(study, fault).run()
@@ -175,14 +177,14 @@ def test_studies_of_one_name_do_not_meet(small, toy, place: str, tmp_path: Path)
 
 
 def test_a_node_proves_that_it_reaches_the_store(place: str, tmp_path: Path) -> None:
-    said = examination.answer(None, place)
+    said = examination.inspect_node(None, place)
     assert said.error is None
     examination.refuse_unfit("10.0.0.2", said, None)
     assert ObjectStore(place).names() == {}
     (tmp_path / "file").write_text("")
-    said = examination.answer(None, (tmp_path / "file").as_uri())
+    said = examination.inspect_node(None, (tmp_path / "file").as_uri())
     with pytest.raises(
-        ServiceError, match=r"^node 10\.0\.0\.2: artifacts at file://.*: cannot be written: .*; give every node"
+        ServiceError, match=r"^node 10\.0\.0\.2: artifacts at file://.*: cannot be written: .*; every node needs"
     ):
         examination.refuse_unfit("10.0.0.2", said, None)
     assert said.code == provenance.code_digest()

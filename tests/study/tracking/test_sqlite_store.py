@@ -12,6 +12,7 @@ import pytest
 from study.errors import ServiceError
 from study.tracking import sqlite_store
 from study.tracking.mlflow_client import TrackingService
+from tests.kit.patience import patience
 
 
 def uri(path: Path) -> str:
@@ -53,7 +54,7 @@ def test_of_two_makers_one_wins_and_both_go_on(tmp_path: Path) -> None:
     code = f"from study.tracking import sqlite_store; sqlite_store.ensure({uri(path)!r})"
     root = Path(__file__).parents[3]
     makers = [subprocess.Popen([sys.executable, "-c", code], cwd=root) for _ in range(2)]
-    assert [maker.wait(60) for maker in makers] == [0, 0]
+    assert [maker.wait(patience(60)) for maker in makers] == [0, 0]
     assert usable(path)
     assert [left.name for left in tmp_path.iterdir()] == ["mlflow.db"]
 

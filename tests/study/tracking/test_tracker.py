@@ -16,6 +16,7 @@ from study.tracking.mlflow_client import TrackingService
 from study.tracking.tracker import Tracker
 from tests.kit.fakes.executor import DriverKilledError, Executor
 from tests.kit.faults.oracle import verify_study, verify_tracking
+from tests.kit.patience import patience
 from tests.kit.servers.mlflow_server import Proxy, Server, free_port
 
 SIZE = {"tracking__enabled": True, "search__trials": 4, "confirm__seeds": [1]}
@@ -241,7 +242,7 @@ def test_waiting_ends_when_nothing_answers(new_study, monkeypatch: pytest.Monkey
         start = time.monotonic()
         assert not following.catch_up(60)
         assert not following.catch_up(60, limit=0.1)
-        assert time.monotonic() - start < 30  # some tries, not a minute of patience
+        assert time.monotonic() - start < patience(30)  # some tries, not a minute of patience
 
 
 def test_a_limit_holds_although_mlflow_answers(new_study, local_tracking: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,5 +255,5 @@ def test_a_limit_holds_although_mlflow_answers(new_study, local_tracking: str, m
         following.start()
         start = time.monotonic()
         assert not following.catch_up(60, limit=1.0)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < patience(5)
         assert following.catch_up(60)  # without a limit it comes to its end

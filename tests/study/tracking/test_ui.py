@@ -22,6 +22,7 @@ from study.state.mlflow_record import TrackingRecord
 from study.tracking import ui
 from study.tracking.tracker import open_mirror
 from tests.kit.fakes.executor import Executor
+from tests.kit.patience import patience
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,7 +58,7 @@ def started(storage: Path) -> Iterator[tuple[subprocess.Popen, str, str]]:
     page = process.stdout.readline().split()[1]
     yield process, address, page
     process.send_signal(signal.SIGINT)
-    process.wait(20)
+    process.wait(patience(20))
     process.stdout.close()
 
 
@@ -127,9 +128,9 @@ def test_nothing_is_left_when_it_is_stopped(storage: Path, number: signal.Signal
     family = psutil.Process(process.pid).children(recursive=True)
     assert family
     process.send_signal(number)
-    assert process.wait(20) == 0
+    assert process.wait(patience(20)) == 0
     process.stdout.close()
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=patience(20))
     assert alive == []
 
 
@@ -160,7 +161,7 @@ def test_a_server_elsewhere_is_only_named(storage: Path, monkeypatch: pytest.Mon
         assert "secret" not in pages.address
         assert pages.address.endswith("@mlflow.example")
         assert ui.links(storage, pages.address) == {"toy": f"tracked at sqlite:///{storage / 'mlflow.db'}"}
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < patience(5)
 
 
 def test_the_way_to_the_runs_of_a_study(storage: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""JSON lines of a study, as a script reads them."""
+"""Tests of the JSON lines that describe a study's events."""
 
 import contextlib
 import io
@@ -20,16 +20,16 @@ def lines(study, fault=None) -> list[dict]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
-def test_each_run_begins_goes_on_and_ends(new_study) -> None:
+def test_each_run_starts_reports_epochs_and_settles(new_study) -> None:
     found = lines(new_study(search__trials=3))
     runs = 3 + 1 + 2 * 2
     counts = Counter(line["event"] for line in found)
-    # The last epoch of a run comes with its end.
+    # The last epoch of a run is reported with its end.
     assert counts == {"started": runs, "epoch": 3 * runs, "settled": runs}
     assert [line["time"] for line in found] == sorted(line["time"] for line in found)
 
 
-def test_what_an_event_holds(new_study) -> None:
+def test_events_have_the_documented_keys(new_study) -> None:
     found = [line for line in lines(new_study(search__trials=1)) if line["phase"] == "search"]
     assert [line["event"] for line in found] == ["started", "epoch", "epoch", "epoch", "settled"]
     assert found[0]["method"]["name"] == "cs_kd"
@@ -40,7 +40,7 @@ def test_what_an_event_holds(new_study) -> None:
     assert {(line["trial"], line["attempt"]) for line in found} == {(0, 1)}
 
 
-def test_what_goes_wrong_is_told(new_study) -> None:
+def test_retries_and_failures_are_reported(new_study) -> None:
     def fault(assignment, epoch):
         if assignment.phase != "search":
             return None
@@ -55,17 +55,17 @@ def test_what_goes_wrong_is_told(new_study) -> None:
     assert (failed["state"], failed["value"]) == ("FAIL", None)
 
 
-def test_a_budget_is_told(new_study) -> None:
+def test_a_spent_budget_is_reported(new_study) -> None:
     found = lines(new_study(search__budget={"device_hours": 0.2 / 3600, "reserve_for_confirmation": 0}))
     assert next(line["phase"] for line in found if line["event"] == "cut_short") == "search"
 
 
-def test_a_reader_that_goes_away_is_said_once_and_the_study_goes_on(new_study) -> None:
+def test_a_closed_pipe_is_reported_once_and_the_study_continues(new_study) -> None:
     read, write = os.pipe()
     os.close(read)
     said: list[str] = []
     study = new_study(search__trials=2)
-    with contextlib.suppress(OSError), os.fdopen(write, "w") as out:  # closing flushes what nobody reads
+    with contextlib.suppress(OSError), os.fdopen(write, "w") as out:  # closing flushes into the closed pipe
         Executor(study, listener=Listeners([Events(out, said.append), Watcher()])).run()
-    assert said == ["events are written no more: Broken pipe; the study goes on"]
+    assert said == ["events are no longer written: Broken pipe; the study continues"]
     assert [trial.state.name for trial in study.store.trials("search")] == 2 * ["COMPLETE"]

@@ -1,4 +1,4 @@
-"""The user's command at the end of a driver, with real processes."""
+"""Tests of the user-defined command at the end of a driver, with real processes."""
 
 import json
 import sys
@@ -20,28 +20,28 @@ def test_the_command_reads_the_status(done_directory: Path, tmp_path: Path) -> N
     assert told["best"]["value"] > 0
 
 
-def test_an_error_of_the_driver_is_told_too_and_goes_on(done_directory: Path, tmp_path: Path) -> None:
+def test_the_command_runs_after_an_error_which_is_raised(done_directory: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyError), notified([*KEEP, str(tmp_path / "told")], done_directory, pytest.fail):
         raise KeyError
     assert (tmp_path / "told").exists()
 
 
-@pytest.mark.parametrize("words", [["/nowhere/at-all"], [sys.executable, "-c", "raise SystemExit(3)"]])
-def test_a_command_that_fails_is_said_and_changes_nothing(done_directory: Path, words: list[str]) -> None:
+@pytest.mark.parametrize("command", [["/nowhere/at-all"], [sys.executable, "-c", "raise SystemExit(3)"]])
+def test_a_failing_command_is_reported_and_has_no_other_effect(done_directory: Path, command: list[str]) -> None:
     said: list[str] = []
-    with notified(words, done_directory, said.append):
+    with notified(command, done_directory, said.append):
         pass
     assert len(said) == 1
-    assert said[0].startswith(f"--notify {words[0]}")
+    assert said[0].startswith(f"--notify {command[0]}")
 
 
-def test_nothing_is_told_of_a_study_that_was_never_made(tmp_path: Path) -> None:
+def test_the_command_does_not_run_without_a_study_directory(tmp_path: Path) -> None:
     with notified([*KEEP, str(tmp_path / "told")], tmp_path / "none", pytest.fail):
         pass
     assert not (tmp_path / "told").exists()
 
 
-def test_the_words_of_a_command() -> None:
+def test_parse_splits_a_command_line() -> None:
     assert parse("mail -s 'a study' me") == ["mail", "-s", "a study", "me"]
     assert parse(None) is None
     for wrong in ("mail 'x", " "):

@@ -1,4 +1,4 @@
-"""What a person sees of a running study."""
+"""Tests of the progress that a user sees of a running study."""
 
 import io
 import re
@@ -23,7 +23,7 @@ def watched(study, *, terminal: bool, fault=None, **options) -> tuple[list[str],
     return text.getvalue().splitlines(), progress
 
 
-def test_plain_lines_where_there_is_no_terminal(new_study) -> None:
+def test_plain_lines_without_a_terminal(new_study) -> None:
     study = new_study(search__trials=3)
 
     def fault(assignment, epoch):
@@ -31,12 +31,12 @@ def test_plain_lines_where_there_is_no_terminal(new_study) -> None:
         return faults.get((assignment.phase, assignment.number, epoch)) if assignment.attempt == 1 else None
 
     lines, _ = watched(study, terminal=False, fault=fault)
-    assert len(lines) == 1 + 3 + 4 + 1  # one a trial, and one for the retry
+    assert len(lines) == 1 + 3 + 4 + 1  # one per trial, and one for the retry
     assert all(re.match(r"\d\d:\d\d:\d\d (search|controls|confirm)/\d: ", line) for line in lines)
     assert all(re.search(r"  \[\d+/8, best (-|[\d.]+ %), [\d:?]+ left\]$", line) for line in lines)
     text = "\n".join(lines)
     assert re.search(r"search/0: FAIL \(cs_kd, T \d, λ_cls \d, λ_E 0\): train/loss is NaN", text)
-    assert "search/1: attempt 1 ended, tried again: the worker process was lost" in text
+    assert "search/1: attempt 1 ended, retrying: the worker process was lost" in text
     assert re.search(r"search/1: COMPLETE \d+\.\d\d % \(cs_kd", text)
     assert re.search(r"controls/0: COMPLETE [\d.]+ % \(cross_entropy\)", text)
     assert re.search(r"confirm/0: COMPLETE [\d.]+ % \(cs_kd, .*, seed 1\)", text)
@@ -44,7 +44,7 @@ def test_plain_lines_where_there_is_no_terminal(new_study) -> None:
     assert lines[-1].endswith(f"[8/8, best {100 * best:.2f} %, 0:00 left]")
 
 
-def test_a_live_table_in_a_terminal(new_study) -> None:
+def test_a_live_table_on_a_terminal(new_study) -> None:
     study = new_study(search__trials=2)
     lines, progress = watched(study, terminal=True)
     assert not any("left]" in line for line in lines if line[:2].isdigit())
@@ -60,7 +60,7 @@ def test_a_live_table_in_a_terminal(new_study) -> None:
     assert re.match(r"best \d+\.\d\d % \| [\d.]+ epochs/\w+ \| 0:00 left \| Ctrl\+C stops cleanly", shown[4])
 
 
-def test_a_resumed_study_counts_what_was_done(new_study) -> None:
+def test_a_resumed_study_counts_finished_trials(new_study) -> None:
     study = new_study(search__trials=2)
     Executor(study, until="search").run()
     lines, _ = watched(study, terminal=False)
@@ -78,7 +78,7 @@ def test_hours_minutes_and_seconds() -> None:
 
 
 class Clock:
-    """A clock that tests turn."""
+    """A clock that tests advance."""
 
     now = 100.0
 
@@ -96,12 +96,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return found
 
 
-def test_the_pace_leaves_the_start_of_workers_out(clock: Clock) -> None:
+def test_the_pace_excludes_the_start_of_the_workers(clock: Clock) -> None:
     pace = Pace()
     clock.now += 60  # workers start
     for _ in range(2):
         pace.epoch(running=2)
-        assert pace.rate() is None  # both begin together: nothing can be said yet
+        assert pace.rate() is None  # both runs started together, so there is no interval yet
     assert str(pace) == "- epochs/s"
     for _ in range(4):
         clock.now += 10
@@ -109,11 +109,11 @@ def test_the_pace_leaves_the_start_of_workers_out(clock: Clock) -> None:
         pace.epoch(running=2)
         assert pace.rate() == pytest.approx(0.2)
     assert str(pace) == "12.0 epochs/min"
-    clock.now += 1000  # a study that hangs gets slower
+    clock.now += 1000  # the rate of a hanging study falls
     assert pace.rate() < 0.01
 
 
-def test_the_pace_is_that_of_the_latest_epochs(clock: Clock) -> None:
+def test_the_pace_follows_the_latest_epochs(clock: Clock) -> None:
     pace = Pace()
     for seconds, count in ((10, 600), (1, 500)):
         for _ in range(count):
@@ -123,7 +123,7 @@ def test_the_pace_is_that_of_the_latest_epochs(clock: Clock) -> None:
     assert str(pace) == "1.0 epochs/s"
 
 
-def test_time_left_of_an_even_study_is_right_from_the_second_epochs_on(new_study, clock: Clock) -> None:
+def test_the_time_left_is_exact_when_all_epochs_take_the_same_time(new_study, clock: Clock) -> None:
     study = new_study(search__trials=2, controls=[{"method": "cross_entropy", "training": {"epochs": 2}}])
     # 2 + 2 * 4 epochs, then a finalist of 4 and a control of 2 with two seeds: 22 epochs, one after another
     with Progress(study, phases_of(study), Console(file=io.StringIO())) as progress:
@@ -142,7 +142,7 @@ def test_time_left_of_an_even_study_is_right_from_the_second_epochs_on(new_study
 
             def settled(self, assignment, *rest):
                 nonlocal epochs
-                clock.now += 60  # the last epoch of a run comes with its outcome
+                clock.now += 60  # the last epoch of a run is reported with its outcome
                 epochs += 1
                 progress.settled(assignment, *rest)
                 assert progress._time_left() == units.clock(60 * (22 - epochs))
@@ -151,7 +151,7 @@ def test_time_left_of_an_even_study_is_right_from_the_second_epochs_on(new_study
     assert epochs == 22
 
 
-def test_trials_that_a_scheduler_stops_shorten_the_estimate(new_study) -> None:
+def test_trials_stopped_by_a_scheduler_shorten_the_estimate(new_study) -> None:
     study = new_study(search__scheduler={"name": "asha"}, search__sampler={"name": "tpe"}, training__epochs=8)
     Executor(study, lambda a, epoch: "stop" if epoch == 3 and a.phase == "search" else None, prunes=True).run()
     with Progress(study, phases_of(study), Console(file=io.StringIO())) as progress:
@@ -161,14 +161,14 @@ def test_trials_that_a_scheduler_stops_shorten_the_estimate(new_study) -> None:
         assert progress._epochs_of("confirm") == 8.0
 
 
-def test_without_a_finalist_the_confirmations_are_not_waited_for(new_study) -> None:
+def test_without_finalists_no_confirmation_is_planned(new_study) -> None:
     study = new_study(search__trials=2)
     lines, progress = watched(study, terminal=False, fault=lambda a, _: "nan" if a.phase == "search" else None)
     assert progress._planned["confirm"] == 0
     assert lines[-1].endswith("[3/3, best -, 0:00 left]")
 
 
-def test_hostile_errors_stay_text(new_study) -> None:
+def test_hostile_errors_are_escaped_and_shortened(new_study) -> None:
     study = new_study(search__trials=1)
     text = io.StringIO()
     error = "\x1b[31m[red]<script>\n\0 at postgresql://me:secret@host/db " + 10_000 * "x"

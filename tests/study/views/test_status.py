@@ -1,4 +1,4 @@
-"""What is said of a study in each of its states."""
+"""Tests of the status of a study in each of its states."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ def counts(planned: int, **states: int) -> dict[str, int]:
     return {"planned": planned, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0, "RUNNING": 0} | states
 
 
-def test_done(done_directory: Path) -> None:
+def test_a_finished_study_is_done(done_directory: Path) -> None:
     found = described(done_directory)
     assert (found["name"], found["state"], found["driver"]) == ("toy", "done", None)
     assert found["phases"] == {
@@ -35,7 +35,7 @@ def test_done(done_directory: Path) -> None:
     assert "T 4, λ_cls 1" in lines
 
 
-def test_not_begun_and_interrupted_and_running(new_study) -> None:
+def test_a_study_is_running_only_while_a_driver_holds_its_lease(new_study) -> None:
     study = new_study()
     found = status.describe(study)
     assert found["state"] == "interrupted"
@@ -61,19 +61,19 @@ def test_not_begun_and_interrupted_and_running(new_study) -> None:
         assert "running (driver " in status.table(found).title
 
 
-def test_a_search_whose_confirmation_was_left_for_later_is_interrupted(searched_directory: Path) -> None:
+def test_a_search_without_its_confirmation_is_interrupted(searched_directory: Path) -> None:
     found = described(searched_directory)
     assert found["state"] == "interrupted"
     assert found["phases"]["confirm"] == counts(4)
 
 
-def test_failed_when_no_trial_completed(new_study) -> None:
+def test_a_study_without_a_completed_trial_is_failed(new_study) -> None:
     study = new_study(search__trials=2)
     Executor(study, lambda assignment, _: "nan" if assignment.phase == "search" else None).run()
     assert status.describe(study)["state"] == "failed"
 
 
-def test_several_studies_in_a_table(done_directory: Path) -> None:
+def test_summary_has_one_row_per_study(done_directory: Path) -> None:
     found = described(done_directory)
     table = status.summary([found, found | {"name": "other", "best": None}])
     assert table.title == "2 studies"

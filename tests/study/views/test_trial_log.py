@@ -1,4 +1,4 @@
-"""One trial's epochs."""
+"""Tests of the log of one trial."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.kit.fakes.executor import Executor
 
 
 @pytest.mark.parametrize("trial", ["3", "search/3", "search/03"])
-def test_a_search_trial(done_directory: Path, trial: str) -> None:
+def test_the_log_of_a_search_trial(done_directory: Path, trial: str) -> None:
     found = json.loads(json.dumps(rows(done_directory, trial)))
     with open_study(done_directory) as study:
         expected = study.store.trials("search")[3]
@@ -28,7 +28,7 @@ def test_a_search_trial(done_directory: Path, trial: str) -> None:
     assert shown.notes == ()
 
 
-def test_controls_and_confirmations(done_directory: Path) -> None:
+def test_the_log_of_controls_and_confirmations(done_directory: Path) -> None:
     assert rows(done_directory, "controls/0")["params"] == {}
     shown = table(rows(done_directory, "confirm/2"))
     assert shown.columns == ("epoch", "train loss", "test error %", "seconds")
@@ -36,14 +36,12 @@ def test_controls_and_confirmations(done_directory: Path) -> None:
 
 
 @pytest.mark.parametrize("trial", ["8", "search/-1", "confirm/4", "nothing/0", "search/", "x", "", "1.5", "search/²"])
-def test_there_is_no_such_trial(done_directory: Path, trial: str) -> None:
-    with pytest.raises(
-        UsageError, match=r"no trial '.*'; .* numbered from 0|names no run; give a phase"
-    ):
+def test_an_unknown_trial_is_refused(done_directory: Path, trial: str) -> None:
+    with pytest.raises(UsageError, match=r"no trial '.*'; .* numbered from 0|names no run; give a phase"):
         rows(done_directory, trial)
 
 
-def test_the_error_of_a_failed_trial(new_study) -> None:
+def test_the_log_of_a_failed_trial_has_its_error(new_study) -> None:
     study = new_study(search__trials=2)
     fault = {("search", 1, 2): "nan"}
     Executor(study, lambda assignment, epoch: fault.get((assignment.phase, assignment.number, epoch))).run()

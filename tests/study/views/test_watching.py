@@ -1,4 +1,4 @@
-"""What ``cskd watch`` shows, of studies at several points of their course."""
+"""Tests of ``cskd watch`` for studies in several states."""
 
 import io
 import re
@@ -17,7 +17,7 @@ def shown(found) -> str:
     return console.file.getvalue()
 
 
-def test_a_finished_study(new_study) -> None:
+def test_the_page_of_a_finished_study(new_study) -> None:
     study = new_study()
     Executor(study).run()
     found = watching.describe(study)
@@ -32,7 +32,7 @@ def test_a_finished_study(new_study) -> None:
     assert "importance so far: " in text
 
 
-def test_a_study_whose_driver_died_in_the_middle(new_study) -> None:
+def test_a_study_whose_driver_died_shows_its_unfinished_runs(new_study) -> None:
     study = new_study()
 
     def fault(assignment, epoch):
@@ -51,13 +51,13 @@ def test_a_study_whose_driver_died_in_the_middle(new_study) -> None:
     assert "2/4" in shown(found)
 
 
-def test_before_anything_has_run(new_study) -> None:
+def test_the_page_before_the_first_run(new_study) -> None:
     found = watching.describe(new_study())
     assert (found["best"], found["running"], found["seconds_left"]) == ([], [], None)
     assert "? left" in shown(found)
 
 
-def test_a_search_without_its_confirmation_has_nothing_left(new_study) -> None:
+def test_a_study_that_ends_after_the_search_has_no_time_left(new_study) -> None:
     study = new_study()
     study.store.set_study_attribute("until", "search")
     Executor(study, until="search").run()
@@ -65,7 +65,7 @@ def test_a_search_without_its_confirmation_has_nothing_left(new_study) -> None:
     assert (found["state"], found["seconds_left"]) == ("searched", 0.0)
 
 
-def test_from_the_command_line(cskd, done_directory: Path) -> None:
+def test_watch_command(cskd, done_directory: Path) -> None:
     code, out, _ = cskd("watch", done_directory)
     assert (code, out.splitlines()[0]) == (0, "toy: done")
     assert out.endswith(" device-hours\n")

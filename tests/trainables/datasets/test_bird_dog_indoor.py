@@ -33,7 +33,7 @@ def dataset(tmp_path, archives):
     return made
 
 
-def test_classes_labels_and_groups_follow_each_other(dataset):
+def test_classes_labels_and_groups_are_joined_in_order(dataset):
     train, test = (dataset._read(part) for part in ("train", "test"))
     assert train.classes[:3] == ("001.Bird_0", "002.Bird_1", "n00-Breed_0")
     assert train.classes[5:] == ("attic", "bar")
@@ -42,14 +42,14 @@ def test_classes_labels_and_groups_follow_each_other(dataset):
     assert len(test.images) == 12
 
 
-def test_training_takes_as_many_of_each_class_and_all_where_there_are_fewer(dataset):
+def test_training_takes_per_class_images_or_all_of_a_smaller_class(dataset):
     assert np.bincount(dataset._read("train").labels).tolist() == [3, 3, 4, 4, 4, 4, 4]
     (found,) = dataset.stored()
     assert (found.state, found.part, found.counts.train) == ("ready", True, 26)
     assert found.note == "2 classes have fewer than 4 training images"
 
 
-def test_the_list_is_stored_and_follows_its_seed(dataset, archives):
+def test_the_list_is_stored_and_depends_on_its_seed(dataset, archives):
     content = json.loads(dataset.samples_path().read_text())
     assert content["names"]["bird"][0] == "CUB_200_2011/images/001.Bird_0/Bird_2.jpg"
     assert len(content["places"]["dog"]) == len(content["names"]["dog"]) == 12
@@ -76,7 +76,7 @@ def test_a_damaged_list_is_refused(dataset, change):
     assert f"{path} is damaged" in found.note
 
 
-def test_the_command_that_makes_it_names_the_options_that_differ(tmp_path):
+def test_the_prepare_command_shows_options_that_differ_from_the_defaults(tmp_path):
     (found,) = BirdDogIndoor(root=tmp_path, stored_side=300, per_class=4, sample_seed=1, expect=SMALL).stored()
     assert found.note.startswith(
         f"`cskd data prepare bird_dog_indoor --root {tmp_path} --set stored_side=300 --set per_class=4 "
@@ -85,16 +85,16 @@ def test_the_command_that_makes_it_names_the_options_that_differ(tmp_path):
     assert BirdDogIndoor()._cure() == "`cskd data prepare bird_dog_indoor` makes it"
 
 
-def test_a_set_that_is_not_ready_is_named(tmp_path, archives):
+def test_an_unprepared_data_set_is_named(tmp_path, archives):
     made = BirdDogIndoor(root=tmp_path, expect=SMALL)
     with pytest.raises(DataError, match=r"cub200-256-part-2-6-4\.arrow is missing; `cskd data prepare cub200"):
         made._read("test")
     assert made.stored()[0].state == "missing"
-    with pytest.raises(DataError, match=r"other\.tar is no file of cub200, stanford_dogs, mit67"):
+    with pytest.raises(DataError, match=r"other\.tar is not a file of cub200, stanford_dogs, mit67"):
         made.prepare([tmp_path / "other.tar"])
 
 
-def test_its_options_are_those_of_its_sets_and_it_can_be_a_key(dataset):
+def test_options_are_passed_to_the_data_sets_and_the_set_is_hashable(dataset):
     small = BirdDogIndoor(crop=64, stored_side=80, memory_limit="1GiB")
     assert {(each.crop, each.stored_side, each.memory_limit) for each in small.sets().values()} == {(64, 80, 1 << 30)}
     assert len({small, BirdDogIndoor(), dataset}) == 3

@@ -13,7 +13,7 @@ from trainables.errors import DataError
 
 @pytest.fixture(scope="module")
 def linked(cifar100_root, tmp_path_factory):
-    """A folder of its own whose files are the published ones."""
+    """Separate folder with links to the published files."""
     root = tmp_path_factory.mktemp("linked")
     (root / FOLDER).mkdir()
     for file in (cifar100_root / FOLDER).iterdir():
@@ -29,12 +29,12 @@ def test_training_part(cifar100_root):
     assert images.labels.dtype == np.int64
     assert np.bincount(images.labels).tolist() == [500] * 100
     assert images.classes[:3] == ("apple", "aquarium_fish", "baby")
-    # The constants of CIFAR-100 itself, which are not those of the paper's released code.
+    # The means of CIFAR-100, which are not the normalisation constants of the paper's code.
     np.testing.assert_allclose(images.images.mean(axis=(0, 1, 2)) / 255, [0.507, 0.487, 0.441], atol=1e-3)
 
 
 @pytest.mark.slow
-def test_test_part_equals_that_of_torchvision(cifar100_root):
+def test_the_test_part_equals_torchvisions(cifar100_root):
     from trainables.models.layers.torchvision_import import datasets
 
     images, reference = Cifar100(root=cifar100_root)._read("test"), datasets.CIFAR100(cifar100_root, train=False)
@@ -86,7 +86,7 @@ def test_a_missing_file_is_named(tmp_path):
         Cifar100(root=tmp_path)._read("train")
 
 
-def test_without_network_one_line_says_which_file_to_put_where(tmp_path):
+def test_without_network_the_error_names_the_file_to_provide(tmp_path):
     script = """
 from trainables.datasets.cifar100 import Cifar100
 from trainables.errors import DataError

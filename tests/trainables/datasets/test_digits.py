@@ -24,7 +24,7 @@ def test_parts_are_disjoint_and_complete(parts):
     assert rows == sorted(image.tobytes() for image in published)
 
 
-def test_images_are_grey_and_use_the_whole_range(parts):
+def test_images_are_grey_and_use_the_full_range(parts):
     for part in parts:
         assert part.images.shape[1:] == (8, 8, 3)
         assert part.images.dtype == np.uint8
@@ -33,7 +33,7 @@ def test_images_are_grey_and_use_the_whole_range(parts):
         assert part.images.max() == 255
 
 
-def test_normalisation_is_that_of_the_training_part(parts):
+def test_normalisation_constants_match_the_training_part(parts):
     scaled = parts[0].images / 255
     np.testing.assert_allclose(scaled.mean(axis=(0, 1, 2)), Digits.mean, atol=5e-5)
     np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), Digits.std, atol=5e-5)

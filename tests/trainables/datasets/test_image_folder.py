@@ -23,7 +23,7 @@ def red_of(part):
     return part.images[:, 0, 0, 0].tolist()
 
 
-def test_classes_are_cut_in_train_and_test(root):
+def test_classes_are_split_into_train_and_test(root):
     train, test = (ImageFolder(root=root)._read(part) for part in ("train", "test"))
     assert train.classes == test.classes == ("ant", "cat")
     assert train.images.shape == (16, 32, 32, 3)
@@ -34,13 +34,13 @@ def test_classes_are_cut_in_train_and_test(root):
     assert red_of(train)[:8] == sorted(red_of(train)[:8])
 
 
-def test_the_cut_follows_its_seed_and_fraction(root):
+def test_the_split_depends_on_seed_and_fraction(root):
     assert red_of(ImageFolder(root=root)._read("test")) == red_of(ImageFolder(root=root)._read("test"))
     assert red_of(ImageFolder(root=root)._read("test")) != red_of(ImageFolder(root=root, test_seed=1)._read("test"))
     assert len(ImageFolder(root=root, test_fraction=0.5)._read("test").labels) == 10
 
 
-def test_folders_of_train_and_test_are_taken_as_they_are(tmp_path):
+def test_train_and_test_folders_are_used_as_given(tmp_path):
     for part, colours in (("train", (1, 2, 3)), ("test", (9,))):
         for name in ("dog", "bird"):
             for colour in colours:
@@ -50,7 +50,7 @@ def test_folders_of_train_and_test_are_taken_as_they_are(tmp_path):
     assert ImageFolder(root=tmp_path)._read("test").classes == ("bird", "dog")
 
 
-def test_a_train_folder_alone_is_the_train_part(tmp_path):
+def test_a_single_train_folder_is_split(tmp_path):
     for name in ("dog", "bird"):
         for colour in range(10):
             write(tmp_path / "train" / name / f"{colour}.png", (colour, 0, 0))
@@ -60,7 +60,7 @@ def test_a_train_folder_alone_is_the_train_part(tmp_path):
 
 
 @pytest.mark.parametrize("validation", ["val", "valid", "validation"])
-def test_a_validation_folder_is_refused_and_not_taken_for_a_class(tmp_path, validation):
+def test_a_validation_folder_is_refused(tmp_path, validation):
     for part in ("train", validation):
         for name in ("dog", "bird"):
             write(tmp_path / part / name / "0.png")
@@ -79,7 +79,7 @@ def test_a_class_in_only_one_of_train_and_test_is_named(tmp_path, part):
         ImageFolder(root=tmp_path)._read("train")
 
 
-def test_hidden_files_are_left_out_and_nested_folders_read(root):
+def test_hidden_files_are_ignored_and_nested_folders_are_read(root):
     write(root / "ant" / "more" / "z.png", (250, 0, 0))
     (root / "ant" / ".DS_Store").write_bytes(b"junk")
     (root / ".cache").mkdir()
@@ -89,12 +89,12 @@ def test_hidden_files_are_left_out_and_nested_folders_read(root):
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA"])
-def test_every_mode_becomes_rgb(tmp_path, mode):
+def test_every_mode_is_converted_to_rgb(tmp_path, mode):
     write(tmp_path / "image", mode=mode)
     assert read_square(tmp_path / "image", 8).shape == (8, 8, 3)
 
 
-def test_content_decides_the_format(tmp_path):
+def test_the_format_is_detected_by_content(tmp_path):
     write(tmp_path / "really_png.jpg")
     write(tmp_path / "cmyk.png", mode="CMYK", image_format="JPEG")
     assert read_square(tmp_path / "really_png.jpg", 8)[0, 0].tolist() == [200, 100, 50]
@@ -102,7 +102,7 @@ def test_content_decides_the_format(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(64, 32), (32, 64), (33, 32), (10, 7), (8, 8), (1, 50)])
-def test_the_middle_square_is_kept(tmp_path, size):
+def test_the_centre_square_is_kept(tmp_path, size):
     width, height = size
     ramp = np.linspace(0, 255, max(size)).astype(np.uint8)
     grey = np.tile(ramp, (height, 1)) if width >= height else np.tile(ramp[:, None], (1, width))
@@ -112,7 +112,7 @@ def test_the_middle_square_is_kept(tmp_path, size):
     assert abs(square.mean() - 127.5) < 8  # half a pixel of the ramp, where the margin is odd
 
 
-def test_an_image_of_the_wanted_size_is_untouched(tmp_path):
+def test_an_image_of_the_right_size_is_unchanged(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "image.png")
     assert np.array_equal(read_square(tmp_path / "image.png", 8), pixels)
@@ -162,7 +162,7 @@ def test_a_class_without_pairs_is_named(root, images):
 
 def test_fewer_than_two_classes_are_refused(tmp_path):
     write(tmp_path / "only" / "0.png")
-    with pytest.raises(DataError, match="holds 1 folders"):
+    with pytest.raises(DataError, match="contains 1 folders"):
         ImageFolder(root=tmp_path)._read("train")
 
 

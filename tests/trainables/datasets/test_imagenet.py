@@ -13,22 +13,22 @@ def dataset(tmp_path):
     return Imagenet(root=tmp_path, expect=SMALL)
 
 
-def test_archives_in_archives_and_labels_by_the_kits_numbers(dataset, tmp_path):
+def test_nested_archives_are_unpacked_and_labels_follow_the_development_kit(dataset, tmp_path):
     dataset.prepare(imagenet(tmp_path / "source"))
     train, test = (dataset._read(part) for part in ("train", "test"))
     assert train.classes == ("n01", "n02")
     assert train.labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert test.labels.tolist() == [1, 0, 1]  # number 1 of the competition is n02
+    assert test.labels.tolist() == [1, 0, 1]  # ILSVRC number 1 is n02
     opened = PreparedFile(dataset.prepared_path(), "")
     assert opened.names("train")[3] == "train/n02/n02_0.JPEG"
     assert opened.names("test")[0] == "val/ILSVRC2012_val_00000001.JPEG"
     assert opened.description.notes == {"not RGB": 3}
 
 
-def test_labels_that_do_not_agree_with_the_images_are_refused(dataset, tmp_path):
+def test_labels_that_do_not_match_the_images_are_refused(dataset, tmp_path):
     archives = imagenet(tmp_path / "source")
     tar_of(archives[1], {})
-    with pytest.raises(DataError, match="lists 3 labels that do not agree with 0 images"):
+    with pytest.raises(DataError, match="lists 3 labels that do not match 0 images"):
         dataset.prepare(archives)
 
 

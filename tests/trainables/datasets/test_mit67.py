@@ -17,7 +17,7 @@ SMALL = {"classes": 2, "train": 4, "test": 2}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_only_listed_images_are_taken_whatever_ends_the_lines(tmp_path, end):
+def test_only_listed_images_are_used_with_any_line_ending(tmp_path, end):
     dataset = Mit67(root=tmp_path, expect=SMALL)
     dataset.prepare(rooms(tmp_path / "source", TRAIN, TEST, end))
     train, test = (dataset._read(part) for part in ("train", "test"))
@@ -42,16 +42,16 @@ def test_the_published_lists_are_read(mit67_lists, tmp_path):
     assert not {name for name, _ in listing.train} & {name for name, _ in listing.test}
 
 
-def test_a_line_that_is_no_class_and_file_is_refused(tmp_path):
+def test_a_line_that_is_not_class_and_file_is_refused(tmp_path):
     dataset = Mit67(root=tmp_path, expect=SMALL)
-    for names, message in (([*TRAIN, "loose.jpg"], "'loose.jpg', which is no class/file"), (["/etc/x"], "outside")):
+    for names, message in (([*TRAIN, "loose.jpg"], "'loose.jpg', which is not class/file"), (["/etc/x"], "outside")):
         archives = rooms(tmp_path / message[:4], TRAIN, TEST)
         archives[1].write_text("\n".join(names))
         with pytest.raises(DataError, match=message):
             dataset.prepare(archives)
 
 
-def test_without_published_checksums_the_first_files_are_remembered(tmp_path, monkeypatch):
+def test_without_published_checksums_those_of_the_first_files_are_recorded(tmp_path, monkeypatch):
     monkeypatch.setattr(Mit67, "published", Mit67(expect=SMALL).expect)
     dataset = Mit67(root=tmp_path)
     dataset.prepare(rooms(tmp_path / "source", TRAIN, TEST))
@@ -71,7 +71,7 @@ def test_a_wrong_download_without_a_checksum_is_fetched_again(tmp_path, monkeypa
     right = offered["TrainImages.txt"].read_bytes()
     offered["TrainImages.txt"].write_text("log in first")
     dataset = Mit67(root=tmp_path)
-    with pytest.raises(DataError, match="'log in first', which is no class/file"):
+    with pytest.raises(DataError, match="'log in first', which is not class/file"):
         dataset.prepare([offered["indoorCVPR_09.tar"]])
     assert [path.name for path in dataset.prepared_path().parent.iterdir()] == [".cskd.lock"]
     assert offered["indoorCVPR_09.tar"].exists()
@@ -80,6 +80,6 @@ def test_a_wrong_download_without_a_checksum_is_fetched_again(tmp_path, monkeypa
 
 
 def test_a_wrong_count_is_refused(tmp_path):
-    with pytest.raises(DataError, match="hold 2 classes, 4 training and 2 test images, not 67 classes, 5,360"):
+    with pytest.raises(DataError, match="contain 2 classes, 4 training and 2 test images, not 67 classes, 5,360"):
         Mit67(root=tmp_path).prepare(rooms(tmp_path / "source", TRAIN, TEST))
     assert not list(Path(tmp_path).rglob("*.arrow"))

@@ -14,7 +14,7 @@ from trainables.files.durable import append_json_line, digest_of, read_json_line
 from trainables.files.sealed_json import seal
 
 
-def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path):
+def test_write_atomic_replaces_the_file_and_leaves_no_temporary_file(tmp_path):
     path = tmp_path / "new" / "file"
     for content in (b"first", b"second"):
         write_atomic(path, content)
@@ -22,7 +22,7 @@ def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_takes_the_old_ones_place_when_its_block_has_ended(tmp_path):
+def test_a_file_is_replaced_when_the_block_ends(tmp_path):
     path = tmp_path / "new" / "file"
     write_atomic(path, b"old")
     with replacing(path) as file:
@@ -58,7 +58,7 @@ except OSError:
 
 @pytest.fixture
 def order(monkeypatch):
-    """What is done in order: a power cut cannot be had here, so it is looked at what would survive one."""
+    """Records the order of system calls, because a test cannot cut the power."""
     done = []
     fsync, replace, write = os.fsync, Path.replace, os.write
 
@@ -66,24 +66,26 @@ def order(monkeypatch):
         return stat.S_ISDIR(os.fstat(descriptor).st_mode)
 
     monkeypatch.setattr(
-        os, "fsync", lambda of: (done.append("sync directory" if is_directory(of) else "sync file"), fsync(of))
+        os,
+        "fsync",
+        lambda file: (done.append("sync directory" if is_directory(file) else "sync file"), fsync(file)),
     )
-    monkeypatch.setattr(os, "write", lambda of, text: (done.append("write"), write(of, text))[1])
+    monkeypatch.setattr(os, "write", lambda file, text: (done.append("write"), write(file, text))[1])
     monkeypatch.setattr(Path, "replace", lambda old, new: (done.append("rename"), replace(old, new)))
     return done
 
 
-def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, order):
+def test_a_file_is_synced_before_it_is_renamed(tmp_path, order):
     write_atomic(tmp_path / "file", b"content")
     assert order == ["sync file", "rename", "sync directory"]
 
 
-def test_a_line_is_on_the_disk_when_it_counts(tmp_path, order):
+def test_an_appended_line_is_synced(tmp_path, order):
     append_json_line(tmp_path / "lines", {"epoch": 1})
     assert order == ["write", "sync file"]
 
 
-def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
+def test_a_killed_writer_leaves_a_complete_file(tmp_path):
     path = tmp_path / "file"
     script = """
 import sys
@@ -117,7 +119,7 @@ def test_a_missing_file_is_empty(tmp_path):
 
 @pytest.mark.fault(18)
 @pytest.mark.parametrize("cut", [*range(1, 12), 20, 31])
-def test_a_line_that_a_kill_cut_off_is_closed_and_skipped(tmp_path, cut):
+def test_a_truncated_line_is_terminated_and_skipped(tmp_path, cut):
     path = tmp_path / "lines.jsonl"
     append_json_line(path, {"epoch": 1})
     whole = path.read_bytes()
@@ -127,7 +129,7 @@ def test_a_line_that_a_kill_cut_off_is_closed_and_skipped(tmp_path, cut):
     assert [record["epoch"] for record in read_json_lines(path)] == expected
 
 
-def test_junk_is_skipped(tmp_path):
+def test_invalid_lines_are_skipped(tmp_path):
     path = tmp_path / "lines.jsonl"
     path.write_bytes(b'\xff\xfe\n[1]\n7\n{"epoch":2}\n' + seal({"epoch": 1}) + b"\n\n")
     assert list(read_json_lines(path)) == [{"epoch": 1}]
@@ -176,6 +178,6 @@ def test_digests():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
-def test_files_of_lines_are_readable_by_others(tmp_path):
+def test_json_lines_files_are_readable_by_other_users(tmp_path):
     append_json_line(tmp_path / "lines", {})
     assert (tmp_path / "lines").stat().st_mode & 0o444

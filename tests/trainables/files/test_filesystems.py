@@ -15,21 +15,19 @@ from trainables.files import filesystems
         ("file:///mnt/all/", "local", "/mnt/all"),
     ],
 )
-def test_each_kind_of_store_has_its_own_way_of_naming_a_bucket(
-    uri: str, kind: str, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uris_of_each_kind_of_store_are_opened(uri: str, kind: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_KEY", "a2V5")
-    files, found = filesystems.connected(uri)
+    files, found = filesystems.open_filesystem(uri)
     assert (files.type_name, found) == (kind, path)
 
 
-def test_azures_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_azure_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_KEY", "a2V5")
-    files, _ = filesystems.connected("abfs://container@keyed.dfs.core.windows.net/a")
+    files, _ = filesystems.open_filesystem("abfs://container@keyed.dfs.core.windows.net/a")
     assert files == AzureFileSystem("keyed", account_key="a2V5")
     assert files != AzureFileSystem("keyed", account_key="b2V5")
 
 
-def test_azure_without_tls_and_key_is_refused_before_its_library_ends_the_process() -> None:
+def test_azure_without_tls_and_key_is_refused() -> None:
     with pytest.raises(ValueError, match="set AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN"):
-        filesystems.connected("abfs://keyless@127.0.0.1:10000/container?enable_tls=false")
+        filesystems.open_filesystem("abfs://keyless@127.0.0.1:10000/container?enable_tls=false")

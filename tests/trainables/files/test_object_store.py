@@ -1,4 +1,4 @@
-"""Objects below a URI; here in a folder, for pyarrow gives all its file systems one face."""
+"""Objects below a URI, here in a local folder; all pyarrow file systems have the same interface."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def store(tmp_path: Path) -> ObjectStore:
     return ObjectStore((tmp_path / "bucket").as_uri(), patience_seconds=0)
 
 
-def test_what_is_written_is_listed_and_read(store: ObjectStore, tmp_path: Path) -> None:
+def test_written_objects_are_listed_and_read(store: ObjectStore, tmp_path: Path) -> None:
     store.write("7/0001/a.json", b"one")
     (tmp_path / "file").write_bytes(b"x" * 3_000_000)
     store.upload("7/0002/b.pt", tmp_path / "file")
@@ -28,7 +28,7 @@ def test_what_is_written_is_listed_and_read(store: ObjectStore, tmp_path: Path) 
     assert store.read("7/0001/a.json") == b"two"
 
 
-def test_what_is_not_there_is_empty_missing_or_gone(store: ObjectStore, tmp_path: Path) -> None:
+def test_missing_objects(store: ObjectStore, tmp_path: Path) -> None:
     assert store.names() == {}
     with pytest.raises(FileNotFoundError):
         store.read("nothing")
@@ -42,12 +42,12 @@ def test_what_is_not_there_is_empty_missing_or_gone(store: ObjectStore, tmp_path
     assert store.names() == {}
 
 
-def test_a_deeper_place_has_names_of_its_own(store: ObjectStore) -> None:
+def test_names_are_relative_to_the_uri(store: ObjectStore) -> None:
     store.write("a/b/c", b"")
     assert ObjectStore(object_store.below(store.uri, "a")).names() == {"b/c": 0}
 
 
-def test_a_store_that_is_away_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_does_not_answer_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bucket").write_text("in the way")
     waited = []
 
@@ -61,7 +61,7 @@ def test_a_store_that_is_away_is_waited_for(tmp_path: Path, monkeypatch: pytest.
     assert len(waited) == 3
 
 
-def test_a_store_that_stays_away_is_one_line_with_its_place(tmp_path: Path) -> None:
+def test_a_permanent_outage_is_one_line_with_the_uri(tmp_path: Path) -> None:
     (tmp_path / "bucket").write_text("in the way")
     place = (tmp_path / "bucket").as_uri()
     with pytest.raises(ObjectStoreError, match=f"^artifacts at {place}: cannot be written: [^\n]*$") as caught:
@@ -71,13 +71,13 @@ def test_a_store_that_stays_away_is_one_line_with_its_place(tmp_path: Path) -> N
         ObjectStore(place, patience_seconds=1e6, give_up=lambda: True).write("a", b"")
 
 
-def test_what_no_waiting_mends_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permanent_errors_are_raised_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_store.time, "sleep", lambda seconds: pytest.fail(f"waits for {seconds} s"))
     with pytest.raises(ObjectStoreError, match="cannot be read: Unexpected query parameter"):
         ObjectStore("s3://bucket?enable_tls=1", patience_seconds=60).read("a")
 
 
-def test_a_full_disk_here_is_not_the_stores(store: ObjectStore, tmp_path: Path) -> None:
+def test_an_error_of_the_local_disk_is_no_store_error(store: ObjectStore, tmp_path: Path) -> None:
     store.write("a", b"content")
     (tmp_path / "folder").write_text("a file where a folder should be")
     with pytest.raises(OSError, match="folder") as caught:
@@ -86,7 +86,7 @@ def test_a_full_disk_here_is_not_the_stores(store: ObjectStore, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "message"),
     [
         ("s3://bucket/prefix?region=eu-north-1", None),
         ("s3://bucket?endpoint_override=http%3A%2F%2Fminio%3A9000", None),
@@ -100,15 +100,15 @@ def test_a_full_disk_here_is_not_the_stores(store: ObjectStore, tmp_path: Path) 
         ("", "begins with one of"),
         ("http://host/bucket", "begins with one of"),
         ("s3:///prefix", "names no bucket"),
-        ("file:mine", "no whole path"),
+        ("file:mine", "no absolute path"),
         ("s3://AKIA:secret@bucket/x", "holds a key"),
-        ("s3://bucket?secret_key=abc", "has an option beside"),
-        ("s3://[bucket", "is no URI"),
+        ("s3://bucket?secret_key=abc", "has an option other than"),
+        ("s3://[bucket", "is not a URI"),
     ],
 )
-def test_a_mistaken_uri_is_told_without_showing_it(uri: str, said: str | None) -> None:
+def test_an_invalid_uri_is_described_without_showing_it(uri: str, message: str | None) -> None:
     found = object_store.mistake(uri)
-    assert (found is None) if said is None else (said in found and "secret@" not in found and "abc" not in found)
+    assert (found is None) if message is None else (message in found and "secret@" not in found and "abc" not in found)
 
 
 def test_reasons_are_short() -> None:
@@ -121,7 +121,7 @@ def test_reasons_are_short() -> None:
     assert object_store._reason(OSError("GetProperties failed for 'http://a/b'. Azure Error: [] gone")) == "gone"
 
 
-def test_content_is_kept_as_it_is_whatever_the_name_ends_with(store: ObjectStore, tmp_path: Path) -> None:
+def test_content_is_not_compressed_by_suffix(store: ObjectStore, tmp_path: Path) -> None:
     store.write("a.gz", b"content")
     assert (tmp_path / "bucket" / "a.gz").read_bytes() == store.read("a.gz") == b"content"
     denied = OSError("When getting information: AWS Error ACCESS_DENIED (HTTP status 403) during HeadObject operation")

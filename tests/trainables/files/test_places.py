@@ -6,7 +6,7 @@ from trainables.errors import ConfigError
 from trainables.files.places import data_place, place_from
 
 
-def test_a_place_is_a_whole_path_or_a_uri(tmp_path, monkeypatch):
+def test_a_location_is_an_absolute_path_or_a_uri(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert place_from("here") == place_from(Path("here")) == tmp_path / "here"
     assert place_from("~/data") == Path.home() / "data"
@@ -21,7 +21,7 @@ def test_a_place_is_a_whole_path_or_a_uri(tmp_path, monkeypatch):
         ("~nobody-of-that-name/data", "begins with ~"),
     ],
 )
-def test_a_place_that_is_none_is_refused_without_being_shown(monkeypatch, uri, message):
+def test_an_invalid_location_is_refused_without_showing_it(monkeypatch, uri, message):
     with pytest.raises(ValueError, match=message):
         place_from(uri)
     monkeypatch.setenv("CSKD_DATA", uri)

@@ -3,6 +3,7 @@ from functools import partial
 
 import pytest
 
+from tests.kit.patience import patience
 from trainables.files.prefetch import THREAD_NAME, prefetched
 
 
@@ -11,7 +12,7 @@ def running() -> int:
 
 
 class Recorded:
-    """Pieces of work that remember their threads, and how many of them have been taken."""
+    """Iterable of callables that records the threads used and the number of callables taken."""
 
     def __init__(self, count):
         self.count = count
@@ -31,7 +32,7 @@ class Recorded:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("ahead", [1, 2, 50])
-def test_results_come_in_order_from_threads_that_end(ahead, threads):
+def test_results_come_in_order_and_the_threads_end(ahead, threads):
     work = Recorded(20)
     assert list(prefetched(work, ahead, threads)) == list(range(20))
     assert work.takers == {threading.current_thread().name}
@@ -40,7 +41,7 @@ def test_results_come_in_order_from_threads_that_end(ahead, threads):
     assert running() == 0
 
 
-def test_no_more_pieces_are_taken_than_asked_for():
+def test_the_number_of_pieces_taken_ahead_is_limited():
     work = Recorded(20)
     made = prefetched(work, ahead=3)
     assert work.taken == 0
@@ -49,14 +50,14 @@ def test_no_more_pieces_are_taken_than_asked_for():
         assert work.taken == number + 4
 
 
-def test_work_goes_on_while_a_result_is_used():
+def test_work_continues_while_a_result_is_used():
     done = threading.Event()
     made = prefetched([lambda: 0, done.set], ahead=1)
     next(made)
-    assert done.wait(10)
+    assert done.wait(patience(10))
 
 
-def test_what_a_piece_raises_is_raised_in_its_turn():
+def test_an_error_is_raised_at_its_position():
     made = prefetched([lambda: 1, lambda: 1 // 0, lambda: 3], ahead=3)
     assert next(made) == 1
     with pytest.raises(ZeroDivisionError):
@@ -65,12 +66,12 @@ def test_what_a_piece_raises_is_raised_in_its_turn():
 
 
 @pytest.mark.parametrize("leave", ["close", "drop"])
-def test_an_iterator_that_is_left_begins_nothing_more_and_ends_its_thread(leave):
+def test_a_closed_or_dropped_iterator_starts_no_more_work_and_ends_its_threads(leave):
     begun, go_on = [], threading.Event()
 
     def slow(number):
         begun.append(number)
-        go_on.wait(10)
+        go_on.wait(patience(10))
 
     made = prefetched([lambda: 0, *(partial(slow, number) for number in range(5))], ahead=4)
     next(made)
@@ -83,5 +84,5 @@ def test_an_iterator_that_is_left_begins_nothing_more_and_ends_its_thread(leave)
     assert len(begun) <= 1
 
 
-def test_no_work_is_no_result():
+def test_no_work_gives_no_results():
     assert list(prefetched([], ahead=2)) == []

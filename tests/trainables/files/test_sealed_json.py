@@ -1,4 +1,4 @@
-"""Records that tell when a bit of them has changed."""
+"""JSON records with a checksum."""
 
 import json
 import math
@@ -15,7 +15,7 @@ RECORDS = [
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_what_is_sealed_is_read_by_us_and_by_any_reader_of_json(record) -> None:
+def test_a_sealed_record_is_valid_json_and_unseals_to_itself(record) -> None:
     line = seal(record)
     assert b"\n" not in line
     assert unseal(line) == record
@@ -24,19 +24,19 @@ def test_what_is_sealed_is_read_by_us_and_by_any_reader_of_json(record) -> None:
 
 @pytest.mark.fault(19)
 @pytest.mark.parametrize("record", RECORDS)
-def test_whatever_bit_is_flipped_no_other_record_is_read(record) -> None:
+def test_a_flipped_bit_never_yields_another_record(record) -> None:
     line = seal(record)
     for place in range(8 * len(line)):
         flipped = bytearray(line)
         flipped[place // 8] ^= 1 << place % 8
         assert unseal(bytes(flipped)) in (None, record)
-        if place < 8 * (len(line) - 2):  # the last two close the line
+        if place < 8 * (len(line) - 2):  # the last two bytes close the JSON object
             assert is_damaged(bytes(flipped))
 
 
 @pytest.mark.fault(18)
 @pytest.mark.parametrize("record", RECORDS)
-def test_a_line_that_was_cut_off_is_whole_or_nothing_and_not_called_damaged(record) -> None:
+def test_a_truncated_line_is_ignored_and_not_called_damaged(record) -> None:
     line = seal(record)
     for length in range(len(line)):
         assert unseal(line[:length]) in (None, record)

@@ -1,4 +1,4 @@
-"""Data sets in an object store; here in a folder, for pyarrow gives all its file systems one face."""
+"""Data sets in an object store, here in a local folder; all pyarrow file systems have the same interface."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def store(bucket):
     return DataStore(bucket.as_uri(), patience_seconds=0)
 
 
-def nobody(*_):
+def ignore(*_):
     pass
 
 
@@ -36,35 +36,35 @@ def objects(bucket):
     return {str(path.relative_to(bucket)): path for path in bucket.rglob("*") if path.is_file()}
 
 
-def test_what_is_kept_under_a_name_is_put_there_with_its_inventory(store, folder, bucket):
-    told = []
-    made = store.put(folder, "set", lambda *words: told.append(words))
+def test_put_uploads_the_files_and_their_inventory(store, folder, bucket):
+    reported = []
+    made = store.put(folder, "set", lambda *arguments: reported.append(arguments))
     assert set(objects(bucket)) == {"set/a.0000", "set/a.0001", "set/a.0002", "set/b/c", "set.inventory.json"}
     assert store.inventory("set") == made
     assert b"".join(store.read(piece, 0, 100) for piece in made.pieces("set/a")) == CONTENT["set/a"]
     assert store.read(next(made.pieces("set/a")), 90, 50) == CONTENT["set/a"][90:100]
-    assert {words[0] for words in told} == {"check", "put"}
-    assert told[-1] == ("put", 250, 250)
+    assert {words[0] for words in reported} == {"check", "put"}
+    assert reported[-1] == ("put", 250, 250)
 
 
-def test_all_of_a_folder_has_a_name_too(store, folder):
-    assert store.put(folder, "", nobody).files.keys() == CONTENT.keys()
-    store.put(folder, "set", nobody)
-    store.put(folder, "other", nobody)
+def test_the_whole_folder_has_an_inventory(store, folder):
+    assert store.put(folder, "", ignore).files.keys() == CONTENT.keys()
+    store.put(folder, "set", ignore)
+    store.put(folder, "other", ignore)
     assert store.inventories(["set"]).keys() == {"", "set", "other"}
 
 
-def test_a_second_call_changes_nothing_but_what_is_missing(store, folder, bucket):
-    store.put(folder, "set", nobody)
+def test_a_second_put_uploads_only_missing_objects(store, folder, bucket):
+    store.put(folder, "set", ignore)
     (bucket / "set" / "a.0001").unlink()
     before = {name: path.stat().st_mtime_ns for name, path in objects(bucket).items() if name.startswith("set/")}
-    store.put(folder, "set", nobody)
+    store.put(folder, "set", ignore)
     after = {name: path.stat().st_mtime_ns for name, path in objects(bucket).items()}
     assert before.items() <= after.items()
     assert (bucket / "set" / "a.0001").read_bytes() == CONTENT["set/a"][100:200]
 
 
-def test_one_that_was_stopped_goes_on(store, folder, bucket, monkeypatch):
+def test_an_interrupted_put_is_resumed(store, folder, bucket, monkeypatch):
     upload, done = store._store.upload, []
 
     def stops(name, *words):
@@ -76,29 +76,29 @@ def test_one_that_was_stopped_goes_on(store, folder, bucket, monkeypatch):
     monkeypatch.setattr("trainables.files.shared_data.WRITERS", 1)
     monkeypatch.setattr(store._store, "upload", stops)
     with pytest.raises(KeyboardInterrupt):
-        store.put(folder, "set", nobody)
+        store.put(folder, "set", ignore)
     assert store.inventory("set") is None
     monkeypatch.setattr(store._store, "upload", lambda name, *words: (done.append(name), upload(name, *words)))
-    store.put(folder, "set", nobody)
+    store.put(folder, "set", ignore)
     assert sorted(done) == ["set/a.0000", "set/a.0001", "set/a.0002", "set/b/c"]
     assert "set.begun.json" not in objects(bucket)
 
 
-def test_other_data_of_the_name_is_never_replaced(store, folder, bucket):
-    store.put(folder, "set", nobody)
+def test_different_data_is_never_replaced(store, folder, bucket):
+    store.put(folder, "set", ignore)
     (folder / "set" / "a").write_bytes(b"other")
     before = store.inventory("set")
-    with pytest.raises(DataError, match=r"bucket/set is there with other content.*remove set\.inventory\.json"):
-        store.put(folder, "set", nobody)
+    with pytest.raises(DataError, match=r"bucket/set exists with different content.*remove set\.inventory\.json"):
+        store.put(folder, "set", ignore)
     assert store.inventory("set") == before
     assert (bucket / "set" / "a.0000").read_bytes() == CONTENT["set/a"][:100]
 
 
-def test_what_is_not_there_or_damaged(store, folder, bucket):
+def test_missing_and_damaged_data(store, folder, bucket):
     assert store.inventory("set") is None
     with pytest.raises(DataError, match="nothing is missing or empty"):
-        store.put(folder, "nothing", nobody)
-    store.put(folder, "set", nobody)
+        store.put(folder, "nothing", ignore)
+    store.put(folder, "set", ignore)
     place = bucket / "set.inventory.json"
     place.write_bytes(place.read_bytes()[:-5])
     with pytest.raises(DataError, match=r"set\.inventory\.json is damaged"):

@@ -39,13 +39,17 @@ class Property(Averaging):
 @pytest.mark.parametrize(
     ("method", "options", "why"),
     [
-        (Misnamed, {}, "its field progress needs another name"),
-        (Averaging, {"by": "partner_may_equal_anchor"}, "names 'partner_may_equal_anchor', which is no numeric field"),
-        (Averaging, {"by": "dekay"}, "averaging names 'dekay', which is no numeric field"),
-        (Constant, {}, "averaging names 'kept', which is no numeric field"),
-        (Number, {}, "averaging names 0.9, which is no numeric field"),
-        (Property, {}, r"averaging is no method; write def averaging\(self\)"),
-        (Averaging, {"decay": 1.0}, r"decay, what averaged weights keep .*, must lie in \[0, 1\)"),
+        (Misnamed, {}, "rename its field progress"),
+        (
+            Averaging,
+            {"by": "partner_may_equal_anchor"},
+            "returns 'partner_may_equal_anchor', which is not a numeric field",
+        ),
+        (Averaging, {"by": "dekay"}, "averaging returns 'dekay', which is not a numeric field"),
+        (Constant, {}, "averaging returns 'kept', which is not a numeric field"),
+        (Number, {}, "averaging returns 0.9, which is not a numeric field"),
+        (Property, {}, r"averaging is not a method; write def averaging\(self\)"),
+        (Averaging, {"decay": 1.0}, r"decay, the decay of the averaged weights per step, must be in \[0, 1\)"),
         (Averaging, {"decay": -0.5}, "must lie in"),
     ],
 )

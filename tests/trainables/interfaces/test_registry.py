@@ -63,7 +63,7 @@ def test_an_own_part_that_cannot_be_imported_is_refused(path):
 
 
 def test_where_a_module_is_looked_for_is_said():
-    with pytest.raises(ConfigError, match="there is no module 'no_such_module'; is its folder in PYTHONPATH"):
+    with pytest.raises(ConfigError, match="there is no module 'no_such_module'; add its folder to PYTHONPATH"):
         registry.load("methods", "no_such_module.below:Part")
 
 

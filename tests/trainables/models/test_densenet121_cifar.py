@@ -36,5 +36,5 @@ def test_the_growth_can_be_narrowed():
 
 def test_images_of_another_size_are_refused():
     Densenet121Cifar().check_images(32, 32)
-    with pytest.raises(ConfigError, match="takes 32x32 images, but those of the data set are 64x64; take densenet121"):
+    with pytest.raises(ConfigError, match="takes 32x32 images, but those of the data set are 64x64; use densenet121"):
         Densenet121Cifar().check_images(64, 64)

@@ -33,7 +33,7 @@ def archive(tmp_path):
 
 @pytest.fixture
 def server(archive, monkeypatch):
-    """Address of a local HTTP server that offers the archive's folder."""
+    """URL of a local HTTP server that serves the archive's folder."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     handler = partial(SimpleHTTPRequestHandler, directory=str(archive.parent))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
@@ -42,7 +42,7 @@ def server(archive, monkeypatch):
         http.shutdown()
 
 
-def test_the_data_folder_is_the_given_one_then_the_environment_then_the_users(tmp_path, monkeypatch):
+def test_data_folder_is_the_root_or_the_environment_or_the_default(tmp_path, monkeypatch):
     monkeypatch.setenv("CSKD_DATA", "/somewhere")
     assert data_folder(tmp_path) == tmp_path
     assert str(data_folder(None)) == "/somewhere"
@@ -56,7 +56,7 @@ def test_a_root_that_does_not_exist_is_refused(tmp_path):
         data_folder(tmp_path / "typo")
 
 
-def test_verified_content(tmp_path):
+def test_read_verified_checks_the_md5(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"right")
     assert read_verified(path, md5(b"right")) == b"right"
@@ -72,7 +72,7 @@ def test_extract(archive):
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda _: b"junk" * 100])
-def test_a_damaged_archive_leaves_nothing_behind(archive, damage):
+def test_a_damaged_archive_leaves_no_files(archive, damage):
     archive.write_bytes(damage(archive.read_bytes()))
     before = sorted(archive.parent.iterdir())
     with pytest.raises(DataError, match=r"archive\.tar\.gz cannot be unpacked"):
@@ -96,7 +96,7 @@ def test_download(archive, server, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"), [("archive.tar.gz", "is not the published file"), ("absent.tar.gz", "cannot be fetched")]
 )
-def test_a_failed_download_leaves_nothing_behind(server, tmp_path, name, message):
+def test_a_failed_download_leaves_no_files(server, tmp_path, name, message):
     target = tmp_path / "target" / "archive.tar.gz"
     target.parent.mkdir()
     with pytest.raises(DataError, match=message) as caught:
@@ -105,11 +105,11 @@ def test_a_failed_download_leaves_nothing_behind(server, tmp_path, name, message
     assert "\n" not in str(caught.value)
     assert not list(target.parent.iterdir())
     if isinstance(caught.value.__cause__, HTTPError):
-        caught.value.__cause__.close()  # it holds the connection
+        caught.value.__cause__.close()  # releases the connection
 
 
 class Ranges(SimpleHTTPRequestHandler):
-    """Serves ``content`` from the byte that is asked for, breaking off after ``at_most`` bytes."""
+    """Serves ``content`` from the requested byte and closes the connection after ``at_most`` bytes."""
 
     content = bytes(range(256)) * 10
     at_most = 1000
@@ -129,7 +129,7 @@ class Ranges(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def breaking(monkeypatch):
-    """Address of a server whose connections break."""
+    """URL of a server whose connections break."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     Ranges.asked.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as http:
@@ -138,21 +138,21 @@ def breaking(monkeypatch):
         http.shutdown()
 
 
-def test_a_broken_download_goes_on_where_it_broke(breaking, tmp_path):
+def test_a_broken_download_is_resumed(breaking, tmp_path):
     target = tmp_path / "archive"
     for _ in range(2):
         with pytest.raises(DataError, match="the connection broke after"):
             download(breaking, target, md5(Ranges.content))
         assert not target.exists()
-    told = []
-    download(breaking, target, md5(Ranges.content), lambda *words: told.append(words))
+    reported = []
+    download(breaking, target, md5(Ranges.content), lambda *arguments: reported.append(arguments))
     assert target.read_bytes() == Ranges.content
     assert Ranges.asked == ["", "bytes=1000-", "bytes=2000-"]
-    assert told[-1] == ("download", 2560, 2560)
+    assert reported[-1] == ("download", 2560, 2560)
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_more_than_there_is_begins_anew(breaking, tmp_path, monkeypatch):
+def test_a_partial_file_that_is_too_long_is_discarded(breaking, tmp_path, monkeypatch):
     monkeypatch.setattr(Ranges, "at_most", 10_000)
     (tmp_path / ".archive.partial").write_bytes(bytes(5000))
     download(breaking, tmp_path / "archive", md5(Ranges.content))
@@ -164,7 +164,7 @@ def test_more_than_there_is_begins_anew(breaking, tmp_path, monkeypatch):
     ("known", "message"),
     [({"size": 8}, "its size is 7, not 8"), ({"md5": "0"}, "its MD5 is"), ({"sha256": "0"}, "its SHA-256 is")],
 )
-def test_a_file_is_verified_by_all_that_is_published(tmp_path, known, message):
+def test_a_file_is_verified_by_size_md5_and_sha256(tmp_path, known, message):
     path = tmp_path / "file"
     path.write_bytes(b"content")
     sha256 = hashlib.sha256(b"content").hexdigest()
@@ -176,7 +176,7 @@ def test_a_file_is_verified_by_all_that_is_published(tmp_path, known, message):
         wrong.verify(path)
 
 
-def test_one_process_at_a_time_fills_a_folder(tmp_path):
+def test_exclusive_locks_the_folder_until_the_process_ends(tmp_path):
     script = """
 import sys, time
 from pathlib import Path
@@ -202,8 +202,8 @@ with exclusive(Path(sys.argv[1])):
         assert entered.is_set()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")
+def test_a_read_only_folder_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with (
         pytest.raises(DataError, match="cannot be written: Permission denied; set CSKD_DATA"),
@@ -212,7 +212,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         pass
 
 
-def test_a_folder_below_a_file_is_refused(tmp_path):
+def test_a_folder_inside_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written"), exclusive(tmp_path / "file" / "folder"):
         pass

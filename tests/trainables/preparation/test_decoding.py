@@ -22,7 +22,7 @@ from trainables.preparation.decoding import decode
         ("P", "PNG", "palette.png", ("not RGB",)),
     ],
 )
-def test_content_decides_and_all_becomes_rgb(tmp_path, mode, image_format, name, notes):
+def test_the_format_is_detected_by_content_and_converted_to_rgb(tmp_path, mode, image_format, name, notes):
     (tmp_path / name).write_bytes(picture(mode=mode, image_format=image_format))
     found = decode(tmp_path / name, None)
     assert found.pixels.shape == (30, 40, 3)
@@ -30,7 +30,7 @@ def test_content_decides_and_all_becomes_rgb(tmp_path, mode, image_format, name,
     assert found.notes == notes
 
 
-def test_larger_images_are_resized_as_torchvision_does_and_smaller_ones_stay(tmp_path):
+def test_larger_images_are_resized_like_torchvision_and_smaller_ones_are_not(tmp_path):
     from trainables.models.layers.torchvision_import import torchvision
 
     path = tmp_path / "x.png"
@@ -57,7 +57,7 @@ def test_an_unreadable_file_is_named_in_one_line(tmp_path, damage):
 
 
 @pytest.mark.bad_input(38)
-def test_a_small_file_that_would_fill_the_memory_is_refused(tmp_path):
+def test_a_decompression_bomb_is_refused(tmp_path):
     content = bytearray(picture(image_format="PNG"))
     header = b"IHDR" + struct.pack(">II", 30_000, 30_000) + content[24:29]
     content[12:33] = header + struct.pack(">I", zlib.crc32(header))

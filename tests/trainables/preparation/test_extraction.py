@@ -18,7 +18,7 @@ def files_in(folder):
 
 
 @pytest.mark.parametrize("kind", ["w", "w:gz", "w:xz", "zip"])
-def test_content_decides_the_kind_of_archive(tmp_path, kind):
+def test_the_archive_format_is_detected_by_content(tmp_path, kind):
     path = tmp_path / "any.name"
     zip_of(path, FILES) if kind == "zip" else tar_of(path, FILES, kind)
     unpack(path, tmp_path / "out")
@@ -30,7 +30,7 @@ def test_only_wanted_files_are_written(tmp_path):
     assert files_in(tmp_path / "out") == {"c.txt": b"two"}
 
 
-def test_inner_archives_become_folders(tmp_path):
+def test_nested_tar_archives_become_folders(tmp_path):
     inner = tar_bytes({"one.jpg": b"1"})
     unpack(tar_of(tmp_path / "x.tar", {"train/n01.tar": inner}), tmp_path / "out")
     assert files_in(tmp_path / "out") == {"train/n01/one.jpg": b"1"}
@@ -42,7 +42,7 @@ def member_of(kind, name="evil", target=""):
     return member
 
 
-HOSTILE = {
+UNSAFE = {
     "symbolic link": member_of(tarfile.SYMTYPE, target="/etc/passwd"),
     "link inside": member_of(tarfile.SYMTYPE, target="a"),
     "hard link": member_of(tarfile.LNKTYPE, target="a"),
@@ -56,12 +56,12 @@ HOSTILE = {
 
 
 @pytest.mark.bad_input(38)
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", UNSAFE)
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_hostile_tar_is_refused_and_writes_nothing_outside(tmp_path, name, nested):
+def test_an_unsafe_tar_is_refused_and_writes_nothing(tmp_path, name, nested):
     path = tmp_path / "x.tar"
     with tarfile.open(path, "w") as tar:
-        tar.addfile(HOSTILE[name])
+        tar.addfile(UNSAFE[name])
     if nested:
         tar_of(path, {"inner.tar": path.read_bytes()})
     with pytest.raises(DataError, match=r"x\.tar is refused: its member .* (link or a device|outside the target)"):
@@ -71,7 +71,7 @@ def test_a_hostile_tar_is_refused_and_writes_nothing_outside(tmp_path, name, nes
 
 @pytest.mark.bad_input(38)
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/../../evil"])
-def test_a_hostile_zip_is_refused(tmp_path, name):
+def test_an_unsafe_zip_is_refused(tmp_path, name):
     with pytest.raises(DataError, match="outside the target"):
         unpack(zip_of(tmp_path / "x.zip", {name: b"x"}), tmp_path / "out")
 
@@ -87,22 +87,22 @@ def test_a_link_in_a_zip_is_refused(tmp_path):
 
 
 @pytest.mark.bad_input(38)
-def test_a_name_twice_is_refused(tmp_path):
+def test_a_duplicate_name_is_refused(tmp_path):
     with tarfile.open(tmp_path / "x.tar", "w") as tar:
         for _ in range(2):
             tar.addfile(plain_member("same", 1), io.BytesIO(b"x"))
-    with pytest.raises(DataError, match="holds 'same' twice"):
+    with pytest.raises(DataError, match="contains 'same' twice"):
         unpack(tmp_path / "x.tar", tmp_path / "out")
 
 
-def test_a_file_that_is_a_folder_too_is_refused(tmp_path):
+def test_a_path_that_is_both_file_and_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match="cannot be unpacked"):
         unpack(tar_of(tmp_path / "x.tar", {"a": b"", "a/b": b""}), tmp_path / "out")
 
 
 @pytest.mark.bad_input(38)
 @pytest.mark.parametrize("kind", ["w:gz", "w:xz"])
-def test_a_bomb_is_refused_before_it_is_written(tmp_path, kind):
+def test_a_decompression_bomb_is_refused_before_it_is_written(tmp_path, kind):
     path = tar_of(tmp_path / "x", {"zeros": bytes(120 << 20)}, kind)
     with pytest.raises(DataError, match="larger than any published"):
         unpack(path, tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Data sets that machines share through an object store, here a folder: put there, listed, fetched, examined."""
+"""Data sets shared through an object store (here a folder): upload, list, fetch and check."""
 
 import json
 
@@ -14,7 +14,7 @@ KEPT, INDEX = (f"cub200/cub200-256-part-2-6-4.{kind}" for kind in ("arrow", "ind
 
 @pytest.fixture
 def there(cskd, tmp_path, monkeypatch):
-    """URI of a place with a small part of CUB-200-2011, which was prepared in ``root``."""
+    """URI of a data location with a small part of CUB-200-2011, prepared in ``root``."""
     monkeypatch.setenv(local_copies.VARIABLE, str(tmp_path / "cache"))
     archive = tar_of(tmp_path / "source" / "CUB_200_2011.tgz", birds(), "w:gz")
     root, uri = tmp_path / "root", (tmp_path / "bucket").as_uri()
@@ -27,7 +27,7 @@ def there(cskd, tmp_path, monkeypatch):
     return uri
 
 
-def test_from_the_store_to_a_copy(cskd, tmp_path, there) -> None:
+def test_shared_data_is_listed_and_fetched(cskd, tmp_path, there) -> None:
     code, out, _ = cskd("data", "list", "--root", there, "--json")
     entry, _ = json.loads(out)
     assert (code, entry["name"], entry["state"], entry["note"]) == (0, KEPT, "ready", f"{there}/{KEPT}")
@@ -39,10 +39,10 @@ def test_from_the_store_to_a_copy(cskd, tmp_path, there) -> None:
     assert cskd("data", "fetch", "cub200", "--root", there, *EXPECT)[2] == ""
 
 
-def test_the_examination_looks_at_store_and_copies(cskd, tmp_path, there, monkeypatch) -> None:
+def test_doctor_checks_the_store_and_the_copies(cskd, tmp_path, there, monkeypatch) -> None:
     monkeypatch.setenv("CSKD_DATA", there)
     (found,) = data.check(verify=True)
-    assert found.found == f"in {there}: {KEPT}, {INDEX}; copies in {local_copies.folder_of(there)}: none yet"
+    assert found.found == f"in {there}: {KEPT}, {INDEX}; copies in {local_copies.folder_of(there)}: none"
     cskd("data", "fetch", "cub200", *EXPECT)
     assert [finding.level for finding in data.check(verify=True)] == ["ok", "ok"]
     copy = local_copies.folder_of(there) / KEPT
@@ -57,16 +57,16 @@ def test_the_examination_looks_at_store_and_copies(cskd, tmp_path, there, monkey
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["push", "cub200", "--to", "bucket"], 64, "--to bucket: give the URI of a place in an object store"),
+        (["push", "cub200", "--to", "bucket"], 64, "--to bucket: give a URI in an object store"),
         (["push", "cub200", "--to", "s3://a:canary@bucket"], 64, "--to holds a key"),
         (["push", "cub200", "--to", "ROOT"], 65, "`cskd data prepare cub200 --root"),
-        (["push", "digits", "--to", "ROOT"], 65, "digits is inside the program"),
-        (["fetch", "cub200", "--root", "ROOT"], 65, "cub200/cub200-256.arrow is not there; `cskd data push`"),
-        (["fetch", "cub200", "--root", "s3://bucket?key=canary"], 64, "root: has an option beside"),
-        (["prepare", "cub200", "--root", "ROOT"], 65, "is no folder; data is prepared in one"),
+        (["push", "digits", "--to", "ROOT"], 65, "digits is built in and needs no upload"),
+        (["fetch", "cub200", "--root", "ROOT"], 65, "cub200/cub200-256.arrow does not exist; `cskd data push`"),
+        (["fetch", "cub200", "--root", "s3://bucket?key=canary"], 64, "root: has an option other than"),
+        (["prepare", "cub200", "--root", "ROOT"], 65, "is not a folder; prepare the data in a folder"),
     ],
 )
-def test_a_mistake_is_one_line(cskd, tmp_path, monkeypatch, words, code, message) -> None:
+def test_each_error_is_one_line(cskd, tmp_path, monkeypatch, words, code, message) -> None:
     monkeypatch.setenv("CSKD_DATA", str(tmp_path))
     monkeypatch.setenv(local_copies.VARIABLE, str(tmp_path / "cache"))
     found = cskd("data", *(tmp_path.as_uri() if word == "ROOT" else word for word in words))

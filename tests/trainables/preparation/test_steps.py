@@ -33,7 +33,7 @@ def left_in(dataset):
     return {path.name for path in dataset.prepared_path().parent.iterdir()} - {".cskd.lock"}
 
 
-def test_images_labels_and_order_are_the_published_ones(dataset, archive):
+def test_prepared_data_has_the_published_images_labels_and_order(dataset, archive):
     found = dataset.prepare([archive])
     assert found.state == "ready"
     assert found.part
@@ -60,7 +60,7 @@ def test_a_second_call_does_nothing(dataset, archive):
 
 @pytest.mark.fault(19)
 @pytest.mark.parametrize("share", [0.3, 0.6])
-def test_one_flipped_bit_is_found_and_the_file_is_made_anew(dataset, archive, share):
+def test_a_flipped_bit_is_detected_and_the_file_is_recreated(dataset, archive, share):
     dataset.prepare([archive])
     path = dataset.prepared_path()
     good = path.read_bytes()
@@ -77,7 +77,7 @@ def flip_bit(path, position):
     path.write_bytes(content)
 
 
-def test_whatever_bit_is_flipped_no_other_data_is_read(dataset, archive):
+def test_a_flipped_bit_never_changes_the_data_read(dataset, archive):
     dataset.prepare([archive])
     path = dataset.prepared_path()
     good, reference = path.read_bytes(), data_digest(dataset._read("train"))
@@ -90,14 +90,14 @@ def test_whatever_bit_is_flipped_no_other_data_is_read(dataset, archive):
             read = PreparedFile(path, "").read("train")
         except DataError:
             found += 1
-        else:  # Arrow repeats its schema and pads: bits that nobody reads
+        else:  # Arrow stores its schema twice and pads buffers, so some bits are never read
             assert data_digest(read) == reference
             assert np.array_equal(read.images[5], Image.open(io.BytesIO(picture(10, (40, 40)))))
     assert found > 20
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.999])
-def test_a_cut_file_is_one_line_with_its_cure(dataset, archive, keep):
+def test_a_truncated_file_is_reported_with_the_command_to_prepare_it(dataset, archive, keep):
     dataset.prepare([archive])
     path = dataset.prepared_path()
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
@@ -107,7 +107,7 @@ def test_a_cut_file_is_one_line_with_its_cure(dataset, archive, keep):
 
 
 @pytest.mark.fault(24)
-def test_training_data_that_is_damaged_is_never_read(dataset, archive):
+def test_damaged_training_data_is_refused(dataset, archive):
     dataset.prepare([archive])
     path = dataset.prepared_path()
     content = bytearray(path.read_bytes())
@@ -119,7 +119,7 @@ def test_training_data_that_is_damaged_is_never_read(dataset, archive):
         dataset._read("train")
 
 
-def test_a_missing_file_names_the_command(dataset):
+def test_the_error_for_a_missing_file_names_the_command(dataset):
     with pytest.raises(
         DataError,
         match=r"part-2-6-4\.arrow is missing; `cskd data prepare cub200 --root \S+ --expect classes=2,train=6,test=4`",
@@ -128,13 +128,13 @@ def test_a_missing_file_names_the_command(dataset):
     assert dataset.stored()[0].state == "missing"
 
 
-def test_a_part_is_never_taken_for_the_whole(dataset, archive):
+def test_a_part_is_never_used_as_the_whole(dataset, archive):
     dataset.prepare([archive])
     with pytest.raises(DataError, match=r"cub200-256\.arrow is missing"):
         Cub200(root=dataset.root)._read("train")
     whole = Cub200(root=dataset.root)
     dataset.prepared_path().rename(whole.prepared_path())
-    with pytest.raises(DataError, match="holds 2 classes, 6 training and 4 test images of cub200"):
+    with pytest.raises(DataError, match="contains 2 classes, 6 training and 4 test images of cub200"):
         whole._read("train")
 
 
@@ -146,13 +146,13 @@ def test_an_archive_that_is_not_the_published_one_is_refused(dataset, archive):
 @pytest.mark.parametrize("key", SMALL)
 def test_wrong_counts_are_refused(dataset, archive, key):
     wrong = Cub200(root=dataset.root, expect=SMALL | {key: SMALL[key] + 1})
-    with pytest.raises(DataError, match=r"hold 2 classes, 6 training and 4 test images, not .*correct --expect"):
+    with pytest.raises(DataError, match=r"contain 2 classes, 6 training and 4 test images, not .*correct --expect"):
         wrong.prepare([archive])
     assert not wrong.prepared_path().exists()
 
 
 @pytest.mark.fault(24)
-def test_a_truncated_image_is_named_and_nothing_is_made(dataset, tmp_path):
+def test_a_truncated_image_is_named_and_no_file_is_created(dataset, tmp_path):
     name = "CUB_200_2011/images/002.Bird_1/Bird_1.jpg"
     archive = tar_of(tmp_path / "x.tgz", birds(changes={name: picture(size=(90, 90))[:500]}), "w:gz")
     with pytest.raises(DataError, match=r"002\.Bird_1/Bird_1\.jpg cannot be read as an image"):
@@ -170,11 +170,11 @@ def test_a_missing_image_is_named(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"CUB_200_2011/images.txt": b"1 ../../../etc/passwd\n"}, "lies outside the data"),
-        ({"CUB_200_2011/images.txt": b"one two\n"}, "'one two', which is no number and value"),
+        ({"CUB_200_2011/images.txt": b"1 ../../../etc/passwd\n"}, "is outside the data folder"),
+        ({"CUB_200_2011/images.txt": b"one two\n"}, "'one two', which is not a number and a value"),
         ({"CUB_200_2011/classes.txt": None}, r"classes\.txt cannot be read"),
         ({"CUB_200_2011/train_test_split.txt": b"1 1\n"}, "name different images"),
-        ({"CUB_200_2011/classes.txt": b"1 a\n3 b\n"}, "names a class or a part that there is not"),
+        ({"CUB_200_2011/classes.txt": b"1 a\n3 b\n"}, "names an unknown class or part"),
     ],
 )
 def test_wrong_lists_are_refused(dataset, tmp_path, changes, message):
@@ -189,12 +189,12 @@ def test_lists_with_cr_lf_are_read(dataset, tmp_path):
     assert dataset._read("train").classes == ("001.Bird_0", "002.Bird_1")
 
 
-def test_an_archive_of_another_name_or_that_is_absent_is_refused(dataset, tmp_path):
-    with pytest.raises(DataError, match="is no file; correct --archive"):
+def test_a_missing_archive_is_refused(dataset, tmp_path):
+    with pytest.raises(DataError, match="is not a file; correct --archive"):
         dataset.prepare([tmp_path / "absent.tgz"])
 
 
-def test_it_goes_on_where_it_was_killed(dataset, archive, monkeypatch):
+def test_a_killed_preparation_is_resumed(dataset, archive, monkeypatch):
     monkeypatch.setattr(steps, "CHUNK", 2)
     script = f"""
 import os, signal
@@ -219,7 +219,7 @@ Cub200(root=Path({str(dataset.root)!r}), expect={SMALL}).prepare([Path({str(arch
     assert left_in(dataset) == {dataset.prepared_path().name}
 
 
-def test_what_a_killed_writer_left_is_removed(dataset, archive, monkeypatch):
+def test_temporary_files_of_a_killed_process_are_removed(dataset, archive, monkeypatch):
     def killed_after(*words):
         make(*words)
         raise OSError("killed")
@@ -237,7 +237,7 @@ def test_what_a_killed_writer_left_is_removed(dataset, archive, monkeypatch):
 
 @pytest.mark.fault(17)
 @pytest.mark.parametrize(("owner", "step"), [(arrow_file.pa.ipc, "new_file"), (os, "fsync")])
-def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch, owner, step):
+def test_a_full_disk_leaves_no_partial_file(tmp_path, monkeypatch, owner, step):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -272,14 +272,14 @@ Cub200(root=Path({str(dataset.root)!r}), expect={SMALL}).prepare([Path({str(arch
     assert dataset.stored()[0].state == "ready"
 
 
-def test_nobody_writes_to_the_file_through_its_images(dataset, archive):
+def test_writing_to_images_does_not_change_the_file(dataset, archive):
     dataset.prepare([archive])
     before = dataset.prepared_path().read_bytes()
     dataset._read("train").images[0][:] = 7
     assert dataset.prepared_path().read_bytes() == before
 
 
-def test_the_digest_of_the_data_follows_the_pixels(dataset, archive, tmp_path):
+def test_the_data_digest_depends_on_the_pixels(dataset, archive, tmp_path):
     dataset.prepare([archive])
     first = data_digest(dataset._read("train"))
     assert first == data_digest(dataset._read("train"))
@@ -290,7 +290,7 @@ def test_the_digest_of_the_data_follows_the_pixels(dataset, archive, tmp_path):
     assert first != data_digest(other._read("train"))
 
 
-def test_beyond_the_memory_limit_the_file_is_verified_once(dataset, archive, monkeypatch):
+def test_a_file_above_the_memory_limit_is_verified_once(dataset, archive, monkeypatch):
     dataset.prepare([archive])
     path, hashed = dataset.prepared_path(), []
     digest = arrow_file.digest_of_batch
@@ -305,7 +305,7 @@ def test_beyond_the_memory_limit_the_file_is_verified_once(dataset, archive, mon
             PreparedFile(path, "").read("train", memory_limit=0)
 
 
-def test_a_marker_that_cannot_be_written_or_read_only_costs_time(dataset, archive, monkeypatch):
+def test_an_unusable_marker_only_costs_time(dataset, archive, monkeypatch):
     dataset.prepare([archive])
     path = dataset.prepared_path()
     path.with_name(f".{path.name}.train.verified").write_bytes(b"\xff")

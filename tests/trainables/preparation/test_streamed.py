@@ -1,4 +1,4 @@
-"""Prepared data that stays in an object store, here a folder: the same images and batches as from a file."""
+"""Data streamed from an object store (here a folder) gives the same images and batches as a file."""
 
 import threading
 from contextlib import closing
@@ -36,7 +36,7 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture
 def bucket(tmp_path, prepared, monkeypatch):
-    """A store with the data in objects so small that images lie in several."""
+    """Store whose objects are so small that an image spans several."""
     monkeypatch.setenv(local_copies.VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(inventory, "OBJECT_BYTES", 5000)
     store = DataStore((tmp_path / "bucket").as_uri())
@@ -55,7 +55,7 @@ def arrows(tmp_path):
     return list((tmp_path / "cache").rglob("*.arrow"))
 
 
-def test_images_labels_and_digests_are_those_of_the_file(prepared, there, tmp_path):
+def test_streamed_images_labels_and_digests_equal_those_of_the_file(prepared, there, tmp_path):
     found, expected = there.training_images(), prepared.training_images()
     assert found.images.is_streamed
     assert data_digest(found) == data_digest(expected)
@@ -68,7 +68,7 @@ def test_images_labels_and_digests_are_those_of_the_file(prepared, there, tmp_pa
 
 
 @pytest.mark.parametrize("memory_limit", [0, 1 << 30])
-def test_batches_are_those_of_the_file_bit_for_bit(prepared, there, memory_limit):
+def test_streamed_batches_equal_those_of_the_file(prepared, there, memory_limit):
     def epochs(dataset):
         dataset = dataset.model_copy(update={"memory_limit": memory_limit})
         train = open_training_data(dataset, "train", CPU).train
@@ -84,11 +84,11 @@ def test_batches_are_those_of_the_file_bit_for_bit(prepared, there, memory_limit
     assert torch.equal(plain, expected_plain)
 
 
-def test_a_device_of_its_own_gets_all_pixels_where_they_fit(prepared, there):
+def test_all_pixels_are_copied_to_a_device_if_they_fit(prepared, there):
     index, stores = torch.tensor([5, 0, 3]), []
     for dataset in (there, prepared):
         store = open_training_data(dataset, "full", CPU).train.store
-        store._may_reside = True  # what a GPU does
+        store._may_reside = True  # as on a GPU
         draws = store.draw(np.random.default_rng(0), index.numpy(), dataset.augmentation)
         stores.append(store.augmented(index, draws))
     assert torch.equal(*stores)
@@ -102,7 +102,7 @@ def test_threads_end_with_the_batches(there):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(THREAD_NAME)]
 
 
-def test_a_machine_without_room_streams_and_one_with_room_copies(there, bucket, tmp_path, monkeypatch):
+def test_auto_streams_only_without_space_for_a_copy(there, bucket, tmp_path, monkeypatch):
     auto = there.model_copy(update={"stream": "auto"})
     usage = local_copies.shutil.disk_usage(tmp_path)
     size = sum(path.stat().st_size for path in bucket.rglob("*.arrow.0*"))
@@ -110,16 +110,16 @@ def test_a_machine_without_room_streams_and_one_with_room_copies(there, bucket, 
     assert auto.training_images().images.is_streamed
     assert auto.has_room()
     assert not there.model_copy(update={"stream": "never"}).has_room()
-    with pytest.raises(OSError, match="no room for"):
+    with pytest.raises(OSError, match="no free space for"):
         there.model_copy(update={"stream": "never"}).training_images()
     monkeypatch.setattr(local_copies.shutil, "disk_usage", lambda _: usage._replace(free=size))
     assert not auto.training_images().images.is_streamed
     monkeypatch.setattr(local_copies.shutil, "disk_usage", lambda _: usage._replace(free=0))
-    assert not auto.training_images().images.is_streamed  # the copy is there
+    assert not auto.training_images().images.is_streamed  # the copy exists already
     assert there.model_copy(update={"stream": "never"}).has_room()
 
 
-def test_how_pixels_come_is_no_part_of_a_run(there):
+def test_streaming_does_not_change_the_run_digest(there):
     runs = [
         TrainConfig(dataset=there.model_copy(update={"stream": how}), model="resnet10", method="cs_kd")
         for how in ("auto", "never")
@@ -127,7 +127,7 @@ def test_how_pixels_come_is_no_part_of_a_run(there):
     assert runs[0].digest() == runs[1].digest()
 
 
-def test_pixels_that_are_damaged_there_are_refused(there, bucket):
+def test_damaged_pixels_in_the_store_are_refused(there, bucket):
     images = there.training_images().images
     place = images.start[3] + 10
     path = bucket / f"{there.kept()[0]}.{place // 5000:04d}"
@@ -139,7 +139,7 @@ def test_pixels_that_are_damaged_there_are_refused(there, bucket):
     assert images[0].any()
 
 
-def test_a_damaged_index_is_fetched_again_and_a_missing_one_is_told(there, bucket, tmp_path):
+def test_a_damaged_index_is_fetched_again_and_a_missing_one_is_reported(there, bucket, tmp_path):
     there.training_images()
     (index,) = (tmp_path / "cache").rglob("*.index")
     index.write_bytes(index.read_bytes()[:-30])
@@ -149,5 +149,5 @@ def test_a_damaged_index_is_fetched_again_and_a_missing_one_is_told(there, bucke
     for path in bucket.rglob("*.index.inventory.json"):
         path.unlink()
     other = there.model_copy(update={"root": f"{bucket.as_uri()}/"})
-    with pytest.raises(DataError, match=r"cub200-256-part-3-12-6\.index is not there; `cskd data push`"):
+    with pytest.raises(DataError, match=r"cub200-256-part-3-12-6\.index does not exist; `cskd data push`"):
         other.training_images()

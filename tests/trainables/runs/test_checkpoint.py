@@ -23,7 +23,7 @@ def write_three(directory):
     return checkpoint_names.generations(directory)
 
 
-def test_what_is_saved_is_loaded(tmp_path):
+def test_a_saved_checkpoint_is_loaded(tmp_path):
     path = checkpoint_names.path_of(tmp_path / "new", 3)
     checkpoint.save(path, state(3))
     loaded = checkpoint.load(path)
@@ -39,7 +39,7 @@ def test_two_generations_are_kept_newest_first(tmp_path):
     assert checkpoint.load_newest(tmp_path)["epoch"] == 11
 
 
-def test_without_checkpoints_there_is_none(tmp_path):
+def test_load_newest_without_checkpoints_returns_none(tmp_path):
     assert checkpoint.load_newest(tmp_path / "absent") is None
 
 
@@ -64,7 +64,7 @@ DAMAGES = {
 
 @pytest.mark.fault(18, 19)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(tmp_path, damage):
+def test_a_damaged_checkpoint_is_refused_and_the_previous_one_is_used(tmp_path, damage):
     newest, before = write_three(tmp_path)
     DAMAGES[damage](newest)
     with pytest.raises(CheckpointError, match=newest.name):
@@ -74,7 +74,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(tmp_path, da
     assert checkpoint.load_newest(tmp_path) is None
 
 
-def test_an_unfinished_checkpoint_does_not_push_out_a_finished_one(tmp_path):
+def test_an_incomplete_checkpoint_does_not_displace_a_complete_one(tmp_path):
     newest, before = write_three(tmp_path)
     checkpoint_names.checksum_of(newest).unlink()
     writer = CheckpointWriter(tmp_path)
@@ -101,7 +101,7 @@ def test_a_pickle_with_code_is_refused_and_does_not_run(tmp_path):
     write_atomic(bare, pickle.dumps(Code(proof)))
     write_atomic(checkpoint_names.checksum_of(bare), sha256_of(bare.read_bytes()).encode())
     for refused in (path, bare):
-        with pytest.raises(CheckpointError, match=r"could run code; nothing of it was loaded") as caught:
+        with pytest.raises(CheckpointError, match=r"could run code; nothing was loaded") as caught:
             checkpoint.load(refused)
         assert "\n" not in str(caught.value)
         assert "weights_only" not in str(caught.value)  # torch's advice is to run the code
@@ -122,7 +122,7 @@ def test_a_snapshot_is_independent_of_later_training():
     assert copy["b"] == {"c": "text", "d": None}
 
 
-def test_the_writer_saves_the_state_as_it_was_when_asked(tmp_path):
+def test_the_writer_saves_the_state_at_the_time_of_the_call(tmp_path):
     live = state(1)
     live["model"]["weight"] = torch.ones(2_000_000)
     writer = CheckpointWriter(tmp_path)
@@ -133,7 +133,7 @@ def test_the_writer_saves_the_state_as_it_was_when_asked(tmp_path):
 
 
 @pytest.mark.parametrize("surface", ["wait", "next write"])
-def test_a_failed_write_is_raised_once_and_the_writer_goes_on(tmp_path, surface):
+def test_a_failed_write_is_raised_once_and_the_writer_continues(tmp_path, surface):
     blocked = tmp_path / "checkpoints"
     blocked.write_bytes(b"a file where the directory should be")
     writer = CheckpointWriter(blocked)
@@ -146,7 +146,7 @@ def test_a_failed_write_is_raised_once_and_the_writer_goes_on(tmp_path, surface)
     assert [path.name for path in checkpoint_names.generations(blocked)] == ["epoch_000003.pt"]
 
 
-def test_an_error_of_any_kind_leaves_the_thread(tmp_path):
+def test_any_error_in_the_thread_is_raised(tmp_path):
     writer = CheckpointWriter(tmp_path)
     writer.write(1, {"not data": lambda: None})
     with pytest.raises((AttributeError, pickle.PicklingError)):

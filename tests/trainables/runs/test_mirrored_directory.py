@@ -1,4 +1,4 @@
-"""A run whose worker shares no folder with anybody: to lose the machine costs what to be killed costs."""
+"""Runs whose worker shares no folder with the driver: losing the machine costs no more than a kill."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ METRICS = {"train/loss": 0.5}
 
 
 class Cluster:
-    """A store, and machines that come and go."""
+    """Object store with workers on machines that can be lost."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -26,7 +26,7 @@ class Cluster:
         self.machines = 0
 
     def worker(self, attempt: int, *, after: int | None = None) -> MirroredRunDirectory:
-        """A worker on a new machine that has restored what there is, and begins."""
+        """Starts a worker on a new machine: restores the files and, given ``after``, begins the attempt."""
         self.machines += 1
         files = MirroredRunDirectory(self.folder / f"machine{self.machines}", RunObjects(self.store), attempt)
         files.restore()
@@ -59,11 +59,11 @@ def checkpoint(files: RunDirectory, epoch: int) -> None:
 
 
 def held(files: RunDirectory) -> dict[str, str]:
-    """Checkpoints of a scratch folder, each with what it holds."""
+    """Returns the content of each checkpoint in a scratch folder, by file name."""
     return {path.name: path.read_text() for path in files.checkpoints.glob("*.pt")}
 
 
-def test_another_machine_goes_on_after_the_newest_checkpoint(cluster: Cluster) -> None:
+def test_another_machine_resumes_from_the_newest_checkpoint(cluster: Cluster) -> None:
     train(cluster.worker(1, after=0), 1, 1, 2, 3)
     second = cluster.worker(2)
     assert [row.epoch for row in second.epochs()] == [1, 2, 3]
@@ -71,44 +71,44 @@ def test_another_machine_goes_on_after_the_newest_checkpoint(cluster: Cluster) -
     assert second.outcome() is None
 
 
-def test_two_generations_stay(cluster: Cluster) -> None:
+def test_two_generations_are_kept_in_the_store(cluster: Cluster) -> None:
     train(cluster.worker(1, after=0), 1, 1, 2, 3, 4)
     assert cluster.saved() == [Saved(1, 3), Saved(1, 4)]
     train(cluster.worker(2, after=4), 2, 5)
     assert cluster.saved() == [Saved(1, 4), Saved(2, 5)]
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(cluster: Cluster) -> None:
+def test_a_damaged_checkpoint_is_skipped_for_the_previous_one(cluster: Cluster) -> None:
     train(cluster.worker(1, after=0), 1, 1, 2, 3)
     cluster.store.write("0001/epoch_000003.pt", b"machine1 4")
     second = cluster.worker(2)
     assert held(second) == {"epoch_000002.pt": "machine1 2"}
     second.begin_attempt(2, 2)
     train(second, 2, 3)
-    assert cluster.saved() == [Saved(1, 2), Saved(2, 3)]  # the damaged one is no generation
+    assert cluster.saved() == [Saved(1, 2), Saved(2, 3)]  # the damaged one does not count
     assert held(cluster.worker(3)) == {"epoch_000003.pt": "machine2 3"}
 
 
 @pytest.mark.parametrize("cut", ["0001/epoch_000003.pt.sha256", "0001/epoch_000003.pt"])
-def test_an_unfinished_upload_is_no_checkpoint(cluster: Cluster, cut: str) -> None:
+def test_an_incomplete_upload_is_ignored(cluster: Cluster, cut: str) -> None:
     train(cluster.worker(1, after=0), 1, 1, 2, 3)
     cluster.store.delete(cut)
     assert held(cluster.worker(2)) == {"epoch_000002.pt": "machine1 2"}
 
 
-def test_a_line_that_was_cut_counts_no_more_than_on_a_disk(cluster: Cluster) -> None:
+def test_a_truncated_line_does_not_count(cluster: Cluster) -> None:
     train(cluster.worker(1, after=0), 1, 1, 2, 3)
     cluster.store.write("0001/epoch_000003.json", cluster.store.read("0001/epoch_000003.json")[:-5])
     second = cluster.worker(2)
     assert [row.epoch for row in second.epochs()] == [1, 2]
-    assert held(second) == {"epoch_000002.pt": "machine1 2"}  # that of epoch 3 is beyond what counts
+    assert held(second) == {"epoch_000002.pt": "machine1 2"}  # epoch 3 does not count
 
 
-def test_a_late_worker_neither_overwrites_nor_goes_on(cluster: Cluster) -> None:
+def test_a_superseded_worker_neither_overwrites_nor_continues(cluster: Cluster) -> None:
     late = cluster.worker(1, after=0)
     train(late, 1, 1, 2)
     later = cluster.worker(2, after=1)
-    checkpoint(late, 2)  # was on its way
+    checkpoint(late, 2)  # its upload had begun
     with pytest.raises(SupersededError):
         train(late, 1, 3)
     with pytest.raises(SupersededError):
@@ -119,7 +119,7 @@ def test_a_late_worker_neither_overwrites_nor_goes_on(cluster: Cluster) -> None:
     assert held(third) == {"epoch_000002.pt": "machine2 2"}
 
 
-def test_predictions_are_there_before_the_last_line_and_the_outcome_after_all(cluster: Cluster) -> None:
+def test_predictions_are_uploaded_before_the_last_line_and_the_outcome_last(cluster: Cluster) -> None:
     files = cluster.worker(1, after=0)
     train(files, 1, 1)
     files.predictions.write_bytes(b"logits")
@@ -130,7 +130,7 @@ def test_predictions_are_there_before_the_last_line_and_the_outcome_after_all(cl
     assert cluster.worker(2).outcome() == Outcome("finished", 1, 2, METRICS)
 
 
-def test_a_finished_run_leaves_no_checkpoints_and_nothing_on_its_machine(cluster: Cluster) -> None:
+def test_a_finished_run_leaves_no_checkpoints_and_no_local_files(cluster: Cluster) -> None:
     train(cluster.worker(1, after=0), 1, 1, 2)
     files = cluster.worker(2, after=2)
     train(files, 2, 3)
@@ -141,7 +141,7 @@ def test_a_finished_run_leaves_no_checkpoints_and_nothing_on_its_machine(cluster
     assert not files.path.exists()
 
 
-def test_where_a_worker_hung_outlives_its_scratch_folder(cluster: Cluster) -> None:
+def test_the_hang_report_outlives_the_scratch_folder(cluster: Cluster) -> None:
     files = cluster.worker(1, after=0)
     report = files.hang_report(1)
     assert report.name.startswith("cskd-hang-")
@@ -151,8 +151,8 @@ def test_where_a_worker_hung_outlives_its_scratch_folder(cluster: Cluster) -> No
     assert report.read_text() == "here"
 
 
-def test_a_checkpoint_of_epochs_that_another_attempt_trained_is_not_taken(cluster: Cluster) -> None:
-    """On other hardware the last bits differ: what a run goes on from is what its log says it did."""
+def test_a_checkpoint_of_a_replaced_epoch_is_not_used(cluster: Cluster) -> None:
+    """The last bits differ between machines, so a run may only resume from a checkpoint of the epochs in its log."""
     late = cluster.worker(1, after=0)
     train(late, 1, 1, 2)
     train(cluster.worker(2, after=1), 2, 2, 3, save=False)

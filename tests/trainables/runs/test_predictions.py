@@ -38,7 +38,7 @@ def random_predictions(rows, classes=3, width=5) -> Predictions:
 
 
 @pytest.mark.parametrize("rows", [1, ROWS, 2 * ROWS + 1])
-def test_rows_come_back_in_order_from_groups_of_a_bounded_size(tmp_path, rows):
+def test_rows_keep_their_order_in_row_groups_of_bounded_size(tmp_path, rows):
     written = random_predictions(rows)
     write(path := tmp_path / "predictions.parquet", written, ("a", "b", "c"), ("x", "x", "y"))
     for found, expected in zip(read(path), written, strict=True):
@@ -49,7 +49,7 @@ def test_rows_come_back_in_order_from_groups_of_a_bounded_size(tmp_path, rows):
     assert read_groups(path) == ("x", "x", "y")
 
 
-def test_writing_takes_the_memory_of_a_group_and_no_copy_of_the_whole(tmp_path):
+def test_writing_needs_memory_for_one_row_group_only(tmp_path):
     script = """
 import sys, tracemalloc
 from pathlib import Path
@@ -58,18 +58,18 @@ from trainables.runs.predictions import ROWS, Predictions, write
 values = np.random.default_rng(0).random((10 * ROWS, 100), np.float32)
 predictions = Predictions(values, values, np.zeros(len(values), np.int64))
 small = Predictions(*(column[:1] for column in predictions))
-write(Path(sys.argv[1]), small, ("a",) * 100)  # pyarrow imports more
+write(Path(sys.argv[1]), small, ("a",) * 100)  # pyarrow imports modules at the first call
 tracemalloc.start()
 write(Path(sys.argv[1]), predictions, ("a",) * 100)
 highest = pa.default_memory_pool().max_memory() + tracemalloc.get_traced_memory()[1]
 print(highest / (2 * values.nbytes))
 """
-    words = [sys.executable, "-c", script, str(tmp_path / "predictions.parquet")]
-    shares = subprocess.run(words, capture_output=True, text=True, check=True, cwd=REPOSITORY)
-    assert 0 < float(shares.stdout) < 0.3
+    command = [sys.executable, "-c", script, str(tmp_path / "predictions.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert 0 < float(done.stdout) < 0.3
 
 
-def test_a_failed_write_leaves_the_old_predictions_alone(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_predictions(tmp_path, monkeypatch):
     path = tmp_path / "predictions.parquet"
     write(path, random_predictions(3), ("a", "b", "c"))
     old = path.read_bytes()

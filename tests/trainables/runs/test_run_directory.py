@@ -21,8 +21,8 @@ def found(directory: RunDirectory) -> list[tuple[int, int]]:
     return [(row.epoch, row.attempt) for row in directory.epochs()]
 
 
-def slip_in(directory: RunDirectory, late: EpochRow) -> None:
-    """A late writer is refused; one that had asked just before the later attempt began still gets its line in."""
+def append_late(directory: RunDirectory, late: EpochRow) -> None:
+    """Checks that a late writer is refused, then appends its line as if it had passed the check in time."""
     with pytest.raises(SupersededError, match=f"attempt {late.attempt} "):
         directory.append_epoch(late)
     append_json_line(directory.path / "metrics.jsonl", asdict(late))
@@ -38,7 +38,7 @@ def test_epochs_are_read_back_as_they_were_written(tmp_path):
     assert directory.epochs() == rows
 
 
-def test_a_new_attempt_replaces_what_follows_its_checkpoint(tmp_path):
+def test_a_new_attempt_replaces_the_epochs_after_its_checkpoint(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.begin_attempt(1, 0)
     for epoch in (1, 2, 3):
@@ -46,7 +46,7 @@ def test_a_new_attempt_replaces_what_follows_its_checkpoint(tmp_path):
     directory.begin_attempt(2, 1)
     assert found(directory) == [(1, 1)]
     directory.append_epoch(row(2, 2))
-    slip_in(directory, row(4, 1))  # the first attempt is still alive somewhere, and late
+    append_late(directory, row(4, 1))  # the first attempt is still running
     directory.begin_attempt(1, 0)
     assert found(directory) == [(1, 1), (2, 2)]
     assert directory.epochs_trained() == 5
@@ -59,8 +59,8 @@ steps = st.lists(
 
 
 @given(steps)
-def test_each_epoch_comes_once_from_the_newest_attempt_that_counts(steps):
-    """What an attempt trained counts, after what its predecessor had when the checkpoint was taken."""
+def test_each_epoch_is_returned_once_from_the_newest_attempt(steps):
+    """An attempt's epochs count, after those that earlier attempts had trained up to its checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
         counting: list[list[tuple[int, int]]] = [[]]  # after each attempt: (epoch, attempt) that count
@@ -78,7 +78,7 @@ def test_each_epoch_comes_once_from_the_newest_attempt_that_counts(steps):
                 directory.append_epoch(row(len(counting[-1]) + 1, newest))
                 counting[-1] = [*counting[-1], (len(counting[-1]) + 1, newest)]
             elif step == "late" and older < newest:
-                slip_in(directory, row(choice + 1, older))
+                append_late(directory, row(choice + 1, older))
                 late += 1
             elif step == "late begin" and older < newest:
                 directory.begin_attempt(older, 0)
@@ -121,18 +121,20 @@ def test_a_damaged_outcome_is_none(tmp_path, content):
 
 
 @pytest.mark.fault(18)
-def test_an_outcome_cut_anywhere_is_none_or_itself(tmp_path):
+def test_a_truncated_outcome_is_none(tmp_path):
     directory = RunDirectory(tmp_path)
     outcome = Outcome("finished", 1, 4, {"validation/top1_error": 0.25})
     directory.write_outcome(outcome)
     whole = (tmp_path / "outcome.json").read_bytes()
     for length in range(len(whole)):
         (tmp_path / "outcome.json").write_bytes(whole[:length])
-        assert directory.outcome() == (None if length < len(whole) - 2 else outcome)  # the last two only close it
+        assert directory.outcome() == (
+            None if length < len(whole) - 2 else outcome
+        )  # the last two bytes close the object
 
 
 @pytest.mark.fault(19)
-def test_what_is_damaged_is_named_and_what_follows_it_does_not_count(tmp_path):
+def test_damaged_files_are_named_and_later_epochs_do_not_count(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.begin_attempt(1, 0)
     for epoch in (1, 2, 3):
@@ -147,7 +149,7 @@ def test_what_is_damaged_is_named_and_what_follows_it_does_not_count(tmp_path):
     assert directory.damaged() == ["metrics.jsonl", "outcome.json"]
 
 
-def test_checkpoints_are_deleted_with_what_a_killed_writer_left(tmp_path):
+def test_delete_checkpoints_also_removes_temporary_files(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.delete_checkpoints()
     directory.checkpoints.mkdir()
@@ -157,20 +159,20 @@ def test_checkpoints_are_deleted_with_what_a_killed_writer_left(tmp_path):
     assert list(directory.checkpoints.iterdir()) == []
 
 
-def test_settled_epochs_are_those_that_no_attempt_trains_again(tmp_path):
+def test_settled_epochs_are_never_trained_again(tmp_path):
     directory = RunDirectory(tmp_path / "trial")
     directory.begin_attempt(1, 0)
     rows = [row(epoch, 1) for epoch in (1, 2, 3)]
     for each in rows:
         directory.append_epoch(each)
-    assert directory.settled_epochs() == []  # a retry would begin at the first epoch
+    assert directory.settled_epochs() == []  # a retry would start at the first epoch
     saved = checkpoint_names.path_of(directory.checkpoints, 2)
     saved.parent.mkdir()
     saved.write_bytes(b"")
-    assert directory.settled_epochs() == []  # not whole yet
+    assert directory.settled_epochs() == []  # incomplete: no checksum
     checkpoint_names.checksum_of(saved).write_bytes(b"")
     assert directory.settled_epochs() == rows[:2]
-    directory.write_outcome(Outcome("failed", 1, 3, error_kind="io"))  # may be tried again
+    directory.write_outcome(Outcome("failed", 1, 3, error_kind="io"))  # may be retried
     assert directory.settled_epochs() == rows[:2]
     directory.write_outcome(Outcome("finished", 1, 3))
     directory.delete_checkpoints()

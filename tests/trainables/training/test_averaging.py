@@ -1,4 +1,4 @@
-"""The copy whose weights follow a network, against the formula and against PyTorch's own."""
+"""Averaged weights of a network, compared with the formula and with PyTorch's implementation."""
 
 import pytest
 import torch
@@ -18,41 +18,41 @@ def network() -> StagedNetwork:
 
 
 def walk(network: torch.nn.Module) -> None:
-    """A step to anywhere."""
+    """Changes the weights at random."""
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter))
 
 
-def test_it_is_the_exponential_moving_average(network: StagedNetwork) -> None:
+def test_the_copy_is_the_exponential_moving_average(network: StagedNetwork) -> None:
     copy = AveragedCopy(network)
     expected = [parameter.detach().double() for parameter in network.parameters()]
-    for kept in (0.9, 0.99, 0.0, 0.5):  # another trial has another share: it is a tensor
+    for kept in (0.9, 0.99, 0.0, 0.5):  # the decay differs between trials, so it is a tensor
         walk(network)
-        copy.follow(torch.tensor(kept))
+        copy.update(torch.tensor(kept))
         expected = [kept * own + (1 - kept) * w.double() for own, w in zip(expected, network.parameters(), strict=True)]
     for found, value in zip(copy.model.parameters(), expected, strict=True):
         torch.testing.assert_close(found.double(), value, rtol=1e-6, atol=1e-6)
 
 
-def test_it_agrees_with_pytorch(network: StagedNetwork) -> None:
+def test_the_copy_agrees_with_pytorch(network: StagedNetwork) -> None:
     copy, theirs = AveragedCopy(network), AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.75))
     theirs.update_parameters(network)  # the first call copies
     for _ in range(5):
         walk(network)
-        copy.follow(torch.tensor(0.75))
+        copy.update(torch.tensor(0.75))
         theirs.update_parameters(network)
     for found, expected in zip(copy.model.parameters(), theirs.module.parameters(), strict=True):
         torch.testing.assert_close(found, expected)
 
 
-def test_it_begins_anew_in_place_and_learns_nothing_itself(network: StagedNetwork) -> None:
+def test_reset_is_in_place_and_the_copy_has_no_gradient(network: StagedNetwork) -> None:
     copy = AveragedCopy(network)
     places = [value.data_ptr() for value in copy.model.state_dict().values()]
     walk(network)
     before = [parameter.detach().clone() for parameter in network.parameters()]
     network(torch.randn(8, 3, 4, 4))  # moves the running statistics
-    copy.begin()
+    copy.reset()
     assert all(torch.equal(*pair) for pair in zip(copy.model.parameters(), before, strict=True))
     assert all(torch.equal(*pair) for pair in zip(copy.model.buffers(), network.buffers(), strict=True))
     assert [value.data_ptr() for value in copy.model.state_dict().values()] == places
@@ -60,7 +60,7 @@ def test_it_begins_anew_in_place_and_learns_nothing_itself(network: StagedNetwor
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_a_training_moves_it_once_a_step() -> None:
+def test_training_updates_the_copy_once_per_step() -> None:
     made = trainer_of(small_config({"name": f"{OwnHead.__module__}:OwnHead", "kept": 0.75}))
     average, step = made._workbench.network.average, made._workbench.step
     expected = [parameter.detach().clone() for parameter in made.model.parameters()]

@@ -20,7 +20,7 @@ def test_on_a_cpu_auto_is_float32():
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_a_cpu_takes_bfloat16_only_where_it_computes_it_itself(native, monkeypatch):
+def test_a_cpu_accepts_bfloat16_only_with_hardware_support(native, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native}, raising=False)
     if native:
         assert choose_precision("bfloat16", CPU) is torch.bfloat16
@@ -38,7 +38,7 @@ def test_a_cpu_refuses_float16():
     ("bfloat16", "capability", "best"),
     [(True, (9, 0), torch.bfloat16), (False, (7, 5), torch.float16), (False, (6, 1), torch.float32)],
 )
-def test_a_gpu_takes_the_best_that_it_has(bfloat16, capability, best, monkeypatch):
+def test_a_gpu_uses_the_fastest_type_that_it_supports(bfloat16, capability, best, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bfloat16)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     assert choose_precision("auto", CUDA) is best

@@ -18,7 +18,7 @@ def test_head_and_branches_are_part_of_the_network():
     assert {"classifier.weight", "exits.2.classifier.weight"} <= network.state_dict().keys()
 
 
-def test_building_leaves_batch_norm_as_it_is_and_the_network_in_train_mode():
+def test_building_keeps_batch_norm_unchanged_and_the_network_in_train_mode():
     network = build_network(part_from("models", MODEL), part_from("methods", "byot"), 3, 8, 8)
     assert network.training
     assert all(value == 0 for name, value in network.state_dict().items() if name.endswith("num_batches_tracked"))
@@ -34,12 +34,12 @@ class ExitsOnly(registry.load("methods", "cross_entropy")):
         return (1,)
 
 
-def test_exits_without_a_branch_are_a_mistake_of_the_method():
-    with pytest.raises(ConfigError, match="declares exits and no branch"):
+def test_a_method_with_exits_but_no_branch_is_refused():
+    with pytest.raises(ConfigError, match="declares exits but no branch"):
         build_network(part_from("models", MODEL), ExitsOnly(), 3, 8, 8)
 
 
-def test_a_student_answers_with_its_exits_and_a_teacher_without_gradient():
+def test_a_student_has_exits_and_a_teacher_no_gradient():
     network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
     images = torch.randn(2, 3, 8, 8)
     student, teacher = network.student(images), network.teacher(images)
@@ -50,7 +50,7 @@ def test_a_student_answers_with_its_exits_and_a_teacher_without_gradient():
     torch.testing.assert_close(network.classifier(student.features), student.logits)
 
 
-def test_evaluation_mode_leaves_the_network_as_it_was():
+def test_a_pass_in_evaluation_mode_does_not_change_the_network():
     network = Network(build_network(part_from("models", MODEL), OwnHead(), 3, 8, 8), CPU, torch.float32)
     images = 2 * torch.randn(8, 3, 8, 8) + 1
     network.student(images)

@@ -20,7 +20,7 @@ def trainer(method="cross_entropy", **changes):
 
 @pytest.fixture
 def saved(tmp_path):
-    """Saves a state of training, changed on request."""
+    """Saves the state of a training, optionally changed."""
 
     def save(made, **changes):
         path = tmp_path / "epoch_000001.pt"
@@ -36,7 +36,7 @@ def load(path, **options):
 
 
 @pytest.mark.parametrize("method", ["cs_kd", "adacos", "byot", "virtual_softmax"])
-def test_the_teacher_answers_as_it_did_in_evaluation(saved, method):
+def test_the_teacher_predicts_as_it_did_in_evaluation(saved, method):
     made = trainer(method)
     made.run_epoch()
     images = torch.randn(6, 3, 8, 8)
@@ -47,12 +47,12 @@ def test_the_teacher_answers_as_it_did_in_evaluation(saved, method):
     assert not found.logits.requires_grad
 
 
-def test_no_file_is_a_question_of_configuration():
+def test_a_teacher_without_a_file_is_a_configuration_error():
     with pytest.raises(ConfigError, match=r"set method\.teacher\.checkpoint"):
         load(None)
 
 
-def test_a_missing_file_is_one_line(tmp_path):
+def test_a_missing_file_is_reported_in_one_line(tmp_path):
     with pytest.raises(CheckpointError, match=r"no teacher at .*: there is no such file"):
         load(tmp_path / "none.pt")
 
@@ -69,7 +69,7 @@ def test_a_damaged_file_is_refused(saved):
         load(path)
 
 
-def test_a_file_that_is_no_run_s_is_refused(saved):
+def test_a_file_that_no_run_wrote_is_refused(saved):
     with pytest.raises(CheckpointError, match="does not say what network it holds"):
         load(saved(trainer(), config=None))
 
@@ -86,7 +86,7 @@ def test_other_classes_are_refused(saved):
         load(saved(trainer(), classes=["x", "b", "c", "d"]))
 
 
-def test_a_configuration_that_no_longer_holds_is_refused(saved):
+def test_a_configuration_that_is_no_longer_valid_is_refused(saved):
     made = trainer()
     config = made.config.model_dump(mode="json") | {"model": {"name": "no_such_model"}}
     with pytest.raises(CheckpointError, match="no model is called 'no_such_model'"):

@@ -94,7 +94,7 @@ def test_a_diverged_run_ends_with_that_outcome(tmp_path, method, training):
         assert ledger.readings == []
 
 
-def test_the_test_set_is_read_once_at_the_last_epoch_after_the_ledger_line(tmp_path):
+def test_the_test_set_is_read_once_after_the_last_epoch_and_after_the_ledger_entry(tmp_path):
     ledger = Ledger(tmp_path)
     run = Run(small_config(), tmp_path, test_access=ledger)
     for _ in range(3):
@@ -122,7 +122,7 @@ def test_without_access_the_test_set_stays_closed(tmp_path):
     assert not (tmp_path / "predictions.parquet").exists()
 
 
-def test_an_access_that_records_nothing_opens_nothing(tmp_path):
+def test_an_access_that_cannot_record_does_not_open_the_test_set(tmp_path):
     run = Run(small_config(epochs=1), tmp_path, test_access=object())
     with pytest.raises(TestSetClosedError, match="records it"):
         run.advance()
@@ -148,7 +148,7 @@ def test_a_run_on_everything_has_no_validation_metrics(tmp_path):
 
 
 @pytest.mark.parametrize("checkpoint_seconds", [0, 1e9])
-def test_the_best_on_test_is_the_least_of_all_epochs_also_after_a_resume(tmp_path, checkpoint_seconds):
+def test_the_best_test_error_is_the_minimum_over_all_epochs_also_after_a_resume(tmp_path, checkpoint_seconds):
     config = small_config(epochs=6, lr=0.3, checkpoint_seconds=checkpoint_seconds)
     first, second = Ledger(tmp_path), Ledger(tmp_path)
     killed = Run(config, tmp_path, test_access=first, test_each_epoch=True)
@@ -160,8 +160,8 @@ def test_the_best_on_test_is_the_least_of_all_epochs_also_after_a_resume(tmp_pat
     errors = [row["test/top1_error"] for row in rows]
     assert len(errors) == 6
     assert [row["best_test/top1_error"] for row in rows] == [min(errors[: n + 1]) for n in range(6)]
-    assert errors != sorted(errors, reverse=True)  # the least is not always the last
-    # Every measurement is a line of the ledger, those of epochs that were trained twice included.
+    assert errors != sorted(errors, reverse=True)  # the minimum is not always the last value
+    # Every evaluation has a ledger entry, including those of epochs that were trained twice.
     assert (len(first.readings), len(second.readings)) == (3, 3 if checkpoint_seconds == 0 else 6)
     assert "test/recall_at_1" in rows[-1]
     assert "test/recall_at_1" not in rows[-2]
@@ -172,6 +172,6 @@ def test_an_error_is_described_in_one_line():
     assert describe_error(ValueError("two\nlines")) == "ValueError: two lines"
 
 
-def test_an_error_of_a_users_own_part_has_its_place(tmp_path, monkeypatch):
+def test_an_error_of_a_user_defined_part_has_file_and_line(tmp_path, monkeypatch):
     own = error_of_own_part(tmp_path, monkeypatch, "own_method_of_run_test")
     assert describe_error(own) == f"{tmp_path}/own_method_of_run_test.py:4: KeyError: 'typo'"

@@ -1,4 +1,4 @@
-"""Strided 1 × 1 convolutions of few channels, against double precision and in a process that may die of them."""
+"""Strided 1 × 1 convolutions of few channels, compared with double precision and run in a separate process."""
 
 import copy
 import subprocess
@@ -10,7 +10,7 @@ from torch import nn
 
 from trainables.training.safe_strides import FEWEST_SAFE_CHANNELS, without_unsafe_strides
 
-# Heap corruption shows where memory is given back: many steps, each with blocks of many sizes beside them.
+# Heap corruption is detected when memory is freed: many steps, with blocks of many sizes allocated in each.
 STEPS = """
 import torch
 from torch import nn
@@ -48,12 +48,12 @@ def test_outputs_and_gradients_are_those_of_the_convolution(
 
 
 def test_no_memory_is_overwritten() -> None:
-    environment = {"OMP_NUM_THREADS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"}  # whose kernel breaks the heap
+    environment = {"OMP_NUM_THREADS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"}  # the kernel that corrupts the heap
     done = subprocess.run([sys.executable, "-c", STEPS], env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_words_and_single_images_are_thinned_as_well() -> None:
+def test_keyword_arguments_and_single_images_are_subsampled_as_well() -> None:
     plain = nn.Conv2d(4, 8, 1, stride=2, padding="valid")
     made = without_unsafe_strides(copy.deepcopy(plain))
     assert made.stride == (1, 1)
@@ -71,7 +71,7 @@ def test_words_and_single_images_are_thinned_as_well() -> None:
         nn.Conv1d(4, 8, 1, stride=2),
     ],
 )
-def test_all_others_stay_as_they_are(safe: nn.Conv2d) -> None:
+def test_other_convolutions_are_unchanged(safe: nn.Conv2d) -> None:
     stride = safe.stride
     assert without_unsafe_strides(nn.Sequential(safe))[0].stride == stride
     assert not safe._forward_pre_hooks

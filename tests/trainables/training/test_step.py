@@ -1,4 +1,4 @@
-"""One step, run in each of the ways in which it can be run."""
+"""The training step: eager, recorded and compiled."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ CPU = torch.device("cpu")
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 EVALUATED = "partner_controls:EvaluatedPartner"
 AVERAGED = "averaged_teacher:AveragedTeacher"
-OWN = f"{OwnHead.__module__}:OwnHead"  # averages, and asks how far the run is
+OWN = f"{OwnHead.__module__}:OwnHead"  # uses averaged weights and the progress of the run
 
 
 @pytest.fixture
 def examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The methods of the manual can be named by their path."""
+    """Makes the methods of the manual importable by their path."""
     monkeypatch.syspath_prepend(EXAMPLES)
 
 
 class Replays:
-    """Records on a CPU: calls the function again, as a graph would run its kernels again, on the same tensors."""
+    """Imitates recording on a CPU: a replay calls the function again on the same tensors."""
 
     def __init__(self):
         self.recordings = 0
@@ -48,7 +48,7 @@ def assert_same(one, other):
 
 @pytest.mark.usefixtures("examples")
 @pytest.mark.parametrize("method", [*WITHOUT_TEACHER, CS_KD_E, EVALUATED, AVERAGED, OWN])
-def test_a_recorded_step_is_the_step(method):
+def test_a_recorded_step_trains_as_the_eager_step(method):
     eager, recorded = (trainer(method, batch_size=12) for _ in range(2))  # five batches of 12, and one of 4
     replays = Replays()
     recorded._workbench.train = RecordedStep(recorded._workbench.step, replays)
@@ -58,7 +58,7 @@ def test_a_recorded_step_is_the_step(method):
     assert_same(recorded, eager)
 
 
-def test_a_recording_comes_after_its_warm_up_and_is_of_one_shape():
+def test_a_recording_follows_the_warm_up_and_has_one_shape():
     made, replays = trainer(batch_size=12), Replays()
     seen = []
     step = RecordedStep(seen.append, replays)
@@ -80,7 +80,7 @@ def test_a_recording_comes_after_its_warm_up_and_is_of_one_shape():
     "method",
     [*WITHOUT_TEACHER, CS_KD_E, *(pytest.param(own, marks=pytest.mark.long) for own in (EVALUATED, AVERAGED, OWN))],
 )
-def test_a_compiled_step_is_the_step_in_one_graph(method):
+def test_a_compiled_step_trains_as_the_eager_step_in_one_graph(method):
     eager, compiled = (trainer(method, batch_size=12) for _ in range(2))
     compiled._workbench.compile("aot_eager")
     for _ in range(2):
@@ -91,7 +91,7 @@ def test_a_compiled_step_is_the_step_in_one_graph(method):
 
 
 @pytest.mark.slow
-def test_numbers_learning_rate_and_a_smaller_batch_compile_nothing_again():
+def test_new_numbers_learning_rate_and_a_smaller_batch_need_no_compilation():
     made = trainer({"name": "cs_kd", "temperature": 4.0, "lambda_cls": 1.0}, batch_size=12)
     made._workbench.compile("aot_eager")
     made.run_epoch()
@@ -107,7 +107,7 @@ def test_numbers_learning_rate_and_a_smaller_batch_compile_nothing_again():
 
 
 @pytest.mark.usefixtures("examples")
-def test_a_copy_that_keeps_nothing_of_itself_teaches_as_the_network_does():
+def test_a_copy_with_decay_0_teaches_as_the_network_does():
     averaged = trainer({"name": AVERAGED, "decay": 0.0, "warm_up": 0.0})
     plain = trainer({"name": "cs_kd"})
     for one, other in zip(_parameters_after_an_epoch(averaged), _parameters_after_an_epoch(plain), strict=True):
@@ -120,8 +120,8 @@ def _parameters_after_an_epoch(made):
 
 
 @pytest.mark.usefixtures("examples")
-def test_a_warm_up_begins_without_the_weight_and_ends_with_all_of_it():
-    """CS-KD's weight is 0 in the first epoch and whole from the third on, of four with half of them as warm-up."""
+def test_a_warm_up_starts_at_weight_0_and_ends_at_the_full_weight():
+    """With two of four epochs as warm-up, CS-KD's weight is 0 in the first epoch and full from the third on."""
     made = trainer({"name": AVERAGED, "decay": 0.9, "warm_up": 0.5, "lambda_cls": 2.0})
     ratios = []
     for _ in range(4):
@@ -130,7 +130,7 @@ def test_a_warm_up_begins_without_the_weight_and_ends_with_all_of_it():
     assert ratios == pytest.approx([0, 1, 2, 2], abs=1e-4)
 
 
-def test_a_method_learns_how_far_the_run_is():
+def test_a_method_receives_the_progress_of_the_run():
     made = trainer(OWN)
     step, seen = made._workbench.step, []
     for _ in range(4):
@@ -164,7 +164,7 @@ def test_half_precision_scales_the_loss_and_learns(monkeypatch):
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_a_state_goes_on_in_place(momentum):
+def test_a_state_is_restored_in_place(momentum):
     made, other = (trainer(momentum=momentum) for _ in range(2))
     made.run_epoch()
     places = [value.data_ptr() for group in other._workbench.step.optimizer.state.values() for value in group.values()]

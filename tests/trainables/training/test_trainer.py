@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 - the name that PyTorch's own documentation uses
+from torch.nn import functional as F  # noqa: N812 - the name in PyTorch's documentation
 
 from tests.kit.inputs.training import small_config
 from trainables.errors import CheckpointError
@@ -28,7 +28,7 @@ def first_batch(made: Trainer):
 
 
 def plain_loss(model: nn.Module, batch, temperature: float, lambda_cls: float, lambda_e: float) -> torch.Tensor:
-    """Equation 1, and section 3.4's term, as one writes them in PyTorch without this project; float64."""
+    """Equation 1 and the term of section 3.4 in plain PyTorch, independent of this project; float64."""
     anchor = model(batch.views["anchor"].double())
     loss = F.cross_entropy(anchor, batch.labels)
     for name, weight in (("partner", lambda_cls), ("plain", lambda_e)):
@@ -76,7 +76,7 @@ def test_without_its_weight_cs_kd_has_the_gradient_of_cross_entropy():
 
 
 @pytest.mark.parametrize(("method", "passes"), [("cross_entropy", 1), (CS_KD, 2), (CS_KD_E, 3)])
-def test_every_pass_updates_the_batch_norm_statistics_once(method, passes):
+def test_each_forward_pass_updates_the_batch_norm_statistics_once(method, passes):
     made = trainer(method)
     made.run_epoch()
     norms = [module for module in made.model.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -129,7 +129,7 @@ def test_the_learning_rate_is_divided_at_the_milestones():
 
 
 @pytest.mark.parametrize("method", ["cross_entropy", CS_KD_E])
-def test_64_images_are_learnt_by_heart(method):
+def test_64_images_are_memorised(method):
     wide = {"name": "preact_resnet10", "width": 16, "input_size": 8}
     made = trainer(method, model=wide, epochs=80, batch_size=64, lr=0.1, weight_decay=0)
     errors = [made.run_epoch()["train/top1_error"] for _ in range(80)]
@@ -139,7 +139,7 @@ def test_64_images_are_learnt_by_heart(method):
     assert measured["train/top1_error"] == 0
 
 
-def test_evaluate_measures_what_predict_predicts(monkeypatch):
+def test_evaluate_uses_the_predictions_of_predict(monkeypatch):
     made = trainer()
     made.run_epoch()
     validation = made._data.validation
@@ -172,7 +172,7 @@ def test_predict_is_the_model_in_eval_mode_on_plain_images():
     np.testing.assert_allclose(found.logits, logits.numpy(), rtol=1e-4, atol=1e-4)
 
 
-def test_seeds_decide_the_initial_weights():
+def test_the_seed_determines_the_initial_weights():
     first, second, other = (trainer(seed=seed).model.state_dict() for seed in (3, 3, 4))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert not torch.equal(first["classifier.weight"], other["classifier.weight"])

@@ -38,7 +38,7 @@ def test_full_trains_on_everything_and_keeps_the_digest_of_the_split(dataset):
     assert full.split_digest == open_training_data(dataset, "train", CPU).split_digest
 
 
-def test_runs_that_follow_each_other_share_the_data(dataset):
+def test_consecutive_runs_share_the_data(dataset):
     same = part_from("datasets", DIGITS)
     assert open_training_data(dataset, "train", CPU) is open_training_data(same, "train", CPU)
     other = part_from("datasets", DIGITS | {"validation": {"per_class": 8, "seed": 1}})

@@ -1,4 +1,4 @@
-"""A workbench that is used again is as good as new."""
+"""A reused workbench trains as a new one."""
 
 import pytest
 import torch
@@ -78,13 +78,13 @@ def test_a_used_workbench_trains_as_a_new_one(monkeypatch, one, other, ending):
         assert torch.equal(found, expected)
 
 
-def test_a_plain_cpu_keeps_nothing_between_runs():
+def test_a_cpu_without_compilation_keeps_nothing_between_runs():
     made = trainer_of(small_config(cs_kd()))
     made.close()
     assert workbench._kept == []
 
 
-def test_a_workbench_that_does_not_fit_is_dropped(monkeypatch):
+def test_a_workbench_that_does_not_fit_is_deleted(monkeypatch):
     monkeypatch.setattr(workbench.Workbench, "worth_keeping", True)
     first = trainer_of(small_config(cs_kd()))
     first.close()
@@ -92,6 +92,6 @@ def test_a_workbench_that_does_not_fit_is_dropped(monkeypatch):
     assert workbench._kept == []
 
 
-def test_compiling_pays_when_the_rest_is_long():
+def test_compilation_pays_if_the_remaining_training_is_long():
     assert pays_to_compile(3600)
     assert not pays_to_compile(240)  # 200 epochs of CIFAR-100 on a large GPU

@@ -1,1 +1,1 @@
-"""The building blocks of networks."""
+"""Building blocks of networks."""

@@ -1,4 +1,4 @@
-"""A branch: an early exit's way from a stage's map to features and logits."""
+"""Branch of an early exit: maps a stage's map to features and logits."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ def _block(inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int
 
 
 class Branch(nn.Module):
-    """Bottleneck that brings a map to the channels and the size of the network's last one; pooling; linear classifier.
+    """Bottleneck to the channels and size of the network's last map, average pooling, linear classifier.
 
-    Three convolutions with batch norm and ReLU: 1x1 to a quarter of the last channels, one over ``reduction`` pixels
-    with as large a stride, 1x1 to the last channels.
+    The bottleneck has three convolutions with batch norm and ReLU: 1x1 to a quarter of ``width``, one with kernel size
+    and stride ``reduction``, and 1x1 to ``width``.
 
     Args:
-        inputs: Channels of the map.
-        width: Channels at the end, those of the network's pooled features.
-        num_classes: Outputs.
-        reduction: How many times smaller the last map is.
-        strided: Halve with 3x3 convolutions of stride 2 instead, for maps where one kernel would be large.
-        adapter: Hand the features out through a linear layer; the logits are made of them as they are.
+        inputs: Number of channels of the map.
+        width: Number of channels of the last map, which is the width of the features.
+        num_classes: Number of classes.
+        reduction: Factor by which the last map is smaller than this one.
+        strided: Whether 3x3 convolutions with stride 2 replace the one with a large kernel.
+        adapter: Whether the returned features pass a linear layer. The logits are computed before it.
     """
 
     def __init__(
@@ -42,6 +42,6 @@ class Branch(nn.Module):
         self.adapter = nn.Linear(width, width) if adapter else nn.Identity()
 
     def forward(self, maps: Tensor) -> Outputs:
-        """Logits ``[n, num_classes]`` and features ``[n, width]`` of maps ``[n, inputs, height, width]``."""
+        """Logits ``[n, num_classes]`` and features ``[n, width]`` from maps ``[n, inputs, height, width]``."""
         features = self.body(maps).mean(dim=(2, 3))
         return Outputs(self.classifier(features), self.adapter(features))

@@ -1,4 +1,4 @@
-"""A last layer whose logits are cosines times a scale."""
+"""Last layer whose logits are cosines times a scale."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch.nn import functional
 
 
 class CosineHead(nn.Module):
-    """Cosines between features and class weights, without bias; in float32 also where the network is not.
+    """Cosines between features and class weights, without bias; always in float32.
 
-    The scale is a buffer: saved with the weights, not trained, and changed only by whoever trains.
+    The scale is a buffer: it is saved with the weights and has no gradient. The method updates it.
 
     Args:
-        width: Of the features.
-        num_classes: Outputs.
-        scale: Where the scale starts.
-        scaled: Whether evaluation multiplies by the scale. Training gives plain cosines always.
+        width: Width of the features.
+        num_classes: Number of classes.
+        scale: Initial scale, greater than 0.
+        scaled: Whether the logits in evaluation mode are multiplied by the scale. In train mode they never are.
     """
 
     scale: Tensor
@@ -30,12 +30,12 @@ class CosineHead(nn.Module):
         self._scaled = scaled
 
     def cosines(self, features: Tensor) -> Tensor:
-        """Cosines ``[n, num_classes]`` of features ``[n, width]``."""
+        """Cosines ``[n, num_classes]`` in [-1, 1] from features ``[n, width]``."""
         with torch.autocast(features.device.type, enabled=False):
             directions = functional.normalize(features.to(self.weight.dtype))
             return functional.linear(directions, functional.normalize(self.weight))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits ``[n, num_classes]``; in training the cosines."""
+        """Logits ``[n, num_classes]`` from features ``[n, width]``; in train mode the cosines."""
         cosines = self.cosines(features)
         return self.scale * cosines if self._scaled and not self.training else cosines

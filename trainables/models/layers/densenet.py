@@ -1,4 +1,4 @@
-"""DenseNet-BC for small images, as in the paper's released code (Huang et al., Densely connected networks, 2017)."""
+"""DenseNet-BC for small images, as in the paper's released code (Huang et al., CVPR 2017)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from trainables.models.layers.staged import StagedNetwork
 
 
 class DenseLayer(nn.Module):
-    """Bottleneck of 1x1 and 3x3 convolutions whose ``growth`` maps are put before those of the input."""
+    """Bottleneck of 1x1 and 3x3 convolutions whose ``growth`` maps are concatenated before those of the input.
+
+    Args:
+        inputs: Number of channels of the input.
+        growth: Number of maps that the layer adds.
+    """
 
     def __init__(self, inputs: int, growth: int) -> None:
         super().__init__()
@@ -25,17 +30,17 @@ class DenseLayer(nn.Module):
 
 
 def transition(inputs: int, outputs: int) -> nn.Sequential:
-    """Batch norm, ReLU, 1x1 convolution, and a pooling that halves height and width."""
+    """Transition between dense blocks: batch norm, ReLU, 1x1 convolution, 2x2 average pooling."""
     return nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 1, bias=False), nn.AvgPool2d(2))
 
 
 def densenet(blocks: tuple[int, ...], growth: int, num_classes: int) -> StagedNetwork:
-    """DenseNet-BC with a 3x3 stem without batch norm, compression 0.5; initialised as PyTorch does by default.
+    """Builds a DenseNet-BC with a 3x3 stem without batch norm, compression 0.5 and PyTorch's default initialisation.
 
     Args:
-        blocks: Layers of each dense block, which is a stage.
-        growth: Maps that each layer adds; the stem has twice as many.
-        num_classes: Outputs.
+        blocks: Number of layers of each dense block, which is a stage.
+        growth: Number of maps that each layer adds; the stem has twice as many.
+        num_classes: Number of classes.
     """
     channels = 2 * growth
     stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)

@@ -1,4 +1,4 @@
-"""What the networks for 224x224 images share; importable without torch."""
+"""Base class of the networks for 224x224 images; importable without torch."""
 
 from trainables.errors import ConfigError
 from trainables.interfaces import Model
@@ -7,16 +7,16 @@ SMALLEST = 32
 
 
 class ImagenetModel(Model):
-    """Base of the networks with a 7x7 stem, for images of any size from 32x32; 224x224 in the paper."""
+    """Base class of networks with a 7x7 stem, for images from 32x32 pixels; 224x224 in the paper."""
 
     def check_images(self, height: int, width: int) -> None:
-        """Images whose last feature map has at least one pixel.
+        """Checks that images have at least 32x32 pixels, so that the last feature map is not empty.
 
         Raises:
-            ConfigError: The images are smaller than 32x32.
+            ConfigError: The images are smaller.
         """
         if min(height, width) < SMALLEST:
             raise ConfigError(
                 f"{self.part_name()}: the images of the data set are {height}x{width}, at least "
-                f"{SMALLEST}x{SMALLEST} are needed; take a network for small images, such as preact_resnet18"
+                f"{SMALLEST}x{SMALLEST} are needed; use a network for small images, such as preact_resnet18"
             )

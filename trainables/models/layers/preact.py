@@ -1,7 +1,8 @@
-"""The residual network with pre-activation for small images, as in the paper's released code.
+"""Residual network with pre-activation for small images, as in the paper's released code.
 
-It differs from the public network that the paper's footnote names: batch norm and ReLU follow the first convolution,
-and an identity shortcut carries the activated input (``shortcut="preact"``) instead of the raw one (``"input"``).
+It differs in two points from the public network that a footnote of the paper names: batch norm and ReLU follow the
+first convolution, and identity shortcuts carry the activated input (``shortcut="preact"``) instead of the input itself
+(``shortcut="input"``).
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ Shortcut = Literal["preact", "input"]
 
 
 class PreactBlock(nn.Module):
-    """Two activated 3x3 convolutions beside a shortcut (He et al., Identity mappings in deep residual networks, 2016).
+    """Residual block with pre-activation (He et al., Identity mappings in deep residual networks, ECCV 2016).
 
     Args:
-        inputs: Channels of the input.
-        outputs: Channels of the output.
-        stride: Of the first convolution.
-        shortcut: What an identity shortcut carries: ``preact``, relu(bn(x)), or ``input``, x.
+        inputs: Number of channels of the input.
+        outputs: Number of channels of the output.
+        stride: Stride of the first convolution.
+        shortcut: Value of an identity shortcut: ``preact``, relu(bn(x)), or ``input``, x.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, shortcut: Shortcut) -> None:
@@ -45,14 +46,14 @@ class PreactBlock(nn.Module):
 
 
 class PreactResnet(nn.Module):
-    """Stem, four stages of blocks, average pooling, linear classifier; initialised as PyTorch does by default.
+    """Stem, four stages of blocks, average pooling, linear classifier, with PyTorch's default initialisation.
 
     Args:
-        blocks: Blocks of each of the four stages.
-        num_classes: Outputs.
-        width: Channels of the first stage; each later stage has twice as many.
-        input_size: Height and width of the images, a multiple of 8.
-        shortcut: See ``PreactBlock``.
+        blocks: Number of blocks of each of the four stages.
+        num_classes: Number of classes.
+        width: Number of channels of the first stage; it doubles at each later stage.
+        input_size: Height and width of the images in pixels, a multiple of 8.
+        shortcut: Value of identity shortcuts; see ``PreactBlock``.
     """
 
     def __init__(
@@ -73,10 +74,10 @@ class PreactResnet(nn.Module):
         self.classifier = nn.Linear(channels, num_classes)
 
     def feature_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Map of each stage ``[n, width, s, s]``, ``[n, 2 width, s/2, s/2]``, … of images ``[n, 3, s, s]``.
+        """Maps of the stages, ``[n, width, s, s]``, ``[n, 2 width, s/2, s/2]``, …, from images ``[n, 3, s, s]``.
 
         Raises:
-            ValueError: The images are not of ``input_size``.
+            ValueError: The size s of the images is not ``input_size``.
         """
         height, width = images.shape[-2:]
         if height != self.input_size or width != self.input_size:
@@ -92,13 +93,13 @@ class PreactResnet(nn.Module):
         return tuple(maps)
 
     def pooled(self, last_map: Tensor) -> Tensor:
-        """Features ``[n, 8 * width]``: the mean over the last map; they may be negative."""
+        """Features ``[n, 8 * width]``: mean of the last map, which may be negative."""
         return last_map.mean(dim=(2, 3))
 
     def features(self, images: Tensor) -> Tensor:
-        """Pooled features ``[n, 8 * width]`` of images ``[n, 3, input_size, input_size]``."""
+        """Pooled features ``[n, 8 * width]`` from images ``[n, 3, input_size, input_size]``."""
         return self.pooled(self.feature_maps(images)[-1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``[n, num_classes]``."""
+        """Logits ``[n, num_classes]`` from images ``[n, 3, input_size, input_size]``."""
         return self.classifier(self.features(images))  # type: ignore[no-any-return]

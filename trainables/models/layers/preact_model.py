@@ -1,4 +1,4 @@
-"""Options that the networks of ``trainables.models.layers.preact`` share; importable without torch."""
+"""Base class of the PreAct ResNets; importable without torch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class PreactModel(Model):
-    """Base of the PreAct ResNets for small images.
+    """Base class of the PreAct ResNets for small images (He et al., ECCV 2016).
 
     Attributes:
-        blocks: Blocks of each of the four stages.
-        width: Channels of the first stage; 64 in the paper.
-        input_size: Height and width of the images; 32 in the paper.
-        shortcut: What an identity shortcut carries: ``preact``, the activated input, as in the paper's released code,
-            or ``input``, the raw one.
+        blocks: Number of blocks of each of the four stages.
+        width: Number of channels of the first stage; 64 in the paper.
+        input_size: Height and width of the images in pixels; 32 in the paper.
+        shortcut: Value of identity shortcuts. ``preact``: the activated input of the block, as in the paper's released
+            code; ``input``: the input itself.
     """
 
     blocks: ClassVar[tuple[int, int, int, int]]
@@ -31,7 +31,7 @@ class PreactModel(Model):
     shortcut: Literal["preact", "input"] = "preact"
 
     def check_images(self, height: int, width: int) -> None:
-        """Only square images of ``input_size``.
+        """Checks that images are squares of ``input_size`` pixels.
 
         Raises:
             ConfigError: The images have another size; the message says what to set.
@@ -39,14 +39,14 @@ class PreactModel(Model):
         if height == width == self.input_size:
             return
         fits = height == width and height % 8 == 0
-        cure = f"set model.input_size: {height}" if fits else "bring them to a square size that 8 divides"
+        remedy = f"set model.input_size: {height}" if fits else "resize them to a square whose side is a multiple of 8"
         raise ConfigError(
             f"{self.part_name()}: input_size is {self.input_size}, but the images of the data set are "
-            f"{height}x{width}; {cure}"
+            f"{height}x{width}; {remedy}"
         )
 
     def build(self, num_classes: int) -> nn.Module:
-        """A freshly initialised network; the caller seeds torch."""
+        """Builds a newly initialised network; the caller seeds torch."""
         from trainables.models.layers.preact import PreactResnet
 
         return PreactResnet(self.blocks, num_classes, self.width, self.input_size, self.shortcut)

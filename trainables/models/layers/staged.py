@@ -1,4 +1,4 @@
-"""A network as stages, with a stem before and a pooling after them: the shape of the published ImageNet networks."""
+"""Network of a stem, stages and pooling: the structure of the published ImageNet networks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class StagedNetwork(nn.Module):
-    """Stem, stages whose maps are features of their own, last activation, global average pooling, linear classifier.
+    """Stem, stages with accessible maps, last activation, global average pooling, linear classifier.
 
     Args:
-        stem: Before the first stage.
-        stages: Each maps ``[n, channels, height, width]`` to the map of a stage.
-        between: After each stage but the last, such as a DenseNet's transitions; None where stages follow directly.
-        last: After the last stage, before pooling; None for nothing.
-        classifier: Of the pooled features.
+        stem: Layers before the first stage.
+        stages: Stages; each maps ``[n, channels, height, width]`` to its own map.
+        classifier: Last layer, on the pooled features.
+        between: Layers after each stage except the last, such as the transitions of a DenseNet; None for none.
+        last: Layers between the last stage and pooling; None for none.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class StagedNetwork(nn.Module):
         self.classifier = classifier
 
     def feature_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Map of each stage, before what lies between the stages; the last one activated as it is pooled."""
+        """Maps of the stages, before the layers between them; the last map includes the last activation."""
         x, maps = self.stem(images), []
         for stage, following in zip(self.stages, [*self.between, self.last], strict=True):
             maps.append(stage(x))
@@ -46,13 +46,13 @@ class StagedNetwork(nn.Module):
         return (*maps[:-1], x)
 
     def pooled(self, last_map: Tensor) -> Tensor:
-        """Features ``[n, channels]``: the mean over the last map."""
+        """Features ``[n, channels]``: mean of the last map."""
         return last_map.mean(dim=(2, 3))
 
     def features(self, images: Tensor) -> Tensor:
-        """Pooled features ``[n, channels]`` of images ``[n, 3, height, width]``."""
+        """Pooled features ``[n, channels]`` from images ``[n, 3, height, width]``."""
         return self.pooled(self.feature_maps(images)[-1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``[n, classes]``."""
+        """Logits ``[n, classes]`` from images ``[n, 3, height, width]``."""
         return self.classifier(self.features(images))  # type: ignore[no-any-return]

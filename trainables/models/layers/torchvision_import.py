@@ -1,8 +1,8 @@
-"""The one door to torchvision: its data sets, reference models and transforms.
+"""Imports torchvision: data sets, reference models and transforms. Other files import it from here.
 
-The registry's torchvision is built for CUDA. Beside a CPU build of torch its own operators cannot be loaded, and its
-import fails at the first that is looked up. Data sets, classification models and transforms need none of them: it is
-enough to declare them. Where torchvision imports by itself nothing is changed.
+With a CPU build of torch, a torchvision built for CUDA cannot load its operators, and its import fails at the first
+operator that it looks up. Data sets, classification models and transforms do not use these operators, so declaring them
+is enough. If torchvision can be imported as it is, nothing is changed.
 """
 
 import sys
@@ -16,7 +16,7 @@ except RuntimeError as error:
         raise
     for _name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         del sys.modules[_name]
-    # The declarations end with this object.
+    # The declarations live as long as this object.
     _declarations = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     _declarations.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     _declarations.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]

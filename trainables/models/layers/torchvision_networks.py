@@ -1,7 +1,7 @@
-"""Takes torchvision's networks apart into stages, so that features and exits are reached the same way in all models.
+"""Converts torchvision's networks to stages, so that all models give features and exits in the same way.
 
-Weights and their initialisation stay torchvision's: Kaiming normal by fan-out for the convolutions of a ResNet, by
-fan-in for those of a DenseNet, whose linear bias starts at 0; batch norm starts at 1 and 0.
+Weights keep torchvision's initialisation: Kaiming normal by fan-out for the convolutions of a ResNet, by fan-in for
+those of a DenseNet, whose linear bias is 0; batch norm has weight 1 and bias 0.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from trainables.models.layers.staged import StagedNetwork
 
 
 def staged_resnet(network: Any) -> StagedNetwork:
-    """The stages of a ``torchvision.models.ResNet``; its map sizes are a 4th, 8th, 16th and 32nd of the image's."""
+    """Converts a ``torchvision.models.ResNet``; its maps are 1/4, 1/8, 1/16 and 1/32 of the image's size."""
     stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
     stages = [network.layer1, network.layer2, network.layer3, network.layer4]
     return StagedNetwork(stem, stages, network.fc)
 
 
 def staged_densenet(network: Any) -> StagedNetwork:
-    """The dense blocks of a ``torchvision.models.DenseNet`` as stages, its transitions between them."""
+    """Converts a ``torchvision.models.DenseNet``: dense blocks become stages, with the transitions between them."""
     parts = network.features
     return StagedNetwork(
         nn.Sequential(parts.conv0, parts.norm0, parts.relu0, parts.pool0),

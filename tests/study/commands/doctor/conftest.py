@@ -1,4 +1,4 @@
-"""Servers that say one thing to everybody."""
+"""HTTP servers with a fixed response, and a closed port."""
 
 import socket
 import threading
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def server() -> Iterator[Callable[[int], int]]:
-    """Starts HTTP servers that answer every request with one status; gives the port."""
+    """Returns a function that starts an HTTP server with a fixed status and returns its port."""
     running: list[HTTPServer] = []
 
     def start(status: int) -> int:
@@ -25,21 +25,21 @@ def server() -> Iterator[Callable[[int], int]]:
                 self.do_GET()
 
             def log_message(self, *_: object) -> None:
-                """Says nothing."""
+                """Logs nothing."""
 
         running.append(HTTPServer(("127.0.0.1", 0), Handler))
         threading.Thread(target=running[-1].serve_forever, daemon=True).start()
         return running[-1].server_port
 
     yield start
-    for one in running:
-        one.shutdown()
-        one.server_close()
+    for each in running:
+        each.shutdown()
+        each.server_close()
 
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port on which nobody listens."""
+    """A port on which no process listens."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Whom clusters let in, and whether a study may run there."""
+"""Tests of the checks of Ray."""
 
 import json
 import os
@@ -12,50 +12,52 @@ from study.commands.doctor import cluster
 
 
 @pytest.mark.parametrize(
-    ("status", "level", "says"),
+    ("status", "level", "text"),
     [
-        (200, "problem", "answers without a token"),
-        (401, "ok", "asks for a token (401)"),
-        (403, "ok", "asks for a token (403)"),
-        (302, "warning", "answers 302"),
-        (500, "warning", "answers 500"),
+        (200, "problem", "accepts requests without a token"),
+        (401, "ok", "requires a token (401)"),
+        (403, "ok", "requires a token (403)"),
+        (302, "warning", "answers with HTTP status 302"),
+        (500, "warning", "answers with HTTP status 500"),
     ],
 )
-def test_a_job_port_is_tried_without_a_token(server, monkeypatch, status: int, level: str, says: str) -> None:
+def test_the_dashboard_is_checked_without_a_token(server, monkeypatch, status: int, level: str, text: str) -> None:
     monkeypatch.setattr(cluster, "DASHBOARD_PORT", server(status))
     found = cluster.dashboard("127.0.0.1")
     assert found.level == level
-    assert says in found.found
+    assert text in found.found
 
 
-def test_whom_a_cluster_lets_in(server, closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whether_a_cluster_is_reachable_and_requires_a_token(
+    server, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cluster, "DASHBOARD_PORT", closed_port)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     answers = list(cluster.cluster(f"127.0.0.1:{server(200)}"))
     assert [finding.level for finding in answers] == ["ok", "warning", "ok"]
-    assert "does not answer from here (Connection refused)" in answers[2].found
+    assert "is not reachable from here (Connection refused)" in answers[2].found
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    gone = list(cluster.cluster(f"127.0.0.1:{closed_port}"))
-    assert [finding.level for finding in gone] == ["problem", "ok"]
-    assert "Connection refused" in gone[0].found
+    unreachable = list(cluster.cluster(f"127.0.0.1:{closed_port}"))
+    assert [finding.level for finding in unreachable] == ["problem", "ok"]
+    assert "Connection refused" in unreachable[0].found
 
 
 @pytest.mark.parametrize("address", ["auto", "ray://host:1", "host", "host:x", ":1", "host:99999"])
-def test_an_address_that_no_study_takes(address: str) -> None:
+def test_an_invalid_address_is_a_problem(address: str) -> None:
     (found,) = cluster.cluster(address)
     assert found.level == "problem"
 
 
-def test_the_address_of_the_environment_and_a_ray_of_our_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_address_from_the_environment_and_a_local_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     assert [finding.level for finding in cluster.check(None, tmp_path)] == ["problem"]
     assert [finding.level for finding in cluster.check("local", tmp_path)] == ["ok"]
 
 
-def test_nodes_are_compared_where_there_is_a_folder_to_share(tmp_path: Path) -> None:
-    (found,) = cluster.alike("127.0.0.1:1", tmp_path / "absent")
+def test_nodes_are_compared_only_if_the_storage_folder_exists(tmp_path: Path) -> None:
+    (found,) = cluster.compare_nodes("127.0.0.1:1", tmp_path / "absent")
     assert (found.level, found.subject) == ("ok", "ray nodes")
-    (found,) = cluster.alike("127.0.0.1:1", tmp_path)
+    (found,) = cluster.compare_nodes("127.0.0.1:1", tmp_path)
     assert found.level == "problem"
     assert "cannot be reached: Connection refused" in found.found
 
@@ -73,7 +75,7 @@ with ray_connection("local"):
 
 @pytest.mark.long
 @pytest.mark.timeout(200)
-def test_the_nodes_of_a_real_cluster_are_compared_and_nothing_is_left_there(tmp_path: Path) -> None:
+def test_the_nodes_of_a_real_cluster_are_compared_and_nothing_is_left_behind(tmp_path: Path) -> None:
     path = str(Path(__file__).parents[4])
     done = subprocess.run(
         [sys.executable, "-c", CLUSTER, str(tmp_path)],
@@ -83,6 +85,6 @@ def test_the_nodes_of_a_real_cluster_are_compared_and_nothing_is_left_there(tmp_
         check=True,
     )
     found = {finding["subject"]: finding for finding in json.loads(done.stdout)["findings"]}
-    assert found["ray nodes"]["found"].startswith("1 with this code and these libraries")
+    assert found["ray nodes"]["found"].startswith("1 node with the same code and libraries")
     assert "gcs_server" in found["ports"]["found"]
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Data sets on disk, and those that are damaged."""
+"""Tests of the checks of data sets."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.kit.inputs.archive_maker import birds, tar_of
 def test_data_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CSKD_DATA", str(tmp_path))
     (found,) = data.check(verify=False)
-    assert found.found.startswith(f"in {tmp_path}: nothing yet; fetched at first use: cifar100")
+    assert found.found.startswith(f"in {tmp_path}: none; missing: cifar100")
     (tmp_path / "cifar-100-python").mkdir()
     (found,) = data.check(verify=False)
     assert found.found.startswith(f"in {tmp_path}: cifar100")

@@ -1,4 +1,4 @@
-"""``cskd doctor`` as a whole."""
+"""Tests of ``cskd doctor`` as a whole."""
 
 import json
 
@@ -27,7 +27,7 @@ def test_a_healthy_machine(cskd, tmp_path, monkeypatch: pytest.MonkeyPatch) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_problem_is_exit_code_69_and_hostile_text_stays_text(cskd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_problem_exits_with_69_and_hostile_text_is_escaped(cskd, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = Finding("problem", "torch", "broken\x1b[31m\nhere\0", "install it\nagain")
     monkeypatch.setattr(libraries, "check", lambda: iter([bad]))
     code, out, err = cskd("doctor")

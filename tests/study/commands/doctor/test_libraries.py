@@ -1,4 +1,4 @@
-"""Versions against their floors, and what must work."""
+"""Tests of the checks of Python, libraries, GPU and code."""
 
 import sys
 from types import SimpleNamespace
@@ -10,24 +10,24 @@ from study.commands.doctor import libraries
 from study.state import provenance
 
 
-def test_this_installation_is_fit() -> None:
+def test_this_installation_has_no_problems() -> None:
     found = list(libraries.check())
     assert {finding.subject for finding in found} >= {"python", *libraries.SHOWN, "other libraries", "GPU", "code"}
     assert not [finding for finding in found if finding.level == "problem"]
 
 
 @pytest.mark.parametrize(
-    ("text", "level", "says"),
+    ("text", "level", "found_text"),
     [
         ("torch>=2.10", "ok", "2."),
-        ("torch>=99", "problem", ", but >=99 is needed"),
-        ("no-such-library>=1", "problem", "missing"),
+        ("torch>=99", "problem", ", but >=99 is required"),
+        ("no-such-library>=1", "problem", "not installed"),
     ],
 )
-def test_a_library_below_its_floor_is_a_problem(text: str, level: str, says: str) -> None:
+def test_a_library_that_is_missing_or_too_old_is_a_problem(text: str, level: str, found_text: str) -> None:
     found = libraries.library(Requirement(text))
     assert found.level == level
-    assert says in found.found
+    assert found_text in found.found
     assert found.cure == ("" if level == "ok" else f"pip install '{text}'")
 
 
@@ -36,7 +36,7 @@ def test_an_old_python() -> None:
     assert libraries.python(">=99").cure == "install Python >=99"
 
 
-def test_torch_and_torchvision_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incompatible_torch_and_torchvision_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "trainables.models.layers.torchvision_import", None)
     monkeypatch.delattr("trainables.models.layers.torchvision_import", raising=False)
     assert libraries.vision().level == "problem"
@@ -44,7 +44,7 @@ def test_torch_and_torchvision_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) 
     assert libraries.accelerator().level == "problem"
 
 
-def test_gpus_are_told_with_their_memory_and_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_listed_with_memory_capability_and_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = SimpleNamespace(name="Fast", total_memory=80 * 2**30, major=9, minor=0)
     cuda = SimpleNamespace(
         is_available=lambda: True,

@@ -1,4 +1,4 @@
-"""What a study may use of the machine."""
+"""Tests of the checks of cores and memory."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ def test_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.fault(24)
 def test_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: SimpleNamespace(free=64 << 20))  # as containers have
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: SimpleNamespace(free=64 << 20))  # a container
     found = machine.shared_memory()
     assert (found.level, found.found) == ("warning", "0.1 GiB free")
     assert "--shm-size" in found.cure

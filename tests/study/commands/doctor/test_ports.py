@@ -1,4 +1,4 @@
-"""Programs that other machines can reach."""
+"""Tests of the checks of listening ports."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ with socket.socket(socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET) as
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Callable[[str, str], int]]:
-    """Starts a program of this name that listens at an address; gives its port."""
+    """Returns a function that starts a program of a given name that listens at an address, and returns its port."""
     running: list[subprocess.Popen[str]] = []
 
     def start(name: str, address: str) -> int:
@@ -33,11 +33,11 @@ def program(tmp_path: Path) -> Iterator[Callable[[str, str], int]]:
         return int(running[-1].stdout.readline())
 
     yield start
-    for one in running:
-        one.communicate()
+    for each in running:
+        each.communicate()
 
 
-def test_what_listens_to_other_machines_is_named_with_its_port(program) -> None:
+def test_programs_reachable_from_other_machines_are_listed_with_their_port(program) -> None:
     open_port, closed_port = program("gcs_server", "0.0.0.0"), program("raylet", "127.0.0.1")
     other = program("something", "0.0.0.0")
     (found,) = ports.check()
@@ -48,7 +48,7 @@ def test_what_listens_to_other_machines_is_named_with_its_port(program) -> None:
 
 
 @pytest.mark.parametrize(("name", "address"), [("mlflow", "127.0.0.1"), ("raylet", "::1")])
-def test_what_listens_to_this_machine_only_is_known_as_such(program, name: str, address: str) -> None:
+def test_programs_that_listen_on_loopback_are_found(program, name: str, address: str) -> None:
     port = program(name, address)
     assert ports.Listener(name, address, port) in ports.listeners()
 
@@ -65,6 +65,6 @@ def test_what_listens_to_this_machine_only_is_known_as_such(program, name: str, 
         ("/home/ray/bin/python my_server.py", None),
     ],
 )
-def test_programs_are_known_by_their_command(tmp_path: Path, command: str, program: str | None) -> None:
+def test_programs_are_identified_by_their_command(tmp_path: Path, command: str, program: str | None) -> None:
     (tmp_path / "cmdline").write_bytes(command.replace(" ", "\0").encode())
     assert ports._program(tmp_path) == program

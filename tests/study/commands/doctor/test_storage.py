@@ -1,4 +1,4 @@
-"""Folders that can hold studies, and those that cannot."""
+"""Tests of the checks of the storage folder."""
 
 import subprocess
 from collections import namedtuple
@@ -15,14 +15,14 @@ def levels(folder: Path) -> dict[str, str]:
     return {finding.subject: finding.level for finding in storage.check(folder)}
 
 
-def test_a_folder_can_hold_studies_and_looking_makes_nothing(tmp_path: Path) -> None:
+def test_a_usable_folder_is_ok_and_is_not_created(tmp_path: Path) -> None:
     found = levels(tmp_path / "not/yet")
     assert found["storage"] == found["locks"] == found["clock"] == "ok"
     assert set(found) == {"storage", "clock", "locks", "permissions", "disk"}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+def test_a_file_instead_of_a_folder_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     finding = next(iter(storage.check(tmp_path / "file")))
     assert (finding.level, finding.subject) == ("problem", "storage")
@@ -31,7 +31,7 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("free", "level"), [(10**8, "problem"), (10**9, "warning"), (10**11, "ok")])
-def test_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
+def test_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
     monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: Usage(10**12, 0, free))
     assert levels(tmp_path)["disk"] == level
 
@@ -42,7 +42,7 @@ def test_locks_that_another_process_ignores(tmp_path: Path, monkeypatch: pytest.
     done = subprocess.CompletedProcess([], 0, stdout="lockf\n")
     monkeypatch.setattr(storage.subprocess, "run", lambda *_, **__: done)
     found = storage.locks(tmp_path / "lock")
-    assert (found.level, found.found) == ("problem", f"lockf have no effect in {tmp_path}")
+    assert (found.level, found.found) == ("problem", f"lockf locks have no effect in {tmp_path}")
 
 
 def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("mode", "level"), [(0o755, "ok"), (0o700, "ok"), (0o775, "ok"), (0o777, "warning"), (0o1777, "ok")]
 )
-def test_a_folder_that_everybody_may_change(tmp_path: Path, mode: int, level: str) -> None:
+def test_a_world_writable_folder_is_a_warning(tmp_path: Path, mode: int, level: str) -> None:
     tmp_path.chmod(mode)
     found = storage.permissions(tmp_path)
     assert found.level == level
@@ -68,9 +68,9 @@ def test_a_folder_that_everybody_may_change(tmp_path: Path, mode: int, level: st
 
 
 @pytest.mark.parametrize(
-    ("apart", "says"), [(0.01, "agrees"), (-0.5, "agrees"), (90, "90 s ahead"), (-3600, "3600 s behind")]
+    ("skew", "text"), [(0.01, "matches"), (-0.5, "matches"), (90, "90 s ahead"), (-3600, "3600 s behind")]
 )
-def test_the_clock_of_a_file_server(apart: float, says: str) -> None:
-    found = storage.clock(1.7e9, 1.7e9 + apart)
-    assert says in found.found
-    assert found.level == ("ok" if says == "agrees" else "warning")
+def test_the_clock_of_a_file_server(skew: float, text: str) -> None:
+    found = storage.clock(1.7e9, 1.7e9 + skew)
+    assert text in found.found
+    assert found.level == ("ok" if text == "matches" else "warning")

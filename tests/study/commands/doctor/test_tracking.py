@@ -1,4 +1,4 @@
-"""Whom an MLflow server lets in; no password is shown."""
+"""Tests of the checks of the MLflow server."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.kit.servers.mlflow_server import Server
 
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch):
-    """What is found at an address; none where the variable is not set."""
+    """Returns a function that checks an address; None for an unset variable."""
 
     def found_at(uri: str | None) -> list[Finding]:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri or "")
@@ -20,7 +20,7 @@ def look(monkeypatch: pytest.MonkeyPatch):
     return found_at
 
 
-def test_a_server_that_answers_everybody(server, look) -> None:
+def test_a_server_that_accepts_every_request(server, look) -> None:
     found = look(f"http://me:secret@127.0.0.1:{server(200)}")
     assert [(finding.subject, finding.level) for finding in found] == [
         ("mlflow", "ok"),
@@ -32,20 +32,20 @@ def test_a_server_that_answers_everybody(server, look) -> None:
     assert "--cors-allowed-origins" in found[2].cure
 
 
-def test_a_server_that_asks_who_is_there(server, look) -> None:
+def test_a_server_that_requires_a_login(server, look) -> None:
     found = look(f"http://127.0.0.1:{server(401)}/")
     assert [finding.level for finding in found] == ["ok", "ok", "ok"]
-    assert "asks who is there (401)" in found[0].found
+    assert "requires a login (401)" in found[0].found
 
 
 @pytest.mark.slow
-def test_a_real_server_with_its_defaults_refuses_strangers(mlflow_server: Server, look) -> None:
+def test_a_real_server_with_default_settings_rejects_foreign_hosts_and_origins(mlflow_server: Server, look) -> None:
     found = look(mlflow_server.uri)
     assert [finding.level for finding in found] == ["ok", "ok", "ok"]
     assert all("(403)" in finding.found for finding in found[1:])
 
 
-def test_a_server_that_is_not_there(server, closed_port: int, look) -> None:
+def test_an_unreachable_server_is_a_warning(server, closed_port: int, look) -> None:
     for uri in (
         f"http://me:secret@127.0.0.1:{closed_port}",
         f"http://127.0.0.1:{server(500)}",
@@ -58,7 +58,7 @@ def test_a_server_that_is_not_there(server, closed_port: int, look) -> None:
 
 
 @pytest.mark.parametrize("uri", ["http://[", "http://127.0.0.1:99999", "file:/tmp", "nonsense"])
-def test_what_is_no_address(look, uri: str) -> None:
+def test_an_invalid_address_is_a_problem(look, uri: str) -> None:
     (found,) = look(uri)
     assert found.level == "problem"
 
