@@ -234,7 +234,7 @@ def resume(
             _extend(study, trials)
         if more_hours and study.config.search.budget.hours is None and study.config.search.budget.device_hours is None:
             raise UsageError(f"--more-hours {more_hours:g}: the study has no budget in hours to extend")
-        limits.ask_anew(study.store, more_hours)
+        limits.reset(study.store, more_hours)
         driver = Driver(
             study,
             console,
@@ -249,9 +249,9 @@ def resume(
 @contextlib.contextmanager
 def _repaired_database(directory: Path, console: Console) -> Iterator[None]:
     """Restores a damaged database from its copy before it is opened, and reports that."""
-    said = database_copies.restore(directory / database.FILE_NAME)
-    if said is not None:
-        console.print(said, highlight=False, markup=False, soft_wrap=True)
+    message = database_copies.restore(directory / database.FILE_NAME)
+    if message is not None:
+        console.print(message, highlight=False, markup=False, soft_wrap=True)
     yield
 
 
@@ -275,14 +275,14 @@ def sync(directory: Path) -> tuple[Results, Synced]:
         except HeldError:
             held = True
         if not held:
-            _fetch(study)
+            _collect_remote_files(study)
         if held or not study.config.tracking.enabled:
             outcome: Synced = "kept by the driver" if study.config.tracking.enabled else "not tracked"
             return result_files.write_all(study), outcome
         return _rebuild(study), "rebuilt"
 
 
-def _fetch(study: study_directory.Study) -> None:
+def _collect_remote_files(study: study_directory.Study) -> None:
     """Collects the files that workers wrote to the object store and no driver has collected."""
     for phase in phases_of(study):
         for trial in study.store.trials(phase.name):
