@@ -238,7 +238,9 @@ def _methods() -> Iterator[str]:
         "[Methods, models and data sets](parts.md#methods) lists the options."
     )
     for name in registry.available("methods"):
-        yield f"::: trainables.methods.{name}\n    options: {{show_root_heading: false, members_order: source}}"
+        yield f"## {name}"
+        options = "{show_root_heading: false, show_root_toc_entry: false, show_bases: false, heading_level: 3}"
+        yield f"::: trainables.methods.{name}.{registry.load('methods', name).__name__}\n    options: {options}"
 
 
 def _summary(part: type[Part]) -> str:

@@ -107,7 +107,7 @@ def test_study_files_and_configurations_are_valid(page: Path, monkeypatch: pytes
         content = yaml_reader.parse(block.encode(), name_of(page))
         if "method" in content and "train_on" in content:  # of a single run
             TrainConfig.model_validate(content)
-        elif "method:" in block:
+        elif "method" in content and "name" in content:
             loading.build(content, name_of(page))
 
 
