@@ -37,5 +37,5 @@ def test_convolutions_start_kaiming_normal_by_fan_out():
 
 def test_small_images_are_refused_with_an_alternative():
     Resnet10().check_images(32, 32)
-    with pytest.raises(ConfigError, match=r"resnet10: .* 28x28, at least 32x32 are needed; take .* preact_resnet18"):
+    with pytest.raises(ConfigError, match=r"resnet10: .* 28x28, at least 32x32 are needed; use .* preact_resnet18"):
         Resnet10().check_images(28, 28)
