@@ -31,7 +31,7 @@ from trainables.interfaces import Part, registry
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by `python -m docs.generate`; edit the code or docs/generate.py instead. -->"
-ABSENT = (Race, Database, Artifacts)  # sections that are null by default
+OPTIONAL = (Race, Database, Artifacts)  # sections that are null by default
 
 
 def pages() -> dict[str, str]:
@@ -157,7 +157,7 @@ def _keys(prefix: str, kind: type[BaseModel], sections: list[tuple[str, type[Bas
     rows = []
     for name, field in kind.model_fields.items():
         path, default = f"{prefix}{name}", field.get_default(call_default_factory=True)
-        section = type(default) if isinstance(default, BaseModel) else _absent(field.annotation)
+        section = type(default) if isinstance(default, BaseModel) else _optional_section(field.annotation)
         meaning = meanings.get(name, "")
         if section is None:
             rows.append((_code(path), _default(default), _values(field), meaning))
@@ -168,8 +168,8 @@ def _keys(prefix: str, kind: type[BaseModel], sections: list[tuple[str, type[Bas
     return _table(("Key", "Default", "Values", "Meaning"), rows)
 
 
-def _absent(annotation: Any) -> type[BaseModel] | None:
-    return next((kind for kind in ABSENT if kind in getattr(annotation, "__args__", ())), None)
+def _optional_section(annotation: Any) -> type[BaseModel] | None:
+    return next((kind for kind in OPTIONAL if kind in getattr(annotation, "__args__", ())), None)
 
 
 def _values(field: FieldInfo) -> str:

@@ -150,3 +150,10 @@ def test_formulas_become_mathml() -> None:
     assert "<em>" not in shown
     assert ":math:" not in shown
     assert "<code>a * b</code>" in shown
+
+
+def test_the_report_page_describes_every_section_of_the_report() -> None:
+    templates = ROOT / "analysis" / "report" / "templates"
+    text = (templates / "report.html").read_text() + (templates / "macros.html").read_text()
+    described = re.findall(r"^## (.+)$", (DOCS / "how-to" / "read_the_report.md").read_text(), flags=re.MULTILINE)
+    assert set(described) == set(re.findall(r"<h2[^>]*>([^<{]+)<", text))
