@@ -30,7 +30,7 @@ SIDES_ON_GPU = 1 << 16
 PIXELS_ON_CPU = 1 << 16
 FEWEST = 8
 BYTES_PER_PIXEL = 4096  # of a batch: a few maps of 256 channels in float32, more than the networks here need
-MEMORY_SHARE = 0.25  # of the device's free memory
+MEMORY_SHARE = 0.25  # fraction of the device's free memory
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ class Own(CsKd):
 
 
 @pytest.fixture
-def own_module(tmp_path, monkeypatch):
+def module_folder(tmp_path, monkeypatch):
     """Folder on the module search path, for modules with distinct names."""
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
@@ -46,8 +46,8 @@ def test_names_that_are_not_files_are_refused(name):
         registry.load("methods", name)
 
 
-def test_a_user_defined_part_is_loaded_by_its_path(own_module):
-    (own_module / "own_parts_of_registry_test.py").write_text(
+def test_a_user_defined_part_is_loaded_by_its_path(module_folder):
+    (module_folder / "own_parts_of_registry_test.py").write_text(
         "from trainables.methods.cs_kd import CsKd\nclass Mine(CsKd):\n    'Mine.'\n    mine: float = 2.0\n"
     )
     part = registry.load("methods", "own_parts_of_registry_test:Mine")
@@ -72,11 +72,11 @@ def test_a_user_defined_class_that_is_not_a_part_is_refused():
         registry.load("methods", "json:JSONDecoder")
 
 
-def test_a_user_module_with_an_error_is_refused(own_module):
-    (own_module / "broken_part_of_registry_test.py").write_text("class Part(\n")
+def test_a_user_module_with_an_error_is_refused(module_folder):
+    (module_folder / "broken_part_of_registry_test.py").write_text("class Part(\n")
     with pytest.raises(ConfigError, match="cannot be imported"):
         registry.load("methods", "broken_part_of_registry_test:Part")
-    (own_module / "unfinished_part_of_registry_test.py").write_text("\nclass Part(undefined_name): ...\n")
+    (module_folder / "unfinished_part_of_registry_test.py").write_text("\nclass Part(undefined_name): ...\n")
     with pytest.raises(
         ConfigError, match=r"imported: \S+/unfinished_part_of_registry_test.py:2: name 'undefined_name'"
     ):
