@@ -32,7 +32,7 @@ def edge_notes(arm: Arm) -> Iterator[str]:
         shown = symbol(edge.parameter.name).text
         yield (
             f"{arm.name} lies at the {edge.end} end of the searched range of {shown}; better values may lie beyond it. "
-            f"Search a wider range to check: {edge.wider}."
+            f"To check, run a study with {edge.wider}."
         )
 
 
@@ -88,7 +88,8 @@ def _confirmed_notes(best: BestConfig) -> Iterator[str]:
     if best.baseline and any(arm.difference for arm in best.arms):
         yield (
             f"Δ to CE: mean difference, arm minus {best.baseline}, paired by seed, with the 95 % interval and p-value "
-            "of the paired t-test, not corrected for multiple comparisons; reduction: relative reduction of its error."
+            "of the paired t-test, not corrected for multiple comparisons; reduction: error reduction relative to "
+            f"{best.baseline}."
         )
     if best.baseline and winner.difference:
         yield verdict(winner.name, best.baseline, winner.difference)

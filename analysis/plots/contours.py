@@ -74,7 +74,7 @@ def caption(data: Contours) -> str:
         f"Lines of equal {metric_words(data.metric)}, {apart} apart, estimated by a Gaussian process from "
         f"{number_of(len(data.points), 'completed search trial')} and averaged over the parameters that a panel does "
         "not show; the worst quarter of the estimates has no lines. Points: trials. Where lines run parallel to an "
-        "axis, that axis's parameter has no effect."
+        "axis, the parameter on that axis does not matter."
     )
 
 

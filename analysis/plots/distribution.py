@@ -68,8 +68,9 @@ def caption(data: Distribution) -> str:
     )
     dashed = " Dashed: the baseline, one run." if len(data.baselines) else ""
     return (
-        f"Share of the {number_of(len(data.steps), 'completed search trial')} with at least as good a "
-        f"{metric_words(data.metric)}. A steep curve means that the parameters matter little. Median: {named}.{dashed}"
+        f"Empirical distribution of the {metric_words(data.metric)}: share of the "
+        f"{number_of(len(data.steps), 'completed search trial')} with a value at least as good. A steep curve means "
+        f"that the parameters matter little. Median: {named}.{dashed}"
     )
 
 

@@ -70,7 +70,7 @@ def caption(data: RankCorrelation) -> str:
     return (
         f"Spearman's correlation of the {metric_words(data.metric)} after each epoch with that after the last, over "
         f"{number_of(data.trials, 'completed search trial')}, with 95 % intervals. From epoch {settled} of {last} on "
-        f"it stays at {_RELIABLE:g} or above; before, stopping trials by rank is unreliable.{drops}"
+        f"it stays at {_RELIABLE:g} or above; stopping trials by rank earlier is unreliable.{drops}"
     )
 
 

@@ -89,7 +89,7 @@ def caption(data: SoftmaxScores) -> str:
     return (
         f"The {SCORES} largest softmax scores of each method{seed} on test images that all methods misclassify "
         f"({number_of(data.images, 'image')} of {data.total}). Shown are those on which {data.chosen_by} is most "
-        f"confident, at most one per class: {named}. Outlined: the true class, if it is among the scores."
+        f"confident, at most one per class (true class in brackets): {named}. Outlined: the true class, if it is shown."
     )
 
 

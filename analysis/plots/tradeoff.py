@@ -74,9 +74,9 @@ def caption(data: Tradeoff) -> str:
     trials = f"trials {names}" if len(on) > 1 else f"trial {names}"
     return (
         f"{capital(metric_words(data.metrics[0]))} and {metric_words(data.metrics[1])} of "
-        f"{number_of(len(data.points), 'completed search trial')} ({both}). Line: Pareto front of the {trials}, which "
-        f"no other trial beats in both metrics; star: the winner. The front covers {100 * data.covered:.0f} % of the "
-        "area between the best and the worst values (hypervolume)."
+        f"{number_of(len(data.points), 'completed search trial')} ({both}). Line: Pareto front, which no other trial "
+        f"dominates ({trials}); star: the winner. The front covers {100 * data.covered:.0f} % of the area between the "
+        "best and the worst values (hypervolume)."
     )
 
 

@@ -11,7 +11,7 @@ def test_a_winner_at_an_edge_gets_a_wider_range_to_search(load, content) -> None
     content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = 15.8
     assert caveats(load(content))[0] == (
         "search/7 lies at the upper end of the searched range of T; better values may lie beyond it. "
-        "Search a wider range to check: temperature: {low: 0.5, high: 38.05, log: true}."
+        "To check, run a study with temperature: {low: 0.5, high: 38.05, log: true}."
     )
 
 

@@ -22,7 +22,7 @@ def test_the_front_of_two_objectives(load, two, second) -> None:
     assert (data.metrics, data.searched) == (("validation/top1_error", second), True)
     assert data.points.loc[data.points["front"], "trial"].tolist() == [0, 1, 2]
     assert (
-        "(both objectives). Line: Pareto front of the trials 0, 1, 2, which no other trial beats"
+        "(both objectives). Line: Pareto front, which no other trial dominates (trials 0, 1, 2);"
         in tradeoff.caption(data)
     )
     # Share of the box from (0.20, 0.02) to (0.30, 0.10), with steps at 0.20, 0.21 and 0.22.
@@ -36,7 +36,7 @@ def test_a_second_metric_that_was_only_measured(load, searched) -> None:
     assert data.points["winner"].sum() == 1
     assert "(the second measured only, not an objective)" in tradeoff.caption(data)
     assert data.points["front"].sum() == 1  # its NLL is a multiple of its error
-    assert "Line: Pareto front of the trial 17, which no other trial beats in both metrics;" in tradeoff.caption(data)
+    assert "Line: Pareto front, which no other trial dominates (trial 17);" in tradeoff.caption(data)
 
 
 def test_with_too_few_trials_there_is_no_figure(load, searched) -> None:

@@ -94,8 +94,7 @@ def test_arms_at_an_edge_are_marked(load: Any, content: dict[str, Any]) -> None:
     table = best_config_table(collect(load(content)))
     assert [row[table.columns.index("at an edge")] for row in table.rows] == ["T (lower)", None, None, None, None]
     assert any(
-        "Search a wider range to check: temperature: {low: 0.2102, high: 16, log: true}." in note
-        for note in table.notes
+        "To check, run a study with temperature: {low: 0.2102, high: 16, log: true}." in note for note in table.notes
     )
 
 
