@@ -14,7 +14,7 @@ from analysis.records.result_files import read
 from study.definition import loading
 from study.definition.study_config import StudyConfig
 from study.driver.comparability import allow_changes, check_data
-from study.driver.runner import Ending, Until, run
+from study.driver.runner import Driver, Ending, Until
 from study.errors import HeldError, UsageError
 from study.outcome import result_files
 from study.phases import limits
@@ -175,15 +175,15 @@ def launch(
         for key, value in digests.items():
             study.store.set_study_attribute(key, value)
         try:
-            ending = run(
+            driver = Driver(
                 study,
                 console or Console(),
-                action="launch",
                 address=address,
                 until=until,
                 events=events,
                 trainable=trainable,
             )
+            ending = driver.run("launch")
         except CskdError:
             if not any(study.store.trials(phase) for phase in PHASES):
                 study_directory.discard(study)
@@ -234,25 +234,24 @@ def resume(
             _extend(study, trials)
         if more_hours and study.config.search.budget.hours is None and study.config.search.budget.device_hours is None:
             raise UsageError(f"--more-hours {more_hours:g}: the study has no budget in hours to extend")
-        limits.ask_anew(study.store, more_hours)
-        return run(
+        limits.reset(study.store, more_hours)
+        driver = Driver(
             study,
             console,
-            action=action,
             address=address,
             until=until or study.store.attribute(StudyAttribute.UNTIL) or "confirm",
-            allowed=allowed,
             events=events,
             trainable=trainable,
         )
+        return driver.run(action, allowed)
 
 
 @contextlib.contextmanager
 def _repaired_database(directory: Path, console: Console) -> Iterator[None]:
     """Restores a damaged database from its copy before it is opened, and reports that."""
-    said = database_copies.mend(directory / database.FILE_NAME)
-    if said is not None:
-        console.print(said, highlight=False, markup=False, soft_wrap=True)
+    message = database_copies.restore(directory / database.FILE_NAME)
+    if message is not None:
+        console.print(message, highlight=False, markup=False, soft_wrap=True)
     yield
 
 
@@ -276,14 +275,14 @@ def sync(directory: Path) -> tuple[Results, Synced]:
         except HeldError:
             held = True
         if not held:
-            _fetch(study)
+            _collect_remote_files(study)
         if held or not study.config.tracking.enabled:
             outcome: Synced = "kept by the driver" if study.config.tracking.enabled else "not tracked"
             return result_files.write_all(study), outcome
         return _rebuild(study), "rebuilt"
 
 
-def _fetch(study: study_directory.Study) -> None:
+def _collect_remote_files(study: study_directory.Study) -> None:
     """Collects the files that workers wrote to the object store and no driver has collected."""
     for phase in phases_of(study):
         for trial in study.store.trials(phase.name):

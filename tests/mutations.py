@@ -89,7 +89,7 @@ MUTATIONS = (
         "trainables/training/run.py",
         "        if not all_finite(values):\n            return self._diverge(values)\n        seconds",
         "        seconds",
-        "tests/trainables/test_tune.py::test_a_value_that_is_no_finite_number_ends_the_run_at_any_epoch",
+        "tests/trainables/test_tune.py::test_a_value_that_is_not_finite_ends_the_run_at_any_epoch",
     ),
     Mutation(
         "a late attempt may write",
@@ -134,18 +134,18 @@ MUTATIONS = (
         "tests/study/driver/test_dispatcher.py::test_a_full_disk_of_a_worker_stops_the_study_without_a_failure_of_the_trial",
     ),
     Mutation(
-        "the lease is forgotten",
+        "the lock of a study is not taken",
         "study/state/lease.py",
         "        lock.acquire(timeout=1)",
         "        pass",
-        "tests/study/state/test_lease.py::test_the_second_driver_is_told_who_holds_it",
+        "tests/study/state/test_lease.py::test_the_error_of_a_second_driver_names_the_holder",
     ),
     Mutation(
-        "a damaged database takes the place of its copy",
+        "a damaged database replaces its copy",
         "study/state/database_copies.py",
-        "    if not is_whole(path):\n        return\n",
+        "    if not is_intact(path):\n        return\n",
         "",
-        "tests/study/state/test_database_copies.py::test_a_damaged_database_does_not_take_the_place_of_its_copy",
+        "tests/study/state/test_database_copies.py::test_a_damaged_database_does_not_replace_its_copy",
     ),
     Mutation(
         "a run is made in MLflow whether it is there or not",
@@ -159,7 +159,7 @@ MUTATIONS = (
         "trainables/costs/watchdog.py",
         "exit=True",
         "exit=False",
-        "tests/trainables/costs/test_watchdog.py::test_a_process_that_hangs_is_ended_and_says_where_it_stood",
+        "tests/trainables/costs/test_watchdog.py::test_a_process_that_hangs_is_ended_and_reports_where",
     ),
     Mutation(
         "a late worker's writes go into the store",

@@ -1,20 +1,25 @@
-"""What the manual says can be done: its links lead somewhere, and its commands exist with those options."""
+"""The manual agrees with the code: links, commands, study files, navigation and generated pages."""
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 import typer
-import yaml
 
+from docs import generate
+from study import errors as study_errors
 from study.cli import app
 from study.definition import loading, yaml_reader
+from trainables import errors as trainables_errors
 from trainables.config import TrainConfig
 from trainables.interfaces import registry
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
+DOCS = ROOT / "docs"
+KINDS = {"tutorials", "how-to", "reference", "explanation"}
+PAGES = sorted(DOCS.rglob("*.md"))
 WRITTEN = [ROOT / "README.md", *PAGES]
 
 
@@ -27,8 +32,9 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 def commands(path: Path) -> list[list[str]]:
-    """Every ``cskd`` line of the shell blocks, and every command named in running text, as words."""
+    """Every ``cskd`` line of the shell blocks, and every example of the command reference, as words."""
     shell = [line for block in blocks(path, "sh") for line in block.splitlines()]
+    shell += re.findall(r"^Example: `(cskd .*)`$", path.read_text(), flags=re.MULTILINE)
     found = [shlex.split(line, comments=True) for line in shell]
     return [words[1:] for words in found if words and Path(words[0]).name == "cskd"]
 
@@ -53,9 +59,15 @@ def test_every_command_is_accepted_by_its_parser(page: str, words: list[str]) ->
     assert context.command is command
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_commands_in_running_text_exist(page: Path) -> None:
+    known = set(typer.main.get_command(app).commands) | {"COMMAND"}
+    assert set(re.findall(r"`cskd (\w+)", page.read_text())) <= known
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
 def test_links_and_pictures_lead_to_files(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
         if not target.startswith("https://"):
             assert (page.parent / target).exists(), target
     marks = [line for line in page.read_text().splitlines() if line.startswith("--8")]
@@ -65,29 +77,83 @@ def test_links_and_pictures_lead_to_files(page: Path) -> None:
         assert (ROOT / target[1]).exists(), mark
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_named_in_running_text_exist(page: Path) -> None:
+    named = re.findall(r"`((?:docs|study|trainables|analysis|search_spaces|tests)/[\w./-]+)`", page.read_text())
+    written = {"tests/faults.md", "tests/benchmarks/results/"}  # by `make`
+    assert not [name for name in named if name not in written and not (ROOT / name).exists()]
+
+
 def test_every_page_is_in_the_navigation() -> None:
     def leaves(node: object) -> list[str]:
         if isinstance(node, str):
             return [node]
         return [leaf for each in (node.values() if isinstance(node, dict) else node) for leaf in leaves(each)]
 
-    navigation = leaves(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
-    assert sorted(navigation) == sorted(str(page.relative_to(ROOT / "docs")) for page in PAGES)
+    navigation = leaves(tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"])
+    assert sorted(navigation) == sorted(str(page.relative_to(DOCS)) for page in PAGES)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_page_but_the_first_is_of_one_of_the_four_kinds_and_linked_from_the_first() -> None:
+    others = {str(page.relative_to(DOCS)) for page in PAGES} - {"index.md"}
+    assert {page.partition("/")[0] for page in others} == KINDS
+    assert others <= set(re.findall(r"\]\(([^)]+)\)", (DOCS / "index.md").read_text()))
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
 def test_study_files_and_configurations_are_valid(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "docs" / "examples")
     for block in blocks(page, "yaml"):
         content = yaml_reader.parse(block.encode(), name_of(page))
         if "method" in content and "train_on" in content:  # of a single run
             TrainConfig.model_validate(content)
-        elif "method:" in block:
+        elif "method" in content and "name" in content:
             loading.build(content, name_of(page))
 
 
-def test_the_reference_has_every_method() -> None:
-    shown = re.findall(
-        r"^::: trainables\.methods\.(\w+)$", (ROOT / "docs/reference/methods.md").read_text(), re.MULTILINE
+@pytest.mark.parametrize("name", generate.pages())
+def test_a_generated_page_is_up_to_date(name: str) -> None:
+    page = DOCS / "reference" / name
+    text = page.read_text() if page.exists() else ""
+    assert text == generate.pages()[name], f"docs/reference/{name} is out of date; run: python -m docs.generate"
+
+
+def test_every_command_option_and_key_is_on_the_generated_pages() -> None:
+    pages = generate.pages()
+    for name, command in typer.main.get_command(app).commands.items():
+        assert f"## cskd {name}\n" in pages["commands.md"]
+        for parameter in command.params:
+            if not parameter.hidden and parameter.name != "help":
+                assert all(word in pages["commands.md"] for word in parameter.opts if word.startswith("-"))
+    for key in ("name", "search.sampler.name", "confirm.race.seeds", "resources.packing", "database.env"):
+        assert f"| `{key}` |" in pages["study_file.md"]
+    for package in registry.PACKAGES:
+        for name in registry.available(package):
+            assert f"| `{name}` |" in pages["parts.md"]
+
+
+def test_every_exit_code_is_documented() -> None:
+    documented = set(
+        map(int, re.findall(r"^\| (\d+) \|", (DOCS / "reference/exit_codes.md").read_text(), re.MULTILINE))
     )
-    assert sorted(shown) == sorted(registry.available("methods"))
+    errors = [each for module in (study_errors, trainables_errors) for each in vars(module).values()]
+    codes = {each.exit_code for each in errors if isinstance(each, type) and hasattr(each, "exit_code")}
+    assert codes | {study_errors.INTERNAL, 0, 130, 143} <= documented
+
+
+def test_formulas_become_mathml() -> None:
+    pytest.importorskip("latex2mathml", reason="the docs extra is not installed")
+    markdown = pytest.importorskip("markdown", reason="the docs extra is not installed")
+    shown = markdown.markdown(r"Loss: :math:`z_i * \tilde z * y_i` and `a * b`.", extensions=["docs.formulas"])
+    assert shown.count("<math") == 1
+    assert "<msub><mi>z</mi><mi>i</mi></msub>" in shown
+    assert "<em>" not in shown
+    assert ":math:" not in shown
+    assert "<code>a * b</code>" in shown
+
+
+def test_the_report_page_describes_every_section_of_the_report() -> None:
+    templates = ROOT / "analysis" / "report" / "templates"
+    text = (templates / "report.html").read_text() + (templates / "macros.html").read_text()
+    described = re.findall(r"^## (.+)$", (DOCS / "how-to" / "read_the_report.md").read_text(), flags=re.MULTILINE)
+    assert set(described) == set(re.findall(r"<h2[^>]*>([^<{]+)<", text))

@@ -1,43 +1,50 @@
-"""What the README says of study files and commands is true of the code."""
+"""The README agrees with the code: study file, Python example, parts, layers and links."""
 
 import inspect
 import re
-from importlib import import_module
+import tomllib
 from pathlib import Path
 
-import typer
+import pytest
 
-from search_spaces.space import as_mapping, default_space
-from search_spaces.symbols import symbol
-from study.campaigns import preview
-from study.cli import app
+from study.api import Study
 from study.definition import loading, yaml_reader
 from trainables.interfaces import registry
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+LAYERS = {
+    contract["containers"][0]: contract["layers"]
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    if "containers" in contract
+}
+
+
+def test_it_stays_short() -> None:
+    assert len(README.splitlines()) <= 130
+    assert len(README.split()) <= 950
 
 
 def test_the_study_file_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
     study = loading.build(yaml_reader.parse(block.encode(), "README.md"), "README.md")
-    assert set(study.space()) == {"temperature", "lambda_cls", "training.lr"}
+    assert set(study.space()) == {"temperature", "lambda_cls"}
 
 
-def test_the_default_spaces_are_those_of_the_code() -> None:
-    rows = ["| method | default space | why |", "| --- | --- | --- |"]
-    for name in registry.available("methods"):
-        space = default_space(name)
-        if space is not None:
-            reason = inspect.getdoc(import_module(f"search_spaces.{name}")).split("\n\n")[0]
-            ranges = ", ".join(f"{symbol(key).text} {preview.range_text(as_mapping(of))}" for key, of in space.items())
-            rows.append(f"| `{name}` | {ranges} | {' '.join(reason.split())} |")
-    assert "\n".join(rows) in README
+def test_the_python_example_uses_methods_of_study() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    compile(block, "README.md", "exec")
+    for name in re.findall(r"\b[Ss]tudy\.(\w+)\(", block):
+        assert inspect.isfunction(inspect.unwrap(getattr(Study, name))) or inspect.ismethod(getattr(Study, name)), name
 
 
-def test_every_command_and_every_part_is_named() -> None:
-    commands = set(typer.main.get_command(app).commands)
+def test_every_part_is_named() -> None:
     parts = {name for package in registry.PACKAGES for name in registry.available(package)}
-    missing = {name for name in commands | parts if not re.search(rf"\b{name}\b", README)}
-    assert not missing
-    for name in re.findall(r"`cskd (\w+)", README):
-        assert name in commands
+    assert not {name for name in parts if f"`{name}`" not in README}
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_the_layers_are_those_of_the_import_contracts(package: str) -> None:
+    (line,) = re.findall(rf"^\* \*\*{package}\*\*[^:]*: (.*(?:\n  .*)*)", README, flags=re.MULTILINE)
+    layers = [layer.strip().split(", ") for layer in " ".join(line.split()).split("→")]
+    assert [sorted(layer) for layer in layers] == [sorted(layer.split(" | ")) for layer in LAYERS[package]]

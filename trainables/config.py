@@ -53,7 +53,7 @@ class Training(Options):
 
     Attributes:
         epochs: Number of passes over the training images.
-        batch_size: Number of anchors per step. Partners, if the method uses them, come on top.
+        batch_size: Number of anchors per step; partners are not counted.
         lr: Initial learning rate.
         momentum: Momentum of SGD.
         weight_decay: L2 coefficient on all parameters, including batch norm and biases.

@@ -1,1 +1,1 @@
-"""Styles figures and draws them as SVG and PNG."""
+"""Styles figures and renders them as SVG and PNG."""

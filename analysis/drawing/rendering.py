@@ -1,4 +1,4 @@
-"""The one door to vl-convert: turns a chart into its description, SVG and PNG, and knows the page's scripts."""
+"""Wraps vl-convert: renders charts as Vega-Lite, SVG and PNG, and provides the scripts of the report page."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _PIXEL_RATIO = 2
 _BUNDLE = (
     "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript_bundle(vl_version=sys.argv[1]).encode())"
 )
-_COUNTED = re.compile(r"(?<=[\"#])(?:gradient_|clip)\d+(?=[\")])")
+_NUMBERED_ID = re.compile(r"(?<=[\"#])(?:gradient_|clip)\d+(?=[\")])")
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A chart in all its forms.
+    """A rendered chart.
 
     Attributes:
-        spec: Vega-Lite description, for the interactive figure.
-        svg: The static figure.
-        png: The same as pixels, twice as many as the figure's size says.
+        spec: Vega-Lite specification, for the interactive figure.
+        svg: Static figure.
+        png: Static figure with two pixels per unit of the figure's size.
     """
 
     spec: dict[str, Any]
@@ -37,20 +37,20 @@ class Rendered:
 
 
 def render(chart: alt.TopLevelMixin) -> Rendered:
-    """Draws a chart without a browser and without any network access."""
+    """Renders a chart without a browser or network access."""
     import vl_convert
 
     spec: dict[str, Any] = chart.to_dict()
     svg = _renumbered(vl_convert.vegalite_to_svg(spec, vl_version=_version(), allowed_base_urls=[]))
     png = vl_convert.svg_to_png(svg, scale=_PIXEL_RATIO)
-    spec.pop("$schema")  # an address that nothing on the page needs
+    spec.pop("$schema")  # a URL; the page must contain none
     return Rendered(spec, svg.encode(), png)
 
 
 def unchecked() -> AbstractContextManager[None]:
-    """Charts made within are not compared with the schema of Vega-Lite, which takes longer than to make them.
+    """Returns a context in which charts are not validated against Vega-Lite's schema.
 
-    The figures' own tests do that.
+    Validation takes longer than building a chart; the tests of the figures do it.
     """
     from altair.utils.schemapi import debug_mode
 
@@ -59,41 +59,41 @@ def unchecked() -> AbstractContextManager[None]:
 
 @cache
 def begin_javascript() -> subprocess.Popen[bytes] | None:
-    """Begins to make the page's script in a process of its own, which takes a second that drawing can use.
+    """Starts bundling the page's script in a subprocess, in parallel with drawing; it takes a second.
 
     Returns:
-        The process, or None where none can be started; ``javascript`` waits for it.
+        The process, for which ``javascript`` waits; None if no process can be started.
     """
     command = [sys.executable, "-I", "-c", _BUNDLE, _version()]
     try:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603 - a fixed command
     except OSError:
         return None
 
 
 @cache
 def javascript() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that sets ``window.vegaEmbed``."""
+    """Returns Vega, Vega-Lite and Vega-Embed as one script that sets ``window.vegaEmbed``."""
     process = begin_javascript()
-    made, _ = process.communicate() if process else (b"", None)
-    return made.decode() if process and process.returncode == 0 else _bundled()
+    bundle, _ = process.communicate() if process else (b"", None)
+    return bundle.decode() if process and process.returncode == 0 else _bundled()
 
 
 def _bundled() -> str:
     import vl_convert
 
-    return vl_convert.javascript_bundle(vl_version=_version())  # type: ignore[call-arg]  # its stub knows no default
+    return vl_convert.javascript_bundle(vl_version=_version())  # type: ignore[call-arg]  # missing defaults in its stub
 
 
 def _renumbered(svg: str) -> str:
-    """The same drawing whatever was drawn before: Vega numbers gradients and clips through the life of a process."""
-    ids = dict.fromkeys(_COUNTED.findall(svg))
+    """Renumbers gradients and clips, which Vega counts per process, so that a chart always gives the same bytes."""
+    ids = dict.fromkeys(_NUMBERED_ID.findall(svg))
     places = {name: f"{name.rstrip('0123456789')}{place}" for place, name in enumerate(ids)}
-    return _COUNTED.sub(lambda found: places[found[0]], svg)
+    return _NUMBERED_ID.sub(lambda found: places[found[0]], svg)
 
 
 def _version() -> str:
-    """Major and minor version of the Vega-Lite that Altair writes for."""
+    """Returns the major and minor version of Altair's Vega-Lite."""
     import altair as alt
 
     return ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])

@@ -1,4 +1,4 @@
-"""How figures look, and what they share: colours, axes, marks of a trial's state, data that is safe to embed."""
+"""Defines the style of figures: colours, axes, marks of trial states, and data that is safe to embed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     from analysis.findings.subjects import Subject
     from analysis.records.parameters import Parameter
 
-Chart = Any  # Altair's methods build their return types at run time
+Chart = Any  # Altair creates its return types at run time
 
 WIDTH = 620
 HEIGHT = 360
 FONT = "Liberation Sans, Helvetica Neue, Arial, sans-serif"
-WINNER, BASELINE, OTHER, INK, PAPER = "#D55E00", "#0072B2", "#9AA0A8", "#1F2328", "#FFFFFF"  # Okabe and Ito's, greys
+WINNER, BASELINE, OTHER, INK, PAPER = (
+    "#D55E00",
+    "#0072B2",
+    "#9AA0A8",
+    "#1F2328",
+    "#FFFFFF",
+)  # Okabe and Ito's colours, and greys
 METHOD_COLOURS = {
     "cross_entropy": BASELINE,
     "adacos": "#009E73",
@@ -42,7 +48,7 @@ METHOD_COLOURS = {
     "kd_cs_kd": "#DE77AE",
 }
 GRID, AXIS, FRAME = "#E6E8EB", "#8C959F", "#D5DADF"
-# What the colours become on a dark page; those that are not here can be seen on both.
+# Replacements on dark pages; other colours are legible on both.
 DARK = {
     INK: "#E6EDF3",
     PAPER: "#0D1117",
@@ -62,7 +68,7 @@ _FEW_MARKS = 100
 
 
 def plain(text: object) -> str:
-    r"""Text for a label: on one line, without control characters, cut after 60 characters.
+    r"""Returns text for a label: one line, control characters escaped, at most 60 characters.
 
     Example:
         >>> plain("a\x00b")
@@ -73,12 +79,12 @@ def plain(text: object) -> str:
 
 
 def method_colour(label: str) -> str:
-    """The colour of a method in every figure; grey for one that the paper does not have."""
+    """Returns the colour of a method in every figure; grey for methods that are not in the paper."""
     return METHOD_COLOURS.get(label, OTHER)
 
 
 def dark_rules(scope: str = "") -> str:
-    """Style rules that give the drawings below a selector the colours of a dark page; others stay as they are."""
+    """Returns CSS rules that replace colours of drawings within a selector by those of dark pages."""
     return "\n".join(
         f'{scope} [{attribute}="{colour}"] {{ {attribute}: {dark}; }}'
         for colour, dark in DARK.items()
@@ -87,14 +93,14 @@ def dark_rules(scope: str = "") -> str:
 
 
 def scheme_of_lines() -> alt.SchemeParams:
-    """The colours of the maps without their ends, of which one cannot be seen on a white page and one on a dark one."""
+    """Returns the colour scheme of lines: viridis without its ends, which are illegible on dark or white pages."""
     import altair as alt
 
     return alt.SchemeParams(name="viridis", extent=[0.3, 0.8])
 
 
 def subject_colours(subjects: Sequence[Subject]) -> dict[str, str]:
-    """Colour of each subject by its label: its method's, and another where that is taken."""
+    """Returns the colour of each subject by its label: its method's, or another if that is taken."""
     colours: dict[str, str] = {}
     for subject in subjects:
         free = [colour for colour in (method_colour(subject.method), *STUDY_COLOURS) if colour not in colours.values()]
@@ -103,7 +109,7 @@ def subject_colours(subjects: Sequence[Subject]) -> dict[str, str]:
 
 
 def study_labels(names: Sequence[str]) -> list[str]:
-    """Studies as legends name them: letters tell those of one name apart.
+    """Returns the names of studies for legends; letters distinguish studies of the same name.
 
     Example:
         >>> study_labels(["digits", "digits"]), study_labels(["a", "b"])
@@ -116,7 +122,7 @@ def study_labels(names: Sequence[str]) -> list[str]:
 
 
 def mark_size(marks: int, largest: float) -> float:
-    """Area of a mark, smaller where there are many.
+    """Returns the area of a mark, smaller for many marks.
 
     Example:
         >>> mark_size(50, 80), mark_size(1600, 80)
@@ -126,33 +132,33 @@ def mark_size(marks: int, largest: float) -> float:
 
 
 def inline(frame: pd.DataFrame) -> alt.InlineData:
-    """The rows of a frame inside the figure's description: numbers rounded to six digits, NaN as null."""
+    """Returns the rows of a frame as data of a chart: numbers rounded to six digits, NaN as null."""
     import altair as alt
     from altair.utils.schemapi import debug_mode
 
     columns = {str(name): _column(frame[name]) for name in frame}
     values = tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-    with debug_mode(False):  # as rows are made here, validating each would only take time
-        return alt.InlineData(values=values)  # a tuple: Altair copies lists, row by row, at every step of a chart
+    with debug_mode(False):  # the rows need no validation
+        return alt.InlineData(values=values)  # a tuple, because Altair copies lists at every step
 
 
 def percent(frame: pd.DataFrame, columns: list[str], metric: str) -> pd.DataFrame:
-    """The frame with some columns in the unit in which a metric is shown."""
+    """Returns the frame with some columns scaled to the unit in which a metric is shown."""
     return frame.assign(**{name: frame[name].astype(float) * scale_of(metric)[0] for name in columns})
 
 
 def unit_of(metric: str) -> str:
-    """``%`` for fractions, ``nats`` otherwise."""
+    """Returns the unit of a metric: ``%`` for fractions, ``nats`` otherwise."""
     return "%" if scale_of(metric)[0] == 100 else "nats"
 
 
 def points_of(metric: str) -> str:
-    """What differences of a metric are counted in: ``points`` of percent for fractions, ``nats`` otherwise."""
+    """Returns the unit of differences of a metric: percentage ``points`` for fractions, ``nats`` otherwise."""
     return "points" if unit_of(metric) == "%" else "nats"
 
 
 def metric_title(metric: str) -> str:
-    """What an axis of a metric says.
+    """Returns the title of an axis that shows a metric.
 
     Example:
         >>> metric_title("validation/top1_error")
@@ -162,7 +168,7 @@ def metric_title(metric: str) -> str:
 
 
 def metric_axis(field: str, metric: str, *, log: bool = False) -> dict[str, Any]:
-    """Arguments of a quantitative channel that shows a metric, without the zero that would flatten differences."""
+    """Returns the arguments of a quantitative channel for a metric, whose axis need not include zero."""
     import altair as alt
 
     channel = {"field": field, "type": "quantitative", "title": metric_title(metric), "scale": alt.Scale(zero=False)}
@@ -174,7 +180,7 @@ def metric_axis(field: str, metric: str, *, log: bool = False) -> dict[str, Any]
 
 
 def parameter_axis(field: str, parameter: Parameter, padding: int = 0) -> dict[str, Any]:
-    """Arguments of a channel that shows a parameter: logarithmic where the search was, bands where it is no number."""
+    """Returns the arguments of a channel for a parameter: logarithmic if the search was, nominal if not numeric."""
     import altair as alt
 
     title = plain(parameter.label)
@@ -189,7 +195,7 @@ def parameter_axis(field: str, parameter: Parameter, padding: int = 0) -> dict[s
 
 
 def state_shape(states: Iterable[str], orient: Literal["right", "top"] = "right") -> alt.Shape:
-    """The mark of a trial's state; the legend lists the states that occur, and is left out for a single one."""
+    """Returns the shape channel of trial states; the legend lists the states that occur, if there are several."""
     import altair as alt
 
     present = [state for state in STATE_SHAPES if state in set(states)]
@@ -201,38 +207,38 @@ def state_shape(states: Iterable[str], orient: Literal["right", "top"] = "right"
 
 
 def state_words(states: pd.Series[str]) -> pd.Series[str]:
-    """States as words, such as ``completed`` for ``COMPLETE``."""
+    """Returns states as text, such as ``completed`` for ``COMPLETE``."""
     return states.map(lambda state: STATES.get(state, plain(state).lower()))
 
 
 def styled(chart: Chart) -> Chart:
-    """The chart in the look of all figures."""
+    """Returns the chart with the style of all figures."""
     import altair as alt
 
-    quiet: dict[str, Any] = {
+    text: dict[str, Any] = {
         "labelColor": INK,
         "titleColor": INK,
         "labelFontSize": 11,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
     }
-    look = alt.Config(
+    config = alt.Config(
         font=FONT,
         background=PAPER,
         padding=8,
         view=alt.ViewConfig(stroke=None),
         text=alt.MarkConfig(color=INK),
-        axis=alt.AxisConfig(**quiet, gridColor=GRID, domainColor=AXIS, tickColor=AXIS, titlePadding=8),
-        legend=alt.LegendConfig(**quiet, gradientStrokeColor=FRAME, symbolSize=80, labelLimit=320, titleLimit=320),
+        axis=alt.AxisConfig(**text, gridColor=GRID, domainColor=AXIS, tickColor=AXIS, titlePadding=8),
+        legend=alt.LegendConfig(**text, gradientStrokeColor=FRAME, symbolSize=80, labelLimit=320, titleLimit=320),
         title=alt.TitleConfig(fontSize=12, fontWeight="normal", color=INK, anchor="start", offset=8),
     )
     shown = chart.copy(deep=False)
-    shown.config = look  # all at once: each of Altair's own steps copies the chart and its data
+    shown.config = config  # Altair's configure methods would copy the chart and its data each time
     return shown
 
 
 def _column(values: pd.Series) -> list[Any]:
-    """Values as JSON has them: floats rounded, what is not finite as None, texts safe and not too long."""
+    """Returns values for JSON: floats rounded, non-finite ones as None, texts escaped and cut."""
     import numpy as np
 
     kind = values.dtype.kind if isinstance(values.dtype, np.dtype) else "O"
@@ -245,7 +251,7 @@ def _column(values: pd.Series) -> list[Any]:
 
 
 def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Six significant digits of each value, as the double nearest to that decimal."""
+    """Rounds each value to six significant digits."""
     import numpy as np
 
     with np.errstate(all="ignore"):

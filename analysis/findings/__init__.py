@@ -1,1 +1,1 @@
-"""Derives what a study found: arms, comparisons, notes, exports."""
+"""Derives the findings of a study: arms, comparisons, table notes and exports."""

@@ -1,4 +1,4 @@
-"""Which configuration a study recommends, and what supports it: one row per arm, the winner first."""
+"""Collects a study's outcome: the winner first, then the other arms, with their measurements and tests."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arm:
-    """What is known of one configuration; everything measured on test data is None before its confirmation.
+    """A configuration with its measurements; those on test data are None before its confirmation.
 
     Attributes:
-        name: Such as ``search/7`` or ``controls/0``.
+        name: Name, such as ``search/7`` or ``controls/0``.
         role: ``winner``, ``finalist``, ``earlier finalist`` (confirmed before a longer search found better trials),
             ``control``, or ``candidate`` (best search trial before finalists are chosen).
         method: Label of the method.
-        hyperparameters: Options of the method, and searched options of the training as ``training.<name>``.
-        search_value: Validation value in the search; chosen for being good, therefore optimistic.
-        posterior_mean: What all search trials together say of that value, where this chose the finalists.
-        race_mean: Validation value over the fresh seeds of the race, where one chose the finalists.
+        hyperparameters: Options of the method, and searched or differing training options as ``training.<name>``.
+        search_value: Validation value in the search; optimistic for arms that were selected.
+        posterior_mean: Mean of a Gaussian process over all search trials, if it selected the finalists.
+        race_mean: Mean validation value over the fresh seeds of the race, if one selected the finalists.
         seeds: Fresh training seeds with a test value.
-        test: Mean over those seeds.
-        interval: 95 % t interval of that mean; None for a single seed.
-        difference: This arm minus the baseline over the seeds that both have; None for the baseline itself.
-        error_reduction: Relative to the baseline's mean over the same seeds, in percent; errors only.
-        optimism: Test mean minus search value; for an error positive means that the search was optimistic.
-        best_test: Mean of the best test error over epochs, which only published tables use; None unless asked for.
-        at_best_validation: Mean test value of the epochs that validation chose; None unless asked for.
-        trained_on: ``full`` or ``train``, in the confirmation.
-        failed: Confirmation runs that failed.
-        edges: Ends of the searched ranges at which it lies; a control's values were not searched.
-        device_hours: That its own runs took, in the search or the controls and in the confirmation.
+        test: Mean and sample standard deviation over those seeds.
+        interval: 95 % t interval of the mean; None for a single seed.
+        difference: Arm minus baseline over the seeds that both have; None for the baseline itself.
+        error_reduction: Reduction relative to the baseline's mean over the same seeds, in percent; errors only.
+        optimism: Test mean minus search value; positive for an error means that the search was optimistic.
+        best_test: Mean over seeds of the best epoch's test error, as in published tables; None unless recorded.
+        at_best_validation: Mean over seeds of the test value at the best validation epoch; None unless recorded.
+        trained_on: Training data of the confirmation, ``full`` or ``train``.
+        failed: Number of failed confirmation runs.
+        edges: Ends of the searched ranges at which the arm lies; empty for controls, whose values were not searched.
+        device_hours: Device hours of its own runs, in the search or the controls and in the confirmation.
         published: The paper's value for the same data set, model and method.
-        not_comparable: Why that value must not be compared; None when it may.
+        not_comparable: Why that value must not be compared with the arm's; None if it may.
     """
 
     name: str
@@ -81,12 +81,12 @@ class Arm:
 
 @dataclass(frozen=True)
 class Origin:
-    """What made the values of a study, as its last launch or resume noted it; each None or empty where it did not.
+    """Code and study file behind a study's values, as its last launch or resume recorded them; else None or empty.
 
     Attributes:
-        study_digest: Of the resolved study file.
-        commit: Of the code, with ``+changes`` where the tree differed from it.
-        versions: Of Python and of the libraries that decide results.
+        study_digest: Digest of the resolved study file.
+        commit: Commit of the code, with ``+changes`` if the working tree differed from it.
+        versions: Versions of Python and of the libraries that affect results.
     """
 
     study_digest: str | None = None
@@ -99,7 +99,7 @@ class BestConfig:
     """The outcome of a study.
 
     Attributes:
-        study: Its name.
+        study: Name of the study.
         dataset: Name of the data set.
         model: Name of the model.
         objective: Metric that the search optimised, such as ``validation/top1_error``.
@@ -107,8 +107,8 @@ class BestConfig:
         searched: Names of the searched parameters.
         arms: Winner, further finalists by rank in the search, earlier finalists, controls.
         baseline: Name of the arm that the others are compared with.
-        extended: Whether search trials were started after the first reading of the test set.
-        device_hours: That all runs of the study took.
+        extended: Whether search trials started after the first reading of the test set.
+        device_hours: Device hours of all runs of the study.
         origin: Code and study file behind it.
     """
 
@@ -131,9 +131,9 @@ class BestConfig:
 
 
 def collect(results: Results) -> BestConfig:
-    """Gathers what a study found; before its confirmation the best search trial stands first, without test values.
+    """Collects a study's outcome; before its confirmation the only arm is the best search trial, without test values.
 
-    The order is that of the search: no arm is moved because of its test value.
+    Finalists are in the order of their selection: test values never change it.
 
     Raises:
         ResultsError: No search trial has completed.
@@ -157,7 +157,7 @@ def collect(results: Results) -> BestConfig:
 
 
 def winner_name(results: Results) -> str | None:
-    """Name of the first arm, such as ``search/7``; None where no search trial has completed."""
+    """Returns the name of the first arm, such as ``search/7``; None if no search trial has completed."""
     try:
         return next(iter(_entries(results)))
     except ResultsError:
@@ -165,7 +165,7 @@ def winner_name(results: Results) -> str | None:
 
 
 def winner_config(results: Results) -> dict[str, Any]:
-    """The winner as a ``TrainConfig`` to train with: its first confirmation run, seed and training part included.
+    """Returns the ``TrainConfig`` of the winner's first completed confirmation run, as a mapping.
 
     Raises:
         ResultsError: The winner has no completed confirmation run.
@@ -174,7 +174,8 @@ def winner_config(results: Results) -> dict[str, Any]:
     seeds = list(frames.values_by_seed(results, _test_metric(results)).get(finalists[0], {})) if finalists else []
     if not seeds:
         raise ResultsError(
-            f"{results.study['name']!r} has no confirmed winner yet; run `cskd resume` or `cskd confirm` on its folder"
+            f"{results.study['name']!r} has no confirmed winner yet; "
+            "run `cskd resume` or `cskd confirm` on the study directory"
         )
     config: dict[str, Any] = results.study["arms"][finalists[0]]["config"]
     confirmed = results.confirmations[results.confirmations["arm"] == finalists[0]]
@@ -186,9 +187,9 @@ def _test_metric(results: Results) -> str:
 
 
 def _entries(results: Results) -> dict[str, dict[str, Any]]:
-    """Finalists by rank, earlier finalists, controls; the best search trial while there are no finalists.
+    """Returns finalists by rank, earlier finalists and controls; the best search trial if there are no finalists.
 
-    Whatever was measured on test data stays, also when a longer search replaced it.
+    Arms that were measured on test data are kept, even if a longer search replaced them.
     """
     arms, finalists = results.study["arms"], results.study["finalists"]
     first = {name: arms[name] | {"role": "finalist"} for name in finalists} or _candidate(results)
@@ -208,7 +209,7 @@ def _candidate(results: Results) -> dict[str, dict[str, Any]]:
     ranked = frames.ranked_trials(results)
     if ranked.empty:
         raise ResultsError(
-            f"no search trial of {results.study['name']!r} has completed; see `cskd status` on its folder"
+            f"no search trial of {results.study['name']!r} has completed; see `cskd status` on the study directory"
         )
     trial = {str(name): value for name, value in ranked.iloc[0].items()}
     found = frames.parameters(trial)
@@ -249,7 +250,7 @@ def _arm(results: Results, name: str, entry: Mapping[str, Any], by_arm: Mapping[
         seeds=tuple(values),
         test=test,
         interval=t_interval(list(values.values())) if values else None,
-        **_against(values, {} if name == baseline else by_arm.get(baseline, {}), metric),
+        **_difference_to_baseline(values, {} if name == baseline else by_arm.get(baseline, {}), metric),
         optimism=test.mean - search_value if test and search_value is not None else None,
         best_test=mean_std(best_test) if best_test and quantity == "top1_error" else None,
         at_best_validation=mean_std(at_best_validation) if at_best_validation else None,
@@ -268,7 +269,7 @@ def _origin(study: Mapping[str, Any]) -> Origin:
 
 
 def _values(runs: pd.DataFrame, column: str) -> list[float]:
-    """What completed runs have in a column; nothing where there is no such column."""
+    """Returns the values of a column of completed runs; empty if there is no such column."""
     return [float(value) for value in runs.loc[runs["state"] == "COMPLETE"].reindex(columns=[column])[column].dropna()]
 
 
@@ -282,14 +283,14 @@ def _hyperparameters(config: Mapping[str, Any], training: Iterable[str]) -> dict
 
 
 def _varied_training(results: Results) -> list[str]:
-    """Options of the training that are searched, or in which arms differ, such as a control's own weight decay."""
+    """Returns training options that are searched or differ between arms, such as a control's own weight decay."""
     searched = {name.removeprefix("training.") for name in results.study["distributions"]}
     first, *others = (entry["config"]["training"] for entry in _entries(results).values())
     return [name for name in first if name in searched or any(other.get(name) != first[name] for other in others)]
 
 
-def _against(values: Mapping[int, float], baseline: Mapping[int, float], metric: str) -> dict[str, Any]:
-    """Paired difference and relative error reduction over the seeds that both arms have."""
+def _difference_to_baseline(values: Mapping[int, float], baseline: Mapping[int, float], metric: str) -> dict[str, Any]:
+    """Returns paired difference and relative error reduction over the seeds that both arms have."""
     common = [seed for seed in values if seed in baseline]
     if not common:
         return {}

@@ -1,10 +1,10 @@
-"""The best-config table: one row per arm, with notes that explain each number."""
+"""Builds the best-config table: one row per arm, with notes on what each number is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.findings.table_notes import edges, findings
+from analysis.findings.table_notes import edges, notes
 from analysis.tables.table import Cell, Table
 from analysis.words.wording import hours, minus, probability, scale_of, signed, spread
 from search_spaces.symbols import symbol
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def best_config_table(best: BestConfig) -> Table:
-    """One row per arm, winner first, with notes that say what each number is and how far it can be trusted."""
+    """Returns the table, one row per arm with the winner first, with its notes."""
     unit = "%" if scale_of(best.metric)[0] == 100 else "nats"
-    names = _telling_parameters(best)
+    names = _shown_parameters(best)
     columns = (
         *("arm", "method", *(symbol(name).text for name in names), f"validation {unit}", f"test {unit}", "n"),
         *(f"at best validation {unit}", f"best on test {unit}"),
@@ -26,12 +26,12 @@ def best_config_table(best: BestConfig) -> Table:
     kept = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
     title = f"{best.study}: best configuration on {best.dataset}, {best.model} ({best.metric})"
     return Table(
-        title, tuple(columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows), findings(best)
+        title, tuple(columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows), notes(best)
     )
 
 
-def _telling_parameters(best: BestConfig) -> list[str]:
-    """Searched parameters, and those in which arms differ."""
+def _shown_parameters(best: BestConfig) -> list[str]:
+    """Returns the searched parameters, and those in which arms differ."""
     found: dict[str, set[str]] = {name: set() for name in best.searched}
     for arm in best.arms:
         for name, value in arm.hyperparameters.items():

@@ -1,4 +1,4 @@
-"""How far confidences can be trusted, arm by arm, from saved predictions: as trained, and with a fitted temperature."""
+"""Measures the calibration of each arm from saved predictions: as trained, and with a fitted temperature."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _COLUMNS = {
 
 
 class Measures(NamedTuple):
-    """What the predictions of a run are worth.
+    """Quality of the predictions of a run.
 
     Attributes:
-        values: By metric: those of ``metrics.METRICS`` that need no features, those of ``calibration.CALIBRATION``, and
-            ``temperature``, the fitted one, or the geometric mean of those of the two halves.
-        fitted_on: Where the temperature was fitted: ``VALIDATION`` or ``HALVES``.
+        values: Values by metric: those of ``METRICS`` that need no features, those of ``CALIBRATION``, and
+            ``temperature``: the fitted one, or the geometric mean of those of the two halves.
+        fitted_on: Data on which the temperature was fitted: ``VALIDATION`` or ``HALVES``.
     """
 
     values: dict[str, float]
@@ -53,13 +53,13 @@ class Measures(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """An arm.
+class ArmCalibration:
+    """Calibration of an arm.
 
     Attributes:
-        arm: Its name.
+        arm: Name of the arm.
         method: Label of its method.
-        values: Over its runs, by the keys of ``Measures.values``.
+        values: Mean and sample standard deviation over its runs, by the keys of ``Measures.values``.
     """
 
     arm: str
@@ -69,26 +69,26 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Calibration:
-    """All arms.
+    """Calibration of all arms.
 
     Attributes:
-        arms: In the order of the best-config table.
-        fitted_on: Where temperatures were fitted.
+        arms: Arms in the order of the best-config table.
+        fitted_on: Data on which temperatures were fitted.
         missing: Confirmation runs whose predictions cannot be read, such as ``confirm/4``.
     """
 
-    arms: tuple[Calibrated, ...]
+    arms: tuple[ArmCalibration, ...]
     fitted_on: tuple[str, ...]
     missing: tuple[str, ...]
 
 
 def measure(test: Predictions, validation: Predictions | None = None) -> Measures:
-    """Measures predictions on the test set.
+    """Measures the predictions of a run on the test set.
 
     Args:
-        test: On the test set.
-        validation: Of the same run on its validation split, where the temperature is fitted. A run that trained on all
-            data has none: each half of the test images is scaled by the temperature that fits the other half.
+        test: Predictions on the test set.
+        validation: Predictions of the same run on its validation split, on which the temperature is fitted. None for a
+            run that trained on all data: each half of the test images is scaled by the temperature fitted on the other.
     """
     logits, labels = test.logits, test.labels
     if validation is None:
@@ -101,27 +101,27 @@ def measure(test: Predictions, validation: Predictions | None = None) -> Measure
 
 
 def collect(results: Results) -> Calibration | None:
-    """Measures every confirmed arm that has predictions; None where none has."""
+    """Measures every confirmed arm that has predictions; None if none has."""
     try:
         best = best_config.collect(results)
     except ResultsError:
         return None
     missing: list[str] = []
     measured = [(arm, list(_runs(results, arm.name, missing))) for arm in best.arms]
-    arms = tuple(Calibrated(arm.name, arm.method, _together(runs)) for arm, runs in measured if runs)
+    arms = tuple(ArmCalibration(arm.name, arm.method, _over_runs(runs)) for arm, runs in measured if runs)
     fitted_on = dict.fromkeys(run.fitted_on for _, runs in measured for run in runs)
     return Calibration(arms, tuple(fitted_on), tuple(missing)) if arms else None
 
 
 def table(found: Calibration) -> Table:
-    """One row an arm, the lowest of each column in bold."""
+    """Returns one row per arm, with the lowest mean of each column in bold."""
     rows = tuple(tuple(_row(arm, found)) for arm in found.arms)
     columns = ("arm", "method", "n", *_COLUMNS.values())
     return Table("Calibration on the test set", columns, rows, tuple(_notes(found)))
 
 
 def _runs(results: Results, arm: str, missing: list[str]) -> Iterator[Measures]:
-    """Measures one run after the other, so that the predictions of one at most are in memory beside those kept."""
+    """Measures one run at a time, so that at most one run's predictions are in memory beside the cached ones."""
     runs = results.confirmations
     for trial in runs.loc[(runs["arm"] == arm) & (runs["state"] == "COMPLETE"), "trial"].sort_values():
         try:
@@ -134,11 +134,11 @@ def _runs(results: Results, arm: str, missing: list[str]) -> Iterator[Measures]:
             yield measure(test, validation)
 
 
-def _together(runs: list[Measures]) -> dict[str, MeanStd]:
+def _over_runs(runs: list[Measures]) -> dict[str, MeanStd]:
     return {name: mean_std([run.values[name] for run in runs]) for name in runs[0].values}
 
 
-def _row(arm: Calibrated, found: Calibration) -> Iterator[Cell]:
+def _row(arm: ArmCalibration, found: Calibration) -> Iterator[Cell]:
     yield from (arm.arm, arm.method, arm.values["nll"].n)
     for name in _COLUMNS:
         mean, std, _ = arm.values[name]
@@ -152,14 +152,14 @@ def _row(arm: Calibrated, found: Calibration) -> Iterator[Cell]:
 
 def _notes(found: Calibration) -> Iterator[str]:
     yield (
-        "From the predictions that the confirmation saved: mean ± sample standard deviation over seeds, the lowest "
-        f"mean of a column in bold. ECE: expected calibration error over {ece.BINS} bins of equal width, "
-        f"as in the paper, over {COARSE_BINS}, and over {COARSE_BINS} of equal counts; Brier: halved, "
-        "so from 0 to 100 %; NLL in nats."
+        "From the saved predictions of the confirmation: mean ± sample standard deviation over n seeds; the lowest "
+        f"mean of each column is bold. ECE: expected calibration error with {ece.BINS} bins of equal width, as in the "
+        f"paper, {COARSE_BINS} bins of equal width, and {COARSE_BINS} bins of equal mass. Brier: half the Brier score, "
+        "from 0 to 100 %. NLL in nats."
     )
     yield (
-        "T* is the temperature that minimises the NLL of logits / T*: above 1 the network is too sure of itself. What "
-        f"it mends comes for free, so compare methods at T*. {' '.join(map(_fitted, found.fitted_on))}"
+        "T*: temperature that minimises the NLL of logits / T*; above 1 the network is overconfident. Temperature "
+        f"scaling needs no training, so compare methods at T*. {' '.join(map(_fitted, found.fitted_on))}"
     )
     if found.missing:
         yield f"Predictions of {number_of(len(found.missing), 'run')} cannot be read: {', '.join(found.missing)}."
@@ -167,8 +167,9 @@ def _notes(found: Calibration) -> Iterator[str]:
 
 def _fitted(where: str) -> str:
     if where == VALIDATION:
-        return "It was fitted on each run's validation predictions."
+        return "T* was fitted on each run's validation predictions."
     return (
-        "Runs that trained on all data have no validation split: there, each half of the test images was scaled by the "
-        "temperature that fits the other half (cross-fitting; T* is their geometric mean). Nothing was chosen by it."
+        "Runs that trained on all data have no validation split: for them, each half of the test images was scaled by "
+        "the temperature fitted on the other half (cross-fitting), and T* is the geometric mean of the two. No "
+        "selection used it."
     )

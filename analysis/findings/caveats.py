@@ -1,4 +1,4 @@
-"""What weakens a study's findings, in sentences: too few seeds, a winner at the edge of the space, early stopping."""
+"""Lists what weakens a study's findings: too few seeds, a winner at the edge of the space, early stopping."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 
 TRIALS_PER_DIMENSION = 8
 _MANY_FAILED = 0.1
-_FEWEST_TOGETHER = 2  # failures that show a region
+_FEWEST_FAILURES = 2  # that show where training fails
 _NEAR = 0.15  # of each range
 
 
 def caveats(results: Results) -> tuple[str, ...]:
-    """Sentences, each with what to do about it; empty where nothing is to be minded."""
-    return (*_of_winner(results), *_of_search(results), *_of_confirmation(results))
+    """Returns one caveat per sentence, with what to do about it if something can be done; empty if there are none."""
+    return (*_winner_caveats(results), *_search_caveats(results), *_confirmation_caveats(results))
 
 
-def _of_winner(results: Results) -> Iterator[str]:
+def _winner_caveats(results: Results) -> Iterator[str]:
     try:
         best = best_config.collect(results)
     except ResultsError:
         return
     yield from edge_notes(best.arms[0])
-    yield from _of_neighbourhood(results, best.arms[0].name)
+    yield from _neighbourhood_caveats(results, best.arms[0].name)
     if best.baseline is None:
         yield "There is no cross-entropy control to compare the winner with; add controls: [{method: cross_entropy}]."
 
 
-def _of_neighbourhood(results: Results, winner: str) -> Iterator[str]:
-    """Says where the winner stands alone: fewer trials around it than parameters tell no slope in each direction."""
+def _neighbourhood_caveats(results: Results, winner: str) -> Iterator[str]:
+    """Yields a caveat if fewer trials than parameters lie near the winner: too few for a slope in each direction."""
     ranges, best = _ranges(results), frames.trial(results, winner)
     trials = results.trials[(results.trials["phase"] == "search") & (results.trials["state"] == "COMPLETE")]
     if not ranges or len(best) != 1 or str(best["phase"].iloc[0]) != "search":
@@ -58,8 +58,8 @@ def _of_neighbourhood(results: Results, winner: str) -> Iterator[str]:
     if others < len(ranges):
         count = number_of(others, "other trial") if others else "no other trial"
         yield (
-            f"Within {100 * _NEAR:.0f} % of each range around {winner} {count} completed, so it is open how sharp the "
-            "optimum is; `cskd narrow` writes a study around it."
+            f"Within {100 * _NEAR:.0f} % of each range around {winner}, {count} completed, so the sharpness of the "
+            "optimum is unknown; `cskd narrow` writes a study around it."
         )
 
 
@@ -67,10 +67,10 @@ def _ranges(results: Results) -> list[Parameter]:
     return [parameter for parameter in searched(results) if parameter.spans and not parameter.choices]
 
 
-def _where_it_fails(results: Results, trials: pd.DataFrame) -> str:
-    """The side of a range on which all failures lie and no trial completed; empty where there is none."""
+def _failing_side(results: Results, trials: pd.DataFrame) -> str:
+    """Returns the side of a range on which all failures lie and no trial completed, as text; empty if there is none."""
     failed, done = (trials[trials["state"] == state] for state in ("FAIL", "COMPLETE"))
-    if len(failed) < _FEWEST_TOGETHER or done.empty:
+    if len(failed) < _FEWEST_FAILURES or done.empty:
         return ""
     for parameter in _ranges(results):
         column, shown = f"params/{parameter.name}", symbol(parameter.name).text
@@ -81,31 +81,34 @@ def _where_it_fails(results: Results, trials: pd.DataFrame) -> str:
     return ""
 
 
-def _of_search(results: Results) -> Iterator[str]:
+def _search_caveats(results: Results) -> Iterator[str]:
     trials = results.trials[results.trials["phase"] == "search"]
     failed = int((trials["state"] == "FAIL").sum())
     if len(trials) and failed / len(trials) > _MANY_FAILED:
-        where = _where_it_fails(results, trials)
-        yield f"{number_of(failed, 'search trial')} of {len(trials)} failed{where}: part of the space does not train."
+        where = _failing_side(results, trials)
+        yield (
+            f"{number_of(failed, 'search trial')} of {len(trials)} failed{where}: training fails in a part of the "
+            "space."
+        )
     wanted = TRIALS_PER_DIMENSION * len(results.study["distributions"])
     done = int((trials["state"] == "COMPLETE").sum())
     if 0 < done < wanted:
-        yield f"{number_of(done, 'completed search trial')} are few for this space; {wanted} or more are better."
-    yield from _of_scheduler(results)
+        yield f"Few search trials completed for this space: {done}; {wanted} or more are better."
+    yield from _scheduler_caveats(results)
 
 
-def _of_scheduler(results: Results) -> Iterator[str]:
+def _scheduler_caveats(results: Results) -> Iterator[str]:
     config = results.study["config"]
     scheduler = config.get("search", {}).get("scheduler") or {"name": "none"}
     milestones, grace = config["training"].get("milestones"), scheduler.get("grace")
     if scheduler["name"] not in ("none", "halving") and milestones and grace is not None and grace <= milestones[0]:
         yield (
-            f"Trials were stopped from {grace:g} of the epochs on, before the learning rate falls at "
-            f"{milestones[0]:g}, where ranks still mislead."
+            f"Trials were stopped from {grace:g} of the epochs on, before the learning rate drops at "
+            f"{milestones[0]:g}; ranks before the drop are unreliable."
         )
 
 
-def _of_confirmation(results: Results) -> Iterator[str]:
+def _confirmation_caveats(results: Results) -> Iterator[str]:
     runs = results.confirmations
     if not runs.empty and runs["seed"].nunique() < 2:
-        yield "One fresh seed says nothing about chance; confirm with at least two."
+        yield "One fresh seed allows no test; confirm with at least two."

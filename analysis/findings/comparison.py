@@ -1,4 +1,4 @@
-"""Studies side by side: what differs between them, what each found, and whether the difference is more than chance."""
+"""Compares studies: their settings, their winners, and whether the winners' test values differ."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _DIGESTS = {"data": "the training data", "split": "the validation split"}
 
 @dataclass(frozen=True)
 class Side:
-    """A study.
+    """A study in a comparison.
 
     Attributes:
-        label: ``A`` for the first, and so on.
-        study: Its name.
-        winner: Name of the winning arm, or of the best trial before there is one; None where no trial has completed.
-        method: Label of its method.
-        hyperparameters: As in ``best_config.Arm``.
-        search_value: Best value in the search; optimistic.
-        test: Over the fresh seeds; None before the confirmation.
-        values: The test value of each seed.
-        run_hours: Device hours that a run of the winner trained, on the mean over the confirmation, before it those of
-            its run in the search; None where none was trained.
+        label: Letter of the study, ``A`` for the first.
+        study: Name of the study.
+        winner: Name of the winner, or of the best trial before the confirmation; None if no trial has completed.
+        method: Label of the winner's method.
+        hyperparameters: Hyperparameters as in ``best_config.Arm``.
+        search_value: Winner's value in the search; optimistic.
+        test: Mean and sample standard deviation over the fresh seeds; None before the confirmation.
+        values: Test value of each seed.
+        run_hours: Mean device hours of the winner's confirmation runs, before the confirmation those of its search run;
+            None if none was trained.
     """
 
     label: str
@@ -57,11 +57,11 @@ class Difference:
     """A later study's winner minus the first's, in the metric's unit.
 
     Attributes:
-        test: ``paired by seed`` or ``Welch``.
-        mean: Of the difference.
-        interval: 95 %; None where a spread is missing.
-        p: Two-sided; likewise.
-        n: Pairs, or the seeds of both.
+        test: Name of the test, ``paired by seed`` or ``Welch``.
+        mean: Mean difference.
+        interval: 95 % interval of the mean; None if a standard deviation is missing.
+        p: Two-sided p-value; None if a standard deviation is missing.
+        n: Number of pairs, or numbers of seeds of both studies.
     """
 
     test: str
@@ -73,13 +73,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Pair:
-    """A later study against the first.
+    """Comparison of a later study with the first.
 
     Attributes:
-        labels: Of both, the first study's first.
-        obstacles: Why the two must not be compared; empty where they may.
-        difference: Of the winners; None with an obstacle or before both are confirmed.
-        verdict: In words.
+        labels: Letters of both studies, the first study's first.
+        obstacles: Reasons why the two must not be compared; empty if they may.
+        difference: Difference of the winners; None with an obstacle or before both are confirmed.
+        verdict: Result as a sentence.
     """
 
     labels: tuple[str, str]
@@ -90,13 +90,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several studies.
+    """Comparison of several studies.
 
     Attributes:
-        metric: On the test set, of the first study's objective.
-        sides: The studies in the order given.
+        metric: First study's objective on the test set.
+        sides: Studies in the given order.
         settings: Keys of the study files that differ, with the value of each study.
-        pairs: Each later study against the first.
+        pairs: Comparison of each later study with the first.
     """
 
     metric: str
@@ -123,7 +123,7 @@ def compare(studies: Sequence[Results]) -> Comparison:
 
 
 def welch(a: Sequence[float], b: Sequence[float]) -> Difference:
-    r"""Difference of the means of independent values, a - b, by Welch's t-test.
+    r"""Returns the difference of the means of independent values, a - b, by Welch's t-test.
 
     .. math:: \bar a - \bar b \pm t_{\nu, 0.975} \sqrt{v_a + v_b}, \quad v = s^2 / n, \quad
         \nu = (v_a + v_b)^2 / \left( \tfrac{v_a^2}{n_a - 1} + \tfrac{v_b^2}{n_b - 1} \right)
@@ -148,7 +148,7 @@ def welch(a: Sequence[float], b: Sequence[float]) -> Difference:
 
 
 def settings_table(comparison: Comparison) -> Table:
-    """What differs between the study files."""
+    """Returns one row per key that differs between the study files."""
     rows = tuple((key, *(_shown(value) for value in values)) for key, values in comparison.settings.items())
     titles = ", ".join(f"{side.label}: {side.study}" for side in comparison.sides)
     notes = () if rows else ("The study files do not differ.",)
@@ -156,7 +156,7 @@ def settings_table(comparison: Comparison) -> Table:
 
 
 def winners_table(comparison: Comparison) -> Table:
-    """What each study found, and the verdicts below."""
+    """Returns one row per study with its winner; the notes are the verdicts."""
     unit = "%" if scale_of(comparison.metric)[0] == 100 else "nats"
     columns = ("study", "winner", "method", f"search {unit}", f"test {unit}", "n", "device h a run")
     rows = tuple(_row(side, comparison.metric) for side in comparison.sides)
@@ -201,7 +201,7 @@ def _run_hours(results: Results, arm: str) -> float | None:
     confirmed = results.confirmations
     runs = confirmed[(confirmed["arm"] == arm) & (confirmed["state"] == "COMPLETE")]
     seconds = (frames.trial(results, arm) if runs.empty else runs)["device_seconds"].astype(float)
-    trained = seconds[seconds > 0]  # not those taken over from another study
+    trained = seconds[seconds > 0]  # without runs reused from another study
     return None if trained.empty else float(trained.mean()) / 3600
 
 
@@ -212,8 +212,10 @@ def _pair(first: tuple[Side, Results], second: tuple[Side, Results], metric: str
     if obstacles:
         return Pair(labels, obstacles, None, f"{b.label} against {a.label}: not comparable: {'; '.join(obstacles)}.")
     if not a.values or not b.values:
-        missing = " and ".join(side.label for side in (a, b) if not side.values)
-        return Pair(labels, (), None, f"{b.label} against {a.label}: {missing} is not confirmed; no verdict.")
+        missing = [side.label for side in (a, b) if not side.values]
+        verb = "are" if len(missing) > 1 else "is"
+        text = f"{b.label} against {a.label}: {' and '.join(missing)} {verb} not confirmed; no verdict."
+        return Pair(labels, (), None, text)
     difference = _difference(a, b, paired=_same_protocol(results_a, a) == _same_protocol(results_b, b))
     return Pair(labels, (), difference, _verdict(a, b, difference, metric))
 
@@ -225,7 +227,7 @@ def _obstacles(a: Results, b: Results) -> Iterator[str]:
     for key, what in _DIGESTS.items():
         found = [results.study["digests"].get(key) for results in (a, b)]
         if None in found:
-            yield f"what tells {what} apart was not recorded"
+            yield f"the digest of {what} was not recorded"
         elif found[0] != found[1]:
             yield f"{what} differ" if key == "data" else f"{what} differs"
     trained_on = [sorted(set(results.confirmations["trained_on"].dropna())) for results in (a, b)]
@@ -234,7 +236,7 @@ def _obstacles(a: Results, b: Results) -> Iterator[str]:
 
 
 def _same_protocol(results: Results, side: Side) -> tuple[Any, ...]:
-    """What makes runs of one seed alike in two studies: seeds, network, number and order of the steps."""
+    """Returns what must be equal for pairing by seed: seeds, network, number and order of the steps."""
     config = results.study["config"]
     training = {key: config["training"].get(key) for key in ("epochs", "batch_size", "precision")}
     return sorted(side.values), config["model"], training
@@ -252,9 +254,10 @@ def _verdict(a: Side, b: Side, difference: Difference, metric: str) -> str:
     head = f"{b.label} minus {a.label}: {signed(difference.mean, metric)}"
     n = f"n={' and '.join(map(str, difference.n))}"
     if difference.interval is None:
-        return f"{head} ({difference.test}, {n}): this says nothing about chance; confirm with more seeds."
+        return f"{head} ({difference.test}, {n}): these seeds allow no test; confirm with more."
     low, high = (signed(end, metric) for end in difference.interval)
-    numbers = f"{head} (95 % interval {low} to {high}, p {probability(difference.p)}, {difference.test}, {n})"
+    p = f"p = {probability(difference.p)}".replace("= <", "< ")
+    numbers = f"{head} (95 % interval {low} to {high}, {p}, {difference.test}, {n})"
     if difference.interval.low <= 0 <= difference.interval.high:
         return f"{numbers}: not distinguishable from zero."
     smaller_wins = frames.goal(metric) == "minimize"
@@ -270,7 +273,7 @@ def _settings(studies: Sequence[Results]) -> dict[str, tuple[Any, ...]]:
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    """Keys with their path; a parameter's words stay together."""
+    """Returns values by dotted key; the definition of a searched parameter stays one value."""
     if not isinstance(value, dict) or not value or path.startswith("search.space."):
         return {path: value}
     found: dict[str, Any] = {}

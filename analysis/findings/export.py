@@ -1,4 +1,4 @@
-"""The winner as text: a configuration to paste into a training script, or a record of what it reached and how."""
+"""Exports the winner as text: its configuration in several formats, or a record with values and origin."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def export(config: Mapping[str, Any], fmt: str, header: Sequence[str] = ()) -> s
     """Writes a ``TrainConfig`` in a format; keys keep their order and numbers their exact value.
 
     Args:
-        config: The configuration as a mapping that JSON can say.
-        fmt: ``yaml``, with the header as comments; ``json``; ``hydra``, the same YAML as a global package of Hydra's;
-            ``args``, one line of shell-quoted flags; ``released``, those of the paper's released code.
-        header: Lines about where the configuration comes from; formats without comments leave them out.
+        config: Configuration as a JSON-serialisable mapping.
+        fmt: Format: ``yaml``, with the header as comments; ``json``; ``hydra``, the same YAML as a global package of
+            Hydra; ``args``, one line of shell-quoted flags; ``released``, flags of the paper's released code.
+        header: Lines on the origin of the configuration; formats without comments omit them.
 
     Returns:
         Text that ends with a newline.
 
     Raises:
         ValueError: The format is unknown.
-        ResultsError: The released code has no flag for something.
+        ResultsError: The released code has no flag for a part of the configuration.
 
     Example:
         >>> config = {"method": {"name": "cs_kd", "temperature": 4.0}, "training": {"epochs": 200}, "seed": 1}
@@ -54,11 +54,11 @@ def export(config: Mapping[str, Any], fmt: str, header: Sequence[str] = ()) -> s
         return shlex.join(released_flags.flags(plain)) + "\n"
     if fmt == "args":
         return shlex.join(_flags(plain)) + "\n"
-    raise ValueError(f"no format is called {fmt!r}; there are: {', '.join(FORMATS)}")
+    raise ValueError(f"unknown format {fmt!r}; choose from: {', '.join(FORMATS)}")
 
 
 def header(best: BestConfig, command: str = "cskd train best_config.yaml --test") -> tuple[str, ...]:
-    """Lines that say where the winner comes from: study, arm, test value, how to train it again."""
+    """Returns lines on the origin of the winner: study, arm, values, versions, and how to train it again."""
     winner, origin = best.arms[0], best.origin
     lines = [f"study {best.study}, arm {winner.name} ({winner.method} on {best.dataset}, {best.model})"]
     if winner.search_value is not None:
@@ -68,20 +68,20 @@ def header(best: BestConfig, command: str = "cskd train best_config.yaml --test"
         value = with_unit(spread(winner.test.mean, winner.test.std, best.metric), best.metric)
         seeds = ", ".join(map(str, winner.seeds))
         lines.append(f"{best.metric} {value} (mean ± sample std over n={winner.test.n} fresh seeds: {seeds})")
-    made = {"study digest": origin.study_digest, "commit": origin.commit, **origin.versions}
-    said = ", ".join(f"{name} {value}" for name, value in made.items() if value)
-    return (*lines, f"schema {SCHEMA}{f', {said}' if said else ''}", f"reproduce: {command}")
+    made_with = {"study digest": origin.study_digest, "commit": origin.commit, **origin.versions}
+    origin_text = ", ".join(f"{name} {value}" for name, value in made_with.items() if value)
+    return (*lines, f"schema {SCHEMA}{f', {origin_text}' if origin_text else ''}", f"reproduce: {command}")
 
 
 def record(best: BestConfig, config: Mapping[str, Any]) -> str:
-    """What the winner is, what it reached and what made it, as JSON of one level: for notebooks and spreadsheets.
+    """Returns the winner's configuration, values and origin as flat JSON, for notebooks and spreadsheets.
 
     Args:
-        best: The outcome of a study.
-        config: Its winner as a ``TrainConfig``; nested keys become one with dots, such as ``method.temperature``.
+        best: Outcome of a study.
+        config: ``TrainConfig`` of its winner; nested keys are joined with dots, such as ``method.temperature``.
 
     Returns:
-        Fractions, not percent; text that ends with a newline.
+        JSON text that ends with a newline; values are fractions, not percent.
     """
     winner, origin = best.arms[0], best.origin
     test = winner.test
@@ -99,9 +99,9 @@ def record(best: BestConfig, config: Mapping[str, Any]) -> str:
 
 
 def optimization_results(best: BestConfig) -> str:
-    """The searched parameters and the value that chose them, in the form of ``optimization_results.yaml``.
+    """Returns the winner's searched parameters and search value in the form of ``optimization_results.yaml``.
 
-    That is the file which Hydra's Optuna sweeper leaves. Keys are overrides of the ``hydra`` export, such as
+    Hydra's Optuna sweeper writes such a file. Keys are overrides of the ``hydra`` export, such as
     ``method.temperature``.
     """
     import yaml
@@ -114,10 +114,10 @@ def optimization_results(best: BestConfig) -> str:
 
 
 def of_study(results: Results, fmt: str) -> str:
-    """The winner of a study in one of ``FORMATS``, or of ``RECORDS``.
+    """Returns the winner of a study in one of ``FORMATS`` or ``RECORDS``.
 
     Raises:
-        ResultsError: The winner is not confirmed, or the released code has no flag for something.
+        ResultsError: The winner is not confirmed, or the released code has no flag for a part of the configuration.
     """
     best, config = best_config.collect(results), best_config.winner_config(results)
     if fmt == "record":
@@ -136,7 +136,7 @@ def _yaml(plain: Mapping[str, Any], header: Sequence[str]) -> str:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested keys as one, joined by dots."""
+    """Returns the values by their nested keys, joined by dots."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
@@ -144,7 +144,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _flags(config: Mapping[str, Any]) -> Iterator[str]:
-    """Names of parts, their options and the training options by their own name; options of data with ``dataset.``."""
+    """Yields a flag for each part and option by its own name; options of the data set are prefixed ``dataset.``."""
     for key, value in config.items():
         if not isinstance(value, dict):
             yield from _flag(key, value)

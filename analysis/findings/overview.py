@@ -1,4 +1,4 @@
-"""The best configuration of each of several studies, one row a study: data set, model, method, values, cost."""
+"""Tabulates the best configuration of several studies: data set, model, method, values and cost."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ _TITLES = (
     *("test", "95 % interval", "n", "Δ to CE", "its 95 % interval", "p", "optimism", "at an edge", "device h", "study"),
 )
 _NOTES = (
-    "Validation: the winner's value in the search, which selected it. Test: mean ± sample standard deviation over "
-    "fresh seeds, with Student's 95 % interval of the mean. Δ to CE: minus cross-entropy in the same study, paired "
-    "by seed. Optimism: test minus validation. Values are percent, of NLL nats. Device hours: of all the study's runs.",
+    "Validation: the winner's search value, optimistic because it was selected. Test: mean ± sample standard "
+    "deviation over n fresh seeds, with Student's 95 % interval of the mean. Δ to CE: winner minus cross-entropy of "
+    "the same study, paired by seed, with the 95 % interval and p-value of the paired t-test, not corrected. "
+    "Optimism: test minus "
+    "validation. Values in percent, NLL in nats. Device h: device hours of all runs of the study.",
 )
 
 
 def overview_table(studies: Sequence[Results]) -> Table:
-    """A row for each study that has a completed search trial, by data set, model and method."""
+    """Returns a row for each study with a completed search trial, sorted by data set, model and method."""
     rows = [row for results in studies if (row := _row(results))]
     rows.sort(key=lambda row: (str(row[0]), str(row[1]), method_rank(str(row[2]))))
     named = tuple((_data_name(row[0]), row[1], method_name(str(row[2])), *row[3:]) for row in rows)
@@ -78,7 +80,7 @@ def _parameter(value: Any) -> Cell:
 
 
 def _others(best: BestConfig, arm: Arm) -> Cell:
-    """Searched parameters without a column of their own."""
+    """Returns the searched parameters that have no column."""
     found = (name for name in best.searched if name not in _SHOWN and name in arm.hyperparameters)
     return ", ".join(f"{symbol(name).text} = {number(arm.hyperparameters[name])}" for name in found) or None
 

@@ -1,4 +1,4 @@
-"""Whether arms differ from the baseline: over seeds by two tests, corrected for several arms, and over test images."""
+"""Tests each arm against the baseline: paired over seeds, with Holm's correction, and over test images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.records import frames, predictions
 from analysis.records.result_files import ResultsError
 from analysis.statistics.over_seeds import Interval, PairedDifference, bootstrap_interval, holm, mcnemar_p, wilcoxon_p
 from analysis.tables.table import Table
-from analysis.words.wording import interval_words, probability, signed
+from analysis.words.wording import interval_words, number_of, probability, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OverImages:
-    """An arm minus the baseline on the test images, the runs given.
+    """Difference of an arm to the baseline over the test images, with the trained networks fixed.
 
     Attributes:
-        mean: Of the difference of top-1 errors, over the seeds that both have predictions of; a fraction.
-        interval: 95 %, by drawing the images anew.
-        mcnemar: P-value of McNemar's exact test for the first of these seeds; None where the two never disagree.
-        seeds: How many seeds.
-        images: How many images.
+        mean: Mean difference of the top-1 errors, arm minus baseline, over the seeds with predictions of both; a
+            fraction.
+        interval: 95 % bootstrap interval over images.
+        mcnemar: P-value of McNemar's exact test for the first of these seeds; None if the two never disagree.
+        seeds: Number of seeds.
+        images: Number of images.
     """
 
     mean: float
@@ -44,16 +45,16 @@ class OverImages:
 
 
 @dataclass(frozen=True)
-class Against:
-    """An arm against the baseline.
+class ArmDifference:
+    """Difference of an arm to the baseline.
 
     Attributes:
-        arm: Its name.
+        arm: Name of the arm.
         method: Label of its method.
-        difference: Over the seeds that both have, as in the best-config table.
-        corrected: Holm's correction of its p-value over all arms; None for a single pair.
-        wilcoxon: P-value of the signed-rank test; None where all pairs are equal.
-        images: Over the test images; None without predictions, or for another metric than the top-1 error.
+        difference: Paired difference over the seeds that both have, as in the best-config table.
+        corrected: Its p-value with Holm's correction over all arms; None for a single pair.
+        wilcoxon: P-value of Wilcoxon's signed-rank test; None if all pairs are equal.
+        images: Difference over the test images; None without predictions, or for another metric than the top-1 error.
     """
 
     arm: str
@@ -66,21 +67,21 @@ class Against:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All arms against the baseline.
+    """Differences of all arms to the baseline.
 
     Attributes:
-        metric: On the test set.
-        baseline: Name of the arm.
-        arms: In the order of the best-config table.
+        metric: Metric on the test set.
+        baseline: Name of the baseline arm.
+        arms: Arms in the order of the best-config table.
     """
 
     metric: str
     baseline: str
-    arms: tuple[Against, ...]
+    arms: tuple[ArmDifference, ...]
 
 
 def collect(results: Results) -> Comparison | None:
-    """Every confirmed arm that shares seeds with the baseline; None where there is none."""
+    """Tests every confirmed arm that shares seeds with the baseline; None if there is none."""
     try:
         best = best_config.collect(results)
     except ResultsError:
@@ -92,12 +93,12 @@ def collect(results: Results) -> Comparison | None:
     tested = [arm for arm in arms if arm.difference and arm.difference.p is not None]
     corrected = dict(zip([arm.name for arm in tested], holm(list(_p_values(tested))), strict=True))
     wrong = _wrong(results, best.baseline) if best.metric.endswith("top1_error") else {}
-    found = tuple(_against(results, arm, values, best.baseline, corrected.get(arm.name), wrong) for arm in arms)
+    found = tuple(_arm_difference(results, arm, values, best.baseline, corrected.get(arm.name), wrong) for arm in arms)
     return Comparison(best.metric, best.baseline, found)
 
 
 def table(found: Comparison) -> Table:
-    """One row an arm."""
+    """Returns one row per arm."""
     columns = (
         *("arm", "method", "Δ", "95 % interval", "pairs", "p (t)", "p (Holm)", "p (Wilcoxon)"),
         *("over images: 95 % interval", "p (McNemar)"),
@@ -109,19 +110,19 @@ def table(found: Comparison) -> Table:
     return Table(title, tuple(columns[i] for i in kept), shown, tuple(_notes(found)))
 
 
-def _against(
+def _arm_difference(
     results: Results,
     arm: Arm,
     values: dict[str, dict[int, float]],
     baseline: str,
     corrected: float | None,
     wrong: dict[int, NDArray[np.bool_]],
-) -> Against:
+) -> ArmDifference:
     assert arm.difference  # noqa: S101 - only such arms are compared
     common = [seed for seed in values[arm.name] if seed in values[baseline]]
     ours, theirs = ([values[name][seed] for seed in common] for name in (arm.name, baseline))
     images = _over_images(_wrong(results, arm.name), wrong) if wrong else None
-    return Against(arm.name, arm.method, arm.difference, corrected, wilcoxon_p(ours, theirs), images)
+    return ArmDifference(arm.name, arm.method, arm.difference, corrected, wilcoxon_p(ours, theirs), images)
 
 
 def _p_values(arms: list[Arm]) -> Iterator[float]:
@@ -129,7 +130,7 @@ def _p_values(arms: list[Arm]) -> Iterator[float]:
 
 
 def _wrong(results: Results, arm: str) -> dict[int, NDArray[np.bool_]]:
-    """For each seed with predictions: which test images the run gets wrong."""
+    """Returns which test images the run misclassifies, for each seed with predictions."""
     runs = results.confirmations
     done = runs[(runs["arm"] == arm) & (runs["state"] == "COMPLETE")]
     found = {}
@@ -152,7 +153,7 @@ def _over_images(ours: dict[int, NDArray[np.bool_]], theirs: dict[int, NDArray[n
     return OverImages(float(difference.mean()), interval, mcnemar, len(common), len(difference))
 
 
-def _row(arm: Against, metric: str) -> Iterator[Cell]:
+def _row(arm: ArmDifference, metric: str) -> Iterator[Cell]:
     difference, images = arm.difference, arm.images
     yield from (arm.arm, arm.method, signed(difference.mean, metric))
     yield interval_words(difference.interval, metric, signs=True)
@@ -163,21 +164,23 @@ def _row(arm: Against, metric: str) -> Iterator[Cell]:
 
 
 def _notes(found: Comparison) -> Iterator[str]:
-    smallest = 2 / 2 ** max(arm.difference.n for arm in found.arms)
+    pairs = max(arm.difference.n for arm in found.arms)
+    smallest = 2 / 2**pairs
     yield (
-        "Over seeds, paired: Student's t test, its p corrected for several arms (Holm), and Wilcoxon's signed-rank "
-        f"test, whose p cannot fall below {smallest:.2g} with so many pairs."
+        f"Δ: mean difference, arm minus {found.baseline}, paired by seed, with the 95 % interval and p-value of the "
+        "paired t-test; p (Holm): the same p-value corrected for all arms; p (Wilcoxon): signed-rank test, which "
+        f"cannot give less than {smallest:.2g} with {number_of(pairs, 'pair')}."
     )
     images = [arm.images for arm in found.arms if arm.images]
     if images:
         yield (
-            f"Over the {images[0].images} test images, given the trained networks: interval by drawing the images anew "
-            f"(mean over the {_seeds(images)} seeds whose predictions are there), and McNemar's exact test for the "
-            "first of them. It leaves out that another training run gives another network, so it is no substitute for "
-            "seeds."
+            f"Over the {images[0].images} test images, with the trained networks fixed: 95 % bootstrap interval over "
+            f"images (difference averaged over the {_seed_count(images)} seeds with predictions), and McNemar's exact "
+            "test for the first of these seeds, not corrected. Both ignore the variation between training runs and do "
+            "not replace tests over seeds."
         )
 
 
-def _seeds(images: list[OverImages]) -> str:
+def _seed_count(images: list[OverImages]) -> str:
     counts = sorted({each.seeds for each in images})
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

@@ -1,4 +1,4 @@
-"""Whose predictions a figure shows: winners and controls, one a method, all on the same test images."""
+"""Selects the arms whose predictions a figure shows: winners and one control per method, on the same test images."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Subject:
     """An arm with predictions.
 
     Attributes:
-        label: Its method as printed; with the study's letter where several have that method.
+        label: Name of the method as printed; with the study's letter if several subjects have that method.
         method: Label of the method, such as ``cs_kd_e``.
         arm: Study and arm, such as ``cifar100, search/7``.
         trials: Confirmation runs that have predictions, by training seed.
-        results: Its study.
+        results: Study of the arm.
     """
 
     label: str
@@ -45,53 +45,53 @@ class Subject:
     results: Results
 
     def read(self, seed: int, *, features: bool = False) -> Predictions:
-        """Predictions of one run.
+        """Reads the predictions of one run.
 
         Raises:
-            ResultsError: They are damaged.
+            ResultsError: The predictions are damaged.
         """
         return predictions.of_run(self.results, self.trials[seed], features=features)
 
     def read_all(self) -> Iterator[Predictions]:
-        """Predictions of all runs, without features, one after the other."""
+        """Yields the predictions of each run, without features."""
         return (self.read(seed) for seed in self.trials)
 
     def classes(self, count: int) -> tuple[str, ...]:
-        """Names of the classes, or their numbers where no names were kept."""
+        """Returns the names of the classes, or their numbers if no names were saved."""
         names = predictions.classes(predictions.path_of(self.results, next(iter(self.trials.values()))))
         return names if len(names) == count else tuple(str(number) for number in range(count))
 
     def groups(self) -> tuple[str, ...]:
-        """Group of each class; empty where there is no hierarchy."""
+        """Returns the group of each class; empty if the classes have no groups."""
         return predictions.groups(predictions.path_of(self.results, next(iter(self.trials.values()))))
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """Arms in the order of all tables and figures.
+    """Subjects of a figure, in the order of all tables and figures.
 
     Attributes:
-        all: With predictions on the same test images.
+        all: Arms with predictions on the same test images.
         missing: Runs whose predictions cannot be read, such as ``cifar100, confirm/4``.
-        left_out: Arms with another test set.
+        excluded: Arms with another test set.
     """
 
     all: tuple[Subject, ...]
     missing: tuple[str, ...]
-    left_out: tuple[str, ...]
+    excluded: tuple[str, ...]
 
     @property
     def seed(self) -> int | None:
-        """The first training seed that all have; None where there is none, and each shows its own first."""
+        """First training seed that all have; None if there is none, and each shows its own first seed."""
         common = [seed for seed in self.all[0].trials if all(seed in each.trials for each in self.all)]
         return common[0] if common else None
 
     def read(self, subject: Subject, *, features: bool = False) -> Predictions:
-        """One run of a subject, with the common seed where there is one."""
+        """Reads one run of a subject: that of the common seed, or its first."""
         return subject.read(self._seed_of(subject), features=features)
 
     def measured(self, subject: Subject, metric: str) -> float | None:
-        """A metric of the run that ``read`` gives; None where it was not measured."""
+        """Returns a metric of the run that ``read`` reads; None if it was not measured."""
         runs = subject.results.confirmations
         found = runs.loc[runs["trial"] == subject.trials[self._seed_of(subject)]].reindex(columns=[metric])[metric]
         return float(found.iloc[0]) if found.notna().all() else None
@@ -101,7 +101,7 @@ class Subjects:
 
 
 def collect(studies: Sequence[Results]) -> Subjects | None:
-    """Winners of all studies and, for each further method, its first control; None where nobody has predictions."""
+    """Selects all winners and, for each further method, its first control; None if none has predictions."""
     missing: list[str] = []
     found = [_readable(subject, missing) for subject in _chosen(studies)]
     kept = [subject for subject in found if subject.trials]
@@ -109,9 +109,9 @@ def collect(studies: Sequence[Results]) -> Subjects | None:
         return None
     labels = [_labels(subject) for subject in kept]
     same = [subject for subject, each in zip(kept, labels, strict=True) if np.array_equal(each, labels[0])]
-    left_out = tuple(subject.arm for subject in kept if subject not in same)
+    excluded = tuple(subject.arm for subject in kept if subject not in same)
     ordered = sorted(same, key=lambda subject: method_rank(subject.method))
-    return Subjects(tuple(_told_apart(ordered, studies)), tuple(missing), left_out)
+    return Subjects(tuple(_with_unique_labels(ordered, studies)), tuple(missing), excluded)
 
 
 def _chosen(studies: Sequence[Results]) -> Iterator[Subject]:
@@ -129,7 +129,7 @@ def _chosen(studies: Sequence[Results]) -> Iterator[Subject]:
 
 
 def _arms(results: Results) -> list[str]:
-    """Arms with a completed confirmation run; the baseline goes before other controls of its method."""
+    """Returns arms with a completed confirmation run, the baseline first, so that it represents its method."""
     runs = results.confirmations
     done = set(runs.loc[runs["state"] == "COMPLETE", "arm"])
     names = [name for name in results.study["arms"] if name in done]
@@ -149,7 +149,7 @@ def _subject(results: Results, name: str) -> Subject:
 
 
 def _readable(subject: Subject, missing: list[str]) -> Subject:
-    """The subject with the runs whose predictions can be read; the others are noted."""
+    """Returns the subject with its readable runs; names of the others are appended to ``missing``."""
     trials = {}
     for seed, trial in subject.trials.items():
         try:
@@ -164,8 +164,8 @@ def _labels(subject: Subject) -> NDArray[np.int64]:
     return subject.read(next(iter(subject.trials))).labels
 
 
-def _told_apart(subjects: Sequence[Subject], studies: Sequence[Results]) -> Iterator[Subject]:
-    """With the letters of their studies where several have one method."""
+def _with_unique_labels(subjects: Sequence[Subject], studies: Sequence[Results]) -> Iterator[Subject]:
+    """Yields the subjects, labelled with the letters of their studies if several share a method."""
     counts = Counter(subject.label for subject in subjects)
     for subject in subjects:
         letter = string.ascii_uppercase[[results is subject.results for results in studies].index(True)]

@@ -1,11 +1,11 @@
-"""What a best-config table says, in sentences: where its numbers come from, how far they can be trusted."""
+"""Notes of the best-config table: what its numbers are, how they were measured and how far they can be trusted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from analysis.statistics.over_seeds import MeanStd, PairedDifference, difference_p
-from analysis.words.wording import hours, signed, spread, with_unit
+from analysis.words.wording import hours, number_of, signed, spread, with_unit
 from search_spaces.symbols import symbol
 from trainables.metrics.classification import METRICS
 from trainables.metrics.metric_name import MetricName
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from analysis.findings.best_config import Arm, BestConfig
 
 
-def findings(best: BestConfig) -> tuple[str, ...]:
-    """Sentences on what the numbers of the best-config table are and how far they can be trusted."""
+def notes(best: BestConfig) -> tuple[str, ...]:
+    """Returns the notes of the best-config table, one or more sentences each."""
     return tuple(_notes(best))
 
 
 def edges(arm: Arm) -> str | None:
-    """The ends of searched ranges at which an arm lies, such as ``T (upper)``; None where it lies inside."""
+    """Returns the ends of searched ranges at which an arm lies, such as ``T (upper)``; None if it lies at none."""
     return ", ".join(f"{symbol(edge.parameter.name).text} ({edge.end})" for edge in arm.edges) or None
 
 
 def edge_notes(arm: Arm) -> Iterator[str]:
-    """A sentence for each end at which an arm lies, with the range that goes on there."""
+    """Yields a note for each end of a searched range at which an arm lies, with a wider range to search."""
     for edge in arm.edges:
         shown = symbol(edge.parameter.name).text
         yield (
-            f"{arm.name} lies at the {edge.end} end of what was searched of {shown}: better values may lie beyond; a "
-            f"study of {edge.wider} would tell."
+            f"{arm.name} lies at the {edge.end} end of the searched range of {shown}; better values may lie beyond it. "
+            f"To check, run a study with {edge.wider}."
         )
 
 
@@ -41,25 +41,27 @@ def _notes(best: BestConfig) -> Iterator[str]:
         yield from _confirmed_notes(best)
     else:
         name = best.arms[0].name
-        yield f"Not confirmed yet: the value of {name} is a search value, optimistic because it was selected."
+        yield f"Not confirmed yet: the value of {name} is a search value, optimistic because the trial was selected."
         if best.extended:
             yield selection(best)
     if any((arm.hyperparameters.get("teacher") or {}).get("trained_on") == "full" for arm in best.arms):
         yield (
-            "The teacher learned from all training images, those of this study's validation split among them: search "
-            "values of its students are optimistic; the confirmation, on test data, is not touched by it."
+            "The teacher was trained on all training images, including this study's validation split: the search "
+            "values of its students are optimistic. The confirmation uses test data and is not affected."
         )
     yield from edge_notes(best.arms[0])
     yield from _epoch_notes(best)
     for arm in best.arms:
         if arm.failed:
-            yield f"{arm.name}: {arm.failed} confirmation run(s) failed and are not in the mean."
+            yield f"{arm.name}: {number_of(arm.failed, 'failed confirmation run')}, not included in the mean."
     yield from dict.fromkeys(paper_note(arm, best.metric) for arm in best.arms if arm.published)
     if any(arm.published and not arm.not_comparable for arm in best.arms):
-        yield "The paper does not say whether its values are of the last or the best epoch; its code prints the best."
+        yield (
+            "The paper does not state whether its values are from the last or the best epoch; its code prints the best."
+        )
     yield (
-        "Device h: hours that the arm's own runs trained, in the search or the controls and in the confirmation; all "
-        f"runs of the study together: {hours(best.device_hours):g}."
+        "Device h: device hours of the arm's own runs, in the search or the controls and in the confirmation; all runs "
+        f"of the study together: {hours(best.device_hours):g}."
     )
 
 
@@ -77,28 +79,29 @@ def _confirmed_notes(best: BestConfig) -> Iterator[str]:
         f"trained on the {data}, measured after the last epoch."
     )
     yield (
-        f"{selection(best)} Optimism: test mean minus value in the search, which trained without the validation split."
+        f"{selection(best)} Optimism: test mean minus search value; search trials trained without the validation split."
     )
     earlier = [arm.name for arm in best.arms if arm.role == "earlier finalist"]
     if earlier:
-        yield f"Earlier finalists, in confirmation before the search found better trials: {', '.join(earlier)}."
+        yield f"Earlier finalists, confirmed before a longer search found better trials: {', '.join(earlier)}."
     yield from _better_on_test(best)
     if best.baseline and any(arm.difference for arm in best.arms):
         yield (
-            f"Δ to CE: each arm minus {best.baseline}, paired by seed, with Student's t interval, not corrected for "
-            "several comparisons; reduction: share of its errors that are gone."
+            f"Δ to CE: mean difference, arm minus {best.baseline}, paired by seed, with the 95 % interval and p-value "
+            "of the paired t-test, not corrected for multiple comparisons; reduction: error reduction relative to "
+            f"{best.baseline}."
         )
     if best.baseline and winner.difference:
         yield verdict(winner.name, best.baseline, winner.difference)
 
 
 def selection(best: BestConfig) -> str:
-    """How the winner was chosen, and whether test values were known by then."""
+    """Returns how the winner was selected, and whether test values were known at that time."""
     name = best.arms[0].name
     if best.extended:
         return (
-            f"The search was extended after the test set had been opened: the winner, {name}, was still chosen by "
-            "validation values only, but by people who knew earlier test values."
+            f"The search was extended after the test set had been read: the winner, {name}, was still selected by "
+            "validation values only, but earlier test values were known."
         )
     by = ""
     if (mean := best.arms[0].race_mean) is not None:
@@ -106,8 +109,8 @@ def selection(best: BestConfig) -> str:
         by = f", by its mean over the fresh seeds of the race ({shown}),"
     elif (mean := best.arms[0].posterior_mean) is not None:
         shown = with_unit(spread(mean, None, best.objective), best.objective)
-        by = f", by what a Gaussian process over all trials believes of it ({shown}),"
-    return f"The winner, {name}, was chosen on validation{by} before the test set was opened."
+        by = f", by its posterior mean under a Gaussian process over all trials ({shown}),"
+    return f"The winner, {name}, was selected on validation data{by} before the test set was read."
 
 
 def _better_on_test(best: BestConfig) -> Iterator[str]:
@@ -116,38 +119,46 @@ def _better_on_test(best: BestConfig) -> Iterator[str]:
     winner = means.get(best.arms[0].name)
     better = [name for name, mean in means.items() if winner is not None and mean < winner]
     if better:
-        yield f"Better test mean: {', '.join(better)}. The winner stays: choosing on test data would be optimistic."
+        yield (
+            f"Better test mean than the winner's: {', '.join(better)}. The winner stays, because selection on test "
+            "data would be optimistic."
+        )
 
 
 def _epoch_notes(best: BestConfig) -> Iterator[str]:
-    """Which epoch each of the test columns is of, where there are several."""
+    """Yields from which epoch each of the test columns is, if there are several."""
     columns = {
-        "at best validation: of the epoch that validation chose": [arm.at_best_validation for arm in best.arms],
-        "best on test: optimistic, the epoch was chosen on the test set": [arm.best_test for arm in best.arms],
+        "at best validation: from the epoch selected on validation data": [arm.at_best_validation for arm in best.arms],
+        "best on test: optimistic, because the epoch was selected on the test set": [
+            arm.best_test for arm in best.arms
+        ],
     }
-    there = [words for words, values in columns.items() if any(values)]
-    if there:
-        yield f"Test values are of the last epoch; {'; '.join(there)}."
+    shown = [text for text, values in columns.items() if any(values)]
+    if shown:
+        yield f"Test values are from the last epoch; {'; '.join(shown)}."
 
 
 def verdict(name: str, baseline: str, difference: PairedDifference) -> str:
-    """Whether the paired difference of two arms can be told from chance."""
+    """Returns whether the 95 % interval of the paired difference of two arms excludes 0, as a sentence."""
     if difference.interval is None:
-        return f"{name} against {baseline}: one pair of seeds says nothing about chance; confirm with more seeds."
+        return f"{name} against {baseline}: one pair of seeds allows no test; confirm with more seeds."
     inside = difference.interval.low <= 0 <= difference.interval.high
-    return f"{name} against {baseline}: {'not ' if inside else ''}distinguishable from zero (95 %, n={difference.n})."
+    return (
+        f"{name} against {baseline}: difference {'not ' if inside else ''}distinguishable from zero (95 % interval, "
+        f"n={difference.n} pairs of seeds)."
+    )
 
 
 def paper_note(arm: Arm, metric: str) -> str:
-    """The paper's value for an arm that has one, and whether the arm's own agrees with it."""
+    """Returns the paper's value for an arm that has one, and whether the arm's own value agrees with it."""
     assert arm.published is not None  # noqa: S101
     mean, std, seeds, table, _ = arm.published
-    count = "number of seeds not printed" if seeds is None else f"n={seeds}"
+    count = "number of seeds not reported" if seeds is None else f"n={seeds}"
     value = f"Paper, {arm.method}: {spread(mean, std, metric)} ({count}, table {table})"
     if arm.not_comparable:
         return f"{value}; not comparable: {arm.not_comparable}."
     p = difference_p(arm.test, MeanStd(mean, std, seeds)) if arm.test and seeds else None
     if arm.test is None or p is None:
         return f"{value}."
-    word = "agrees with" if p > 0.05 else "differs from"
-    return f"{value}; {arm.name} {word} it ({signed(arm.test.mean - mean, metric)}, Welch's t-test, p = {p:.2g})."
+    verb = "agrees with" if p > 0.05 else "differs from"
+    return f"{value}; {arm.name} {verb} it ({signed(arm.test.mean - mean, metric)}, Welch's t-test, p = {p:.2g})."

@@ -1,1 +1,1 @@
-"""The paper's printed numbers, its tables and the flags of its released code."""
+"""Holds the paper's printed numbers, its tables and the flags of its released code."""

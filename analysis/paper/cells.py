@@ -1,4 +1,4 @@
-"""The paper's tables 1 to 6 with the results of studies in their cells and the printed values beside them."""
+"""Fills the cells of the paper's tables 1 to 6 with results of studies, next to the printed values."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _LEVEL = 0.05
 
 
 class Origin(NamedTuple):
-    """Where a value of ours comes from.
+    """Origin of a measured value.
 
     Attributes:
         study: Name of the study.
-        arm: Such as ``search/7``.
-        role: ``winner`` or ``control``.
-        digests: Of the training data and the validation split; None where they were not recorded.
+        arm: Name of the arm, such as ``search/7``.
+        role: Role of the arm, ``winner`` or ``control``.
+        digests: Digests of the training data and of the validation split; None if they were not recorded.
     """
 
     study: str
@@ -43,16 +43,16 @@ class PaperCell:
     """A cell of a table.
 
     Attributes:
-        place: Which cell of the paper.
+        place: Place of the cell in the paper.
         printed: The paper's value.
-        ours: Mean over the fresh seeds, as a fraction; None where no study has it.
-        origin: Where ours comes from.
-        obstacle: Why ours must not be compared with the paper's; None where it may.
-        reduction: Share of cross-entropy's errors that are gone in ours, in percent and from unrounded means; None in
-            cells that have none in the paper.
-        printed_reduction: The same in the paper.
-        best: Whether ours is the best of its block and column, which has at least two values of ours.
-        printed_best: Whether the paper's is.
+        ours: Mean and sample standard deviation over the fresh seeds, as fractions; None if no study has the value.
+        origin: Origin of our value.
+        obstacle: Why our value must not be compared with the paper's; None if it may.
+        reduction: Error reduction relative to cross-entropy in our results, in percent and from unrounded means; None
+            in cells for which the paper prints none.
+        printed_reduction: Error reduction computed from the paper's printed means.
+        best: Whether our value is the best of its block and column; False if ours is the only value there.
+        printed_best: Whether the paper's value is the best of its block and column.
     """
 
     place: Place
@@ -67,14 +67,14 @@ class PaperCell:
 
     @property
     def p(self) -> float | None:
-        """Of Welch's t-test from means, spreads and counts; None where one is missing or the two are not comparable."""
+        """P-value of Welch's t-test against the paper; None if a statistic is missing or they are not comparable."""
         if self.ours is None or self.printed.seeds is None or self.obstacle:
             return None
         return difference_p(self.ours, MeanStd(self.printed.mean, self.printed.std, self.printed.seeds))
 
     @property
     def agreement(self) -> Agreement | None:
-        """What the comparison with the paper says; None without a value of ours."""
+        """Result of the comparison with the paper, at 5 %; None without a value of ours."""
         if self.ours is None:
             return None
         if self.obstacle:
@@ -83,7 +83,7 @@ class PaperCell:
 
     @property
     def block(self) -> tuple[str, str]:
-        """The rows that belong together: network and metric."""
+        """Block of rows to which the cell belongs: network and metric."""
         return MODELS[self.place.model], self.place.metric
 
 
@@ -92,8 +92,8 @@ class PaperTable:
     """A table of the paper.
 
     Attributes:
-        number: 1 to 6.
-        cells: All of its cells, in the paper's order.
+        number: Number of the table, 1 to 6.
+        cells: All cells of the table, in the paper's order.
     """
 
     number: int
@@ -101,10 +101,10 @@ class PaperTable:
 
 
 def collect(studies: Sequence[Results]) -> tuple[PaperTable, ...]:
-    """The tables that the studies have a row of.
+    """Returns the tables in which the studies fill at least one cell.
 
-    Where several arms could fill a cell, those that may be compared with the paper go first, then winners, then arms
-    with more seeds, then studies in the order given; never does a test value decide.
+    If several arms could fill a cell, arms that may be compared with the paper come first, then winners, then arms with
+    more seeds, then studies in the given order. Test values never decide.
     """
     ours = _ours(studies)
     numbers = sorted({place.table for place in places() if place in ours})
@@ -121,7 +121,7 @@ def _table(number: int, ours: dict[Place, PaperCell]) -> tuple[PaperCell, ...]:
 
 
 def _marked(group: list[PaperCell]) -> Iterator[PaperCell]:
-    """The cells of a block's column with reductions and the best ones marked."""
+    """Yields the cells of a column of a block, with reductions and the best ones marked."""
     sign = 1 if frames.goal(f"test/{group[0].place.metric}") == "minimize" else -1
     values = [sign * cell.ours.mean for cell in group if cell.ours]
     baseline = next(cell for cell in group if cell.place.method == "cross_entropy")
@@ -147,12 +147,12 @@ def _reductions(cell: PaperCell, baseline: PaperCell) -> tuple[float | None, flo
 
 def _empty(place: Place) -> PaperCell:
     printed = published(place.dataset, place.model, place.method, place.metric)
-    assert printed is not None  # noqa: S101 - places are those of printed values
+    assert printed is not None  # noqa: S101 - every place has a printed value
     return PaperCell(place, printed)
 
 
 def _ours(studies: Iterable[Results]) -> dict[Place, PaperCell]:
-    """For each place the first in the order of preference; sorting is stable, so the order of studies is the last."""
+    """Returns the preferred cell of each place; the sort is stable, so ties go to the earlier study."""
     found = [cell for results in studies for cell in _cells_of(results)]
     found.sort(key=_preference)
     chosen: dict[Place, PaperCell] = {}
@@ -167,7 +167,7 @@ def _preference(cell: PaperCell) -> tuple[bool, bool, int]:
 
 
 def _cells_of(results: Results) -> Iterator[PaperCell]:
-    """A cell for each place that an arm of a study fills: its winner's and its controls', not the other finalists'."""
+    """Yields a cell for each place filled by the study's winner or a control; other finalists fill none."""
     study = results.study
     for name, arm in study["arms"].items():
         role = "winner" if [name] == study["finalists"][:1] else arm["role"]
@@ -192,5 +192,5 @@ def _cells_of_arm(results: Results, origin: Origin) -> Iterator[PaperCell]:
 
 
 def place_words(place: Place) -> str:
-    """A cell in words, such as ``CS-KD on CIFAR-100, ResNet-18``."""
+    """Returns the name of a cell, such as ``CS-KD on CIFAR-100, ResNet-18``."""
     return f"{method_name(place.method)} on {DATASETS[place.dataset]}, {MODELS[place.model]}"

@@ -1,4 +1,4 @@
-"""The paper's tables as tables: rows and columns as printed, ours and the paper's value side by side."""
+"""Lays out the paper's tables: rows and columns as printed, our values next to the paper's."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ _METRIC = "test/top1_error"  # every value in these tables is printed as percent
 
 
 def by_name(tables: Iterable[PaperTable]) -> dict[str, Table]:
-    """The tables laid out, by the name of their files, such as ``paper_table_1``."""
+    """Returns the tables by the names of their files, such as ``paper_table_1``."""
     return {f"paper_table_{table.number}": layout(table) for table in tables}
 
 
 def layout(table: PaperTable, *, filled_only: bool = False) -> Table:
-    """A table with the paper's rows and columns; a cell that no study fills stays empty.
+    """Returns a table with the paper's rows and columns; cells that no study fills are empty.
 
     Args:
-        table: What to lay out.
-        filled_only: Whether to leave out data sets of which no study has a value, for a narrow terminal.
+        table: Table of the paper.
+        filled_only: Whether to omit data sets for which no study has a value, for a narrow terminal.
     """
     shown = [cell for cell in table.cells if cell.ours or not filled_only]
     datasets = list(dict.fromkeys(cell.place.dataset for cell in shown))
     lines: dict[tuple[str, ...], dict[str, PaperCell]] = defaultdict(dict)
     for cell in table.cells:
         lines[_heads(cell)][cell.place.dataset] = cell
-    telling = _telling(list(lines))
+    varying = _varying_heads(list(lines))
     title = f"The paper's Table {table.number}: {_TITLES[table.number]}"
     return Table(
         title,
-        (*(_HEADS[i] for i in telling), *_columns(table, datasets)),
-        tuple((*(heads[i] for i in telling), *_row(line, datasets)) for heads, line in lines.items()),
+        (*(_HEADS[i] for i in varying), *_columns(table, datasets)),
+        tuple((*(heads[i] for i in varying), *_row(line, datasets)) for heads, line in lines.items()),
         tuple(_notes(table.cells)),
-        heads=len(telling),
+        heads=len(varying),
     )
 
 
 def sheet(tables: Iterable[PaperTable]) -> Table:
-    """One row a cell of all tables, with unrounded fractions: for programs."""
+    """Returns one row per cell of all tables, with unrounded fractions, for programs."""
     columns = (
         *("table", "dataset", "model", "method", "metric", "mean", "std", "n", "reduction_percent"),
         *("paper_mean", "paper_std", "paper_n", "difference", "p", "agreement", "not_comparable", "study", "arm"),
@@ -72,13 +72,13 @@ def _heads(cell: PaperCell) -> tuple[str, ...]:
     return _MEASURES[metric], model, method_name(cell.place.method)
 
 
-def _telling(heads: Sequence[tuple[str, ...]]) -> list[int]:
-    """Head columns in which the rows differ; the method always."""
+def _varying_heads(heads: Sequence[tuple[str, ...]]) -> list[int]:
+    """Returns the head columns in which rows differ, and always the method."""
     return [i for i in range(len(_HEADS)) if i == len(_HEADS) - 1 or len({line[i] for line in heads}) > 1]
 
 
 def _columns(table: PaperTable, datasets: Sequence[str]) -> list[str]:
-    if len({cell.place.dataset for cell in table.cells}) == 1:  # the title names it
+    if len({cell.place.dataset for cell in table.cells}) == 1:  # which the title names
         return ["ours", "paper"]
     return [title for name in datasets for title in (DATASETS[name], f"{DATASETS[name]}, paper")]
 
@@ -104,7 +104,7 @@ def _printed(cell: PaperCell) -> Cell:
 
 
 def _value(mean: float, std: float | None, reduction: float | None) -> str:
-    """A value with its relative reduction as the paper writes it: fewer errors have a minus."""
+    """Returns a value with its relative change as the paper prints it: negative for fewer errors."""
     change = "" if reduction is None else f" ({-reduction:+.1f} %)".replace("-", "−")
     return f"{spread(mean, std, _METRIC)}{change}"
 
@@ -115,7 +115,7 @@ def _notes(cells: Sequence[PaperCell]) -> Iterator[str]:
     yield f"Ours: mean ± sample standard deviation over fresh seeds (n={counts}); bold or *: best of block and column."
     agreements = {cell.agreement for cell in ours}
     if agreements & {"agrees", "differs"}:
-        yield "= agrees with the paper's value, ≠ differs from it (Welch's t-test at 5 %)."
+        yield "=: agrees with the paper's value; ≠: differs from it (Welch's t-test at 5 %, not corrected)."
     yield from (_difference(cell) for cell in ours if cell.agreement == "differs")
     if "not comparable" in agreements:
         yield from _obstacles(ours)
@@ -124,9 +124,10 @@ def _notes(cells: Sequence[PaperCell]) -> Iterator[str]:
 
 
 def _difference(cell: PaperCell) -> str:
-    assert cell.ours  # noqa: S101 - asked before
+    assert cell.ours  # noqa: S101 - the caller checked
     difference = signed(cell.ours.mean - cell.printed.mean, _METRIC)
-    return f"{place_words(cell.place)}: {difference} points against the paper (p = {probability(cell.p)})."
+    p = f"p = {probability(cell.p)}".replace("= <", "< ")
+    return f"{place_words(cell.place)}: {difference} points against the paper ({p})."
 
 
 def _obstacles(ours: Iterable[PaperCell]) -> Iterator[str]:
@@ -135,11 +136,11 @@ def _obstacles(ours: Iterable[PaperCell]) -> Iterator[str]:
         if cell.obstacle:
             reasons[cell.obstacle].append(place_words(cell.place))
     for reason, where in reasons.items():
-        yield f"† not comparable with the paper ({', '.join(dict.fromkeys(where))}): {reason}."
+        yield f"†: not comparable with the paper ({', '.join(dict.fromkeys(where))}): {reason}."
 
 
 def _digests(ours: Iterable[PaperCell]) -> Iterator[str]:
-    """Data sets of which the cells were not measured on the same data or split."""
+    """Yields a note for each data set whose cells were measured on different data or splits."""
     found: dict[str, set[object]] = defaultdict(set)
     for cell in ours:
         found[cell.place.dataset].add(cell.origin and cell.origin.digests)

@@ -1,4 +1,4 @@
-"""The numbers that the paper prints, and whether a run of ours may be compared with them."""
+"""Looks up the paper's printed numbers, and checks whether a run may be compared with them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Published(NamedTuple):
 
     Attributes:
         mean: Mean as a fraction in [0, 1].
-        std: Spread over seeds as a fraction; None where none is printed.
-        seeds: Number of seeds; None where the paper does not say.
+        std: Standard deviation over seeds as a fraction; None if none is printed.
+        seeds: Number of seeds; None if the paper does not state it.
         table: Number of the table, or ``text``.
-        note: What a reader must know of the value; often empty.
+        note: Remark on the value; often empty.
     """
 
     mean: float
@@ -35,7 +35,7 @@ class Published(NamedTuple):
 
 
 def published(dataset: str, model: str, method: str, metric: str) -> Published | None:
-    """The value that the paper prints for a metric; None where it prints none.
+    """Returns the value that the paper prints for a metric; None if it prints none.
 
     Args:
         dataset: Name of the data set.
@@ -52,7 +52,7 @@ def published(dataset: str, model: str, method: str, metric: str) -> Published |
 
 
 class Row(NamedTuple):
-    """A row of a table for one column of data set and network.
+    """A combination of data set, network and method.
 
     Attributes:
         dataset: Name of the data set.
@@ -66,7 +66,7 @@ class Row(NamedTuple):
 
 
 def rows() -> tuple[Row, ...]:
-    """All combinations for which the paper prints a result, in the order in which it does.
+    """Returns all combinations for which the paper prints a result, in its order.
 
     Example:
         >>> rows()[0]
@@ -76,10 +76,10 @@ def rows() -> tuple[Row, ...]:
 
 
 class Place(NamedTuple):
-    """Where the paper prints a value.
+    """Place of a printed value in the paper.
 
     Attributes:
-        table: Its number, 1 to 6.
+        table: Number of the table, 1 to 6.
         dataset: Name of the data set.
         model: Name of the model.
         method: Name of the method, or ``cs_kd_e`` for CS-KD with lambda_e > 0.
@@ -95,7 +95,7 @@ class Place(NamedTuple):
 
 @cache
 def places() -> tuple[Place, ...]:
-    """Every cell of the paper's tables, in the order in which it prints them.
+    """Returns every cell of the paper's tables, in its order.
 
     Example:
         >>> len(places()), places()[0].table
@@ -105,12 +105,12 @@ def places() -> tuple[Place, ...]:
     return tuple(
         Place(int(row["table"]), row["dataset"], row["model"], row["method"], names.get(row["metric"], row["metric"]))
         for row in _lines()
-        if row["table"].isdigit() and not row["metric"].startswith("relative_")  # those follow from the others
+        if row["table"].isdigit() and not row["metric"].startswith("relative_")  # derived from other values
     )
 
 
 def method_label(method: Mapping[str, Any]) -> str:
-    """Label of a method in tables: CS-KD with the consistency term is the paper's CS-KD-E (section 3.4).
+    """Returns the label of a method; CS-KD with the consistency term is the paper's CS-KD-E (section 3.4).
 
     Example:
         >>> method_label({"name": "cs_kd", "lambda_e": 0.5}), method_label({"name": "cs_kd", "lambda_e": 0.0})
@@ -120,10 +120,10 @@ def method_label(method: Mapping[str, Any]) -> str:
 
 
 def comparable(config: Mapping[str, Any]) -> str | None:
-    """Why a run must not be compared with the paper's value, as one line; None when it may.
+    """Returns why a run must not be compared with the paper's value, as one line; None if it may.
 
     Args:
-        config: A ``TrainConfig`` as a mapping.
+        config: ``TrainConfig`` of the run as a mapping.
 
     Example:
         >>> comparable({"dataset": {"name": "digits"}, "model": {"name": "resnet18"}})
@@ -144,12 +144,12 @@ def comparable(config: Mapping[str, Any]) -> str | None:
 
 
 def _is_part(dataset: Mapping[str, Any]) -> bool:
-    """Whether a subset is trained on, or the data was prepared from a part of what is published."""
+    """Returns whether a run uses a subset, or data prepared from a part of the published data set."""
     return any(value for key in ("subset", "expect") for value in (dataset.get(key) or {}).values())
 
 
 def _protocol(dataset: str) -> dict[str, Any]:
-    """Section 3.1 of the paper; it prints no learning-rate milestones for ImageNet."""
+    """Returns the protocol of section 3.1, which gives no learning-rate milestones for ImageNet."""
     same = {"batch_size": _BATCH[dataset], "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4}
     if dataset == "imagenet":
         return {"epochs": 90, **same}
@@ -168,14 +168,14 @@ def _plain(value: Any) -> Any:
 
 
 def _spelled(value: Any) -> str:
-    if isinstance(value, bool):  # an int to Python, which :g would print as 0 or 1
+    if isinstance(value, bool):  # :g would print 0 or 1
         return str(value).lower()
     return f"{value:g}" if isinstance(value, int | float) else str(_plain(value))
 
 
 @cache
 def _values() -> dict[tuple[str, str, str, str], Published]:
-    """All printed values; where one is printed several times, the first, which stands in a table with its spread."""
+    """Returns all printed values; of repeated ones the first, which is in a table with its standard deviation."""
     values: dict[tuple[str, str, str, str], Published] = {}
     for row in _lines():
         values.setdefault((row["dataset"], row["model"], row["method"], row["metric"]), _published(row))
@@ -189,7 +189,7 @@ def _lines() -> tuple[dict[str, str], ...]:
 
 
 def _published(row: Mapping[str, str]) -> Published:
-    """Percent with two decimals become the nearest fraction with four."""
+    """Converts percent with two decimals to the nearest fraction with four."""
     mean, std = (round(float(row[name]) / 100, 8) if row[name] else None for name in ("mean_percent", "std_percent"))
     assert mean is not None  # noqa: S101 - every row has a mean; a test reads them all
     return Published(mean, std, int(row["n_seeds"]) if row["n_seeds"] else None, row["table"], row["note"])

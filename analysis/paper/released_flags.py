@@ -1,4 +1,4 @@
-"""A configuration as flags of the paper's released code, ``train.py`` of alinlab/cs-kd, or why it cannot say it."""
+"""Converts a configuration to flags of the paper's released code, ``train.py`` of alinlab/cs-kd."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _FIXED = {"momentum": 0.9, "milestones": [0.5, 0.75]}
 
 
 def flags(config: Mapping[str, Any]) -> list[str]:
-    """The flags that train a ``TrainConfig`` with the released code.
+    """Returns the flags that train a ``TrainConfig`` with the released code.
 
     Raises:
-        ResultsError: The released code has no flag for something; the message names all of it.
+        ResultsError: The released code lacks flags for a part of the configuration; the message lists all such parts.
 
     Example:
         >>> training = {"epochs": 200, "batch_size": 128, "lr": 0.1, "weight_decay": 1e-4}
@@ -38,9 +38,9 @@ def flags(config: Mapping[str, Any]) -> list[str]:
         >>> " ".join(flags({"dataset": {"name": "cifar100"}, "model": model, "method": method, "training": training}))
         '--dataset cifar100 --model CIFAR_ResNet18 --epoch 200 ... --decay 0.0001 --cls --temp 4.0 --lamda 1.0'
     """
-    unsaid = list(_unsaid(config))
-    if unsaid:
-        raise ResultsError(f"the released code has no flag for {'; '.join(unsaid)}; export as args, yaml or json")
+    unsupported = list(_unsupported(config))
+    if unsupported:
+        raise ResultsError(f"the released code has no flag for {'; '.join(unsupported)}; export as args, yaml or json")
     method, training = config["method"], config["training"]
     named = {
         "dataset": _DATASETS[config["dataset"]["name"]],
@@ -53,7 +53,7 @@ def flags(config: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _unsaid(config: Mapping[str, Any]) -> Iterator[str]:
+def _unsupported(config: Mapping[str, Any]) -> Iterator[str]:
     dataset, model, method = (config[part]["name"] for part in ("dataset", "model", "method"))
     if dataset not in _DATASETS:
         yield f"the data set {dataset}"

@@ -1,1 +1,1 @@
-"""The figures, one file each: collect the data, write the caption, draw."""
+"""Contains the figures, one file each, with their data, caption and chart."""

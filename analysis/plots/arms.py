@@ -1,4 +1,4 @@
-"""The confirmed arms on the test set: each seed, mean with interval, and the paper's value where it may be compared."""
+"""Plots the confirmed arms on the test set: seeds, means with intervals, and comparable values of the paper."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ ROW_HEIGHT = 44
 
 @dataclass(frozen=True)
 class Arms:
-    """Numbers of the figure; rows are in the order of the best-config table.
+    """Data of the figure; rows are in the order of the best-config table.
 
     Attributes:
-        metric: The objective's quantity on the test set.
-        seeds: One row a confirmation run: ``arm, seed, value``.
-        means: One row an arm: ``arm, role, method, mean, low, high, n``; the interval's ends are NaN for a single seed.
-        paper: One row an arm that the paper has and that may be compared: ``arm, value``.
+        metric: Objective on the test set.
+        seeds: One row per confirmation run: ``arm, seed, value``.
+        means: One row per arm: ``arm, role, method, mean, low, high, n``; the interval is NaN for a single seed.
+        paper: One row per arm with a comparable value in the paper: ``arm, value``.
     """
 
     metric: str
@@ -43,7 +43,7 @@ class Arms:
 
 
 def collect(results: Results) -> Arms | None:
-    """Values of all arms with a test value; None before the confirmation."""
+    """Returns the arms with a test value; None before the confirmation."""
     import pandas as pd
 
     try:
@@ -67,18 +67,18 @@ def collect(results: Results) -> Arms | None:
 
 
 def caption(data: Arms) -> str:
-    """What the marks are, in words."""
+    """Returns the caption."""
     counts = " or ".join(map(str, sorted(set(data.means["n"]))))
-    words = (
-        f"{capital(metric_words(data.metric))} of the confirmed arms: circles are single runs with fresh seeds "
-        f"(n={counts}), diamonds their means, bars Student's 95 % intervals of the means. Arms share their seeds, "
-        "so the paired difference in the table is sharper than a comparison of two intervals."
+    text = (
+        f"{capital(metric_words(data.metric))} of the confirmed arms. Circles: single runs with fresh seeds "
+        f"(n={counts}); diamonds: means; bars: Student's 95 % intervals of the means. Arms share their seeds, so the "
+        "paired differences in the table are more precise than a comparison of these intervals."
     )
-    return words + (" Crosses: the paper's value." if len(data.paper) else "")
+    return text + (" Crosses: the paper's values." if len(data.paper) else "")
 
 
 def draw(data: Arms) -> Chart:
-    """One row an arm."""
+    """Draws one row per arm."""
     import altair as alt
 
     y = alt.Y(
@@ -94,14 +94,14 @@ def _label(arm: Arm) -> str:
 
 
 def _mean(arm: Arm) -> dict[str, object]:
-    assert arm.test is not None  # noqa: S101 - only such arms are drawn
+    assert arm.test is not None  # noqa: S101 - only arms with a test value are drawn
     low, high = arm.interval or (float("nan"), float("nan"))
     named = {"arm": _label(arm), "role": arm.role, "method": arm.method}
     return {**named, "mean": arm.test.mean, "low": low, "high": high, "n": arm.test.n}
 
 
 def _axis(field: str, data: Arms) -> alt.X:
-    """The metric, over all marks and as far as it can go: an interval over two seeds may leave what is possible."""
+    """Returns the axis of the metric over all marks, cut at possible values, which intervals of few seeds exceed."""
     import altair as alt
 
     scale = scale_of(data.metric)[0]
@@ -111,7 +111,7 @@ def _axis(field: str, data: Arms) -> alt.X:
 
 
 def _colour(data: Arms) -> alt.Color:
-    """Each arm has its method's colour, as in all figures; what an arm is stands beside it."""
+    """Returns the colour channel: each arm has its method's colour, as in all figures."""
     import altair as alt
 
     methods = list(dict.fromkeys(data.means["method"]))

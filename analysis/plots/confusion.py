@@ -1,4 +1,4 @@
-"""Which groups of classes are taken for which, and the error in each (paper, figure 4)."""
+"""Plots the confusion between groups of classes, and the error in each (paper, figure 4)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analysis.findings.subjects import Subject
     from analysis.records.result_files import Results
 
-TITLE = "Groups of classes"
+TITLE = "Confusion between groups of classes"
 POSITION = 58
 
 CELL = 60
@@ -32,14 +32,14 @@ _ERROR = "test/top1_error"
 
 @dataclass(frozen=True)
 class Confusion:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        cells: One row a method, true and predicted group: ``label, true, predicted, share``; mean over the runs, and a
-            group's shares add up to 1.
-        errors: One row a method and group: ``label, group, mean, std, n``; top-1 error over all classes, as a fraction.
-        groups: In the order of their classes.
-        colours: For each method.
+        cells: One row per method, true and predicted group: ``label, true, predicted, share``; means over the runs. The
+            shares of a true group add up to 1.
+        errors: One row per method and group: ``label, group, mean, std, n``; top-1 error over all classes, a fraction.
+        groups: Names of the groups, in the order of their classes.
+        colours: Colour of each method.
     """
 
     cells: pd.DataFrame
@@ -49,12 +49,12 @@ class Confusion:
 
 
 def collect(results: Results) -> Confusion | None:
-    """Winner beside controls; None where classes have no groups."""
+    """Returns the data of winner and controls; None if the classes have no groups."""
     return compare([results])
 
 
 def compare(studies: Sequence[Results]) -> Confusion | None:
-    """As ``collect``, of several studies."""
+    """Returns the data of several studies, as ``collect`` does of one."""
     import pandas as pd
 
     found = subjects.collect(studies)
@@ -68,25 +68,26 @@ def compare(studies: Sequence[Results]) -> Confusion | None:
 
 
 def caption(data: Confusion) -> str:
-    """What the cells are, with the share of each group that is recognised and its error."""
-    said = []
+    """Returns the caption."""
+    results = []
     for label in data.colours:
         own = data.cells[(data.cells["label"] == label) & (data.cells["true"] == data.cells["predicted"])]
         errors = data.errors[data.errors["label"] == label]
-        told = zip(own["true"], own["share"], errors["mean"], errors["std"], strict=True)
+        rows = zip(own["true"], own["share"], errors["mean"], errors["std"], strict=True)
         numbers = [
-            f"{group} {spread(share, None, _ERROR)} % right, error {spread(mean, _none(std), _ERROR)} %"
-            for group, share, mean, std in told
+            f"{group} {spread(share, None, _ERROR)} % correct, error {spread(mean, _none(std), _ERROR)} %"
+            for group, share, mean, std in rows
         ]
-        said.append(f"{label}: {', '.join(numbers)}")
+        results.append(f"{label}: {', '.join(numbers)}")
     return (
-        "Above: share of each true group's test images (row) whose predicted class lies in each group (column), mean "
-        f"over seeds. Below: top-1 error over all classes, by group, mean ± std over seeds. {'; '.join(said)}."
+        "Top: share of the test images of each true group (row) that are predicted in each group (column), mean over "
+        "seeds. Bottom: top-1 error over all classes by true group, mean ± sample standard deviation over seeds. "
+        f"{'; '.join(results)}."
     )
 
 
 def draw(data: Confusion) -> Chart:
-    """A matrix a method, and the errors as bars below."""
+    """Draws a matrix per method, with the errors as bars below."""
     import altair as alt
 
     matrices = alt.concat(*(_matrix(data, label) for label in data.colours), columns=3, spacing=24)
@@ -123,7 +124,7 @@ def _matrix(data: Confusion, label: str) -> Chart:
     cells = base.mark_rect(stroke=style.PAPER).encode(color=alt.Color("share:Q", scale=scale, legend=None))
     ink = alt.condition(
         "datum.share > 60", alt.value("white"), alt.value("black")
-    )  # on the cell, in the light as in the dark
+    )  # the cells are the same on dark pages
     text = base.mark_text(fontSize=12).encode(text=alt.Text("share:Q", format=".1f"), color=ink)
     side = CELL * len(data.groups)
     return alt.layer(cells, text).properties(title=f"{label}, %", width=side, height=side)

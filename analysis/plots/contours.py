@@ -1,4 +1,4 @@
-"""Contours of the estimated objective for each pair of parameters, averaged over all others."""
+"""Plots contours of the estimated objective for each pair of parameters, averaged over all others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analysis.records.parameters import Parameter
     from analysis.records.result_files import Results
 
-TITLE = "Contours of each pair"
+TITLE = "Contours of parameter pairs"
 POSITION = 12
 
 CELLS = 20
@@ -32,14 +32,14 @@ MOST_PAIRS = 10
 
 @dataclass(frozen=True)
 class Contours:
-    """Numbers of the panels.
+    """Data of the panels.
 
     Attributes:
-        metric: The objective.
-        pairs: Parameter of the horizontal and of the vertical axis of each panel.
-        lines: One frame a pair: ``line, level, place, x, y``; the place counts the points of a line.
-        points: Completed trials by the names of their parameters, and ``value``.
-        levels: Values at which there may be a line.
+        metric: Objective.
+        pairs: Parameters of the horizontal and the vertical axis of each panel.
+        lines: One frame per pair: ``line, level, place, x, y``; ``place`` numbers the points of a line.
+        points: One row per completed trial: each parameter by its name, and ``value``.
+        levels: Values of the contour lines.
     """
 
     metric: str
@@ -50,7 +50,7 @@ class Contours:
 
 
 def collect(results: Results) -> Contours | None:
-    """Lines for each pair of numeric parameters, of ten pairs at most; None where no surface can be estimated."""
+    """Returns the lines of at most ten pairs of numeric parameters; None if no surface can be estimated."""
     found = space_surface.collect(results)
     if found is None or len(found.axes) < 2:
         return None
@@ -67,19 +67,19 @@ def collect(results: Results) -> Contours | None:
 
 
 def caption(data: Contours) -> str:
-    """What the lines are."""
+    """Returns the caption."""
     step = data.levels[1] - data.levels[0] if len(data.levels) > 1 else 0.0
     apart = f"{spread(step, None, data.metric)} {style.points_of(data.metric)}"
     return (
         f"Lines of equal {metric_words(data.metric)}, {apart} apart, estimated by a Gaussian process from "
         f"{number_of(len(data.points), 'completed search trial')} and averaged over the parameters that a panel does "
-        "not show; none for the worse quarter of the space. Points: the trials. Lines along an axis mean that its "
-        "parameter does not matter there."
+        "not show; the worst quarter of the estimates has no lines. Points: trials. Where lines run parallel to an "
+        "axis, the parameter on that axis does not matter."
     )
 
 
 def draw(data: Contours) -> Chart:
-    """A panel a pair."""
+    """Draws one panel per pair."""
     import altair as alt
 
     panels = [_panel(data, index) for index in range(len(data.pairs))]
@@ -87,7 +87,7 @@ def draw(data: Contours) -> Chart:
 
 
 def _better_three_quarters(values: NDArray[np.float64], metric: str) -> tuple[float, float]:
-    """Bounds of the values without their worse quarter, so that lines are dense where it matters."""
+    """Returns the bounds of the values without their worst quarter, so that lines are dense near the optimum."""
     minimizes = frames.goal(metric) == "minimize"
     low, high = np.quantile(values, [0, 0.75] if minimizes else [0.25, 1])
     return float(low), float(high)
@@ -121,7 +121,7 @@ def _panel(data: Contours, index: int) -> Chart:
     dots = data.points.rename(columns={x.name: "x", y.name: "y"})[["x", "y"]].astype(float)
     size = style.mark_size(len(dots), 24)
     shown = alt.Chart(style.inline(dots)).mark_point(filled=True, size=size, opacity=0.5, color=style.OTHER)
-    if data.lines[index].empty:  # the average hardly changes
+    if data.lines[index].empty:  # the average hardly varies
         return shown.encode(x=horizontal, y=vertical).properties(**_size(data))
     lines = style.percent(data.lines[index], ["level"], data.metric)
     curves = alt.Chart(style.inline(lines)).mark_line(strokeWidth=1.8)

@@ -1,4 +1,4 @@
-"""Empirical distribution of the objective: which share of the search trials is at least as good as a value."""
+"""Plots the empirical distribution of the objective over the search trials."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "How good a random trial is"
+TITLE = "Distribution of the objective"
 POSITION = 27
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        metric: The objective.
-        steps: One row a completed search trial, by study and from the best on: ``study, value, share``; the share of
-            the study's completed trials that are at least as good.
-        baselines: One row a study with a baseline in its controls: ``study, value``.
+        metric: Objective.
+        steps: One row per completed search trial, by study and best first: ``study, value, share``; ``share`` is that
+            of the study's completed trials that are at least as good.
+        baselines: One row per study with a baseline: ``study, value``.
     """
 
     metric: str
@@ -40,12 +40,12 @@ class Distribution:
 
 
 def collect(results: Results) -> Distribution | None:
-    """The completed trials of one study; None with fewer than two."""
+    """Returns the completed trials of a study; None with fewer than two."""
     return compare([results])
 
 
 def compare(studies: Sequence[Results]) -> Distribution | None:
-    """The completed trials of studies that share the first one's objective; None with fewer than two trials."""
+    """Returns the completed trials of studies with the first study's objective; None with fewer than two trials."""
     import pandas as pd
 
     metric = frames.objective(studies[0])
@@ -60,7 +60,7 @@ def compare(studies: Sequence[Results]) -> Distribution | None:
 
 
 def caption(data: Distribution) -> str:
-    """What the curves are, with medians."""
+    """Returns the caption."""
     medians = data.steps.groupby("study", sort=False)["value"].median()
     named = "; ".join(
         f"{f'{study}: ' if len(medians) > 1 else ''}{spread(value, None, data.metric)} {style.unit_of(data.metric)}"
@@ -68,13 +68,14 @@ def caption(data: Distribution) -> str:
     )
     dashed = " Dashed: the baseline, one run." if len(data.baselines) else ""
     return (
-        f"Share of the {number_of(len(data.steps), 'completed search trial')} that are at least as good as a value of "
-        f"{metric_words(data.metric)}. A steep curve means that the parameters matter little. Median: {named}.{dashed}"
+        f"Empirical distribution of the {metric_words(data.metric)}: share of the "
+        f"{number_of(len(data.steps), 'completed search trial')} with a value at least as good. A steep curve means "
+        f"that the parameters matter little. Median: {named}.{dashed}"
     )
 
 
 def draw(data: Distribution) -> Chart:
-    """A step curve a study."""
+    """Draws one step curve per study."""
     import altair as alt
 
     studies = list(dict.fromkeys(data.steps["study"]))

@@ -1,4 +1,4 @@
-"""Map of the penultimate features by t-SNE, one a method (paper, figure 3); an illustration, never a metric."""
+"""Plots a t-SNE map of the penultimate features of each method (paper, figure 3); an illustration, not a metric."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "Map of the features"
+TITLE = "Map of the features (t-SNE)"
 POSITION = 56
 
 CLASSES, IMAGES = 20, 400
@@ -32,13 +32,13 @@ _FEWEST = 3 * PERPLEXITY
 
 @dataclass(frozen=True)
 class Embedding:
-    """Numbers of the maps.
+    """Data of the maps.
 
     Attributes:
-        points: One row a method and image: ``label, image, name, x, y``; the name is that of the true class.
-        recall: Of each method of which it was measured, recall@1 over the whole test set, as a fraction.
-        classes: How many classes are shown, of how many.
-        seed: Common training seed of the runs; None where there is none.
+        points: One row per method and image: ``label, image, name, x, y``; ``name`` is that of the true class.
+        recall: Recall@1 of each method over the whole test set, as a fraction, if it was measured.
+        classes: Number of classes shown, and of all classes.
+        seed: Common training seed of the runs; None if there is none.
     """
 
     points: pd.DataFrame
@@ -48,12 +48,12 @@ class Embedding:
 
 
 def collect(results: Results) -> Embedding | None:
-    """Winner beside controls; None without features or with too few images."""
+    """Returns the maps of winner and controls; None without features or with too few images."""
     return compare([results])
 
 
 def compare(studies: Sequence[Results]) -> Embedding | None:
-    """As ``collect``, of several studies."""
+    """Returns the data of several studies, as ``collect`` does of one."""
     import pandas as pd
 
     found = subjects.collect(studies)
@@ -76,21 +76,21 @@ def compare(studies: Sequence[Results]) -> Embedding | None:
 
 
 def caption(data: Embedding) -> str:
-    """What the maps show and how they were made."""
+    """Returns the caption."""
     recalls = ", ".join(f"{label} {spread(value, None, 'test/recall_at_1')} %" for label, value in data.recall.items())
     images = data.points["image"].nunique()
-    seed = f" of training seed {data.seed}" if data.seed is not None else ""
+    seed = f" (training seed {data.seed})" if data.seed is not None else ""
     shown = f"{data.classes[0]} of {data.classes[1]} classes, drawn at random"
     return (
         f"t-SNE of the penultimate features{seed} of {number_of(images, 'test image')} of {shown}: {COMPONENTS} "
-        f"principal components, perplexity {PERPLEXITY}, {STEPS} steps from the first two, fixed seed. Distances "
-        "between and sizes of the heaps mean little, and another seed gives another map."
-        f"{f' Recall@1 in the features themselves, over the whole test set: {recalls}.' if recalls else ''}"
+        f"principal components, perplexity {PERPLEXITY}, {STEPS} steps from the first two, fixed seed. Sizes of "
+        "clusters and distances between them mean little, and another seed gives another "
+        f"map.{f' Recall@1 of the features over the whole test set: {recalls}.' if recalls else ''}"
     )
 
 
 def draw(data: Embedding) -> Chart:
-    """A map a method, in the same colours."""
+    """Draws one map per method, with the same class colours."""
     import altair as alt
 
     panels = [_panel(data, label) for label in data.points["label"].unique()]
@@ -98,7 +98,7 @@ def draw(data: Embedding) -> Chart:
 
 
 def _subset(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Images of some classes, the same for every method of a test set, and the number of these classes."""
+    """Returns images of random classes, the same for every method of a test set, and the number of these classes."""
     random = np.random.default_rng(0)
     present = np.unique(labels)
     classes = np.sort(random.permutation(present)[:CLASSES])
@@ -107,7 +107,7 @@ def _subset(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
 
 
 def _map(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Coordinates ``[n, 2]``."""
+    """Returns t-SNE coordinates ``[n, 2]``."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 

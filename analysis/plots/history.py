@@ -1,4 +1,4 @@
-"""The objective over the number of the trial, with the best so far: whether the search had come to rest."""
+"""Plots the objective by trial number, with the best value so far: whether the search still improved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.drawing import style
 from analysis.records import frames
-from analysis.words.wording import metric_words, number_of, spread
+from analysis.words.wording import capital, metric_words, number_of, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "History of the search"
+TITLE = "Search history"
 POSITION = 26
 
 
 @dataclass(frozen=True)
 class History:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        metric: The objective.
-        points: One row a search trial with a value, by number: ``trial, state, value``.
-        best: One row a completed trial: ``trial, value``, the best value of the completed trials up to it.
+        metric: Objective.
+        points: One row per search trial with a value, by number: ``trial, state, value``.
+        best: One row per completed trial: ``trial, value``; the best value of the completed trials up to it.
     """
 
     metric: str
@@ -35,7 +35,7 @@ class History:
 
 
 def collect(results: Results) -> History | None:
-    """The search trials that have a value; None where there are none."""
+    """Returns the search trials that have a value; None if there are none."""
     points = frames.search_points(results, []).dropna(subset=["value"])
     if points.empty:
         return None
@@ -46,21 +46,21 @@ def collect(results: Results) -> History | None:
 
 
 def caption(data: History) -> str:
-    """What the marks are, and when the search last improved."""
-    words = f"The {metric_words(data.metric)} of each search trial by its number"
+    """Returns the caption."""
+    text = f"{capital(metric_words(data.metric))} of each search trial by its number"
     if data.best.empty:
-        return f"{words}; none has completed."
+        return f"{text}; none has completed."
     last = data.best.loc[data.best["value"] == data.best["value"].iloc[-1], "trial"].iloc[0]
     after = int((data.best["trial"] > last).sum())
     value = f"{spread(data.best['value'].iloc[-1], None, data.metric)} {style.unit_of(data.metric)}"
     return (
-        f"{words}; the line is the best so far among completed trials. The best, {value}, was found by trial {last}; "
-        f"{number_of(after, 'completed trial')} after it brought nothing better."
+        f"{text}; line: best value so far among completed trials. The best value, {value}, was found by trial {last}; "
+        f"{number_of(after, 'later completed trial')} did not improve on it."
     )
 
 
 def draw(data: History) -> Chart:
-    """Points by state, and a step line."""
+    """Draws points by state, and a step line."""
     import altair as alt
 
     x = alt.X("trial:Q", title="number of the trial", axis=alt.Axis(format="d", tickMinStep=1, grid=False))

@@ -1,4 +1,4 @@
-"""How much each parameter matters to the objective, by two measures that ask different things."""
+"""Plots the importance of each parameter for the objective, by two measures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "What matters"
+TITLE = "Parameter importance"
 POSITION = 25
 
 ROW_HEIGHT = 46
@@ -25,11 +25,11 @@ ROW_HEIGHT = 46
 
 @dataclass(frozen=True)
 class Importances:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        metric: The objective.
-        shares: Columns ``parameter, evaluator, importance``, the parameter by its symbol.
+        metric: Objective.
+        shares: Columns ``parameter, evaluator, importance``; parameters are given by their symbols.
     """
 
     metric: str
@@ -37,7 +37,7 @@ class Importances:
 
 
 def collect(results: Results) -> Importances | None:
-    """Importances of all searched parameters; None where there are too few trials or parameters."""
+    """Returns the importances of all searched parameters; None with too few trials or parameters."""
     shares = importance.importances(results)
     if shares.empty:
         return None
@@ -46,22 +46,22 @@ def collect(results: Results) -> Importances | None:
 
 
 def caption(data: Importances) -> str:
-    """Both measures in words with their numbers."""
-    said = []
+    """Returns the caption."""
+    results = []
     for evaluator, group in data.shares.groupby("evaluator", sort=False):
         ranked = group.sort_values("importance", ascending=False, kind="stable")
         rows = zip(ranked["parameter"], ranked["importance"], strict=True)
         shares = ", ".join(f"{parameter} {100 * share:.0f} %" for parameter, share in rows)
-        said.append(f"{evaluator}: {shares}.")
+        results.append(f"{evaluator}: {shares}.")
     return (
-        f"How much each parameter matters to the {metric_words(data.metric)} over the range that was searched. "
-        "PED-ANOVA: what distinguishes the best tenth of the completed trials from the rest; fANOVA: share of the "
-        f"variance over the whole space, by a forest of {importance.TREES} trees. {' '.join(said)}"
+        f"Importance of each parameter for the {metric_words(data.metric)} over the searched range. PED-ANOVA: how "
+        "much it distinguishes the best tenth of the completed trials from the rest; fANOVA: share of the variance "
+        f"over the whole space that it explains alone, by a forest of {importance.TREES} trees. {' '.join(results)}"
     )
 
 
 def draw(data: Importances) -> Chart:
-    """Two bars a parameter."""
+    """Draws two bars per parameter."""
     import altair as alt
 
     shown = data.shares.assign(importance=100 * data.shares["importance"])

@@ -1,4 +1,4 @@
-"""The sweep of λ_E, the weight of the consistency term of CS-KD-E: error, calibration and likelihood on validation."""
+"""Plots error, calibration and likelihood on validation data against λ_E, the weight of CS-KD-E's consistency term."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "The weight of the consistency term"
+TITLE = "Weight of the consistency term"
 POSITION = 18
 
 METRICS = ("validation/top1_error", "validation/ece", "validation/nll")
@@ -27,12 +27,12 @@ _LABEL = symbol(_NAME).text
 
 @dataclass(frozen=True)
 class Sweep:
-    """Numbers of the panels.
+    """Data of the panels.
 
     Attributes:
-        metrics: One panel each.
-        points: One row a completed trial or control: ``run, lambda_e, kind`` and a column for each metric; the kind is
-            ``search`` or ``control``.
+        metrics: Metrics, one panel each.
+        points: One row per completed trial or control: ``run, lambda_e, kind`` and a column for each metric; ``kind``
+            is ``search`` or ``control``.
     """
 
     metrics: tuple[str, ...]
@@ -40,7 +40,7 @@ class Sweep:
 
 
 def collect(results: Results) -> Sweep | None:
-    """Completed trials and controls that have a λ_E; None unless at least two values of it occur."""
+    """Returns completed trials and controls that have a λ_E; None unless at least two values of it occur."""
     trials = results.trials[results.trials["phase"].isin(EXPLORING)]
     if _COLUMN not in trials:
         return None
@@ -57,7 +57,7 @@ def collect(results: Results) -> Sweep | None:
 
 
 def caption(data: Sweep) -> str:
-    """What the panels show, with the best value of each metric."""
+    """Returns the caption."""
     best = []
     for metric in data.metrics:
         row = data.points.dropna(subset=[metric]).sort_values(metric, kind="stable").iloc[0]
@@ -66,13 +66,13 @@ def caption(data: Sweep) -> str:
     beside = f" and {number_of(controls, 'control')}" if controls else ""
     return (
         f"Values after the last epoch of {number_of(len(data.points) - controls, 'completed search trial')}{beside} "
-        f"over {_LABEL}; 0 is CS-KD without the term. Other parameters vary along: a trend, no proof. "
-        f"{'; '.join(best)}."
+        f"against {_LABEL}; 0 is CS-KD without the term. Other parameters vary too: a trend, not evidence of an "
+        f"effect. {'; '.join(best)}."
     )
 
 
 def draw(data: Sweep) -> Chart:
-    """A panel a metric, on an axis that is logarithmic and yet reaches 0."""
+    """Draws one panel per metric, on a symmetric logarithmic axis, which includes 0."""
     import altair as alt
 
     panels = [_panel(data, metric) for metric in data.metrics]

@@ -1,4 +1,4 @@
-"""The map of two searched parameters: estimated objective, sampled points by state, the winner."""
+"""Plots a map of two searched parameters: estimated objective, trials by state, and the winner."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ POSITION = 10
 
 PREFERRED = ("temperature", "lambda_cls")
 CELLS = 28
-_MOST_RIMS = 300  # more marks are small, and a rim would cover its neighbours
+_MOST_RIMS = 300  # with more marks, rims would cover their neighbours
 FEWEST_TRIALS = 8
-_COLOURED = 0.95  # share of the values that have a colour of their own; the worst share the last
+_COLOURED = 0.95  # share of the values that the colour scale spans; the worst ones share a colour
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """Numbers of the map.
+    """Data of the map.
 
     Attributes:
-        metric: The objective.
+        metric: Objective.
         x: Parameter of the horizontal axis.
         y: Parameter of the vertical axis.
-        points: One row a search trial: ``trial, state, x, y, value, winner``.
-        surface: One row a cell: where it is drawn, ``x, x2, y, y2``, and ``mean, std`` of the estimate at its centre;
-            None with fewer than eight completed trials.
+        points: One row per search trial: ``trial, state, x, y, value, winner``.
+        surface: One row per cell: its bounds ``x, x2, y, y2``, and ``mean, std`` of the estimate at its centre; None
+            with fewer than eight completed trials.
         noise: Standard deviation of a trial around the estimate; None without a surface.
-        others: Searched parameters that the map does not show.
-        seed_spread: Pooled standard deviation of the confirmed arms' test values over fresh seeds; None without.
+        others: Labels of the searched parameters that the map does not show.
+        seed_spread: Pooled standard deviation of the confirmed arms' test values over fresh seeds; None if no arm has
+            two.
     """
 
     metric: str
@@ -61,7 +62,7 @@ class Landscape:
 
 
 def collect(results: Results) -> Landscape | None:
-    """The trials over temperature and lambda_cls, or over the first two numeric parameters; None without two."""
+    """Returns the trials by temperature and lambda_cls, or by the first two numeric parameters; None without two."""
     searched = parameters.searched(results)
     axes = sorted((p for p in searched if p.spans), key=lambda p: _preference(p.name))
     points = frames.search_points(results, [p.name for p in axes[:2]])
@@ -76,31 +77,31 @@ def collect(results: Results) -> Landscape | None:
 
 
 def caption(data: Landscape) -> str:
-    """What the map shows, in words."""
+    """Returns the caption."""
     states = style.state_words(data.points["state"]).value_counts()
     counted = ", ".join(f"{states[state]} {state}" for state in style.STATE_SHAPES if state in states)
-    star = " The star is the winner." if data.points["winner"].any() else ""
-    points = f"Search trials over {data.x.label} and {data.y.label} ({counted}).{star}"
+    star = " Star: the winner." if data.points["winner"].any() else ""
+    points = f"Search trials by {data.x.label} and {data.y.label} ({counted}).{star}"
     if data.surface is None:
         return f"{points} Fewer than {FEWEST_TRIALS} completed trials: no surface is estimated."
     noise = f"{spread(data.noise, None, data.metric)} {style.points_of(data.metric)}"
-    others = f" {', '.join(data.others)} varied too and count as noise." if data.others else ""
+    others = f" Other parameters varied too and count as noise: {', '.join(data.others)}." if data.others else ""
     return (
-        f"{points} Colour: {metric_words(data.metric)}, estimated from the completed trials by a Gaussian process that "
-        f"takes a single trial to scatter by {noise}; points carry their own value, and the worst twentieth shares a "
-        f"colour.{others}{_seed_noise(data)}"
+        f"{points} Colour: {metric_words(data.metric)}, estimated from the completed trials by a Gaussian process; "
+        "points show their own values, and the worst 5 % share a colour. Estimated standard deviation of a single "
+        f"trial around the surface: {noise}.{others}{_seed_noise(data)}"
     )
 
 
 def _seed_noise(data: Landscape) -> str:
     if data.seed_spread is None:
         return ""
-    spread_words = spread(data.seed_spread, None, data.metric)
-    return f" Between fresh seeds, confirmed arms scatter by {spread_words} on the test set."
+    value = f"{spread(data.seed_spread, None, data.metric)} {style.points_of(data.metric)}"
+    return f" Pooled standard deviation of the confirmed arms over fresh seeds, on the test set: {value}."
 
 
 def draw(data: Landscape) -> Chart:
-    """Surface below, trials above it, a star around the winner."""
+    """Draws the surface, the trials above it, and a star at the winner."""
     import altair as alt
 
     layers = [_points(data), _winner(data)]
@@ -128,7 +129,7 @@ def _surface(points: pd.DataFrame, x: Parameter, y: Parameter) -> tuple[pd.DataF
     corners = np.array(list(product(range(CELLS), range(CELLS))))
     places = np.column_stack([x.unit(done["x"].to_numpy()), y.unit(done["y"].to_numpy())])
     found = estimate(places, done["value"].to_numpy(float), (corners + 0.5) / CELLS)
-    ends = np.minimum(corners + 2, CELLS)  # a cell reaches below the next, so that no hairline is left between them
+    ends = np.minimum(corners + 2, CELLS)  # cells overlap, so that no hairlines show between them
     bounds = {"x": x.at(edges[corners[:, 0]]), "x2": x.at(edges[ends[:, 0]])}
     bounds |= {"y": y.at(edges[corners[:, 1]]), "y2": y.at(edges[ends[:, 1]])}
     return pd.DataFrame({**bounds, "mean": found.mean, "std": found.std}), found.noise
@@ -147,7 +148,7 @@ def _colour(field: str, data: Landscape) -> dict[str, Any]:
 
 
 def _range(data: Landscape) -> list[float]:
-    """Lowest and highest value that is coloured; a common domain gives surface and points the same colours."""
+    """Returns the ends of the colour scale, which surface and points share."""
     done = data.points.loc[data.points["state"] == "COMPLETE", "value"].dropna().tolist()
     values = done + ([] if data.surface is None else data.surface["mean"].tolist())
     scale, shares = scale_of(data.metric)[0], np.array([0.0, _COLOURED])
@@ -156,7 +157,7 @@ def _range(data: Landscape) -> list[float]:
 
 
 def _axis(field: Literal["x", "y"], data: Landscape) -> dict[str, Any]:
-    """An axis of the map; a map without a surface keeps points off its edges."""
+    """Returns the arguments of an axis; without a surface, it is padded."""
     parameter = data.x if field == "x" else data.y
     return style.parameter_axis(field, parameter, padding=12 if data.surface is None else 0)
 
@@ -183,7 +184,7 @@ def _cells(data: Landscape, surface: pd.DataFrame) -> Chart:
 
 
 def _points(data: Landscape) -> Chart:
-    """A mark a trial, coloured if completed, with a white rim that is seen on dark and on bright ground."""
+    """Draws one mark per trial, filled if completed, with a white rim that stands out from the surface."""
     import altair as alt
 
     shown = style.percent(data.points, ["value"], data.metric).assign(state=style.state_words(data.points["state"]))

@@ -1,4 +1,4 @@
-"""The objective over epochs: all search trials and controls, winner and baseline in front."""
+"""Plots the objective over epochs for search trials and controls, with winner and baseline in front."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ COLOURS = {"winner": style.WINNER, "baseline": style.BASELINE, "control": "#56B4
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        metric: The objective.
-        curves: One row an epoch, by run and epoch: ``run, epoch, value, kind, state``; the kind is ``winner``,
-            ``baseline``, ``control`` or ``search``.
-        every: Of so many epochs one is kept, and the last.
-        runs: How many runs there are, of which at most about two hundred search trials are drawn.
+        metric: Objective.
+        curves: One row per run and epoch: ``run, epoch, value, kind, state``; ``kind`` is ``winner``, ``baseline``,
+            ``control`` or ``search``.
+        every: Interval between the epochs that are kept; the first and the last are kept too.
+        runs: Number of all runs, of which about two hundred search trials at most are drawn.
     """
 
     metric: str
@@ -45,12 +45,12 @@ class LearningCurves:
 
     @property
     def log(self) -> bool:
-        """Whether the vertical axis is logarithmic: for what is to be small, unless a value is 0."""
+        """Whether the vertical axis is logarithmic: for metrics to minimise, unless a value is 0."""
         return frames.goal(self.metric) == "minimize" and bool((self.curves["value"] > 0).all())
 
 
 def collect(results: Results) -> LearningCurves | None:
-    """The epochs of search trials and controls, thinned where there are very many; None where there are none."""
+    """Returns the epochs of search trials and controls, thinned if there are many; None if there are none."""
     metric = frames.objective(results)
     found = frames.learning_curves(results, metric)
     found = found[found["phase"].isin(EXPLORING)]
@@ -71,7 +71,7 @@ def collect(results: Results) -> LearningCurves | None:
 
 
 def _some(found: pd.DataFrame, winner: str | None) -> pd.DataFrame:
-    """All controls, the winner, and of many search trials every so-manieth by number."""
+    """Returns all controls, the winner, and at most about ``MOST_TRIALS`` search trials, evenly spaced by number."""
     search = found["phase"] == "search"
     numbers = found.loc[search, "trial"].unique()
     kept = numbers[:: -(-len(numbers) // MOST_TRIALS)] if len(numbers) else numbers
@@ -79,21 +79,21 @@ def _some(found: pd.DataFrame, winner: str | None) -> pd.DataFrame:
 
 
 def caption(data: LearningCurves) -> str:
-    """What the curves are, in words."""
+    """Returns the caption."""
     runs = data.curves.drop_duplicates("run")
     named = {kind: ", ".join(runs.loc[runs["kind"] == kind, "run"]) for kind in ("winner", "baseline")}
     front = "; ".join(f"{kind}: {names}" for kind, names in named.items() if names)
-    thinned = f" One epoch of {data.every} is drawn." if data.every > 1 else ""
-    thinned += f" Of {data.runs} runs {len(runs)} are drawn." if data.runs > len(runs) else ""
+    thinned = f" One epoch in {data.every} is drawn." if data.every > 1 else ""
+    thinned += f" {len(runs)} of {data.runs} runs are drawn." if data.runs > len(runs) else ""
     pruned = int((runs["state"] == "pruned").sum())
-    early = f" Dashed: {number_of(pruned, 'pruned trial')}, ended early." if pruned else ""
+    early = f" Dashed: {number_of(pruned, 'pruned trial')}, stopped early." if pruned else ""
     scale = " (logarithmic scale)" if data.log else ""
-    words = f"{capital(metric_words(data.metric))} after each epoch of {number_of(len(runs), 'run')}{scale}."
-    return f"{words} {capital(front)}.{early}{thinned}" if front else f"{words}{early}{thinned}"
+    text = f"{capital(metric_words(data.metric))} after each epoch of {number_of(len(runs), 'run')}{scale}."
+    return f"{text} {capital(front)}.{early}{thinned}" if front else f"{text}{early}{thinned}"
 
 
 def draw(data: LearningCurves) -> Chart:
-    """Thin grey lines for all, thick ones for winner and baseline; a line that is pointed at becomes thick."""
+    """Draws thin lines, thick ones for winner and baseline; the line under the pointer becomes thick."""
     import altair as alt
 
     kinds = [kind for kind in COLOURS if kind in set(data.curves["kind"])]
@@ -104,7 +104,7 @@ def draw(data: LearningCurves) -> Chart:
     pointed = alt.selection_point("pointed", on="pointerover", clear="pointerout", fields=["run"], empty=False)
     chart = alt.Chart(style.inline(shown.drop(columns="behind")), name="curves").mark_line().add_params(pointed)
     size = {"width": style.WIDTH - 140, "height": style.HEIGHT}
-    return chart.encode(**_position(data), **_look(kinds, pointed), tooltip=_tooltip(data)).properties(**size)
+    return chart.encode(**_position(data), **_line_style(kinds, pointed), tooltip=_tooltip(data)).properties(**size)
 
 
 def _kind(run: str, winner: str | None, baseline: str | None) -> str:
@@ -121,7 +121,7 @@ def _position(data: LearningCurves) -> dict[str, Any]:
     return {"x": x, "y": alt.Y(**y), "detail": "run:N"}
 
 
-def _look(kinds: list[str], pointed: alt.Parameter) -> dict[str, Any]:
+def _line_style(kinds: list[str], pointed: alt.Parameter) -> dict[str, Any]:
     import altair as alt
 
     front = "datum.kind == 'winner' || datum.kind == 'baseline'"
@@ -132,7 +132,7 @@ def _look(kinds: list[str], pointed: alt.Parameter) -> dict[str, Any]:
     return {
         "color": alt.Color("kind:N", title="run", scale=scale, legend=legend),
         "strokeWidth": thick,
-        "strokeOpacity": solid,  # opacity would make the PNG slow: a layer of its own for each line
+        "strokeOpacity": solid,  # opacity would make the PNG slow: it needs a layer per line
         "strokeDash": alt.when("datum.state == 'pruned'").then(alt.value([4, 3])),
     }
 

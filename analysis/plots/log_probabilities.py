@@ -1,4 +1,4 @@
-"""Log-probabilities on the test images that all methods get wrong (paper, figure 2): predicted and true class."""
+"""Plots log-probabilities of the predicted and the true class on images that all methods misclassify (figure 2)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "Log-probabilities where all are wrong"
+TITLE = "Log-probabilities of common mistakes"
 POSITION = 52
 
 FEWEST_BINS, MOST_BINS = 8, 40
@@ -32,16 +32,16 @@ _LOWEST_SHARE = 0.005
 
 @dataclass(frozen=True)
 class LogProbabilities:
-    """Numbers of the histograms.
+    """Data of the histograms.
 
     Attributes:
-        bins: One row a method, quantity and bin: ``label, quantity, low, high, count, share``; bins are common to all
-            methods of a quantity, and the lowest holds what lies below, too.
-        medians: Of each method and quantity, in nats.
-        images: Test images that all get wrong.
-        total: Test images.
-        seed: Common training seed of the runs; None where there is none.
-        colours: For each method.
+        bins: One row per method, quantity and bin: ``label, quantity, low, high, count, share``; all methods have the
+            same bins, and the lowest bin includes all lower values.
+        medians: Median of each method and quantity, in nats.
+        images: Number of test images that all methods misclassify.
+        total: Number of test images.
+        seed: Common training seed of the runs; None if there is none.
+        colours: Colour of each method.
     """
 
     bins: pd.DataFrame
@@ -53,12 +53,12 @@ class LogProbabilities:
 
 
 def collect(results: Results) -> LogProbabilities | None:
-    """Winner against controls; None with fewer than two methods or without common mistakes."""
+    """Returns the data of winner and controls; None with fewer than two methods or without common mistakes."""
     return compare([results])
 
 
 def compare(studies: Sequence[Results]) -> LogProbabilities | None:
-    """As ``collect``, of several studies."""
+    """Returns the data of several studies, as ``collect`` does of one."""
     found = subjects.collect(studies)
     if found is None or len(found.all) < 2:
         return None
@@ -78,8 +78,8 @@ def compare(studies: Sequence[Results]) -> LogProbabilities | None:
 
 
 def caption(data: LogProbabilities) -> str:
-    """What the histograms show, with medians."""
-    said = [
+    """Returns the caption."""
+    medians = [
         f"{QUANTITIES[name]}: "
         + ", ".join(
             f"{label} {minus(f'{data.medians[label, name]:.2f}')}"
@@ -88,16 +88,17 @@ def caption(data: LogProbabilities) -> str:
         )
         for name in QUANTITIES
     ]
-    seed = f" of training seed {data.seed}" if data.seed is not None else ""
+    seed = f" (training seed {data.seed})" if data.seed is not None else ""
     return (
         f"Natural log-probabilities, at temperature 1, on the {number_of(data.images, 'test image')} (of {data.total}) "
-        f"that all methods{seed} get wrong. Medians in nats, {'; '.join(said)}. Left of zero on the left means less "
-        "overconfident mistakes, closer to zero on the right a better idea of the true class."
+        f"that all methods{seed} misclassify. Medians in nats, {'; '.join(medians)}. Values further below zero mean "
+        "less overconfident mistakes on the left; values closer to zero mean more probability of the true class on "
+        "the right."
     )
 
 
 def draw(data: LogProbabilities) -> Chart:
-    """Outlines of the histograms, one panel a quantity."""
+    """Draws outlines of the histograms, one panel per quantity."""
     import altair as alt
 
     scale = alt.Scale(domain=list(data.colours), range=list(data.colours.values()))
@@ -128,7 +129,7 @@ def _panel(data: LogProbabilities, name: str, title: str, colour: object) -> Cha
 
     bins = data.bins[data.bins["quantity"] == name].assign(share=100 * data.bins["share"])
     ends = bins.groupby("label", sort=False).tail(1)
-    shown = pd.concat([bins, ends.assign(low=ends["high"])])  # where the last bin ends, its outline does
+    shown = pd.concat([bins, ends.assign(low=ends["high"])])  # so that the outline spans the last bin
     outline = alt.Chart(style.inline(shown)).mark_line(interpolate="step-after", strokeWidth=1.8)
     return outline.encode(
         x=alt.X("low:Q", title=f"{title}, nats", axis=alt.Axis(grid=False), scale=alt.Scale(nice=False)),

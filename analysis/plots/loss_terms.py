@@ -1,4 +1,4 @@
-"""The terms of the training loss over epochs: where the regulariser sets in, and how large it is beside the rest."""
+"""Plots the terms of the training loss over epochs."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ POSITION = 34
 
 MOST_POINTS = 4000
 COLUMNS = 2
-_NO_TERM = ("top1_error", "top5_error")  # measured in training, but no part of the loss
+_NO_TERM = ("top1_error", "top5_error")  # recorded in training, but not terms of the loss
 _COLOURS = {"winner": style.WINNER, "baseline": style.BASELINE, "all search trials": style.OTHER}
 
 
 @dataclass(frozen=True)
 class LossTerms:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
         terms: Names of the terms, without the split.
-        curves: One row an epoch, term and run: ``kind, run, term, epoch, value, low, high``. The kind is ``winner``,
+        curves: One row per run, term and epoch: ``kind, run, term, epoch, value, low, high``. ``kind`` is ``winner``,
             ``baseline``, or ``all search trials`` with the median and the quartiles.
-        trials: Number of search trials that the quartiles are over.
+        trials: Number of search trials behind the quartiles.
     """
 
     terms: tuple[str, ...]
@@ -43,7 +43,7 @@ class LossTerms:
 
 
 def collect(results: Results) -> LossTerms | None:
-    """Every ``train/<term>`` of the epochs; None where nothing was recorded."""
+    """Returns every ``train/<term>`` of the epochs; None if none was recorded."""
     import pandas as pd
 
     epochs = results.epochs[results.epochs["phase"].isin(EXPLORING)]
@@ -61,17 +61,17 @@ def collect(results: Results) -> LossTerms | None:
 
 
 def caption(data: LossTerms) -> str:
-    """What the lines are."""
+    """Returns the caption."""
     runs = data.curves[data.curves["run"] != ""].drop_duplicates("run")
     named = "; ".join(f"{row.kind}: {row.run}" for row in runs.itertuples())
     return (
-        f"Mean of each recorded term over the training images of an epoch ({', '.join(data.terms)}). Grey: "
+        f"Mean of each recorded loss term over the training images of an epoch ({', '.join(data.terms)}). Grey: "
         f"median and quartiles of {number_of(data.trials, 'search trial')}{f'; {named}' if named else ''}."
     )
 
 
 def draw(data: LossTerms) -> Chart:
-    """A panel a term."""
+    """Draws one panel per term."""
     import altair as alt
 
     kinds = [kind for kind in _COLOURS if kind in set(data.curves["kind"])]

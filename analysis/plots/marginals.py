@@ -1,4 +1,4 @@
-"""What each parameter does by itself: the objective averaged over all others, with the interval of that average."""
+"""Plots the marginal effect of each parameter: the estimated objective, averaged over all other parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.records.parameters import Parameter
     from analysis.records.result_files import Results
 
-TITLE = "What each parameter does by itself"
+TITLE = "Marginal effect of each parameter"
 POSITION = 14
 
 CELLS = 41
@@ -26,13 +26,13 @@ COLUMNS = 2
 
 @dataclass(frozen=True)
 class Marginals:
-    """Numbers of the panels.
+    """Data of the panels.
 
     Attributes:
-        metric: The objective.
-        parameters: One panel each.
-        curves: One frame a parameter: ``value, mean, low, high``.
-        trials: How many completed trials they were estimated from.
+        metric: Objective.
+        parameters: Parameters, one panel each.
+        curves: One frame per parameter: ``value, mean, low, high``.
+        trials: Number of completed trials behind the estimate.
         noise: Standard deviation of a single trial around the surface.
     """
 
@@ -44,7 +44,7 @@ class Marginals:
 
 
 def collect(results: Results) -> Marginals | None:
-    """A curve for each numeric parameter; None where no surface can be estimated."""
+    """Returns a curve for each numeric parameter; None if no surface can be estimated."""
     found = space_surface.collect(results)
     if found is None:
         return None
@@ -53,24 +53,25 @@ def collect(results: Results) -> Marginals | None:
 
 
 def caption(data: Marginals) -> str:
-    """What the curves are, with each parameter's best value and span."""
+    """Returns the caption."""
     sign = 1 if frames.goal(data.metric) == "minimize" else -1
     unit = style.points_of(data.metric)
-    said = []
+    results = []
     for parameter, curve in zip(data.parameters, data.curves, strict=True):
         best = curve["value"].iloc[int((sign * curve["mean"]).argmin())]
         span = spread(curve["mean"].max() - curve["mean"].min(), None, data.metric)
-        said.append(f"{parameter.label}: best near {best:.3g}, spans {span} {unit}")
+        results.append(f"{parameter.label}: best near {best:.3g}, range {span} {unit}")
     noise = spread(data.noise, None, data.metric)
     return (
-        f"Estimated {metric_words(data.metric)} over each parameter, averaged over the whole range of the others, with "
-        f"the 95 % interval of that average; a Gaussian process on {number_of(data.trials, 'completed trial')}, of "
-        f"which a single one scatters by {noise} {unit}. {'; '.join(said)}."
+        f"Estimated {metric_words(data.metric)} against each parameter, averaged over the whole range of the others, "
+        "with the 95 % interval of that average; Gaussian process fitted to "
+        f"{number_of(data.trials, 'completed trial')}. Estimated standard deviation of a single trial: {noise} {unit}. "
+        f"{'; '.join(results)}."
     )
 
 
 def draw(data: Marginals) -> Chart:
-    """Panels in two columns with a common vertical axis."""
+    """Draws panels in two columns with a common vertical axis."""
     import altair as alt
 
     panels = [_panel(data, index) for index in range(len(data.parameters))]

@@ -1,4 +1,4 @@
-"""Parallel coordinates: a line a trial through the values of all its parameters, coloured by the objective."""
+"""Plots parallel coordinates: one line per trial through the values of its parameters, coloured by the objective."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from analysis.records.parameters import Parameter
     from analysis.records.result_files import Results
 
-TITLE = "All parameters of a trial together"
+TITLE = "Parallel coordinates"
 POSITION = 22
 
 MOST_TRIALS = 200
@@ -27,14 +27,14 @@ _TOP: Any = {"orient": "top", "labelAngle": 0, "labelPadding": 8, "domain": Fals
 
 @dataclass(frozen=True)
 class Parallel:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        metric: The objective.
-        axes: The searched parameters, in order.
-        places: One row a trial and axis: ``trial, axis, place, shown, value, winner``; the place is in [0, 1],
-            ``shown`` the parameter's value as text.
-        trials: Completed trials, of which the best and evenly chosen others are drawn.
+        metric: Objective.
+        axes: Searched parameters, in order.
+        places: One row per trial and axis: ``trial, axis, place, shown, value, winner``; ``place`` is in [0, 1],
+            ``shown`` is the parameter's value as text.
+        trials: Number of completed trials, of which the best and others evenly spaced by rank are drawn.
     """
 
     metric: str
@@ -44,7 +44,7 @@ class Parallel:
 
 
 def collect(results: Results) -> Parallel | None:
-    """The completed trials; None with fewer than two parameters or two trials."""
+    """Returns the completed trials; None with fewer than two parameters or two trials."""
     import pandas as pd
 
     axes = parameters.searched(results)
@@ -71,19 +71,19 @@ def collect(results: Results) -> Parallel | None:
 
 
 def caption(data: Parallel) -> str:
-    """What the lines are."""
+    """Returns the caption."""
     drawn = data.places["trial"].nunique()
     kept = (
         "" if drawn == data.trials else f", of which the best and every {data.trials / drawn:.0f}th by rank are drawn"
     )
     return (
-        f"A line for each of {number_of(data.trials, 'completed search trial')}{kept}, through its value of each "
-        f"parameter; colour: {metric_words(data.metric)}. Thick: the best. Axes run over the searched ranges."
+        f"One line for each of {number_of(data.trials, 'completed search trial')}{kept}, through its value of each "
+        f"parameter; colour: {metric_words(data.metric)}; thick: the best trial. Axes span the searched ranges."
     )
 
 
 def draw(data: Parallel) -> Chart:
-    """Vertical axes side by side with their ends written out."""
+    """Draws vertical axes side by side, with their ends labelled."""
     import altair as alt
 
     order = [style.plain(parameter.label) for parameter in data.axes]
@@ -111,7 +111,7 @@ def _best_last(data: Parallel) -> bool:
 
 
 def _places(parameter: Parameter, values: pd.Series) -> pd.Series:
-    """Where values stand on their axis; choices that are no numbers evenly, in their order."""
+    """Returns the positions of values on their axis; non-numeric choices are evenly spaced in their order."""
     if parameter.spans:
         return values.astype(float).map(lambda value: float(parameter.unit([value])[0]))
     texts = [str(choice) for choice in parameter.choices]

@@ -1,4 +1,4 @@
-"""How well the ranks of trials after an epoch foretell their final ranks: when a scheduler may be trusted."""
+"""Plots how well the ranks of trials after an epoch predict their final ranks: when schedulers are reliable."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "When ranks settle"
+TITLE = "Rank correlation over epochs"
 POSITION = 32
 
 FEWEST_TRIALS = 5
-_TRUSTED = 0.9
+_RELIABLE = 0.9
 
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        metric: The objective.
-        curve: One row an epoch: ``epoch, correlation, low, high``; Spearman's, with its 95 % interval.
-        trials: Number of completed trials that were compared.
-        drops: Epochs after which the learning rate fell.
+        metric: Objective.
+        curve: One row per epoch: ``epoch, correlation, low, high``; Spearman's correlation with its 95 % interval.
+        trials: Number of completed trials behind the correlations.
+        drops: Epochs after which the learning rate dropped.
     """
 
     metric: str
@@ -43,7 +43,7 @@ class RankCorrelation:
 
 
 def collect(results: Results) -> RankCorrelation | None:
-    """The completed search trials that ran longest; None with fewer than five, or a single epoch."""
+    """Returns the correlations over search trials with every epoch; None with under five trials or three epochs."""
     import pandas as pd
 
     metric = frames.objective(results)
@@ -60,28 +60,28 @@ def collect(results: Results) -> RankCorrelation | None:
 
 
 def caption(data: RankCorrelation) -> str:
-    """From when on ranks can be trusted."""
-    below = data.curve.loc[data.curve["correlation"] < _TRUSTED, "epoch"]
+    """Returns the caption."""
+    below = data.curve.loc[data.curve["correlation"] < _RELIABLE, "epoch"]
     settled = int(below.max()) + 1 if len(below) else int(data.curve["epoch"].iloc[0])
     last = int(data.curve["epoch"].iloc[-1])
     drops = (
-        f" Dashed: the learning rate falls (after epoch {' and '.join(map(str, data.drops))})." if data.drops else ""
+        f" Dashed: drops of the learning rate (after epoch {' and '.join(map(str, data.drops))})." if data.drops else ""
     )
     return (
         f"Spearman's correlation of the {metric_words(data.metric)} after each epoch with that after the last, over "
         f"{number_of(data.trials, 'completed search trial')}, with 95 % intervals. From epoch {settled} of {last} on "
-        f"it stays at {_TRUSTED:g} or above; stopping trials by rank before then is a gamble.{drops}"
+        f"it stays at {_RELIABLE:g} or above; stopping trials by rank earlier is unreliable.{drops}"
     )
 
 
 def draw(data: RankCorrelation) -> Chart:
-    """A line with its band, and rules where the learning rate falls."""
+    """Draws a line with its interval, and rules where the learning rate drops."""
     import altair as alt
     import pandas as pd
 
     x = alt.X("epoch:Q", axis=alt.Axis(format="d", tickMinStep=1, grid=False))
     floor = min(0.0, float(data.curve["low"].min()))
-    y: dict[str, Any] = {"title": "rank correlation with the end", "scale": alt.Scale(domain=[floor, 1])}
+    y: dict[str, Any] = {"title": "rank correlation with the last epoch", "scale": alt.Scale(domain=[floor, 1])}
     base = alt.Chart(style.inline(data.curve))
     band = base.mark_area(opacity=0.2, color=style.BASELINE).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q")
     tooltip = ["epoch:Q", *(alt.Tooltip(f"{name}:Q", format=".2~f") for name in ("correlation", "low", "high"))]
@@ -94,7 +94,7 @@ def draw(data: RankCorrelation) -> Chart:
 
 
 def _table(results: Results, metric: str) -> pd.DataFrame:
-    """Values ``[trials, epochs]`` of the completed search trials that have every epoch."""
+    """Returns the values ``[trials, epochs]`` of the completed search trials that have every epoch."""
     trials = results.trials
     done = trials.loc[(trials["phase"] == "search") & (trials["state"] == "COMPLETE"), "trial"]
     curves = frames.learning_curves(results, metric)
@@ -103,7 +103,7 @@ def _table(results: Results, metric: str) -> pd.DataFrame:
 
 
 def _spearman_with_last(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each column with the last; NaN where all its values are equal."""
+    """Returns Spearman's correlation of each column with the last; NaN for a constant column."""
     from scipy import stats
 
     ranks = stats.rankdata(values, axis=0)
@@ -114,7 +114,7 @@ def _spearman_with_last(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _interval(correlation: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fisher's interval with the variance of Bonett and Wright (2000) for ranks; n > 3."""
+    """Returns Fisher's 95 % interval with the variance of Bonett and Wright (2000) for ranks; n > 3."""
     with np.errstate(divide="ignore"):
         z = np.arctanh(correlation)
     half = 1.96 * np.sqrt((1 + correlation**2 / 2) / (n - 3))

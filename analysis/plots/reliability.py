@@ -1,4 +1,4 @@
-"""Reliability diagrams on the test set, one a method (paper, figure 5): confidence against accuracy, with counts."""
+"""Plots a reliability diagram of each method on the test set (paper, figure 5): accuracy against confidence."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ COLUMNS = 2
 
 @dataclass(frozen=True)
 class Reliability:
-    """Numbers of the diagrams.
+    """Data of the diagrams.
 
     Attributes:
-        bins: One row a method and bin that holds predictions: ``label, low, high, count, accuracy, confidence``, over
-            the predictions of all its runs together; fractions.
-        errors: For each method the expected calibration error of its single runs.
-        colours: For each method.
-        arms: For each method its study and arm.
+        bins: One row per method and non-empty bin: ``label, low, high, count, accuracy, confidence``, over the pooled
+            predictions of all its runs; fractions.
+        errors: Expected calibration error of each method: mean and sample standard deviation over its runs.
+        colours: Colour of each method.
+        arms: Study and arm of each method.
         missing: Confirmation runs whose predictions cannot be read.
     """
 
@@ -54,12 +54,12 @@ class Reliability:
 
 
 def collect(results: Results) -> Reliability | None:
-    """Calibration of winner and controls from their predictions; None where there are none."""
+    """Returns the calibration of winner and controls from their predictions; None if there are none."""
     return compare([results])
 
 
 def compare(studies: Sequence[Results]) -> Reliability | None:
-    """As ``collect``, of several studies."""
+    """Returns the data of several studies, as ``collect`` does of one."""
     import pandas as pd
 
     found = subjects.collect(studies)
@@ -76,21 +76,21 @@ def compare(studies: Sequence[Results]) -> Reliability | None:
 
 
 def caption(data: Reliability) -> str:
-    """What the diagrams show, in words with the calibration errors."""
+    """Returns the caption."""
     errors = "; ".join(
         f"{label} ({data.arms[label]}) {spread(error.mean, error.std, 'test/ece')} % (n={error.n})"
         for label, error in data.errors.items()
     )
     missing = f" Predictions that cannot be read: {', '.join(data.missing)}." if data.missing else ""
     return (
-        f"Test accuracy over confidence in {BINS} bins of equal width, predictions of all seeds together; below, how "
-        "many there are. A calibrated model's bars end on the diagonal. Expected calibration error, mean ± std over "
-        f"seeds: {errors}.{missing}"
+        f"Test accuracy against confidence in {BINS} bins of equal width, over the pooled predictions of all seeds; "
+        "below: share of the predictions in each bin. The bars of a calibrated model end on the diagonal. Expected "
+        f"calibration error, mean ± sample standard deviation over seeds: {errors}.{missing}"
     )
 
 
 def draw(data: Reliability) -> Chart:
-    """A diagram a method, with its counts below."""
+    """Draws one diagram per method, with the shares of the bins below."""
     import altair as alt
 
     shown = data.bins.assign(
@@ -102,12 +102,12 @@ def draw(data: Reliability) -> Chart:
 
 
 def _measured(subject: Subject) -> tuple[pd.DataFrame, MeanStd]:
-    """Bins of all runs together, and the error of each; one run is in memory at a time."""
+    """Returns the pooled bins of all runs, and the mean of their errors; one run is in memory at a time."""
     runs = [calibration_bins(np.exp(log_softmax(run.logits)), run.labels) for run in subject.read_all()]
-    return _together(runs), mean_std([calibration_error(bins) for bins in runs])
+    return _pooled(runs), mean_std([calibration_error(bins) for bins in runs])
 
 
-def _together(runs: list[CalibrationBins]) -> pd.DataFrame:
+def _pooled(runs: list[CalibrationBins]) -> pd.DataFrame:
     import pandas as pd
 
     counts = np.array([bins.count for bins in runs])

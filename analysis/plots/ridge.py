@@ -1,4 +1,4 @@
-"""The objective against λ_cls · min(T, 4), along which T and λ_cls can stand in for each other."""
+"""Plots the objective against λ_cls · min(T, 4), in which T and λ_cls can compensate for each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.drawing import style
 from analysis.records import frames, parameters
-from analysis.words.wording import metric_words, number_of
+from analysis.words.wording import capital, metric_words, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "The ridge of T and λ_cls"
+TITLE = "Ridge of T and λ_cls"
 POSITION = 16
 
 SATURATION = 4.0
@@ -30,13 +30,13 @@ _AXES = {"ridge": "λ_cls · min(T, 4)", "lambda_cls": "λ_cls", "temperature": 
 
 @dataclass(frozen=True)
 class Ridge:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        metric: The objective.
-        points: One row a completed search trial: ``trial, temperature, lambda_cls, ridge, value``.
-        explained: For ``ridge``, ``lambda_cls`` and ``temperature``: share of the values' variance that a parabola in
-            the logarithm explains; in [0, 1].
+        metric: Objective.
+        points: One row per completed search trial: ``trial, temperature, lambda_cls, ridge, value``.
+        explained: Share of the values' variance, in [0, 1], that a parabola in the logarithm of ``ridge``,
+            ``lambda_cls`` or ``temperature`` explains.
     """
 
     metric: str
@@ -45,7 +45,7 @@ class Ridge:
 
 
 def collect(results: Results) -> Ridge | None:
-    """The completed trials; None unless both parameters were searched and eight trials completed."""
+    """Returns the completed trials; None unless both parameters were searched and eight trials completed."""
     spans = {parameter.name for parameter in parameters.searched(results) if parameter.spans and parameter.low > 0}
     names = ["temperature", "lambda_cls"]
     if not spans.issuperset(names):
@@ -61,17 +61,17 @@ def collect(results: Results) -> Ridge | None:
 
 
 def caption(data: Ridge) -> str:
-    """What the axis means, and how much it explains."""
+    """Returns the caption."""
     shares = ", ".join(f"{_AXES[name]} {100 * share:.0f} %" for name, share in data.explained.items())
     return (
-        f"The {metric_words(data.metric)} of {number_of(len(data.points), 'completed search trial')} over λ_cls · "
-        "min(T, 4), to which the regulariser's gradient is about proportional: above T = 4 it hardly depends on T. "
-        f"Share of the variance that a parabola in the logarithm explains: {shares}."
+        f"{capital(metric_words(data.metric))} of {number_of(len(data.points), 'completed search trial')} against "
+        "λ_cls · min(T, 4), to which the regulariser's gradient is approximately proportional: above T = 4 it hardly "
+        f"depends on T. Share of the variance that a parabola in the logarithm explains: {shares}."
     )
 
 
 def draw(data: Ridge) -> Chart:
-    """One panel; the colour is the temperature."""
+    """Draws one panel, coloured by temperature."""
     import altair as alt
 
     shown = style.percent(data.points, ["value"], data.metric)
@@ -94,7 +94,7 @@ def draw(data: Ridge) -> Chart:
 
 
 def _explained(x: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-    """Coefficient of determination of a parabola; 0 where nothing varies."""
+    """Returns the coefficient of determination of a parabola; 0 if the values are constant."""
     total = float(((values - values.mean()) ** 2).sum())
     design = np.vander(x - x.mean(), 3)
     residual = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]

@@ -1,4 +1,4 @@
-"""The objective over each searched parameter, one panel each, with the baseline's value beside it."""
+"""Plots the objective against each searched parameter, with the baseline's value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.drawing import style
 from analysis.findings import best_config
 from analysis.records import frames, parameters
-from analysis.words.wording import metric_words, number_of, spread
+from analysis.words.wording import capital, metric_words, number_of, spread
 from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.records.parameters import Parameter
     from analysis.records.result_files import Results
 
-TITLE = "The objective over each parameter"
+TITLE = "Objective against each parameter"
 POSITION = 20
 
 COLUMNS = 2
@@ -27,14 +27,14 @@ COLUMNS = 2
 
 @dataclass(frozen=True)
 class Slices:
-    """Numbers of the panels.
+    """Data of the panels.
 
     Attributes:
-        metric: The objective.
-        parameters: One panel each.
-        points: One row a search trial with a value: ``trial, state, value, winner``, and each parameter by its name.
-        baseline: The baseline's value in the search; None without one.
-        without_value: Search trials that cannot be shown, for they have no value.
+        metric: Objective.
+        parameters: Parameters, one panel each.
+        points: One row per search trial with a value: ``trial, state, value, winner``, and each parameter by its name.
+        baseline: Validation value of the baseline's control run; None without one.
+        without_value: Number of search trials that cannot be shown, because they have no value.
     """
 
     metric: str
@@ -45,13 +45,13 @@ class Slices:
 
     @property
     def log(self) -> bool:
-        """Whether the vertical axis is logarithmic: for what is to be small and spreads over a factor of four."""
+        """Whether the vertical axis is logarithmic: for metrics to minimise whose values span a factor of four."""
         values = self.points["value"].tolist() + ([] if self.baseline is None else [self.baseline])
         return frames.goal(self.metric) == "minimize" and max(values) >= 4 * min(values) > 0
 
 
 def collect(results: Results) -> Slices | None:
-    """The trials that have a value; None where there are none or nothing was searched."""
+    """Returns the trials that have a value; None if there are none or nothing was searched."""
     searched = parameters.searched(results)
     found = frames.search_points(results, [p.name for p in searched])
     points = found.dropna(subset=["value"]).reset_index(drop=True)
@@ -63,21 +63,21 @@ def collect(results: Results) -> Slices | None:
 
 
 def caption(data: Slices) -> str:
-    """What the panels show, in words."""
+    """Returns the caption."""
     names = ", ".join(p.label for p in data.parameters)
     scale = " (logarithmic scale)" if data.log else ""
-    value = f"{metric_words(data.metric)}{scale}"
-    words = f"Value of {value} at the last epoch of each search trial over {names}; orange: the winner."
+    metric = f"{capital(metric_words(data.metric))}{scale}"
+    text = f"{metric} after the last epoch of each search trial against {names}; orange: the winner."
     if data.baseline is not None:
         value = f"{spread(data.baseline, None, data.metric)} {style.unit_of(data.metric)}"
-        words += f" Dashed: the baseline at {value}, one run."
-    return words + (
+        text += f" Dashed: the baseline at {value}, one run."
+    return text + (
         f" Not shown: {number_of(data.without_value, 'trial')} without a value." if data.without_value else ""
     )
 
 
 def draw(data: Slices) -> Chart:
-    """Panels in two columns with a common vertical axis; a trial that is pointed at grows in all of them."""
+    """Draws panels in two columns with a common vertical axis; the trial under the pointer grows in all of them."""
     import altair as alt
 
     event: dict[str, Any] = {"on": "pointerover", "clear": "pointerout", "fields": ["trial"], "empty": False}

@@ -1,4 +1,4 @@
-"""Five largest softmax scores on test images that all methods get wrong (paper, figure 1b)."""
+"""Plots the five largest softmax scores on test images that all methods misclassify (paper, figure 1b)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "Scores of images that all get wrong"
+TITLE = "Softmax scores of common mistakes"
 POSITION = 54
 
 IMAGES = 3
@@ -31,16 +31,16 @@ _LONGEST_NAME = 18
 
 @dataclass(frozen=True)
 class SoftmaxScores:
-    """Numbers of the bars.
+    """Data of the bars.
 
     Attributes:
-        bars: One row an image, method and class: ``image, true_class, label, place, name, score, is_true``; places from
-            1, the largest score; fractions.
-        chosen_by: The method whose confidence chose the images.
-        images: Test images that all get wrong.
-        total: Test images.
-        seed: Common training seed of the runs; None where there is none.
-        colours: For each method.
+        bars: One row per image, method and class: ``image, true_class, label, place, name, score, is_true``; ``place``
+            ranks the scores from 1, the largest; scores are fractions.
+        chosen_by: Method whose confidence selected the images.
+        images: Number of test images that all methods misclassify.
+        total: Number of test images.
+        seed: Common training seed of the runs; None if there is none.
+        colours: Colour of each method.
     """
 
     bars: pd.DataFrame
@@ -52,12 +52,12 @@ class SoftmaxScores:
 
 
 def collect(results: Results) -> SoftmaxScores | None:
-    """Winner beside controls; None with fewer than two methods or without common mistakes."""
+    """Returns the data of winner and controls; None with fewer than two methods or without common mistakes."""
     return compare([results])
 
 
 def compare(studies: Sequence[Results]) -> SoftmaxScores | None:
-    """As ``collect``, of several studies."""
+    """Returns the data of several studies, as ``collect`` does of one."""
     import pandas as pd
 
     found = subjects.collect(studies)
@@ -82,19 +82,19 @@ def compare(studies: Sequence[Results]) -> SoftmaxScores | None:
 
 
 def caption(data: SoftmaxScores) -> str:
-    """What the bars are, which images were chosen and how the true class fares."""
+    """Returns the caption."""
     shown = data.bars.drop_duplicates("image")
-    said = ", ".join(f"{row.image} ({row.true_class})" for row in shown.itertuples())
-    seed = f", training seed {data.seed}" if data.seed is not None else ""
+    named = ", ".join(f"{row.image} ({row.true_class})" for row in shown.itertuples())
+    seed = f" (training seed {data.seed})" if data.seed is not None else ""
     return (
-        f"The {SCORES} largest softmax scores of each method{seed} on images that all get wrong: of these "
-        f"{number_of(data.images, 'image')} (of {data.total}) the ones, each of another class, on which "
-        f"{data.chosen_by} is most confident: test images {said}. Outlined: the true class, where it is among them."
+        f"The {SCORES} largest softmax scores of each method{seed} on test images that all methods misclassify "
+        f"({number_of(data.images, 'image')} of {data.total}). Shown are those on which {data.chosen_by} is most "
+        f"confident, at most one per class (true class in brackets): {named}. Outlined: the true class, if it is shown."
     )
 
 
 def draw(data: SoftmaxScores) -> Chart:
-    """A row of panels an image, a column a method."""
+    """Draws one row of panels per image, one column per method."""
     import altair as alt
 
     images = list(data.bars["image"].unique())
@@ -106,9 +106,11 @@ def draw(data: SoftmaxScores) -> Chart:
 
 
 def _most_confident(wrong: NDArray[np.int64], confidence: NDArray[np.float64], labels: NDArray[np.int64]) -> list[int]:
-    """The images of largest confidence, at most one of each class."""
+    """Returns the images of largest confidence, at most one per class."""
     ordered = wrong[np.argsort(-confidence, kind="stable")]
-    first = {int(labels[image]): int(image) for image in ordered[::-1]}  # later ones, which are surer, replace
+    first = {
+        int(labels[image]): int(image) for image in ordered[::-1]
+    }  # the most confident image of a class replaces the others
     return sorted(first.values(), key=lambda image: list(ordered).index(image))[:IMAGES]
 
 
@@ -131,7 +133,7 @@ def _scores(image: int, label: str, logits: NDArray[np.float32], true: int, name
 
 
 def _panel(data: SoftmaxScores, image: int, label: str, *, last: bool) -> Chart:
-    """Bars of an image and a method; the axis below the last image says what all of them show."""
+    """Draws the bars of an image and a method; only the last image has an axis title."""
     import altair as alt
 
     shown = data.bars[(data.bars["image"] == image) & (data.bars["label"] == label)]

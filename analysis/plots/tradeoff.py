@@ -1,4 +1,4 @@
-"""Two goals at once: the trials that none beats in both, of the two objectives or of error and calibration."""
+"""Plots the Pareto front of two objectives, or of the objective and another metric."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from analysis.drawing import style
 from analysis.findings import best_config
 from analysis.records import frames
-from analysis.statistics.pareto import covered, front
-from analysis.words.wording import metric_words, number_of
+from analysis.statistics.pareto import front, relative_hypervolume
+from analysis.words.wording import capital, metric_words, number_of
 from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analysis.drawing.style import Chart
     from analysis.records.result_files import Results
 
-TITLE = "Two goals at once"
+TITLE = "Trade-off between two metrics"
 POSITION = 28
 
 FEWEST_TRIALS = 3
@@ -29,13 +29,13 @@ _SECOND = ("validation/nll", "validation/ece", "validation/top1_error")
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """Numbers of the figure.
+    """Data of the figure.
 
     Attributes:
-        metrics: Of the horizontal and of the vertical axis.
+        metrics: Metrics of the horizontal and the vertical axis.
         searched: Whether the search optimised both; otherwise the second was only measured.
         covered: Hypervolume of the front, as a share of the box between the best and the worst values.
-        points: One row a completed search trial: ``trial, first, second, front, winner``.
+        points: One row per completed search trial: ``trial, first, second, front, winner``.
     """
 
     metrics: tuple[str, str]
@@ -45,7 +45,7 @@ class Tradeoff:
 
 
 def collect(results: Results) -> Tradeoff | None:
-    """The two objectives, or the objective and another metric; None with fewer than three trials that have both."""
+    """Returns two objectives, or the objective and another metric; None with fewer than three trials that have both."""
     import pandas as pd
 
     objectives = list(results.study["objectives"])
@@ -63,27 +63,25 @@ def collect(results: Results) -> Tradeoff | None:
     points["front"] = front(values * signs)
     points["winner"] = [best_config.winner_name(results) == str(RunKey("search", trial)) for trial in points["trial"]]
     points = points.sort_values("first", kind="stable").reset_index(drop=True)
-    return Tradeoff(metrics, len(objectives) > 1, covered(values * signs), points)
+    return Tradeoff(metrics, len(objectives) > 1, relative_hypervolume(values * signs), points)
 
 
 def caption(data: Tradeoff) -> str:
-    """What the line is."""
+    """Returns the caption."""
     on = data.points[data.points["front"]]
     names = ", ".join(str(trial) for trial in on["trial"][:10]) + (", …" if len(on) > 10 else "")
-    stand = f"stands the one trial that no other beats in both ({names})"
-    if len(on) > 1:
-        stand = f"stand the {len(on)} that no trial beats in both (trials {names})"
-    both = "both searched for" if data.searched else "the second only measured, not searched for"
+    both = "both objectives" if data.searched else "the second measured only, not an objective"
+    trials = f"trials {names}" if len(on) > 1 else f"trial {names}"
     return (
-        f"The {metric_words(data.metrics[0])} and the {metric_words(data.metrics[1])} of "
-        f"{number_of(len(data.points), 'completed search trial')}, {both}. On the line {stand}; the star is the "
-        f"winner. The line covers {100 * data.covered:.0f} % of the area between the best and the worst values "
-        "(hypervolume)."
+        f"{capital(metric_words(data.metrics[0]))} and {metric_words(data.metrics[1])} of "
+        f"{number_of(len(data.points), 'completed search trial')} ({both}). Line: Pareto front, which no other trial "
+        f"dominates ({trials}); star: the winner. The front covers {100 * data.covered:.0f} % of the area between the "
+        "best and the worst values (hypervolume)."
     )
 
 
 def draw(data: Tradeoff) -> Chart:
-    """All trials, and the front as a line of steps."""
+    """Draws all trials, and the front as a step line."""
     import altair as alt
 
     shown = style.percent(data.points, ["first"], data.metrics[0])

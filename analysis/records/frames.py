@@ -1,4 +1,4 @@
-"""Tidy frames of a study's results: one observation a row, ready for statistics and plots."""
+"""Selects tidy frames from a study's results: one observation per row, for statistics and plots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def goal(metric: str) -> str:
-    """``minimize`` or ``maximize`` for a metric such as ``validation/top1_error``.
+    """Returns ``minimize`` or ``maximize`` for a metric such as ``validation/top1_error``.
 
     Example:
         >>> goal("validation/top1_error"), goal("test/recall_at_1")
@@ -26,15 +26,15 @@ def goal(metric: str) -> str:
 
 
 def objective(results: Results) -> str:
-    """The metric that the search optimised; of several the first, which decides ranks."""
+    """Returns the metric that the search optimised; the first of several, by which trials are ranked."""
     return str(results.study["objectives"][0])
 
 
 def ranked_trials(results: Results) -> pd.DataFrame:
-    """Completed search trials, best first, with the columns of ``trials`` and ``rank`` (from 1).
+    """Returns the completed search trials, best first, with the columns of ``trials`` and ``rank`` (from 1).
 
     Ties go to the lower ``validation/nll`` (a trial without it comes last), then to the lower trial number. A trial
-    that completed without the objective's value is left out.
+    that completed without a value of the objective is omitted.
     """
     metric, trials = objective(results), results.trials
     done = trials[(trials["phase"] == "search") & (trials["state"] == "COMPLETE")]
@@ -45,9 +45,9 @@ def ranked_trials(results: Results) -> pd.DataFrame:
 
 
 def search_points(results: Results, names: Sequence[str]) -> pd.DataFrame:
-    """Columns ``trial, state, value`` and one for each parameter of ``names``: all search trials, by number.
+    """Returns all search trials by number: columns ``trial, state, value`` and one for each parameter in ``names``.
 
-    The value is the objective's of the last epoch, also of a trial that did not complete; NaN where there is none.
+    The value is the objective after the last epoch, also for a trial that did not complete; NaN if there is none.
     """
     metric, trials = objective(results), results.trials
     columns = {"trial": "trial", "state": "state", metric: "value", **{f"params/{name}": name for name in names}}
@@ -56,20 +56,20 @@ def search_points(results: Results, names: Sequence[str]) -> pd.DataFrame:
 
 
 def trial(results: Results, name: str | None) -> pd.DataFrame:
-    """The row of ``trials`` that a name such as ``search/7`` means; no row where there is none."""
+    """Returns the row of ``trials`` with a name such as ``search/7``; no row if there is none."""
     trials = results.trials
     return trials[trials["phase"].str.cat(trials["trial"].astype(str), sep="/") == name]
 
 
 def control_value(results: Results, name: str | None) -> float | None:
-    """The objective's value of a control such as ``controls/0``; None where it has none."""
+    """Returns the objective's value of a control such as ``controls/0``; None if it has none."""
     metric, found = objective(results), trial(results, name)
     values = found.reindex(columns=[metric])[metric][found["state"] == "COMPLETE"].dropna()
     return float(values.iloc[0]) if len(values) else None
 
 
 def learning_curves(results: Results, metric: str) -> pd.DataFrame:
-    """Columns ``phase, trial, epoch, value`` of a column of ``epochs``, sorted; epochs without a value are left out."""
+    """Returns columns ``phase, trial, epoch, value`` of a metric of ``epochs``, sorted, without missing values."""
     columns = ["phase", "trial", "epoch"]
     if metric not in results.epochs:
         return results.epochs[columns].iloc[:0].assign(value=0.0)
@@ -78,7 +78,7 @@ def learning_curves(results: Results, metric: str) -> pd.DataFrame:
 
 
 def confirmations(results: Results, metric: str) -> pd.DataFrame:
-    """Columns ``arm, seed, trial, trained_on, value`` of the completed confirmation runs, by arm and trial."""
+    """Returns columns ``arm, seed, trial, trained_on, value`` of the completed confirmation runs, by arm and trial."""
     frame = results.confirmations
     columns = ["arm", "seed", "trial", "trained_on"]
     if metric not in frame:
@@ -88,7 +88,7 @@ def confirmations(results: Results, metric: str) -> pd.DataFrame:
 
 
 def values_by_seed(results: Results, metric: str) -> dict[str, dict[int, float]]:
-    """For each arm with a completed confirmation: its value for each seed, in the order in which they ran."""
+    """Returns the value of each seed of each arm with a completed confirmation run, seeds in order of their runs."""
     values: dict[str, dict[int, float]] = {}
     for row in confirmations(results, metric).to_dict("records"):
         values.setdefault(str(row["arm"]), {})[int(row["seed"])] = float(row["value"])
@@ -96,7 +96,7 @@ def values_by_seed(results: Results, metric: str) -> dict[str, dict[int, float]]
 
 
 def parameters(row: dict[str, Any]) -> dict[str, Any]:
-    """The searched parameters of a row of ``trials``, without those that the trial lacks.
+    """Returns the searched parameters of a row of ``trials``, without those that the trial lacks.
 
     Example:
         >>> parameters({"trial": 0, "params/temperature": 4.0, "params/epsilon": None})

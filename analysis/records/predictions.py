@@ -1,4 +1,4 @@
-"""The predictions that confirmation runs left: logits, features and labels, on the test set and on validation data."""
+"""Reads the predictions of confirmation runs: logits, features and labels, on the test set and on validation data."""
 
 from __future__ import annotations
 
@@ -20,67 +20,70 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_MOST_KEPT = 2**28  # bytes; a page reads the same logits for six figures and tables
-_kept: WeakKeyDictionary[Results, dict[tuple[Path, int], Predictions]] = WeakKeyDictionary()
+_CACHE_BYTES = 2**28  # a report reads the same logits for six figures and tables
+_cache: WeakKeyDictionary[Results, dict[tuple[Path, int], Predictions]] = WeakKeyDictionary()
 
 
 def path_of(results: Results, trial: int) -> Path:
-    """Where a confirmation run leaves its predictions on the test set."""
+    """Returns the path of a confirmation run's predictions on the test set."""
     return results.folder / "confirm" / str(trial) / FILE_NAME
 
 
 def of_run(results: Results, trial: int, *, features: bool = False) -> Predictions:
-    """Predictions of a confirmation run on the test set; without features they are kept for the next reader.
+    """Reads the predictions of a confirmation run on the test set; without features they are cached.
 
     Args:
-        results: The study.
+        results: Results of the study.
         trial: Number of the run.
-        features: Whether the features are wanted, too; they are most of the file.
+        features: Whether to read the features too; they are most of the file.
 
     Raises:
-        ResultsError: They are missing or damaged.
+        ResultsError: The predictions are missing or damaged.
     """
     path = path_of(results, trial)
     if features or not path.exists():
         return read(path)
-    kept, key = _kept.setdefault(results, {}), (path, path.stat().st_mtime_ns)
-    if key not in kept:
+    cached, key = _cache.setdefault(results, {}), (path, path.stat().st_mtime_ns)
+    if key not in cached:
         found = read(path, features=False)
-        if sum(each.logits.nbytes for each in (found, *kept.values())) > _MOST_KEPT:
+        if sum(each.logits.nbytes for each in (found, *cached.values())) > _CACHE_BYTES:
             return found
-        kept[key] = found
-    return kept[key]
+        cached[key] = found
+    return cached[key]
 
 
 def of_validation(results: Results, trial: int) -> Predictions | None:
-    """Predictions of a confirmation run on its validation split, without features; None where it trained on all data.
+    """Reads a confirmation run's predictions on its validation split, without features; None if it has none.
+
+    A run that trained on all data has none.
 
     Raises:
-        ResultsError: They are damaged.
+        ResultsError: The predictions are damaged.
     """
     path = path_of(results, trial).with_name(VALIDATION_FILE_NAME)
     return read(path, features=False) if path.exists() else None
 
 
 def read(path: Path, *, features: bool = True) -> Predictions:
-    """Reads the predictions that a run left.
+    """Reads a file of predictions.
 
     Args:
-        path: The file.
-        features: Whether to read the features; without them the matrix has no columns.
+        path: Path of the file.
+        features: Whether to read the features; without them the matrix of features has no columns.
 
     Raises:
-        ResultsError: The file is missing, damaged, or lacks ``logits``, ``features`` (fixed-size lists) or ``label``.
+        ResultsError: The file is missing or damaged, or lacks ``logits`` or ``features`` (fixed-size lists) or
+            ``label``.
     """
     table = result_files.parse(path, None if features else ["label", "logits"])
     try:
-        return from_table(table)
+        return from_table(table, features=features)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(f"{path} does not hold predictions (logits, features, label): {error}") from error
 
 
 def groups(path: Path) -> tuple[str, ...]:
-    """Group of each class of the predictions at ``path``; empty where the classes have no hierarchy.
+    """Reads the group of each class from a file of predictions; empty if the classes have no groups.
 
     Raises:
         ResultsError: The file is missing or damaged.
@@ -89,7 +92,7 @@ def groups(path: Path) -> tuple[str, ...]:
 
 
 def classes(path: Path) -> tuple[str, ...]:
-    """Name of each class of the predictions at ``path``; empty where they were not written.
+    """Reads the name of each class from a file of predictions; empty if no names were saved.
 
     Raises:
         ResultsError: The file is missing or damaged.

@@ -1,7 +1,7 @@
-"""The result files of a study: schema, reader, writer; the only module that reads and writes Parquet here.
+"""Reads and writes the result files of a study.
 
-Parquet's page checksums cover the values, a digest in the metadata covers what they do not: column names, types and the
-number of rows. Every file is replaced as a whole, so a reader never meets half of one.
+Parquet's page checksums cover the values; a digest in the metadata covers the rest: column names, types and the number
+of rows. Files are replaced atomically, so a reader never sees a partial file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 PHASES = ("search", "controls", "race", "confirm")
-EXPLORING = ("search", "controls")  # each run stands for itself, not for a seed of a configuration
+EXPLORING = ("search", "controls")  # phases in which a configuration has one run, not one per seed
 
 _KEYS = {"study": pa.string(), "phase": pa.string(), "trial": pa.int64()}
 _TRIALS = _KEYS | {
@@ -47,26 +47,26 @@ _TABLES: dict[str, dict[str, pa.DataType]] = {
     "epochs": _KEYS | {"epoch": pa.int64(), "attempt": pa.int64(), "epoch_seconds": pa.float64()},
     "confirmations": _TRIALS | {"arm": pa.string(), "trained_on": pa.string(), "best_test/top1_error": pa.float64()},
 }
-_ADDED = {"trials": {"reused_from": pa.string()}}  # since the first files of this version: those read as without values
+_ADDED = {"trials": {"reused_from": pa.string()}}  # columns that files of this schema may lack: read as empty
 _REQUIRED = {"study", "phase", "trial", "epoch", "arm", "seed"}
 
 
 class ResultsError(Exception):
-    """Result files are missing, damaged, of another version, or do not hold what is asked for."""
+    """Result files are missing, damaged or of another version, or lack what was requested."""
 
     exit_code = 65
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a study left; two of them are equal only if they are the same.
+    """Content of a study's result files; compared by identity.
 
     Attributes:
         trials: One row per search trial and control.
         epochs: One row per (phase, trial, epoch).
         confirmations: One row per fresh-seed run of an arm.
-        study: The content of ``study.json``.
-        folder: The study directory, below which the predictions lie.
+        study: Content of ``study.json``.
+        folder: Study directory, which holds the predictions of the runs.
     """
 
     trials: pd.DataFrame
@@ -84,15 +84,15 @@ def write(
     confirmations: list[dict[str, Any]],
     study: dict[str, Any],
 ) -> None:
-    """Replaces the result files in ``directory``.
+    """Writes the result files into ``directory``, replacing earlier ones.
 
     Args:
-        directory: The study's ``results`` folder; made where it is missing.
-        trials: Rows of search trials and controls. Beside the fixed columns a row may have any column with a slash in
-            its name: ``params/<name>`` (number, text or bool), all others are numbers.
+        directory: The study's ``results`` folder; created if it is missing.
+        trials: Rows of search trials and controls. Besides the fixed columns, a row may have columns with a slash in
+            their names: ``params/<name>`` (number, text or bool) and numbers.
         epochs: Rows of epochs.
         confirmations: Rows of fresh-seed runs.
-        study: What ``study.json`` holds; anything JSON can say.
+        study: Content of ``study.json``; JSON-serialisable.
 
     Raises:
         ValueError: Two rows are of the same trial or epoch, or a column is unknown.
@@ -111,7 +111,7 @@ def read(directory: Path) -> Results:
     """Reads the result files of ``directory``.
 
     Raises:
-        ResultsError: A file is missing, damaged, of a newer version or of something else; the message says what to do.
+        ResultsError: A file is missing, damaged, of a newer schema or no result file; the message says what to do.
     """
     study = _read_study(directory / "study.json")
     tables = {name: _read_table(directory / f"{name}.parquet", name).to_pandas() for name in _TABLES}
@@ -119,7 +119,7 @@ def read(directory: Path) -> Results:
 
 
 def parse(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Reads a Parquet file, some columns of it or all, and checks what its checksums cover.
+    """Reads a Parquet file, or some of its columns, and verifies the page checksums.
 
     Raises:
         ResultsError: The file is missing or damaged.
@@ -127,7 +127,7 @@ def parse(path: Path, columns: list[str] | None = None) -> pa.Table:
     content = _content(path)
     try:
         table = pq.read_table(pa.BufferReader(content), columns=columns, page_checksum_verification=True)
-        return table.select(table.column_names)  # decodes the names, which no checksum covers
+        return table.select(table.column_names)  # raises if a name, which no checksum covers, is not UTF-8
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
         raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
@@ -166,7 +166,7 @@ def _schema(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Schema:
 
 
 def _free_type(column: str, values: Iterable[Any]) -> pa.DataType:
-    """Floats; a parameter is what all its values are, text where they are mixed."""
+    """Returns float; for a parameter, the common type of its values, or text if they are mixed."""
     kinds = {type(value) for value in values if value is not None}
     if not column.startswith("params/") or not kinds:
         return pa.float64()
@@ -176,7 +176,7 @@ def _free_type(column: str, values: Iterable[Any]) -> pa.DataType:
 
 
 def _column(field: pa.Field, values: list[Any]) -> pa.Array:
-    """Values of a column; an undecodable byte of an error message arrives as a lone surrogate, which is escaped."""
+    """Returns a column; a lone surrogate, as from an undecodable byte in an error message, is escaped."""
     if field.type == pa.string():
         values = [None if value is None else str(value).encode("utf-8", "backslashreplace") for value in values]
     return pa.array(values, field.type)
@@ -193,17 +193,17 @@ def _read_table(path: Path, name: str) -> pa.Table:
         raise ResultsError(f"{path} is not a result file of cs-kd-study ({name}); point to a study's results folder")
     _check_version(path, marks.get(b"cskd.schema", b"").decode(errors="replace"))
     if marks.get(b"cskd.shape") != _shape_digest(table).encode():
-        raise _damaged(path, "its columns or its length are not what was written")
-    if (strange := _mistake(table, name)) is not None:
-        raise _damaged(path, strange)
+        raise _damaged(path, "its columns or its number of rows differ from what was written")
+    if (error := _schema_error(table, name)) is not None:
+        raise _damaged(path, error)
     for column, kind in _ADDED.get(name, {}).items():
         if column not in table.column_names:
             table = table.append_column(column, pa.nulls(table.num_rows, kind))
     return table
 
 
-def _mistake(table: pa.Table, name: str) -> str | None:
-    """Why a table of our format and version cannot be the result table ``name``; None where it can."""
+def _schema_error(table: pa.Table, name: str) -> str | None:
+    """Returns why a table of this schema version is not a valid result table ``name``; None if it is."""
     kinds = {field.name: field.type for field in table.schema}
     for column, kind in _TABLES[name].items():
         if kinds.get(column) != kind:
@@ -211,8 +211,8 @@ def _mistake(table: pa.Table, name: str) -> str | None:
     for column in _REQUIRED & kinds.keys():
         if table[column].null_count:
             return f"a row has no {column}"
-    strange = sorted(set(table["phase"].to_pylist()) - set(PHASES))
-    return f"it has rows of the unknown phase {strange[0]!r}" if strange else None
+    unknown = sorted(set(table["phase"].to_pylist()) - set(PHASES))
+    return f"it has rows of the unknown phase {unknown[0]!r}" if unknown else None
 
 
 def _read_study(path: Path) -> dict[str, Any]:
@@ -234,8 +234,8 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         if not path.parent.parent.is_dir():
-            raise ResultsError(f"{path.parent.parent}: there is no such study directory") from None
-        raise ResultsError(f"{path} does not exist; `cskd sync` on the study's folder writes its results") from None
+            raise ResultsError(f"{path.parent.parent}: no such study directory") from None
+        raise ResultsError(f"{path} does not exist; `cskd sync` on the study directory writes it") from None
 
 
 def _check_version(path: Path, version: str) -> None:
@@ -243,8 +243,8 @@ def _check_version(path: Path, version: str) -> None:
         return
     if version.isdecimal() and int(version) > SCHEMA:
         raise ResultsError(f"{path} has schema {version}, this version reads {SCHEMA}; update cs-kd-study")
-    raise ResultsError(f"{path} has the unknown schema {version!r}; rebuild it with `cskd sync` on the study's folder")
+    raise ResultsError(f"{path} has the unknown schema {version!r}; rebuild it with `cskd sync` on the study directory")
 
 
 def _damaged(path: Path, why: str) -> ResultsError:
-    return ResultsError(f"{path} is damaged ({why}); rebuild it with `cskd sync` on the study's folder")
+    return ResultsError(f"{path} is damaged ({why}); rebuild it with `cskd sync` on the study directory")

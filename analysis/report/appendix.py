@@ -1,4 +1,4 @@
-"""The tables that back a report: every trial, every reading of the test set, every launch."""
+"""Builds the appendix tables of a report: all trials, readings of the test set, launches, versions and digests."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _COMMIT_DIGITS = 12
 
 
 def trials_table(results: Results) -> Table:
-    """One row a run of search, controls and confirmation, with what it was given and what came of it."""
+    """Returns one row per run, with its parameters, values, cost and state."""
     names = [parameter.name for parameter in parameters.searched(results)]
     metric = frames.objective(results)
     test = f"test/{metric.rpartition('/')[2]}"
     heads = [parameter.label for parameter in parameters.searched(results)]
-    shown = [f"{metric_words(name)}, {style.unit_of(name)}" for name in (metric, test)]
+    values = [f"{metric_words(name)}, {style.unit_of(name)}" for name in (metric, test)]
     columns = (
         "run",
         "arm",
@@ -34,12 +34,12 @@ def trials_table(results: Results) -> Table:
         "method",
         "seed",
         *heads,
-        *shown,
+        *values,
         "epochs",
         "seconds",
         "attempts",
         "error",
-        "taken over from",
+        "reused from",
     )
     frames_of_runs = (results.trials, results.confirmations)
     rows: list[Any] = [row for frame in frames_of_runs for row in frame.to_dict("records")]
@@ -48,7 +48,7 @@ def trials_table(results: Results) -> Table:
 
 
 def ledger_table(results: Results) -> Table:
-    """One row a reading of the test set, in order."""
+    """Returns one row per reading of the test set, in order."""
     columns = ("time (UTC)", "arm", "seed", "run", "attempt", "data set", "images", "configuration", "host")
     keys = ("arm", "seed", "trial", "attempt", "dataset", "images", "config_digest", "host")
     rows = tuple((_time(line), *(_cell(line.get(key)) for key in keys)) for line in results.study["ledger"])
@@ -56,14 +56,14 @@ def ledger_table(results: Results) -> Table:
 
 
 def launches_table(results: Results) -> Table:
-    """One row a launch or resume: when, what command, with which code, and what it let pass."""
-    columns = ("time (UTC)", "action", "command", "commit", "code digest", "let pass", "host", "platform")
+    """Returns one row per launch or resume: time, command, code, and changes that the user allowed."""
+    columns = ("time (UTC)", "action", "command", "commit", "code digest", "allowed changes", "host", "platform")
     rows = tuple(_launch(line) for line in results.study.get("provenance", ()))
     return Table("Launches", columns, rows)
 
 
 def versions_table(results: Results) -> Table:
-    """One row a library, one column for the launch and each later one that found other versions."""
+    """Returns one row per library; one column for the launch and for each resume with other versions."""
     lines = [(_time(line), line.get("versions") or {}) for line in results.study.get("provenance", ())]
     kept = [line for place, line in enumerate(lines) if place == 0 or line[1] != lines[place - 1][1]]
     libraries = dict.fromkeys(name for _, versions in kept for name in versions)
@@ -72,9 +72,9 @@ def versions_table(results: Results) -> Table:
 
 
 def digests_table(results: Results) -> Table:
-    """One row a digest of the study."""
+    """Returns one row per digest of the study."""
     rows = tuple((name, _cell(digest)) for name, digest in results.study["digests"].items())
-    return Table("Digests", ("of", "digest"), rows)
+    return Table("Digests", ("name", "digest"), rows)
 
 
 def _trial(row: Mapping[str, Any], names: list[str], metric: str, test: str) -> tuple[Cell, ...]:
@@ -102,7 +102,7 @@ def _launch(line: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 
 def _cell(value: Any) -> Cell:
-    """A value of a record as a cell: NaN is empty, text not too long."""
+    """Returns a value as a cell: NaN is empty, text is cut."""
     if value is None or value != value:  # noqa: PLR0124
         return None
     if isinstance(value, bool | str):

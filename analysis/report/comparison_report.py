@@ -1,4 +1,4 @@
-"""The report of several studies: one page with verdicts, best configurations, the paper's tables and common figures."""
+"""Writes the report of several studies: a page with verdicts, best configurations, the paper's tables and figures."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def write(studies: Sequence[Results], directory: Path) -> Path:
     """Writes the page, its figures as SVG and PNG, and its tables as CSV, Markdown and LaTeX.
 
     Args:
-        studies: At least two; the first is what the others are compared with.
-        directory: Made where it is missing.
+        studies: Two or more studies; each later one is compared with the first.
+        directory: Output directory; created if it is missing.
 
     Returns:
         Path of the page.

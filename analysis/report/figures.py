@@ -1,4 +1,4 @@
-"""Finds the figures of ``analysis/plots`` and draws those for which a study has something to show."""
+"""Discovers the figures of ``analysis/plots`` and draws those for which a study has data."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 
 class Plot(Protocol):
-    """What a module of ``analysis/plots`` provides.
+    """Interface of a module of ``analysis/plots``.
 
     Attributes:
         TITLE: Heading of the figure.
-        POSITION: Its place on the page; lower comes first.
+        POSITION: Position on the page; lower comes first.
     """
 
     TITLE: str
     POSITION: int
 
     def collect(self, results: Results) -> Any:
-        """The numbers of the figure; None where the study has nothing to show."""
+        """Returns the data of the figure; None if the study has none."""
 
     def caption(self, data: Any) -> str:
-        """What the figure shows, in words with numbers; also its text for those who cannot see it."""
+        """Returns the caption, with numbers; also the alternative text of the image."""
 
     def draw(self, data: Any) -> Any:
-        """An Altair chart of the numbers."""
+        """Returns an Altair chart of the data."""
 
 
 @runtime_checkable
@@ -46,18 +46,18 @@ class PlotOfMany(Plot, Protocol):
     """A plot that can also show several studies together."""
 
     def compare(self, studies: Sequence[Results]) -> Any:
-        """As ``collect``, of all studies; None where there is nothing to show."""
+        """Returns the data of the figure for all studies; None if they have none."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, drawn.
+    """A rendered figure.
 
     Attributes:
-        name: Of its module and its files.
-        title: Its heading.
-        caption: Sentences below it.
-        rendered: The chart.
+        name: Name of its module and its files.
+        title: Heading.
+        caption: Caption.
+        rendered: Rendered chart.
     """
 
     name: str
@@ -67,29 +67,29 @@ class Figure:
 
 
 def available() -> dict[str, Plot]:
-    """The modules of ``analysis/plots`` by name, in the order of the page."""
+    """Returns the modules of ``analysis/plots`` by name, in the order of the page."""
     names = [module.name for module in pkgutil.iter_modules(plots.__path__)]
     found = {name: cast("Plot", importlib.import_module(f"{plots.__name__}.{name}")) for name in names}
     return dict(sorted(found.items(), key=lambda item: (item[1].POSITION, item[0])))
 
 
 def draw_all(results: Results) -> tuple[Figure, ...]:
-    """All figures that a study has the numbers for."""
+    """Draws all figures for which a study has data."""
     return _drawn((name, plot, partial(plot.collect, results)) for name, plot in available().items())
 
 
 def draw_compared(studies: Sequence[Results]) -> tuple[Figure, ...]:
-    """The figures that show several studies together: those whose module has ``compare``."""
+    """Draws the figures that show several studies together: those whose module has ``compare``."""
     of_many = [(name, plot) for name, plot in available().items() if isinstance(plot, PlotOfMany)]
     return _drawn((name, plot, partial(plot.compare, studies)) for name, plot in of_many)
 
 
 def _drawn(plots: Iterable[tuple[str, Plot, Callable[[], Any]]]) -> tuple[Figure, ...]:
-    """Gathers the numbers of each plot and draws those that have some, one after the other."""
+    """Collects the data of each plot and draws the plots that have data."""
     figures = []
     with _one_thread():
-        for name, plot, gather in plots:
-            data = gather()
+        for name, plot, collect in plots:
+            data = collect()
             if data is not None:
                 rendering.begin_javascript()
                 figures.append(_figure(name, plot, data))
@@ -97,9 +97,9 @@ def _drawn(plots: Iterable[tuple[str, Plot, Callable[[], Any]]]) -> tuple[Figure
 
 
 def _one_thread() -> AbstractContextManager[Any]:
-    """The matrices here are small: threads would wait for each other, for minutes on a busy machine.
+    """Limits numerical libraries to one thread: on small matrices, threads only wait for each other.
 
-    Only libraries that are loaded already can be limited, so those of SciPy and scikit-learn are loaded first.
+    Only loaded libraries can be limited, so SciPy's and scikit-learn's are loaded first.
     """
     import sklearn.manifold  # noqa: F401
     from threadpoolctl import threadpool_limits

@@ -1,4 +1,4 @@
-"""What every page shares: the template engine, figures with their scripts, and the policy that keeps all else out."""
+"""Renders report pages: templates, figures with their scripts, and the content security policy."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _LONGEST_TEXT = 2000
 
 
 def render(template: str, drawn: Sequence[Figure], **content: Any) -> str:
-    """A whole page; the same content gives the same bytes.
+    """Renders a page; the same content gives the same bytes.
 
-    Text from outside is escaped by the template, control characters before that. Scripts run only if their digest
-    stands in the page's policy, so that text could not become a script even if it got through.
+    Templates escape all text, and control characters are escaped before. The content security policy allows scripts by
+    their digests only, so text could not run as a script even if escaping failed.
 
     Args:
-        template: A file of ``analysis/templates`` that extends ``base.html``.
-        drawn: Figures that the page shows; without any it has no scripts.
-        content: What the template names.
+        template: Name of a file in ``analysis/report/templates`` that extends ``base.html``.
+        drawn: Figures of the page; without figures, the page has no scripts.
+        content: Variables of the template.
     """
     scripts = (_library(), _starter()) if drawn else ()
     return (
@@ -68,13 +68,13 @@ def write_figures(drawn: Sequence[Figure], directory: Path) -> None:
 
 
 def script_safe(value: Any) -> str:
-    r"""JSON that cannot end the script element in which it stands, nor begin anything else.
+    r"""Returns JSON that can neither end the script element around it nor start another element.
 
     Example:
         >>> script_safe({"a": "</script>"})
         '{"a":"\\u003c/script\\u003e"}'
     """
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # ASCII, so that line separators are escaped, too
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # ASCII: line separators are escaped
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 
 
@@ -87,19 +87,19 @@ def _embedded(figure: Figure) -> dict[str, str]:
         "title": figure.title,
         "caption": figure.caption,
         "image": Markup(f"data:image/svg+xml;base64,{image}"),  # noqa: S704 - letters and digits
-        "spec": Markup(script_safe(figure.rendered.spec)),  # noqa: S704 - nothing that HTML knows is left in it
+        "spec": Markup(script_safe(figure.rendered.spec)),  # noqa: S704 - without HTML's special characters
     }
 
 
 def _for_pages(svg: bytes) -> bytes:
-    """The drawing with the colours of the page that it stands on, dark or light; as a file it is for white paper."""
+    """Adds a style to an SVG so that on dark pages it has dark colours; as a file it is for white paper."""
     head, mark, rest = svg.partition(b">")
     style = f"<style>@media (prefers-color-scheme: dark) {{ {drawing.dark_rules()} }}</style>"
     return head + mark + style.encode() + rest
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """Content security policy: nothing from anywhere but this page, and no script but these."""
+    """Returns the content security policy: nothing from other addresses, and only these scripts."""
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
     kinds = f"script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
@@ -108,7 +108,7 @@ def _policy(scripts: Sequence[str]) -> str:
 
 @cache
 def _library() -> str:
-    """Vega's scripts as an element's content: nothing in it may end the element."""
+    """Returns Vega's scripts, in which nothing can end the script element."""
     bundle = rendering.javascript().replace("\r", "")
     return bundle.replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
@@ -119,8 +119,8 @@ def _starter() -> str:
     return (files("analysis.report") / "templates" / "report.js").read_text(encoding="utf-8")
 
 
-def _harmless(value: Any) -> Any:
-    """What an expression prints: without control characters, which HTML's escaping leaves, and not without an end."""
+def _finalized(value: Any) -> Any:
+    """Escapes control characters, which HTML escaping keeps, and cuts long text."""
     return value if hasattr(value, "__html__") else shortened(tables.shown(value), _LONGEST_TEXT)
 
 
@@ -132,14 +132,14 @@ def _link(table: tables.Table, kind: str) -> Any:
 
 @cache
 def _environment() -> Environment:
-    """Jinja as the pages need it: unknown names are errors, and all that is printed is escaped."""
+    """Returns the template environment: undefined names are errors, and all output is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     options: dict[str, Any] = {
         "trim_blocks": True,
         "lstrip_blocks": True,
         "undefined": StrictUndefined,
-        "finalize": _harmless,
+        "finalize": _finalized,
     }
     environment = Environment(loader=PackageLoader("analysis.report"), autoescape=True, **options)
     environment.filters["cell"] = lambda cell: shortened(tables.shown(cell))

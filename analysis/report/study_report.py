@@ -1,4 +1,4 @@
-"""The report of a study: one page with everything in it, that asks nothing of a network, and its figures as files."""
+"""Writes the report of a study: a self-contained page, and its figures and tables as files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def write(results: Results, directory: Path) -> Path:
     """Writes the page, each figure as SVG and PNG, and the tables as CSV, Markdown and LaTeX.
 
     Args:
-        results: What a study left.
-        directory: The study's ``report`` folder; made where it is missing.
+        results: Results of the study.
+        directory: Output directory, the study's ``report`` folder; created if it is missing.
 
     Returns:
         Path of the page.
@@ -36,14 +36,14 @@ def write(results: Results, directory: Path) -> Path:
     drawn = figures.draw_all(results)
     page.write_figures(drawn, directory)
     write_paper_tables([results], directory)
-    for name, table in (more := _more(results)).items():
+    for name, table in (more := _more_tables(results)).items():
         files.write(table, directory, name)
     write_atomic(directory / page.NAME, html(results, drawn, more).encode())
     return directory / page.NAME
 
 
 def write_paper_tables(studies: Sequence[Results], directory: Path) -> dict[str, Table]:
-    """Writes the paper's tables that the studies have a row of, and all their cells as ``paper_tables.csv``.
+    """Writes the paper's tables in which the studies fill a cell, and all their cells as ``paper_tables.csv``.
 
     Returns:
         The tables by name, such as ``paper_table_1``.
@@ -59,20 +59,20 @@ def write_paper_tables(studies: Sequence[Results], directory: Path) -> dict[str,
 
 
 def html(results: Results, drawn: tuple[Figure, ...], more: dict[str, Table] | None = None) -> str:
-    """The whole page; the same results give the same bytes.
+    """Renders the page; the same results give the same bytes.
 
     Args:
-        results: What a study left.
-        drawn: Its figures.
-        more: The tables of arms against the baseline and of calibration, by name, where they were made already.
+        results: Results of the study.
+        drawn: Figures of the study.
+        more: Tables of differences to the baseline and of calibration by name, if they are already computed.
     """
-    more = _more(results) if more is None else more
+    more = _more_tables(results) if more is None else more
     return page.render(
         "report.html",
         drawn,
         name=results.study["name"],
-        studied=summary.studied(results),
-        found=summary.found(results),
+        setup=summary.setup(results),
+        findings=summary.findings(results),
         caveats=caveats.caveats(results),
         protocol=summary.protocol(results),
         against=more.get("against_baseline"),
@@ -87,21 +87,21 @@ def html(results: Results, drawn: tuple[Figure, ...], more: dict[str, Table] | N
     )
 
 
-def _more(results: Results) -> dict[str, Table]:
-    """The tables beside that of the best configuration, by the names of their files; those with nothing to say not."""
+def _more_tables(results: Results) -> dict[str, Table]:
+    """Returns the tables of differences to the baseline and of calibration by the names of their files, if any."""
     against, calibrated = significance.collect(results), calibration.collect(results)
     found = {"against_baseline": significance.table(against)} if against else {}
     return found | ({"calibration": calibration.table(calibrated)} if calibrated else {})
 
 
 def _best(results: Results) -> dict[str, Any]:
-    """The best-config table, what the summary does not say of it, and the winner to paste."""
+    """Returns the best-config table, its notes that the page does not state elsewhere, and the winner as YAML."""
     try:
         best = best_config.collect(results)
     except ResultsError:
         return {"best": None, "notes": (), "winner": None}
     table = best_config_table.best_config_table(best)
-    said = " ".join((*summary.found(results), *summary.protocol(results), *caveats.caveats(results)))
-    notes = tuple(note for note in table.notes if note not in said)
+    stated = " ".join((*summary.findings(results), *summary.protocol(results), *caveats.caveats(results)))
+    notes = tuple(note for note in table.notes if note not in stated)
     winner = export.export(best_config.winner_config(results), "yaml", export.header(best)) if best.confirmed else None
     return {"best": table, "notes": notes, "winner": winner}

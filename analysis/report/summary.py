@@ -1,4 +1,4 @@
-"""What was studied and found, in sentences with numbers."""
+"""Summarises a study in sentences: setup, findings and protocol."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ _BYTES = frozenset({"memory_limit"})  # options of parts that are numbers of byt
 PHASES = {"search": "The search", "race": "The race", "confirm": "The confirmation"}
 
 
-def studied(results: Results) -> tuple[str, ...]:
-    """Sentences on data, model, method, space, trials, seeds and time."""
-    return tuple(_studied(results))
+def setup(results: Results) -> tuple[str, ...]:
+    """Returns sentences on data, model, method, space, trials, seeds and time."""
+    return tuple(_setup(results))
 
 
-def found(results: Results) -> tuple[str, ...]:
-    """Sentences on winner, test value, difference to the baseline, optimism and paper; or why there is no winner."""
+def findings(results: Results) -> tuple[str, ...]:
+    """Returns sentences on winner, test value, difference to the baseline, optimism and paper, or why there is none."""
     try:
         best = best_config.collect(results)
     except ResultsError:
         return (f"No search trial has completed ({counted(results, 'search')}), so there is nothing to recommend.",)
-    return tuple(_found(best))
+    return tuple(_findings(best))
 
 
 def protocol(results: Results) -> tuple[str, ...]:
-    """Sentences on the split, the choice of the winner, and who read the test set."""
+    """Returns sentences on the split, the selection of the winner, and the readings of the test set."""
     return tuple(_protocol(results))
 
 
 def counted(results: Results, phase: str) -> str:
-    """How many trials a phase has, by state.
+    """Counts the runs of a phase by state.
 
     Returns:
-        Such as ``12 completed, 1 pruned``, or ``none``.
+        Text such as ``12 completed, 1 pruned``, or ``none``.
     """
     runs = results.confirmations if phase == "confirm" else results.trials[results.trials["phase"] == phase]
     states = runs["state"].value_counts()
     return ", ".join(f"{states[name]} {word}" for name, word in STATES.items() if name in states) or "none"
 
 
-def _studied(results: Results) -> Iterator[str]:
+def _setup(results: Results) -> Iterator[str]:
     study, config = results.study, results.study["config"]
     search, training = config.get("search", {}), config["training"]
     space = " and ".join(_range(parameter) for parameter in parameters.searched(results)) or "nothing"
@@ -79,19 +79,19 @@ def _studied(results: Results) -> Iterator[str]:
     scheduler = search.get("scheduler", {"name": "none"})["name"]
     if scheduler == "halving":
         yield (
-            "The scheduler halving tried each point with the schedule compressed to fewer epochs, and trained the "
-            "better ones anew with longer ones; the short runs count as pruned."
+            "The scheduler halving trained each point with the schedule compressed to fewer epochs, and the better "
+            "ones again with longer schedules; the short runs count as pruned."
         )
     elif scheduler != "none":
-        yield f"The scheduler {scheduler} stopped trials early that fell behind; they count as pruned."
+        yield f"The scheduler {scheduler} stopped trials that fell behind; they count as pruned."
     for phase, ended in study.get("cut_short", {}).items():
         yield f"{PHASES[phase]} was cut short after {ended['runs']} runs: {ended['reason']}."
-    if (raced := study.get("race")) and raced["runs"]:
-        yield race_words.words(raced)
-    yield f"Controls beside the search: {counted(results, 'controls')}. {_confirmation(results)}"
-    taken_over = results.trials["reused_from"].dropna()
-    if len(taken_over):
-        yield reuse_words([label.partition("/")[0] for label in taken_over])
+    if (race := study.get("race")) and race["runs"]:
+        yield race_words.describe(race)
+    yield f"Controls: {counted(results, 'controls')}. {_confirmation(results)}"
+    reused = results.trials["reused_from"].dropna()
+    if len(reused):
+        yield reuse_words([label.partition("/")[0] for label in reused])
     seconds = sum(float(frame["device_seconds"].sum()) for frame in (results.trials, results.confirmations))
     yield f"All runs together trained for {_duration(seconds)}."
 
@@ -100,8 +100,8 @@ def _objectives(metrics: list[str]) -> str:
     goals = [frames.goal(metric).removesuffix("e") + "ed" for metric in metrics]
     if len(metrics) == 1:
         return f"The objective, {metric_words(metrics[0])}, is {goals[0]}."
-    said = " and ".join(f"{metric_words(metric)} ({goal})" for metric, goal in zip(metrics, goals, strict=True))
-    return f"There are two objectives, {said}; the first decides ranks, finalists come from the front of both."
+    named = " and ".join(f"{metric_words(metric)} ({goal})" for metric, goal in zip(metrics, goals, strict=True))
+    return f"There are two objectives, {named}; trials are ranked by the first, finalists are on their Pareto front."
 
 
 def _confirmation(results: Results) -> str:
@@ -110,12 +110,12 @@ def _confirmation(results: Results) -> str:
         return "Nothing is confirmed yet."
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(runs["seed"]))
     return (
-        f"Confirmation: {runs['arm'].nunique()} arms with the fresh seeds {seeds}, runs: {counted(results, 'confirm')}."
+        f"Confirmation: {runs['arm'].nunique()} arms with the fresh seeds {seeds}; runs: {counted(results, 'confirm')}."
     )
 
 
 def _part(config: Mapping[str, Any]) -> str:
-    """A part's name with its numbers, such as ``preact_resnet10 (width 8, input size 8)``."""
+    """Returns a part's name with its numeric options, such as ``preact_resnet10 (width 8, input size 8)``."""
     numbers = [
         f"{name.replace('_', ' ')} {size(int(x)) if name in _BYTES else _number(x)}"
         for name, x in config.items()
@@ -133,7 +133,7 @@ def _range(parameter: Parameter) -> str:
     return f"{named} from {parameter.low:g} to {parameter.high:g}{kind}"
 
 
-def _found(best: BestConfig) -> Iterator[str]:
+def _findings(best: BestConfig) -> Iterator[str]:
     winner = best.arms[0]
     values = ", ".join(
         f"{plain(symbol(name).text)} = {_number(winner.hyperparameters[name])}" for name in best.searched
@@ -142,7 +142,7 @@ def _found(best: BestConfig) -> Iterator[str]:
     yield f"The {role} is {winner.name}: {winner.method}{f' with {values}' if values else ''}."
     if winner.test is None:
         value = with_unit(spread(winner.search_value, None, best.objective), best.objective)
-        yield f"Its {metric_words(best.objective)} in the search was {value}: optimistic, for it was selected."
+        yield f"Its {metric_words(best.objective)} in the search was {value}, optimistic because it was selected."
     else:
         yield from _tested(best, winner)
     if winner.published:
@@ -150,7 +150,7 @@ def _found(best: BestConfig) -> Iterator[str]:
 
 
 def _tested(best: BestConfig, winner: Arm) -> Iterator[str]:
-    assert winner.test is not None  # noqa: S101 - asked before
+    assert winner.test is not None  # noqa: S101 - the caller checked
     value = with_unit(spread(winner.test.mean, winner.test.std, best.metric), best.metric)
     seeds = f"n={number_of(winner.test.n, 'fresh seed')}"
     yield f"Its {metric_words(best.metric)} is {value} (mean ± sample standard deviation, {seeds})."
@@ -158,18 +158,18 @@ def _tested(best: BestConfig, winner: Arm) -> Iterator[str]:
         yield f"{_difference(best, winner)} {verdict(winner.name, best.baseline, winner.difference)}"
     if winner.optimism is not None:
         search = with_unit(spread(winner.search_value, None, best.metric), best.metric)
-        yield f"The search had seen {search}: optimism {_points(winner.optimism, best.metric)}."
+        yield f"Its search value was {search}: optimism {_points(winner.optimism, best.metric)}."
 
 
 def _difference(best: BestConfig, winner: Arm) -> str:
-    assert winner.difference is not None  # noqa: S101 - asked before
+    assert winner.difference is not None  # noqa: S101 - the caller checked
     mean, interval, p, n = winner.difference
     baseline = next(arm for arm in best.arms if arm.name == best.baseline)
-    words = f"Against the baseline, {baseline.name} ({baseline.method}), that is {_points(mean, best.metric)}"
+    text = f"Difference to the baseline, {baseline.name} ({baseline.method}): {_points(mean, best.metric)}"
     if interval:
         low, high = signed(interval.low, best.metric), signed(interval.high, best.metric)
-        words += f" (95 % interval {low} to {high}, p = {probability(p)}, {n} pairs of seeds)".replace("= <", "< ")
-    return f"{words}."
+        text += f" (95 % interval {low} to {high}, p = {probability(p)}, {n} pairs of seeds)".replace("= <", "< ")
+    return f"{text}."
 
 
 def _points(value: float, metric: str) -> str:
@@ -177,7 +177,7 @@ def _points(value: float, metric: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """A duration in the unit that suits it: seconds below two minutes, minutes below two hours, hours."""
+    """Returns a duration in seconds below two minutes, in minutes below two hours, else in hours."""
     if seconds < 120:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
@@ -196,12 +196,12 @@ def _protocol(results: Results) -> Iterator[str]:
         share = number_of(rule["per_class"], "image")
     elif rule.get("fraction") is not None:
         share = f"{100 * rule['fraction']:.4g} %"
-    words = f" ({share} of each class, seed {rule.get('seed')})" if share else ""
-    yield f"Decisions use a validation split of the training data{words}; its digest is {split or 'not known yet'}."
+    size_text = f" ({share} of each class, seed {rule.get('seed')})" if share else ""
+    yield f"Decisions use a validation split of the training data{size_text}; its digest is {split or 'not known yet'}."
     try:
         yield selection(best_config.collect(results))
     except ResultsError:
-        yield "No winner was chosen."
+        yield "No winner has been selected."
     yield _readings(results)
 
 
@@ -211,11 +211,11 @@ def _readings(results: Results) -> str:
         return "The test set has not been read."
     readers = {line.get("trial") for line in ledger}
     attempts = {(line.get("trial"), line.get("attempt")) for line in ledger}
-    words = (
+    text = (
         f"The test set was read {number_of(len(ledger), 'time')}, "
         f"by {len(readers)} of {number_of(runs, 'confirmation run')}"
     )
     if (results.study["config"].get("confirm") or {}).get("test_each_epoch"):
-        return f"{words}: after each epoch, for the optimistic best-on-test column."
+        return f"{text}: after each epoch, for the optimistic best-on-test column."
     again = len(attempts) - len(readers)
-    return f"{words}; {number_of(again, 'repeated attempt')} of a run read it again." if again else f"{words}."
+    return f"{text}; {number_of(again, 'repeated attempt')} of a run read it again." if again else f"{text}."

@@ -1,4 +1,4 @@
-"""How much each searched parameter matters: PED-ANOVA and fANOVA as Optuna computes them, from the result files."""
+"""Computes the importance of each searched parameter from the result files, with Optuna's PED-ANOVA and fANOVA."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 PED_ANOVA, FANOVA = "PED-ANOVA", "fANOVA"
 FEWEST_TRIALS = 8
-TREES, DEPTH = 32, 6  # ten times as many take a minute for a thousand trials and change the second digit
+TREES, DEPTH = 32, 6  # ten times as many trees take a minute for 1,000 trials and change the second digit
 
 
 def importances(results: Results) -> pd.DataFrame:
-    """Columns ``parameter, evaluator, importance``: shares that add up to 1 for each evaluator.
+    """Returns columns ``parameter, evaluator, importance``; the shares of each evaluator add up to 1.
 
-    PED-ANOVA (Watanabe et al. 2023) asks what distinguishes the best tenth of the trials; fANOVA (Hutter et al. 2014)
-    how much of the variance over the whole space a parameter alone explains. Empty with fewer than two parameters or
-    eight completed trials, or where all have the same value.
+    PED-ANOVA (Watanabe et al. 2023) measures what distinguishes the best tenth of the trials; fANOVA (Hutter et al.
+    2014) how much of the variance over the whole space a parameter alone explains. Empty with fewer than two parameters
+    or eight completed trials, or if all have the same value.
     """
     import pandas as pd
 
@@ -41,7 +41,7 @@ def importances(results: Results) -> pd.DataFrame:
 
 
 def ped_anova(study: Study) -> dict[str, float]:
-    """Share of each parameter by PED-ANOVA, which takes milliseconds, in a study with a single objective."""
+    """Returns the PED-ANOVA share of each parameter in a study with a single objective; takes milliseconds."""
     from optuna.importance import PedAnovaImportanceEvaluator
 
     return _shares(study, PedAnovaImportanceEvaluator())
@@ -58,20 +58,20 @@ def _shares(study: Study, evaluator: Any) -> dict[str, float]:
     from optuna.importance import get_param_importances
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # experimental evaluators say so
+        warnings.simplefilter("ignore")  # experimental evaluators warn
         return {name: float(share) for name, share in get_param_importances(study, evaluator=evaluator).items()}
 
 
 def _study(results: Results, done: pd.DataFrame) -> Study:
-    """The completed trials as a study in memory."""
+    """Returns the completed trials as an in-memory Optuna study."""
     import optuna
 
-    distributions = {name: _distribution(words) for name, words in results.study["distributions"].items()}
+    distributions = {name: _distribution(values) for name, values in results.study["distributions"].items()}
     minimizes = frames.goal(frames.objective(results)) == "minimize"
-    told = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would announce the study
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # create_study would log a line
     study = optuna.create_study(direction="minimize" if minimizes else "maximize")
-    optuna.logging.set_verbosity(told)
+    optuna.logging.set_verbosity(verbosity)
     study.add_trials(
         optuna.trial.create_trial(
             params={name: row[name] for name in distributions}, distributions=distributions, value=float(row["value"])
@@ -86,7 +86,7 @@ def _is_given(value: Any) -> bool:
     return value is not None and value == value  # noqa: PLR0124
 
 
-def _distribution(words: Mapping[str, Any]) -> BaseDistribution:
+def _distribution(values: Mapping[str, Any]) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    return CategoricalDistribution(words["choices"]) if "choices" in words else FloatDistribution(**words)
+    return CategoricalDistribution(values["choices"]) if "choices" in values else FloatDistribution(**values)

@@ -1,4 +1,4 @@
-"""Lines of equal value on a grid, and round values to draw them at; the one door to contourpy."""
+"""Computes lines of equal value on a grid, with contourpy, and round values for them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_ABOUT = 8
+_LEVELS = 8  # about
 
 
 def levels(low: float, high: float) -> list[float]:
-    """Round values strictly between two numbers, about eight of them, evenly apart.
+    """Returns about eight round values strictly between two numbers, evenly spaced.
 
     Example:
         >>> levels(0.221, 0.262)
@@ -24,7 +24,7 @@ def levels(low: float, high: float) -> list[float]:
     """
     if not high > low:
         return []
-    rough = (high - low) / _ABOUT
+    rough = (high - low) / _LEVELS
     power = 10.0 ** math.floor(math.log10(rough))
     step = min((factor * power for factor in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / rough)))
     candidates = (
@@ -36,11 +36,11 @@ def levels(low: float, high: float) -> list[float]:
 def isolines(
     x: NDArray[np.float64], y: NDArray[np.float64], grid: NDArray[np.float64], at: Sequence[float]
 ) -> Iterator[tuple[float, NDArray[np.float64]]]:
-    """Each line with its value, as points ``[n, 2]`` in order.
+    """Yields the value of each line and its points ``[n, 2]`` in order.
 
     Args:
-        x: Coordinates of the columns, rising.
-        y: Coordinates of the rows, rising.
+        x: Coordinates of the columns, ascending.
+        y: Coordinates of the rows, ascending.
         grid: Values ``[rows, columns]``.
         at: Values of the lines.
     """

@@ -1,4 +1,4 @@
-"""Mean, spread, intervals and paired differences over seeds (NumPy and SciPy only)."""
+"""Computes means, standard deviations, intervals and tests over seeds (NumPy and SciPy only)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def mean_std(values: Sequence[float]) -> MeanStd:
 
 
 def pooled_std(groups: Sequence[Sequence[float]]) -> float | None:
-    r"""Standard deviation within groups; None where none has two values.
+    r"""Pooled standard deviation within groups; None if no group has two values.
 
     .. math:: s = \sqrt{\sum_g \sum_i (x_{gi} - \bar x_g)^2 / \sum_g (n_g - 1)}
 
@@ -82,7 +82,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | 
 
     Args:
         values: Independent measurements, at least one.
-        confidence: c, between 0 and 1.
+        confidence: Confidence c, between 0 and 1.
 
     Raises:
         ValueError: There is no value, one is not finite, or the confidence is out of range.
@@ -95,7 +95,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | 
     from scipy import stats
 
     if not 0 < confidence < 1:
-        raise ValueError(f"a confidence lies between 0 and 1, not at {confidence}")
+        raise ValueError(f"the confidence must be between 0 and 1, not {confidence}")
     mean, std, n = mean_std(values)
     if std is None:
         return None
@@ -104,16 +104,16 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | 
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> PairedDifference:
-    r"""Mean difference of measurements in pairs, here runs of two arms with the same seed.
+    r"""Mean difference of paired measurements, here runs of two arms with the same seed.
 
     With :math:`d_i = a_i - b_i`: the t interval of :math:`\bar d`, and the two-sided p-value of
-    :math:`t = \bar d \sqrt{n} / s_d` with n - 1 degrees of freedom. Where all differences are equal, the interval
-    has no width and p is its limit: 1 without a difference, 0 with one.
+    :math:`t = \bar d \sqrt{n} / s_d` with n - 1 degrees of freedom. If all differences are equal, the interval has
+    width 0 and p is the limit: 1 for a difference of 0, otherwise 0.
 
     Args:
         a: Values of one arm.
-        b: Values of the other, in the same order of seeds.
-        confidence: Of the interval, between 0 and 1.
+        b: Values of the other arm, in the same order of seeds.
+        confidence: Confidence of the interval, between 0 and 1.
 
     Raises:
         ValueError: The lengths differ, there is no value, or one is not finite.
@@ -126,7 +126,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float 
 
     first, second = _finite(a), _finite(b)
     if first.size != second.size:
-        raise ValueError(f"pairs need as many values on both sides, not {first.size} and {second.size}")
+        raise ValueError(f"paired values must be equally many, not {first.size} and {second.size}")
     mean, std, n = mean_std(list(first - second))
     if std is None:
         return PairedDifference(mean, None, None, n)
@@ -137,9 +137,9 @@ def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float 
 
 
 def wilcoxon_p(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Two-sided p-value of Wilcoxon's signed-rank test of pairs, exact for few; None where all pairs are equal.
+    """Two-sided p-value of Wilcoxon's signed-rank test of pairs, exact for few; None if all pairs are equal.
 
-    With n pairs it cannot fall below 2 / 2^n: three seeds say at best 0.25.
+    With n pairs it cannot be less than 2 / 2^n: 0.25 for three seeds.
 
     Example:
         >>> wilcoxon_p([0.25, 0.5, 0.75], [0.3, 0.6, 0.95])
@@ -152,7 +152,7 @@ def wilcoxon_p(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for being several (Holm 1979), in the order given.
+    """P-values corrected for multiple comparisons (Holm 1979), in the given order.
 
     Example:
         >>> holm([0.01, 0.04, 0.03])
@@ -169,8 +169,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def mcnemar_p(a_wrong: NDArray[np.bool_], b_wrong: NDArray[np.bool_]) -> float | None:
     """Two-sided p-value of McNemar's exact test: whether two classifiers err equally often on the same samples.
 
+    Args:
+        a_wrong: Whether the first misclassifies each sample ``[n]``.
+        b_wrong: Whether the second misclassifies each sample ``[n]``.
+
     Returns:
-        None where they never disagree.
+        The p-value; None if the two never disagree.
     """
     from scipy import stats
 
@@ -179,11 +183,11 @@ def mcnemar_p(a_wrong: NDArray[np.bool_], b_wrong: NDArray[np.bool_]) -> float |
 
 
 def bootstrap_interval(values: NDArray[np.float64], resamples: int = 2000) -> Interval:
-    """Percentile interval, 95 %, of a mean over samples that are drawn anew, with a fixed seed.
+    """Percentile bootstrap interval, 95 %, of a mean over samples, with a fixed seed.
 
     Args:
-        values: One for each sample, of few distinct values: how often each is drawn is multinomial.
-        resamples: How many times.
+        values: Value of each sample ``[n]``. Few distinct values make it fast: their counts are drawn as multinomial.
+        resamples: Number of resamples.
     """
     distinct, counts = np.unique(values, return_counts=True)
     drawn = np.random.default_rng(0).multinomial(len(values), counts / len(values), size=resamples)
@@ -192,7 +196,7 @@ def bootstrap_interval(values: NDArray[np.float64], resamples: int = 2000) -> In
 
 
 def difference_p(a: MeanStd, b: MeanStd) -> float | None:
-    """Two-sided p-value of Welch's t-test for equal means; None where a spread is missing or both are 0.
+    """Two-sided p-value of Welch's t-test for equal means; None if a standard deviation is missing or both are 0.
 
     Example:
         >>> round(difference_p(MeanStd(0.2199, 0.0013, 3), MeanStd(0.2471, 0.0024, 3)), 5)
@@ -207,14 +211,14 @@ def difference_p(a: MeanStd, b: MeanStd) -> float | None:
 
 
 def relative_error_reduction(err_baseline: float, err: float) -> float | None:
-    """Percent of the baseline's errors that are gone: 100 (baseline - error) / baseline (paper, section 3.2).
+    """Relative error reduction in percent: 100 (baseline - error) / baseline (paper, section 3.2).
 
     Args:
         err_baseline: Unrounded mean error of the baseline, in any unit.
         err: Unrounded mean error, in the same unit.
 
     Returns:
-        Positive for fewer errors; None where the baseline makes none.
+        Reduction in percent, positive for fewer errors; None if the baseline's error is 0.
 
     Example:
         >>> round(relative_error_reduction(24.71, 21.99), 1)
@@ -226,5 +230,5 @@ def relative_error_reduction(err_baseline: float, err: float) -> float | None:
 def _finite(values: Sequence[float]) -> NDArray[np.float64]:
     x = np.asarray(values, dtype=np.float64)
     if x.size == 0 or not np.isfinite(x).all():
-        raise ValueError("statistics need at least one value, and finite ones")
+        raise ValueError("statistics need at least one value, and all must be finite")
     return x

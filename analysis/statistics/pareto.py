@@ -1,4 +1,4 @@
-"""What several objectives leave undecided: the front that no trial beats, and how much of the space it covers."""
+"""Computes Pareto fronts and their hypervolume."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Values = NDArray[np.float64]
 
 
 def front(costs: Values) -> NDArray[np.bool_]:
-    """Which points no other point beats: none is as good in every objective and better in one.
+    """Returns which points are on the Pareto front: no other is as good in every objective and better in one.
 
     Args:
-        costs: Of each point in each objective ``[n, objectives]``; smaller is better.
+        costs: Cost of each point in each objective ``[n, objectives]``; smaller is better.
 
     Returns:
-        ``[n]``; equal points stand or fall together.
+        Booleans ``[n]``; equal points are both on the front or both not.
 
     Example:
         >>> front(np.array([[1.0, 3.0], [2.0, 2.0], [2.0, 4.0]])).tolist()
@@ -27,11 +27,11 @@ def front(costs: Values) -> NDArray[np.bool_]:
 
 
 def hypervolume(costs: Values, reference: Values) -> float:
-    """Area that the points cover between themselves and a reference (Zitzler and Thiele 1998).
+    """Returns the area dominated by points, up to a reference (Zitzler and Thiele 1998).
 
     Args:
-        costs: Of each point in two objectives ``[n, 2]``; smaller is better.
-        reference: A point that is worse in both ``[2]``; what lies beyond it covers nothing.
+        costs: Cost of each point in two objectives ``[n, 2]``; smaller is better.
+        reference: Reference point ``[2]``; points that are not below it in both objectives count as 0.
 
     Example:
         >>> hypervolume(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([2.0, 2.0]))
@@ -46,30 +46,30 @@ def hypervolume(costs: Values, reference: Values) -> float:
     return area
 
 
-def covered(costs: Values) -> float:
-    """Hypervolume as a share of the box between the best and the worst value in each objective.
+def relative_hypervolume(costs: Values) -> float:
+    """Returns the hypervolume as a share of the box between the best and the worst value in each objective.
 
     Example:
-        >>> covered(np.array([[0.0, 4.0], [1.0, 2.0], [2.0, 0.0], [2.0, 4.0]]))
+        >>> relative_hypervolume(np.array([[0.0, 4.0], [1.0, 2.0], [2.0, 0.0], [2.0, 4.0]]))
         0.25
     """
     return hypervolume(_scaled(costs), np.ones(2))
 
 
 def by_coverage(costs: Values) -> list[int]:
-    """Points of the front in the order in which a reader should look at them.
+    """Orders the points of the front by their contribution to the hypervolume.
 
-    The best in the first objective comes first, then always the one that adds most to the area covered. Objectives
-    are compared by their range over all points, whose worst corner is the reference.
+    The best point in the first objective comes first, then repeatedly the one that adds most to the hypervolume.
+    Objectives are scaled by their range over all points.
 
     Args:
-        costs: Of each point in two objectives ``[n, 2]``; smaller is better.
+        costs: Cost of each point in two objectives ``[n, 2]``; smaller is better.
 
     Returns:
         Indices of points of the front.
     """
     scaled = _scaled(costs)
-    reference = np.full(costs.shape[1], 1.1)  # beyond the worst, so that the ends of the front count
+    reference = np.full(costs.shape[1], 1.1)  # beyond the worst, so that the ends of the front contribute
     left = [int(index) for index in np.lexsort(costs.T[::-1]) if front(costs)[index]]
     chosen: list[int] = left[:1]
     left = left[1:]
@@ -80,7 +80,7 @@ def by_coverage(costs: Values) -> list[int]:
 
 
 def _scaled(costs: Values) -> Values:
-    """Each objective from 0, the best of all points, to 1, the worst."""
+    """Scales each objective from 0, the best of all points, to 1, the worst."""
     low, high = costs.min(axis=0), costs.max(axis=0)
     scaled: Values = (costs - low) / np.where(high > low, high - low, 1.0)
     return scaled

@@ -1,4 +1,4 @@
-"""The objective as a smooth function of all numeric parameters of a search, averaged over what is not looked at."""
+"""Estimates the objective as a smooth function of all numeric parameters, and its averages over some of them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class SpaceSurface:
     """A surface over the numeric parameters of a study.
 
     Attributes:
-        axes: Its dimensions.
-        surface: Over the unit cube.
-        trials: How many completed trials it was fitted to.
+        axes: Parameters, one per dimension.
+        surface: Surface over the unit cube.
+        trials: Number of completed trials that it was fitted to.
     """
 
     axes: tuple[Parameter, ...]
@@ -38,13 +38,14 @@ class SpaceSurface:
     trials: int
 
     def marginal(self, axis: int, cells: int) -> pd.DataFrame:
-        """Columns ``value, mean, low, high``: the mean over the other parameters, which vary over their whole ranges.
-
-        The interval, 95 %, is that of this mean, not of a single trial.
+        """Averages the surface over all parameters but one, over their whole ranges.
 
         Args:
-            axis: Number of the parameter that is held.
-            cells: At how many values of it.
+            axis: Index of the parameter that is not averaged over.
+            cells: Number of its values, evenly spaced in the unit interval.
+
+        Returns:
+            Columns ``value, mean, low, high``; the 95 % interval is that of the mean, not of a single trial.
         """
         import pandas as pd
 
@@ -55,7 +56,7 @@ class SpaceSurface:
         return pd.DataFrame({"value": value, "mean": mean, "low": mean - _Z * std, "high": mean + _Z * std})
 
     def pair(self, x: int, y: int, cells: int) -> NDArray[np.float64]:
-        """Means over the other parameters ``[cells, cells]`` at the centres of cells; rows along y."""
+        """Averages over all parameters but two ``[cells, cells]``, at the centres of cells; rows along y."""
         centres, others = (np.arange(cells) + 0.5) / cells, self._others()[: _FEW_SAMPLES if len(self.axes) > 2 else 1]
         points = np.concatenate([_held(others, {x: a, y: b}) for b in centres for a in centres])
         return np.asarray(self.surface.mean_at(points).reshape(cells, cells, -1).mean(axis=2))
@@ -66,11 +67,11 @@ class SpaceSurface:
         return np.asarray(qmc.Sobol(len(self.axes), seed=0).random(_SAMPLES))
 
 
-@lru_cache(maxsize=1)  # several figures of one report show it
+@lru_cache(maxsize=1)  # several figures of a report use it
 def collect(results: Results) -> SpaceSurface | None:
     """Fits a surface to the completed search trials; None without a numeric parameter or with fewer than eight trials.
 
-    Parameters that are no numbers vary as they did and count as noise.
+    Non-numeric parameters are ignored: their effect counts as noise.
     """
     axes = tuple(parameter for parameter in parameters.searched(results) if parameter.spans)
     points = frames.search_points(results, [parameter.name for parameter in axes])
@@ -82,7 +83,7 @@ def collect(results: Results) -> SpaceSurface | None:
 
 
 def _held(others: NDArray[np.float64], held: dict[int, float]) -> NDArray[np.float64]:
-    """The points with some coordinates replaced."""
+    """Returns the points with some coordinates replaced."""
     points = others.copy()
     for axis, place in held.items():
         points[:, axis] = place

@@ -1,4 +1,4 @@
-"""Tables as files and as download links: CSV, Markdown and LaTeX of the same table."""
+"""Writes tables as files and download links, in CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _MEDIA = {"csv": "text/csv", "md": "text/markdown", "tex": "application/x-tex"}
 
 
 def content(table: Table, kind: str) -> str:
-    """A table as the text of a file.
+    """Returns a table as the text of a file.
 
     Args:
-        table: What to write.
-        kind: One of ``KINDS``.
+        table: Table to convert.
+        kind: Format, one of ``KINDS``.
     """
     return _WRITERS[kind](table)
 
 
 def write(table: Table, directory: Path, name: str) -> None:
-    """Writes a table in every kind, as ``<name>.<kind>``.
+    """Writes a table in every format, as ``<name>.<kind>``.
 
     Raises:
         OSError: The disk is full or the directory not writable.
@@ -40,6 +40,6 @@ def write(table: Table, directory: Path, name: str) -> None:
 
 
 def link(table: Table, kind: str) -> str:
-    """Address that holds the whole file, so that a page on its own can give it away."""
+    """Returns a data URL of the whole file, so that it can be downloaded from the page alone."""
     data = base64.b64encode(content(table, kind).encode()).decode()
     return f"data:{_MEDIA[kind]};charset=utf-8;base64,{data}"

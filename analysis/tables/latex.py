@@ -1,7 +1,7 @@
-r"""Tables as LaTeX: a ``table`` environment that compiles with ``booktabs``, ``graphicx`` and any fonts.
+r"""Converts tables to LaTeX: a ``table`` environment that compiles with ``booktabs``, ``graphicx`` and any fonts.
 
-Text from outside can neither break the table nor run a command: all but plain ASCII is written by what stands for
-it here, and a character that nothing stands for as its code point.
+Text from outside can neither break the table nor run a command: special characters are replaced by commands, and
+non-ASCII characters without a replacement by their code point.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.tables.table import Cell, Table
 
 PREAMBLE = r"\usepackage{booktabs,graphicx}"
-_MOST_COLUMNS = 6  # more are scaled down to the width of the text
+_MOST_COLUMNS = 6  # wider tables are scaled to the width of the text
 
 _TEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -31,11 +31,11 @@ _SYMBOL = re.compile(r"(?<![\w\\])(λ|μ|η|ε|α|β)_(\w+)")
 
 
 def to_latex(table: Table, label: str = "") -> str:
-    r"""A table with caption, ``booktabs`` rules and the notes below; ``PREAMBLE`` belongs into the preamble.
+    r"""Returns a table with caption, ``booktabs`` rules and notes; the document needs ``PREAMBLE``.
 
     Args:
-        table: What to write; numeric columns stand on the right.
-        label: For ``\ref``; letters, digits and hyphens.
+        table: Table to convert; numeric columns are right-aligned.
+        label: Label for ``\ref``, of letters, digits, colons and hyphens; empty for none.
 
     Example:
         >>> from analysis.tables.table import Table
@@ -71,7 +71,7 @@ def to_latex(table: Table, label: str = "") -> str:
 
 
 def tex(text: str) -> str:
-    r"""Text in LaTeX's letters.
+    r"""Escapes text for LaTeX.
 
     Example:
         >>> print(tex("50 % of λ_cls ± ☃"))
@@ -90,12 +90,12 @@ def _letters(text: str) -> str:
 
 
 def _fitted(tabular: list[str], columns: int) -> list[str]:
-    """A wide table in a box of the text's width."""
+    """Scales a wide table to the width of the text."""
     return tabular if columns <= _MOST_COLUMNS else [r"\resizebox{\linewidth}{!}{%", *tabular, "}"]
 
 
 def _body(table: Table) -> list[str]:
-    """The rows; a rule stands where the first of several head columns changes."""
+    """Returns the rows, with a rule where the first of several head columns changes."""
     lines: list[str] = []
     for place, row in enumerate(table.rows):
         if table.heads > 1 and place and row[0] != table.rows[place - 1][0]:
@@ -105,7 +105,7 @@ def _body(table: Table) -> list[str]:
 
 
 def _row(cells: Sequence[Cell]) -> str:
-    """A row; braces keep a cell's bracket or star from being an argument of the command before it."""
+    """Returns a row; braces keep a cell's bracket or star from being read as an argument of the row before."""
     return " & ".join(_cell(cell) for cell in cells) + r" \\"
 
 

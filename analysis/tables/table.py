@@ -1,4 +1,4 @@
-"""Tables as plain text, Markdown and CSV; text from outside can neither break a table nor act as a command."""
+"""Converts tables to plain text, Markdown and CSV; text from outside can neither break a table nor act as a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Cell = str | int | float | None
 
 
 class Strong(str):
-    """Text of a cell that stands out: bold, or with a star where there is no bold."""
+    """Emphasised text of a cell: bold, or with a star in plain text."""
 
     __slots__ = ()
 
@@ -34,11 +34,11 @@ class Table:
     """A table before its layout.
 
     Attributes:
-        title: One line above.
+        title: Title, on one line.
         columns: Heads of the columns.
-        rows: A cell for each column; None is an empty one.
-        notes: Sentences below.
-        heads: Leading columns that say what a row is of.
+        rows: Rows with a cell for each column; None is an empty cell.
+        notes: Notes below the table.
+        heads: Number of leading columns that identify a row.
     """
 
     title: str
@@ -49,17 +49,17 @@ class Table:
 
 
 def escape(text: str) -> str:
-    r"""Control, format and line-breaking characters as escapes, so that text stays on its line and means what it shows.
+    r"""Escapes control, format and line-breaking characters, so that text stays on one line and hides nothing.
 
     Example:
         >>> escape("two\nlines")
         'two\\nlines'
     """
-    return "".join(_harmless(character) for character in text)
+    return "".join(_escaped(character) for character in text)
 
 
 def numeric_columns(table: Table) -> list[bool]:
-    """For each column whether all its cells are numbers, texts that begin with one, or empty: it belongs to the right.
+    """Returns for each column whether all its cells are numbers, numeric text or empty, and so are right-aligned.
 
     Example:
         >>> numeric_columns(Table("", ("arm", "test %"), (("search/0", "4.59 ± 0.28"), ("controls/0", None))))
@@ -69,10 +69,10 @@ def numeric_columns(table: Table) -> list[bool]:
 
 
 def to_text(table: Table, width: int = 80) -> str:
-    """Aligned plain text; columns that do not fit beside the others go on below, with the head columns repeated.
+    """Returns aligned plain text; columns that do not fit continue below, with the head columns repeated.
 
-    Long heads are cut off only where the table would be wider than ``width``, for they are names to be copied. Of a
-    table without rows title and notes stay, for heads over nothing look like a fault.
+    Long head cells, which are names to copy, are cut only if the table would be wider than ``width`` characters. A
+    table without rows consists of its title and notes.
     """
     heads = [escape(column) for column in table.columns]
     body = [[shown(cell) + ("*" if isinstance(cell, Strong) else "") for cell in row] for row in table.rows]
@@ -90,7 +90,7 @@ def to_text(table: Table, width: int = 80) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """A GitHub-flavoured Markdown table below its title in bold, notes as a list."""
+    """Returns a GitHub-flavoured Markdown table, with the title in bold above and the notes as a list below."""
     lines = [[_markdown(column) for column in table.columns], ["---"] * len(table.columns)]
     lines += [[_markdown_cell(cell) for cell in row] for row in table.rows]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -99,7 +99,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Heads and rows as CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    """Returns heads and rows as CSV; text that a spreadsheet would run as a formula gets a leading apostrophe."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerows([[_csv(cell) for cell in line] for line in (table.columns, *table.rows)])
@@ -110,14 +110,14 @@ def _numeric(body: Sequence[Sequence[str]], columns: int) -> list[bool]:
     return [all(row[i] == "–" or bool(_NUMERIC.fullmatch(row[i])) for row in body) for i in range(columns)]
 
 
-def _harmless(character: str) -> str:
+def _escaped(character: str) -> str:
     category = unicodedata.category(character)
     hidden = category[0] == "C" or category in ("Zl", "Zp")
     return character.encode("unicode_escape").decode() if hidden else character
 
 
 def shown(cell: Cell) -> str:
-    """A cell as text: a dash for an empty one, four significant digits, no control characters."""
+    """Returns a cell as text: a dash if empty, floats with four significant digits, control characters escaped."""
     if cell is None:
         return "–"
     return escape(cell) if isinstance(cell, str) else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
@@ -139,12 +139,12 @@ def _markdown(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns in a terminal: two for East Asian wide characters, none for combining ones."""
+    """Returns the width in a terminal: two for East Asian wide characters, none for combining ones."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _blocks(widths: Sequence[int], width: int, heads: int) -> Iterator[list[int]]:
-    """Column numbers that fit beside each other, each block led by the head columns."""
+    """Yields the columns of each block, which fit side by side; each block begins with the head columns."""
     leading = list(range(heads))
     block = leading.copy()
     for column in range(heads, len(widths)):
@@ -167,6 +167,6 @@ def _padded(text: str, width: int, *, right: bool) -> str:
 
 
 def _wrapped(text: str, width: int) -> str:
-    harmless = escape(text)
-    columns = width if _width(harmless) <= len(harmless) else width // 2
-    return textwrap.fill(harmless, columns, break_on_hyphens=False, subsequent_indent="  ") if harmless else ""
+    escaped = escape(text)
+    columns = width if _width(escaped) <= len(escaped) else width // 2  # textwrap counts wide characters as one
+    return textwrap.fill(escaped, columns, break_on_hyphens=False, subsequent_indent="  ") if escaped else ""

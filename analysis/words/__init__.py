@@ -1,1 +1,1 @@
-"""Formats numbers, names and units for people."""
+"""Formats numbers, names and units as text."""

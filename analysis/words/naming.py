@@ -1,4 +1,4 @@
-"""Printed names of methods, models and data sets, and the one order in which methods stand in tables and figures."""
+"""Printed names of methods, models and data sets, and the order of methods in tables and figures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MODELS = {
 
 
 def method_name(label: str) -> str:
-    """A method as the paper prints it; one that it does not have stands for itself.
+    """Returns the name of a method as the paper prints it, or the label itself for other methods.
 
     Example:
         >>> method_name("cs_kd_e"), method_name("my_package.my_method:MyMethod")
@@ -49,7 +49,7 @@ def method_name(label: str) -> str:
 
 
 def method_rank(label: str) -> tuple[int, str]:
-    """Sorts methods: those of the paper in its order, others behind them by name.
+    """Returns a sort key of methods: the paper's methods in its order, then others by name.
 
     Example:
         >>> sorted(["cs_kd", "mine", "cross_entropy"], key=method_rank)

@@ -1,10 +1,10 @@
-"""Quantities for people."""
+"""Formats sizes and durations."""
 
 from __future__ import annotations
 
 
 def size(count: int) -> str:
-    """A number of bytes for people.
+    """Returns a number of bytes in a binary unit.
 
     Example:
         >>> size(512), size(90_000_000), size(2**33)
@@ -17,7 +17,7 @@ def size(count: int) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time left for people.
+    """Returns a duration as minutes and seconds, with hours if needed.
 
     Example:
         >>> clock(75), clock(3675)

@@ -1,4 +1,4 @@
-"""How numbers and findings are put into words; a table, a header and a page say the same thing the same way."""
+"""Formats numbers, metrics and counts as text, in the same way for tables, captions and pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _QUANTITIES = {
 
 
 def metric_words(metric: str) -> str:
-    """A metric as one says it.
+    """Returns the printed name of a metric.
 
     Example:
         >>> metric_words("validation/top1_error")
@@ -37,7 +37,7 @@ def metric_words(metric: str) -> str:
 
 
 def shortened(text: str, longest: int = 300) -> str:
-    """Text of at most so many characters, with how long it was.
+    """Cuts text after ``longest`` characters and appends its length.
 
     Example:
         >>> shortened("x" * 10_000, 3)
@@ -47,7 +47,7 @@ def shortened(text: str, longest: int = 300) -> str:
 
 
 def number_of(count: int, thing: str) -> str:
-    """A count with its noun, in the plural unless there is one.
+    """Returns a count with its noun, in the plural unless the count is 1.
 
     Example:
         >>> number_of(1, "run"), number_of(2, "run")
@@ -57,27 +57,27 @@ def number_of(count: int, thing: str) -> str:
 
 
 def reuse_words(sources: Sequence[str]) -> str:
-    """Says which runs were not trained but taken over.
+    """Returns how many runs were reused, and from which studies.
 
     Args:
-        sources: For each of these runs, the study that trained it.
+        sources: Name of the source study of each reused run; at least one.
 
     Example:
         >>> reuse_words(["first", "first", "other"])
-        '3 runs were taken over from first and other, where the same ones had been trained, at no cost here.'
+        '3 runs were reused from first and other instead of being trained again.'
     """
-    were = "run was" if len(sources) == 1 else "runs were"
+    verb = "was" if len(sources) == 1 else "were"
     names = " and ".join(sorted(set(sources)))
-    return f"{len(sources)} {were} taken over from {names}, where the same ones had been trained, at no cost here."
+    return f"{number_of(len(sources), 'run')} {verb} reused from {names} instead of being trained again."
 
 
 def capital(sentence: str) -> str:
-    """The sentence with a large first letter; the rest stays, unlike with ``str.capitalize``."""
+    """Returns the sentence with an upper-case first letter; unlike ``str.capitalize``, the rest is unchanged."""
     return sentence[:1].upper() + sentence[1:]
 
 
 def spread(mean: float | None, std: float | None, metric: str) -> str | None:
-    """A mean, with its spread where there is one: percent with two decimals for fractions, four decimals otherwise.
+    """Returns a mean ± standard deviation: percent with two decimals for fractions, four decimals otherwise.
 
     Example:
         >>> spread(0.2199, 0.0013, "test/top1_error"), spread(1.25, None, "test/nll")
@@ -90,7 +90,7 @@ def spread(mean: float | None, std: float | None, metric: str) -> str | None:
 
 
 def hours(time: float) -> float:
-    """A number of hours with two digits that say something, however small it is.
+    """Rounds a number of hours to two significant digits.
 
     Example:
         >>> hours(0.001234), hours(12.34)
@@ -100,12 +100,12 @@ def hours(time: float) -> float:
 
 
 def with_unit(value: str | None, metric: str) -> str:
-    """A printed value with the unit of its metric."""
+    """Returns a printed value with the unit of its metric."""
     return f"{value} {'%' if scale_of(metric)[0] == 100 else 'nats'}"
 
 
 def minus(text: str) -> str:
-    """A printed number with a true minus.
+    """Replaces the hyphens of a printed number by minus signs.
 
     Example:
         >>> minus("-0.05")
@@ -115,7 +115,7 @@ def minus(text: str) -> str:
 
 
 def signed(value: float | None, metric: str) -> str | None:
-    """A difference with its sign and a true minus; rounded as in ``spread``.
+    """Returns a difference with its sign, rounded as in ``spread``.
 
     Example:
         >>> signed(-0.0272, "test/top1_error")
@@ -128,7 +128,7 @@ def signed(value: float | None, metric: str) -> str | None:
 
 
 def interval_words(interval: Interval | None, metric: str, *, signs: bool = False) -> str | None:
-    """Both ends of an interval.
+    """Returns both ends of an interval, such as ``21.90 to 22.08``.
 
     Example:
         >>> from analysis.statistics.over_seeds import Interval
@@ -142,7 +142,7 @@ def interval_words(interval: Interval | None, metric: str, *, signs: bool = Fals
 
 
 def number(value: object) -> str:
-    """A setting as text, floats with four significant digits.
+    """Returns a setting as text, floats with four significant digits.
 
     Example:
         >>> number(0.123456), number("a")
@@ -152,12 +152,12 @@ def number(value: object) -> str:
 
 
 def scale_of(metric: str) -> tuple[float, int]:
-    """Factor and decimals with which a metric is printed."""
+    """Returns the factor and the number of decimals with which a metric is printed."""
     return (100.0, 2) if _METRICS[MetricName.parse(metric).quantity].unit == "fraction" else (1.0, 4)
 
 
 def probability(p: float | None) -> str | None:
-    """A p-value with three decimals.
+    """Returns a p-value with three decimals.
 
     Example:
         >>> probability(0.0312), probability(0.00001)

@@ -1,6 +1,6 @@
-"""CS-KD whose soft target comes from averaged weights: does a calmer teacher give the class-wise term more?
+"""CS-KD whose soft target comes from averaged weights: does a slower teacher help the class-wise term?
 
-A method of one's own, used in a study file by its path: ``method: averaged_teacher:AveragedTeacher``.
+A custom method; a study file names it by its path: ``method: averaged_teacher:AveragedTeacher``.
 """
 
 from pydantic import Field
@@ -14,8 +14,8 @@ from trainables.methods.cs_kd import CsKd
 class AveragedTeacher(CsKd):
     """CS-KD with an EMA teacher for the partner, and a class-wise weight that rises at the start of the run.
 
-    ``decay`` is what the averaged weights keep of themselves at each step; ``warm_up`` is the share of the epochs over
-    which ``lambda_cls`` rises linearly from 0, and 0 leaves the warm-up out. There is no sample-wise term.
+    ``decay`` is the decay of the averaged weights per step. ``warm_up`` is the fraction of the epochs over which
+    ``lambda_cls`` rises linearly from 0; 0 disables the warm-up. There is no sample-wise term.
     """
 
     decay: float = Field(default=0.9, ge=0, lt=1)
@@ -23,11 +23,11 @@ class AveragedTeacher(CsKd):
     lambda_e: float = Field(default=0.0, ge=0, le=0)
 
     def averaging(self) -> str:
-        """The averaged weights keep ``decay`` of themselves."""
+        """Name of the field with the decay of the averaged weights."""
         return "decay"
 
     def loss_terms(self, forward, batch, values) -> LossTerms:
-        """Parts ``ce`` and ``cls`` as of CS-KD, the partners' logits by the averaged weights."""
+        """Terms ``ce`` and ``cls`` of CS-KD, with the partners' logits from the averaged weights."""
         logits = forward.student(batch.views["anchor"]).logits
         ce = cross_entropy(logits, batch.labels)
         partner = forward.averaged(batch.views["partner"]).logits

@@ -1,6 +1,6 @@
-"""Controls that take CS-KD apart: what is left of its effect when the partner is not of the anchor's class?
+"""Controls for CS-KD: how much of its effect remains if the partner is not of the anchor's class?
 
-Four methods of one's own, each used in a study file by its path, such as ``method: partner_controls:ShuffledPartner``.
+Four custom methods; a study file names each by its path, such as ``method: partner_controls:ShuffledPartner``.
 """
 
 from trainables.interfaces import LossTerms, Method, View
@@ -10,10 +10,10 @@ from trainables.methods.cs_kd import CsKd
 
 
 class ShuffledPartner(CsKd):
-    """CS-KD with the partner of the next anchor of the batch, mostly of another class: smoothing, not class-wise."""
+    """CS-KD with the partner of another anchor of the batch, mostly of another class: smoothing, not class-wise."""
 
     def loss_terms(self, forward, batch, values) -> LossTerms:
-        """Parts ``ce`` and ``cls`` as of CS-KD, with the partners moved on by one place."""
+        """Terms ``ce`` and ``cls`` of CS-KD, with the partners shifted by one row."""
         logits = forward.student(batch.views["anchor"]).logits
         ce = cross_entropy(logits, batch.labels)
         partner = forward.teacher(batch.views["partner"]).logits.roll(1, 0)
@@ -22,18 +22,18 @@ class ShuffledPartner(CsKd):
 
 
 class SelfPartner(CsKd):
-    """CS-KD whose partner is the anchor itself under another augmentation: the sample-wise limit."""
+    """CS-KD whose partner is the anchor itself with another augmentation: the sample-wise limit."""
 
     def views(self) -> tuple[View, ...]:
-        """The anchors under two draws of the augmentation."""
+        """The anchors with two random augmentations."""
         return (View("anchor"), View("partner", "anchor"))
 
 
 class EvaluatedPartner(CsKd):
-    """CS-KD whose partner is seen in evaluation mode: what does the noise of batch statistics in its soft target do?"""
+    """CS-KD with the partner in evaluation mode: what is the effect of batch statistics in its soft target?"""
 
     def loss_terms(self, forward, batch, values) -> LossTerms:
-        """Parts ``ce`` and ``cls`` as of CS-KD, the partners' logits by batch norm's running statistics."""
+        """Terms ``ce`` and ``cls`` of CS-KD, with the partners' logits from batch norm's running statistics."""
         logits = forward.student(batch.views["anchor"]).logits
         ce = cross_entropy(logits, batch.labels)
         partner = forward.evaluated(batch.views["partner"]).logits
@@ -42,14 +42,14 @@ class EvaluatedPartner(CsKd):
 
 
 class TwoForwards(Method):
-    """Cross-entropy on anchors and partners: what CS-KD's second images are worth as plain training images."""
+    """Cross-entropy on anchors and partners: the effect of CS-KD's second images as plain training images."""
 
     def views(self) -> tuple[View, ...]:
-        """Augmented anchors and partners, as CS-KD sees them."""
+        """Augmented anchors and partners, as in CS-KD."""
         return (View("anchor"), View("partner", "partner"))
 
     def loss_terms(self, forward, batch, values) -> LossTerms:
-        """Part ``ce``, the mean over both views."""
+        """Term ``ce``, the mean over both views."""
         del values
         anchor = forward.student(batch.views["anchor"]).logits
         partner = forward.student(batch.views["partner"]).logits

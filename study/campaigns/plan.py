@@ -178,7 +178,7 @@ def warnings(config: StudyConfig) -> list[str]:
         found.append(f"gp is slow beyond {MAX_TRIALS_FOR_GP} trials; use the sampler tpe")
     if 1 < trials < MIN_TRIALS_PER_DIMENSION * dimensions and trials == search.trials:
         fewest = MIN_TRIALS_PER_DIMENSION * dimensions
-        found.append(f"search.trials: {trials} are too few for {dimensions} parameters; use {fewest} or more")
+        found.append(f"{trials} trials are too few for {dimensions} parameters; set search.trials to {fewest} or more")
     if not config.controls:
         found.append("no control to compare the winner with; add controls: [{method: cross_entropy}]")
     return found

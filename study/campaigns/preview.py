@@ -33,7 +33,7 @@ def describe(config: StudyConfig) -> dict[str, Any]:
         "model": config.model.part_name(),
         "objective": config.objective,
         "objectives": list(config.search.objectives),
-        "space": {name: space.as_mapping(of) for name, of in config.space().items()},
+        "space": {name: space.as_mapping(distribution) for name, distribution in config.space().items()},
         "sampler": config.search.sampler.name,
         "scheduler": config.search.scheduler.name,
         "trials": trials,

@@ -87,7 +87,7 @@ def inspect_node(marker: Path | None, uri: str | None = None) -> NodeReport:
 
 def _uses_store(uri: str) -> tuple[bool, str | None]:
     try:
-        run_collection.prove(uri)
+        run_collection.check_access(uri)
     except OSError as caught:
         return False, str(caught)
     return False, None

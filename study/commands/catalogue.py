@@ -24,7 +24,7 @@ def presets(
 ) -> None:
     """List the built-in studies.
 
-    They are short examples, and one study for each row of the paper's tables.
+    Presets are short examples, and one study for each row of the paper's tables.
     """
     from study.definition import loading
 

@@ -132,7 +132,10 @@ def push(
 
 @group.command(epilog="Example: cskd data fetch cub200 --root s3://bucket/data")
 def fetch(name: Name, root: Root = None, expect: Expect = None, settings: DataSettings = None) -> None:
-    """Download a data set from an object store to this machine, before the first trial needs it."""
+    """Download a data set from an object store to this machine.
+
+    Otherwise the first trial downloads it.
+    """
     from study.views.data_progress import fetch_with_progress
 
     here = fetch_with_progress(_dataset(name, root, expect, settings or []), Console(stderr=True))

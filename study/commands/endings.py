@@ -124,7 +124,7 @@ def _show_paths(directory: Path) -> None:
 
     say(f"results: {directory / 'results'}")
     say(f"report: {directory / 'report' / 'index.html'}")
-    if (command := ui.way_to(directory)) is not None:
+    if (command := ui.page_or_command(directory)) is not None:
         say(f"runs in MLflow: {command}")
 
 

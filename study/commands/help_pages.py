@@ -1,4 +1,7 @@
-"""Layout of the help pages: no value for flags, no Python types for arguments, no braces in usage lines."""
+"""Layout of the help pages.
+
+Flags show no value, arguments no Python type, usage lines no braces, and paragraphs are not broken into lines.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 class Command(TyperCommand):
     """A command with this layout."""
+
+    def __init__(self, *args: Any, help: str | None = None, **options: Any) -> None:  # noqa: A002 - typer's name
+        super().__init__(*args, help=unwrapped(help), **options)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Returns the parameters, including ``--help``."""
@@ -47,6 +53,16 @@ def plain(parameters: Sequence[Any]) -> list[Any]:
         elif isinstance(parameter, TyperArgument):
             vars(parameter)["display_type_rich"] = lambda ctx: None  # noqa: ARG005 - typer has no option for it
     return list(parameters)
+
+
+def unwrapped(text: str | None) -> str | None:
+    r"""Returns a text with one line per paragraph, because typer keeps the line breaks of docstrings.
+
+    Example:
+        >>> unwrapped("Summary.\n\nDetails on\ntwo lines.")
+        'Summary.\n\nDetails on two lines.'
+    """
+    return text and "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def without_braces(words: Sequence[str]) -> list[str]:

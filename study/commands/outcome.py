@@ -20,7 +20,7 @@ app = typer.Typer()
 def best(directory: Directory, as_json: AsJson = False) -> None:
     """Show the best-config table.
 
-    It lists the winner and the other arms, and states how they compare.
+    Lists the winner and the other arms, and states how they compare.
     """
     from analysis.findings import best_config, best_config_table
     from study.state.directory import read_results
@@ -51,9 +51,9 @@ def export(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="Configuration as yaml, json, hydra, args (--temperature 4.0 …) or released (flags of the paper's "
-            "code); record (flat JSON with values, seeds, commit and versions); optimization_results (Hydra's file); "
-            "table as csv, markdown or latex.",
+            help="Configuration: yaml, json, hydra, args (--temperature 4.0 …) or released (the paper's flags). "
+            "Results: record (flat JSON with values, seeds, commit and versions) or optimization_results (Hydra's "
+            "file). Table: csv, markdown or latex.",
         ),
     ] = "yaml",
     out: Annotated[

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from study.cluster.inventory import Cluster, Node
     from study.cluster.share import Share
-    from study.phases.phase import Phase
     from study.state.directory import Study
     from study.views.listener import Listener
     from trainables.tune import StudyTrainable
@@ -70,228 +69,230 @@ class Ending:
     out_of_hours: bool
 
 
-def run(
-    study: Study,
-    console: Console,
-    *,
-    action: str,
-    address: str | None = None,
-    until: Until = "confirm",
-    allowed: Sequence[str] = (),
-    events: TextIO | None = None,
-    trainable: type[StudyTrainable] | None = None,
-) -> Ending:
-    """Carries out the runs that the study still needs, then writes its result files.
+class Driver:
+    """Carries out the runs that a study still needs, then writes its result files.
 
     Args:
         study: An open study; the caller holds its lease.
         console: Console for the progress display.
-        action: Action that the provenance records: ``launch``, ``resume`` or ``confirm``.
         address: Address of a Ray cluster; see ``study.cluster.connection.ray_connection``.
         until: ``search`` stops before race and confirmation, so that the test set is not read.
-        allowed: Changes that the user accepted, for the provenance.
         events: Stream to which events are written as JSON lines.
         trainable: Ray trainable of a trial; tests replace it by one without training.
-
-    Raises:
-        ServiceError: Ray cannot be reached, or the connection to it was lost, or a node is unsuitable for the study.
-        UsageError: A trial needs more resources than the cluster has.
     """
-    phases = sequence.phases_until(study, until)
-    study.store.set_study_attribute(StudyAttribute.UNTIL, until)
-    limits = Limits(study.config, study.store, study.directory)
-    with StopSignals() as signals, _tracker(study, console) as tracker:
-        study.store.identity()  # created by the driver, before other processes can ask for it
-        provenance.note(study.directory, action, study.config.digest(), list(allowed))
-        stopping = Stopping(signals, limits)
-        if any(phase.is_open() for phase in phases) and not stopping():
-            with ray_connection(address) as cluster, Progress(study, phases, console) as progress:
-                signals.listen()
-                share = wait_for_share(study.config, cluster, stopping, progress.note)
-                tracker.start()
-                if share is not None:
-                    with _examined(study, address, progress.note) as examined:
-                        listener = _listener(progress, events)
-                        exclusion = _exclusion(study, address, listener)
-                        share, kinds = _packed(study, share, stopping, exclusion, progress.note)
-                        requirements = examined and replace(examined, gpu_kinds=kinds)
-                        at_once = number_of(share.concurrent, "trial")
-                        progress.note(f"{study.config.name}: {at_once} at once on {connected()}")
-                        dispatcher = _dispatcher(study, phases, share, stopping, limits, listener)
-                        dispatcher.recover()
-                        with _watch(study, share, cluster, dispatcher, exclusion, signals, progress, tracker):
-                            _fit(study, dispatcher, share, exclusion, requirements, signals, trainable)
-                    for line in _runs_by_node(exclusion, signals):
-                        progress.note(line)
-        _conclude(study, tracker, signals)
-        limits.note()
-    return _ending(study, phases, signals, until)
 
+    def __init__(
+        self,
+        study: Study,
+        console: Console,
+        *,
+        address: str | None = None,
+        until: Until = "confirm",
+        events: TextIO | None = None,
+        trainable: type[StudyTrainable] | None = None,
+    ) -> None:
+        self._study = study
+        self._console = console
+        self._address = address
+        self._until = until
+        self._events = events
+        self._trainable = trainable
+        self._phases = sequence.phases_until(study, until)
+        self._limits = Limits(study.config, study.store, study.directory)
+        self._signals = StopSignals()
+        self._stopping = Stopping(self._signals, self._limits)
+        say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+        self._tracker = Tracker(study.directory, say, enabled=study.config.tracking.enabled)
 
-@contextlib.contextmanager
-def _examined(study: Study, address: str | None, say: Callable[[str], None]) -> Iterator[Requirements | None]:
-    """Examines the nodes of a cluster and yields the requirements for nodes that join later.
+    def run(self, action: str, allowed: Sequence[str] = ()) -> Ending:
+        """Runs the study until it has ended or is stopped.
 
-    Yields None for a local Ray, whose only node is this machine.
-    """
-    if ray_address(address) == LOCAL:
-        yield None
-        return
-    artifacts = study.config.artifacts
-    with contextlib.nullcontext() if artifacts else marker_file(study.directory) as mark:
-        for line in nodes.examine(mark, artifacts.uri if artifacts else None):
-            say(line)
-        yield Requirements(provenance.code_digest(), mark, study.config.dataset)
+        Args:
+            action: Action that the provenance records: ``launch``, ``resume`` or ``confirm``.
+            allowed: Changes that the user accepted, for the provenance.
 
+        Raises:
+            ServiceError: Ray cannot be reached, the connection to it was lost, or a node is unsuitable for the study.
+            UsageError: A trial needs more resources than the cluster has.
+        """
+        study = self._study
+        study.store.set_study_attribute(StudyAttribute.UNTIL, self._until)
+        with self._signals, self._tracker:
+            study.store.identity()  # created by the driver, before other processes can ask for it
+            provenance.note(study.directory, action, study.config.digest(), list(allowed))
+            if any(phase.is_open() for phase in self._phases) and not self._stopping():
+                self._connect_and_train()
+            self._conclude()
+            self._limits.note()
+        return self._ending()
 
-def _exclusion(study: Study, address: str | None, listener: Listener) -> Exclusion | None:
-    """Returns the record that excludes nodes; None for a local Ray, which has one node."""
-    study.store.set_study_attribute(StudyAttribute.EXCLUDED_NODES, [])
-    if ray_address(address) == LOCAL:
-        return None
+    def _connect_and_train(self) -> None:
+        with (
+            ray_connection(self._address) as cluster,
+            Progress(self._study, self._phases, self._console) as progress,
+        ):
+            self._signals.listen()
+            share = wait_for_share(self._study.config, cluster, self._stopping, progress.note)
+            self._tracker.start()
+            if share is not None:
+                self._train(cluster, share, progress)
 
-    def exclude(node: str, reason: str) -> None:
-        found = {"node": placement.address_of(node), "reason": reason}
-        known = study.store.attribute(StudyAttribute.EXCLUDED_NODES)
-        study.store.set_study_attribute(StudyAttribute.EXCLUDED_NODES, [*known, found])
-        listener.left_out(**found)
+    def _train(self, cluster: Cluster, share: Share, progress: Progress) -> None:
+        with self._examined(progress.note) as examined:
+            listener = progress if self._events is None else Listeners([progress, Events(self._events, progress.note)])
+            exclusion = self._exclusion(listener)
+            share, kinds = self._packed(share, exclusion, progress.note)
+            requirements = examined and replace(examined, gpu_kinds=kinds)
+            at_once = number_of(share.concurrent, "trial")
+            progress.note(f"{self._study.config.name}: {at_once} at once on {connected()}")
+            dispatcher = self._dispatcher(share, listener)
+            dispatcher.recover()
+            with self._watch(cluster, share, dispatcher, exclusion, progress.note):
+                self._tune(dispatcher, share, exclusion, requirements)
+        if exclusion is not None and self._signals.received is None:  # after a signal, Ray may be gone
+            for node, count in exclusion.ended.most_common():
+                progress.note(f"runs on node {placement.address_of(node)}: {count}")
 
-    return Exclusion(exclude)
+    @property
+    def _is_local(self) -> bool:
+        return ray_address(self._address) == LOCAL
 
+    @contextlib.contextmanager
+    def _examined(self, say: Callable[[str], None]) -> Iterator[Requirements | None]:
+        """Examines the nodes of a cluster and yields the requirements for nodes that join later.
 
-def _packed(
-    study: Study, share: Share, stopping: Stopping, exclusion: Exclusion | None, say: Callable[[str], None]
-) -> tuple[Share, frozenset[str] | None]:
-    """Returns the resources of a trial, measured if the study asks for it, and the kinds of GPU that they suit."""
-    if study.config.resources.packing == "none":
-        return share, None
-    refuse = (lambda *_: None) if exclusion is None else exclusion.node_refused  # a single node raises an error instead
-    return gpu_packing.packed_share(study.config, study.store, share, stopping=stopping, refuse=refuse, say=say)
+        Yields None for a local Ray, whose only node is this machine.
+        """
+        if self._is_local:
+            yield None
+            return
+        config = self._study.config
+        with contextlib.nullcontext() if config.artifacts else marker_file(self._study.directory) as mark:
+            for line in nodes.examine(mark, config.artifacts.uri if config.artifacts else None):
+                say(line)
+            yield Requirements(provenance.code_digest(), mark, config.dataset)
 
+    def _exclusion(self, listener: Listener) -> Exclusion | None:
+        """Returns the record that excludes nodes; None for a local Ray, which has one node."""
+        store = self._study.store
+        store.set_study_attribute(StudyAttribute.EXCLUDED_NODES, [])
+        if self._is_local:
+            return None
 
-def _watch(
-    study: Study,
-    share: Share,
-    cluster: Cluster,
-    dispatcher: Dispatcher,
-    exclusion: Exclusion | None,
-    signals: StopSignals,
-    progress: Progress,
-    tracker: Tracker,
-) -> ClusterWatch:
-    def fit(nodes: Sequence[Node]) -> None:
-        most = study.config.resources.max_concurrent
-        dispatcher.max_concurrent = concurrent_on(nodes, share, most, grows=cluster.grows)
+        def exclude(node: str, reason: str) -> None:
+            found = {"node": placement.address_of(node), "reason": reason}
+            known = store.attribute(StudyAttribute.EXCLUDED_NODES)
+            store.set_study_attribute(StudyAttribute.EXCLUDED_NODES, [*known, found])
+            listener.left_out(**found)
 
-    return ClusterWatch(
-        study.directory,
-        share,
-        excluded=lambda: () if exclusion is None else exclusion.excluded,
-        stopped=lambda: signals.received,
-        on_nodes=fit,
-        say=progress.note,
-        on_exit=lambda: tracker.end(limit=LAST_SECONDS),
-    )
+        return Exclusion(exclude)
 
+    def _packed(
+        self, share: Share, exclusion: Exclusion | None, say: Callable[[str], None]
+    ) -> tuple[Share, frozenset[str] | None]:
+        """Returns the resources of a trial, measured if the study asks for it, and the kinds of GPU that they suit."""
+        config, store = self._study.config, self._study.store
+        if config.resources.packing == "none":
+            return share, None
+        refuse = (lambda *_: None) if exclusion is None else exclusion.node_refused  # a single node raises instead
+        return gpu_packing.packed_share(config, store, share, stopping=self._stopping, refuse=refuse, say=say)
 
-def _runs_by_node(exclusion: Exclusion | None, signals: StopSignals) -> list[str]:
-    if exclusion is None or signals.received is not None:  # Ray may be gone, and only Ray knows the addresses
-        return []
-    counts = exclusion.ended.most_common()
-    return [f"runs on node {placement.address_of(node)}: {count}" for node, count in counts]
-
-
-def _conclude(study: Study, tracker: Tracker, signals: StopSignals) -> None:
-    """Writes the results and brings MLflow up to date; an interrupted driver skips the report and waits less."""
-    hurried = signals.received is not None
-    limit = LAST_SECONDS if hurried else math.inf
-    tracker.start()
-    tracker.catch_up(PATIENCE_SECONDS, limit)  # the results name each run's MLflow id
-    if hurried:
-        result_files.write_results(study)
-    else:
-        result_files.write_all(study)
-    tracker.end(PATIENCE_SECONDS, limit)
-
-
-def _tracker(study: Study, console: Console) -> Tracker:
-    def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    return Tracker(study.directory, say, enabled=study.config.tracking.enabled)
-
-
-def _listener(progress: Progress, events: TextIO | None) -> Listener:
-    return progress if events is None else Listeners([progress, Events(events, progress.note)])
-
-
-def _dispatcher(
-    study: Study, phases: list[Phase], share: Share, stopping: Stopping, limits: Limits, listener: Listener
-) -> Dispatcher:
-    return Dispatcher(
-        study.store,
-        phases,
-        max_concurrent=share.concurrent,
-        retries=study.config.resources.retries,
-        prunes=study.config.search.scheduler.name in pruning.RULES,
-        stopping=stopping,
-        limits=limits,
-        reuse=Reuse(study),
-        listener=listener,
-    )
-
-
-def _fit(
-    study: Study,
-    dispatcher: Dispatcher,
-    share: Share,
-    exclusion: Exclusion | None,
-    requirements: Requirements | None,
-    signals: StopSignals,
-    trainable: type[StudyTrainable] | None,
-) -> None:
-    from ray import tune
-    from ray.exceptions import RayError
-
-    from study.driver.scheduler import StudyScheduler
-    from study.driver.searcher import StudySearcher
-    from trainables.tune import StudyTrainable
-
-    pruner = pruning.pruner_of(study.config, study.store, study.directory)
-    searcher = StudySearcher(dispatcher, pruner, exclusion, requirements)
-    with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
-        tuner = tune.Tuner(
-            tune.with_resources(trainable or StudyTrainable, partial(placement.request, share)),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=StudyScheduler(searcher, exclusion),
-                num_samples=-1,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="study",
-                storage_path=disposable,
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=0),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            ),
+    def _dispatcher(self, share: Share, listener: Listener) -> Dispatcher:
+        return Dispatcher(
+            self._study.store,
+            self._phases,
+            max_concurrent=share.concurrent,
+            retries=self._study.config.resources.retries,
+            prunes=self._study.config.search.scheduler.name in pruning.RULES,
+            stopping=self._stopping,
+            limits=self._limits,
+            reuse=Reuse(self._study),
+            listener=listener,
         )
-        try:
-            if signals.received is None:
-                tuner.fit()
-        except RayError as error:
-            if signals.received is not None:  # the same signal ended Ray
-                return
-            raise ServiceError(
-                f"the connection to Ray was lost: {str(error).splitlines()[0]}; "
-                f"continue with `cskd resume {study.directory}`"
-            ) from error
-    if searcher.error is not None:
-        raise searcher.error
 
+    def _watch(
+        self,
+        cluster: Cluster,
+        share: Share,
+        dispatcher: Dispatcher,
+        exclusion: Exclusion | None,
+        say: Callable[[str], None],
+    ) -> ClusterWatch:
+        """Returns the watch that adapts the number of concurrent runs to the nodes of the cluster."""
 
-def _ending(study: Study, phases: list[Phase], signals: StopSignals, until: Until) -> Ending:
-    states = {phase.name: [trial.state.name for trial in study.store.trials(phase.name)] for phase in phases}
-    failed = sum(names.count("FAIL") for names in states.values())
-    unfinished = signals.received is None and any("RUNNING" in names for names in states.values())
-    return Ending(signals.received, states["search"].count("COMPLETE"), failed, until, unfinished)
+        def fit(nodes: Sequence[Node]) -> None:
+            most = self._study.config.resources.max_concurrent
+            dispatcher.max_concurrent = concurrent_on(nodes, share, most, grows=cluster.grows)
+
+        return ClusterWatch(
+            self._study.directory,
+            share,
+            excluded=lambda: () if exclusion is None else exclusion.excluded,
+            stopped=lambda: self._signals.received,
+            on_nodes=fit,
+            say=say,
+            on_exit=lambda: self._tracker.end(limit=LAST_SECONDS),
+        )
+
+    def _tune(
+        self, dispatcher: Dispatcher, share: Share, exclusion: Exclusion | None, requirements: Requirements | None
+    ) -> None:
+        """Lets Ray Tune carry out the dispatcher's runs."""
+        from ray import tune
+        from ray.exceptions import RayError
+
+        from study.driver.scheduler import StudyScheduler
+        from study.driver.searcher import StudySearcher
+        from trainables.tune import StudyTrainable
+
+        study = self._study
+        pruner = pruning.pruner_of(study.config, study.store, study.directory)
+        searcher = StudySearcher(dispatcher, pruner, exclusion, requirements)
+        with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
+            tuner = tune.Tuner(
+                tune.with_resources(self._trainable or StudyTrainable, partial(placement.request, share)),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    scheduler=StudyScheduler(searcher, exclusion),
+                    num_samples=-1,
+                    reuse_actors=True,
+                ),
+                run_config=tune.RunConfig(
+                    name="study",
+                    storage_path=disposable,
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=0),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                ),
+            )
+            try:
+                if self._signals.received is None:
+                    tuner.fit()
+            except RayError as error:
+                if self._signals.received is not None:  # the same signal ended Ray
+                    return
+                raise ServiceError(
+                    f"the connection to Ray was lost: {str(error).splitlines()[0]}; "
+                    f"continue with `cskd resume {study.directory}`"
+                ) from error
+        if searcher.error is not None:
+            raise searcher.error
+
+    def _conclude(self) -> None:
+        """Writes the results and brings MLflow up to date; an interrupted driver skips the report and waits less."""
+        interrupted = self._signals.received is not None
+        limit = LAST_SECONDS if interrupted else math.inf
+        self._tracker.start()
+        self._tracker.catch_up(PATIENCE_SECONDS, limit)  # the results name each run's MLflow id
+        if interrupted:
+            result_files.write_results(self._study)
+        else:
+            result_files.write_all(self._study)
+        self._tracker.end(PATIENCE_SECONDS, limit)
+
+    def _ending(self) -> Ending:
+        store, interrupted = self._study.store, self._signals.received
+        states = {phase.name: [trial.state.name for trial in store.trials(phase.name)] for phase in self._phases}
+        failed = sum(names.count("FAIL") for names in states.values())
+        unfinished = interrupted is None and any("RUNNING" in names for names in states.values())
+        return Ending(interrupted, states["search"].count("COMPLETE"), failed, self._until, unfinished)

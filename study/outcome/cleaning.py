@@ -76,4 +76,4 @@ def _runs(directory: Path) -> tuple[list[Assignment], list[Assignment]]:
 def _sizes(run: Assignment) -> list[int]:
     """Returns the size in bytes of each checkpoint file of a run, in its folder and in the object store."""
     local = [file.lstat().st_size for file in RunDirectory(run.directory).checkpoints.glob("*")]
-    return local + run_collection.sizes_of_checkpoints(run)
+    return local + run_collection.checkpoint_sizes(run)

@@ -171,7 +171,7 @@ def _objects(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Vio
 def _own_files(study: Study) -> Iterator[Violation]:
     """Checks the lines of ledger and provenance, and the database file."""
     path = study.directory / database.FILE_NAME
-    if path.exists() and not database_copies.is_whole(path):
+    if path.exists() and not database_copies.is_intact(path):
         yield Violation("checksums", path.name, "is damaged; `cskd resume` replaces it by its copy")
     for name in (ledger.FILE_NAME, provenance.FILE_NAME):
         path = study.directory / name

@@ -1,1 +1,1 @@
-"""Keeps a study's state on disk: directory, trials, lease, ledger, provenance."""
+"""Keeps the state of a study: directory, database of trials, driver's lock, test ledger, and provenance."""

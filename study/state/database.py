@@ -1,4 +1,4 @@
-"""Where a study's trials are kept: a SQLite file in its directory, or a database server that studies share."""
+"""Locates the database of a study's trials: a SQLite file in its directory, or a shared PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from study.definition.service_sections import Database
 
 FILE_NAME = "optuna.db"
-LOCK_SECONDS = 60  # that a SQLite file may stay locked by another process
-OUTAGE_SECONDS = 60  # that a server may be away while a study runs
+LOCK_SECONDS = 60  # time to wait for a SQLite file that another process has locked
+OUTAGE_SECONDS = 60  # time to wait for an unreachable server while a study runs
 CONNECT_SECONDS = 10
 DRIVERS = {"postgresql": "postgresql+psycopg"}
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -32,16 +32,16 @@ NETWORK_FILE_SYSTEMS = frozenset(
 MOUNTS = Path("/proc/self/mounts")
 
 
-def place_of(database: Database | None, directory: Path) -> URL:
-    """The URL of the database that holds a study.
+def url_of(database: Database | None, directory: Path) -> URL:
+    """Returns the URL of a study's database.
 
     Args:
-        database: As the study file names it; None is the file of the study directory.
-        directory: The study directory.
+        database: Section ``database`` of the study file; None for the SQLite file in the study directory.
+        directory: Directory of the study.
 
     Raises:
-        UsageError: The environment variable is not set, or holds no URL of a PostgreSQL database; or the driver for it
-            is not installed.
+        UsageError: The environment variable is not set, or its value is not the URL of a PostgreSQL database; or
+            psycopg is not installed.
     """
     if database is None:
         return file_url(directory / FILE_NAME)
@@ -51,8 +51,8 @@ def place_of(database: Database | None, directory: Path) -> URL:
         raise UsageError(f"database.env: {database.env} is not set in the environment; {cure}")
     try:
         url = make_url(given)
-    except (ArgumentError, ValueError):  # its message would show the password
-        raise UsageError(f"database.env: {database.env} holds no URL; {cure}") from None
+    except (ArgumentError, ValueError):  # the original message would show the password
+        raise UsageError(f"database.env: {database.env} does not hold a URL; {cure}") from None
     if url.get_backend_name() != "postgresql":
         raise UsageError(
             f"database.env: {database.env} is a URL of {url.get_backend_name()}, not of PostgreSQL; {cure}"
@@ -63,28 +63,28 @@ def place_of(database: Database | None, directory: Path) -> URL:
 
 
 def file_url(path: Path) -> URL:
-    """The URL of a SQLite file."""
-    return URL.create("sqlite", database=str(path))  # quotes what a URL would read: ? and %
+    """Returns the URL of a SQLite file."""
+    return URL.create("sqlite", database=str(path))  # escapes ? and %
 
 
-def shown(place: URL) -> str:
-    """A database in messages: its file, or its URL without user, password and options."""
-    if place.get_backend_name() == "sqlite":
-        return str(place.database)
-    return URL.create("postgresql", host=place.host, port=place.port, database=place.database).render_as_string()
+def shown(url: URL) -> str:
+    """Formats a database for messages: its file, or its URL without user, password and options."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return URL.create("postgresql", host=url.host, port=url.port, database=url.database).render_as_string()
 
 
-def engine_options(place: URL) -> dict[str, Any]:
-    """What SQLAlchemy's engine is made with."""
-    if place.get_backend_name() == "sqlite":
+def engine_options(url: URL) -> dict[str, Any]:
+    """Returns the options of SQLAlchemy's engine for a database."""
+    if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": LOCK_SECONDS}}
     return {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_SECONDS}}
 
 
 def outlast_outages(engine: Engine) -> None:
-    """Lets an engine wait for a server that is away; of a connection that it made before, only the loss is noticed.
+    """Makes an engine retry new connections while the server is unreachable.
 
-    To be called after the first connection, so that a wrong address or password is told at once.
+    To be called after the first connection, so that a wrong address or password is reported at once.
     """
 
     @event.listens_for(engine, "do_connect")
@@ -100,11 +100,11 @@ def outlast_outages(engine: Engine) -> None:
 
 
 def refuse_network_file_system(folder: Path, mounts: Iterable[str] | None = None) -> None:
-    """SQLite's locks do not hold on network file systems; a study there needs a database server.
+    """Refuses a SQLite file on a network file system, where SQLite's locks do not work.
 
     Args:
-        folder: Where the file would be; need not exist.
-        mounts: Lines of the mount table; this machine's by default.
+        folder: Folder of the file; need not exist.
+        mounts: Lines of the mount table; by default, this machine's.
 
     Raises:
         CannotCreateError: The folder is on a network file system.
@@ -112,13 +112,13 @@ def refuse_network_file_system(folder: Path, mounts: Iterable[str] | None = None
     kind = _file_system(folder.absolute(), MOUNTS.read_text().splitlines() if mounts is None else mounts)
     if kind in NETWORK_FILE_SYSTEMS:
         raise CannotCreateError(
-            f"{folder}: lies on a network file system ({kind}), where SQLite's locks do not hold; take a local "
+            f"{folder}: is on a network file system ({kind}), where SQLite's locks do not work; use a local "
             "--storage, or keep the trials in PostgreSQL: database: {env: CSKD_DATABASE_URL}"
         )
 
 
 def _file_system(path: Path, mounts: Iterable[str]) -> str:
-    """Type of the file system that holds a path: of the longest mount point above it, the last one mounted."""
+    """Returns the type of a path's file system: that of its longest mount point, and of those the last mounted."""
     found = [line.split()[1:3] for line in mounts]
     points = [(Path(point.encode().decode("unicode_escape")), kind) for point, kind in found]
     holding = [

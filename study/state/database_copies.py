@@ -1,4 +1,4 @@
-"""A second generation of a study's SQLite file: a copy at its last change, from which a driver mends a damaged one."""
+"""Keeps a copy of a study's SQLite file from its last change, from which a driver restores a damaged file."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ HEADER_BYTES = 100
 IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def keep(path: Path) -> None:
-    """Copies the file as it is now, unless it is damaged; whenever a trial begins, is tried again or has ended.
+def update(path: Path) -> None:
+    """Replaces the copy by the current file unless the file is damaged.
+
+    Called whenever a trial starts, is retried or ends.
 
     Raises:
-        OSError: The disk is full or the directory not writable; the copy before is then intact.
+        OSError: The disk is full, or the directory is not writable; the previous copy is then intact.
     """
-    if not is_whole(path):
+    if not is_intact(path):
         return
     with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(path)) as database:
-        write_atomic(_beside(path, PREVIOUS), database.serialize())  # not while it is locked: the next change will
+        write_atomic(_beside(path, PREVIOUS), database.serialize())  # skipped while locked; the next change copies
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a SQLite file holds what it should; one that another process has locked counts as whole."""
-    if not path.exists() or path.stat().st_size < HEADER_BYTES:  # to SQLite a sound database without tables
+def is_intact(path: Path) -> bool:
+    """Returns whether a SQLite file is intact; a file that another process has locked counts as intact."""
+    if not path.exists() or path.stat().st_size < HEADER_BYTES:  # SQLite accepts an empty file as a valid database
         return False
     try:
         with contextlib.closing(sqlite3.connect(path)) as database:
@@ -41,20 +43,20 @@ def is_whole(path: Path) -> bool:
         return error.sqlite_errorcode in IN_USE
 
 
-def mend(path: Path) -> str | None:
-    """Puts the copy in the place of a file that is damaged or gone; only for whoever holds the study's lease.
+def restore(path: Path) -> str | None:
+    """Replaces a damaged or missing file by its copy; only the holder of the study's lock may call it.
 
     Returns:
-        What was done; None where nothing is amiss, or where there is no copy that is whole.
+        A message for the user, or None if the file is intact or there is no intact copy.
     """
     copy = _beside(path, PREVIOUS)
-    if not copy.exists() or is_whole(path) or not is_whole(copy):
+    if not copy.exists() or is_intact(path) or not is_intact(copy):
         return None
-    for part in ("", JOURNAL):  # the journal would be played back into the copy
+    for part in ("", JOURNAL):  # SQLite would apply the old journal to the copy
         with contextlib.suppress(FileNotFoundError):
             _beside(path, part).replace(_beside(path, DAMAGED + part))
     write_atomic(path, copy.read_bytes())
-    return f"{path} is damaged or gone; the study goes on with its copy from the last change"
+    return f"{path} is damaged or missing; it was restored from the copy of its last change"
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -1,4 +1,4 @@
-"""A study directory: created once, opened by every later command."""
+"""Creates study directories and opens the studies in them."""
 
 from __future__ import annotations
 
@@ -31,12 +31,18 @@ STUDY_FILE = "study.yaml"
 IDENTITY_FILE = ".identity"
 BEST_CONFIG = "best_config.yaml"
 REPORT = "report"
-SHOWN = 5  # studies that a line names at most
+SHOWN = 5  # largest number of studies or differences in a message
 
 
 @dataclass(frozen=True)
 class Study:
-    """An open study: its frozen configuration, its trials, its folder."""
+    """An open study.
+
+    Attributes:
+        config: Frozen configuration of the study.
+        store: Database of the study's trials.
+        directory: Directory of the study.
+    """
 
     config: StudyConfig
     store: Store
@@ -44,30 +50,37 @@ class Study:
 
     @property
     def trials_wanted(self) -> int:
-        """Search trials asked for: in the study file, or by a later extension."""
+        """Number of search trials requested by the study file or a later extension."""
         return int(self.store.attribute(StudyAttribute.TRIALS) or self.config.search.trials)
 
     @property
     def identity(self) -> str:
-        """What tells this study from others of its name; given when first asked for, which only drivers do."""
+        """Digits that distinguish this study from others of the same name; created at the first access."""
         return self.store.identity()
 
 
 def create(config: StudyConfig, storage: Path) -> Path:
-    """Makes the directory of a new study and freezes its resolved study file there.
+    """Creates the directory of a new study and writes its resolved study file, which never changes again.
+
+    Args:
+        config: Configuration of the study.
+        storage: Folder of the study directories.
+
+    Returns:
+        The study directory.
 
     Raises:
-        StudyDirectoryError: The directory, or its database, holds this study already, or another one of its name.
-        CannotCreateError: It cannot be made.
-        ServiceError: Its database cannot be reached.
-        OSError: There is next to no room on its disk.
+        StudyDirectoryError: The directory or the database already holds this study, or another one of the same name.
+        CannotCreateError: The directory cannot be created, or is on a network file system without a database server.
+        ServiceError: The database cannot be reached.
+        OSError: The disk has too little free space.
     """
     directory = refuse_existing(config, storage)
     _refuse_database(config, directory)
     free_space.require(directory)
     make_directory(directory)
     with lease(directory):
-        refuse_existing(config, storage)  # two launches of one name at the same moment
+        refuse_existing(config, storage)  # again under the lock, against a simultaneous launch of the same name
         if config.database is not None and not (directory / IDENTITY_FILE).exists():
             write_atomic(directory / IDENTITY_FILE, uuid.uuid4().hex.encode())
         write_atomic(directory / STUDY_FILE, yaml_reader.dump_frozen(config.resolved()))
@@ -75,35 +88,35 @@ def create(config: StudyConfig, storage: Path) -> Path:
 
 
 def refuse_existing(config: StudyConfig, storage: Path) -> Path:
-    """The directory that a new study would have.
+    """Returns the directory of a new study.
 
     Raises:
-        StudyDirectoryError: It holds this study already, or another one; the message shows the difference.
+        StudyDirectoryError: The directory already holds this study, or another one; the message shows the differences.
     """
     directory = storage / config.name
     if (directory / STUDY_FILE).exists():
-        raise StudyDirectoryError(_already_there(read_config(directory), config, directory))
+        raise StudyDirectoryError(_directory_is_taken(read_config(directory), config, directory))
     return directory
 
 
 def read_config(directory: Path) -> StudyConfig:
-    """The frozen configuration of a study directory.
+    """Reads the frozen configuration of a study directory.
 
     Raises:
-        StudyDirectoryError: There is no study.
+        StudyDirectoryError: The directory holds no study.
     """
     path = directory / STUDY_FILE
     if not path.exists():
-        raise StudyDirectoryError(f"{directory}: no study here{_instead(directory)}")
+        raise StudyDirectoryError(f"{directory}: no study here{_hint(directory)}")
     return loading.build(yaml_reader.read(path, is_frozen=True), str(path))
 
 
 def read_results(directory: Path) -> Results:
-    """The result files of a study directory; they alone are enough, as on a laptop that has nothing else of the study.
+    """Reads the result files of a study directory, which needs no other files of the study.
 
     Raises:
-        StudyDirectoryError: There is no study.
-        ResultsError: They are missing or damaged.
+        StudyDirectoryError: The directory holds no study.
+        ResultsError: The result files are missing or damaged.
     """
     from analysis.records import result_files  # loads pandas
 
@@ -112,10 +125,10 @@ def read_results(directory: Path) -> Results:
 
 
 def require_results(directory: Path) -> None:
-    """Whether a directory holds a study, or result files of one.
+    """Checks that a directory holds a study or its result files.
 
     Raises:
-        StudyDirectoryError: It does not; the message says what may have been meant.
+        StudyDirectoryError: The directory holds neither; the message suggests a directory.
     """
     if not (directory / "results").exists():
         read_config(directory)
@@ -123,43 +136,43 @@ def require_results(directory: Path) -> None:
 
 @contextlib.contextmanager
 def open_study(directory: Path) -> Iterator[Study]:
-    """Opens the study of a directory.
+    """Opens the study of a directory and closes its database at the end.
 
     Raises:
-        StudyDirectoryError: There is no study, or its database holds another one of its name.
-        ServiceError: Its database cannot be read.
+        StudyDirectoryError: The directory holds no study, or the database holds another one of the same name.
+        ServiceError: The database cannot be read.
     """
     directory = directory.expanduser().absolute()
     config = read_config(directory)
-    place = database.place_of(config.database, directory)
+    url = database.url_of(config.database, directory)
     phases = [phase for phase in PHASES if phase != "race" or config.confirm.race is not None]
-    store = Store(place, config.name, directions=config.directions, metrics=config.search.objectives, phases=phases)
+    store = Store(url, config.name, directions=config.directions, metrics=config.search.objectives, phases=phases)
     try:
         if config.database is not None and not store.claim(_identity(directory)):
-            raise StudyDirectoryError(_taken(config, place))
+            raise StudyDirectoryError(_name_is_taken(config, url))
         yield Study(config, store, directory)
     finally:
         store.close()
 
 
 def discard(study: Study) -> None:
-    """Removes a study that has not begun, so that nothing half-made stands in the way of a corrected launch."""
+    """Removes a study without runs, so that its remains do not block a corrected launch."""
     study.store.delete()
     shutil.rmtree(study.directory)
 
 
 def studies_in(storage: Path) -> list[Path]:
-    """Study directories in a storage folder, by name."""
+    """Returns the study directories in a storage folder, sorted by name."""
     return sorted(path.parent for path in storage.glob(f"*/{STUDY_FILE}"))
 
 
 def studies_below(folder: Path) -> list[Path]:
-    """Study directories in the storage folders within a folder, by path."""
+    """Returns the study directories in all storage folders within a folder, sorted by path."""
     return sorted(path.parent for path in folder.glob(f"*/*/{STUDY_FILE}"))
 
 
-def _instead(directory: Path) -> str:
-    """What a user who named a directory without a study may have meant."""
+def _hint(directory: Path) -> str:
+    """Returns a hint for a user who named a directory without a study."""
     if found := studies_in(directory) or studies_below(directory):
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         return f", but below it; name one of {', '.join(map(str, found[:SHOWN]))}{more}"
@@ -168,38 +181,38 @@ def _instead(directory: Path) -> str:
     near = above or next((names[name] for name in difflib.get_close_matches(directory.name, names, n=1)), None)
     if near is not None:
         return f"; did you mean {near}?"
-    why = f"{STUDY_FILE} is missing" if directory.exists() else "there is no such folder"
+    why = f"{STUDY_FILE} is missing" if directory.exists() else "no such folder"
     return f" ({why}); `cskd list --storage DIR` shows the studies of a folder"
 
 
 def _refuse_database(config: StudyConfig, directory: Path) -> None:
-    """Looks at what is to hold the trials, before anything is made."""
-    place = database.place_of(config.database, directory)
+    """Checks the database of a new study before any file is created."""
+    url = database.url_of(config.database, directory)
     if config.database is None:
         database.refuse_network_file_system(directory)
-    elif (owner := owner_of(place, config.name)) is not None and owner != _identity(directory):
-        raise StudyDirectoryError(_taken(config, place))
+    elif (owner := owner_of(url, config.name)) is not None and owner != _identity(directory):
+        raise StudyDirectoryError(_name_is_taken(config, url))
 
 
 def _identity(directory: Path) -> str:
-    """What tells this directory's study from others in a database; empty before it is made."""
+    """Returns the digits that distinguish this directory's study in a shared database; empty before its creation."""
     path = directory / IDENTITY_FILE
     return path.read_text() if path.exists() else ""
 
 
-def _taken(config: StudyConfig, place: URL) -> str:
+def _name_is_taken(config: StudyConfig, url: URL) -> str:
     return (
-        f"name: the database {database.shown(place)} holds another study {config.name!r}, of another directory; give "
-        "yours another name"
+        f"name: the database {database.shown(url)} holds a study {config.name!r} of another directory; choose another "
+        "name"
     )
 
 
-def _already_there(old: StudyConfig, new: StudyConfig, directory: Path) -> str:
+def _directory_is_taken(old: StudyConfig, new: StudyConfig, directory: Path) -> str:
     changes = _differences(old.resolved(), new.resolved())
     if not changes:
-        return f"{directory}: holds this study already; go on with `cskd resume {directory}`"
-    shown = "; ".join(changes[:5]) + (f"; and {len(changes) - 5} more" if len(changes) > 5 else "")
-    return f"{directory}: holds another study of this name ({shown}); give yours another name or another --storage"
+        return f"{directory}: already holds this study; resume it with `cskd resume {directory}`"
+    shown = "; ".join(changes[:SHOWN]) + (f"; and {len(changes) - SHOWN} more" if len(changes) > SHOWN else "")
+    return f"{directory}: holds another study of this name ({shown}); choose another name or another --storage"
 
 
 def _differences(old: Any, new: Any, path: str = "") -> list[str]:

@@ -1,4 +1,4 @@
-"""One driver per study: a lock in its directory that dies with the driver."""
+"""Locks a study directory, so that a study has one driver at a time; the lock ends with the driver's process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ from trainables.files.durable import write_atomic
 
 @dataclass(frozen=True)
 class Holder:
-    """The driver that holds a study."""
+    """Driver that holds the lock of a study.
+
+    Attributes:
+        pid: Process id.
+        host: Host name.
+        since: Local time at which the driver took the lock.
+    """
 
     pid: int
     host: str
@@ -32,22 +38,24 @@ class Holder:
 
 @contextlib.contextmanager
 def lease(directory: Path) -> Iterator[None]:
-    """Holds the study while the block runs.
+    """Holds the lock of a study while the block runs.
 
-    The operating system gives the lock back when its process ends in whatever way, so a stale one needs no clean-up.
+    The operating system releases the lock when the process ends, even if it is killed, so there are no stale locks.
 
     Raises:
-        HeldError: Another driver holds it.
+        HeldError: Another driver holds the lock.
     """
     lock = FileLock(directory / ".driver.lock")
     try:
-        lock.acquire(timeout=1)  # not at once: whoever asks ``is_held`` has the lock for a moment
+        lock.acquire(timeout=1)  # ``is_held`` of another process takes the lock for a moment
     except Timeout as error:
-        who = holder(directory) or "another driver"
-        raise HeldError(f"{directory}: held by {who}; wait for it, or stop it with `cskd stop {directory}`") from error
+        other = holder(directory) or "another driver"
+        raise HeldError(
+            f"{directory}: held by {other}; wait for it, or stop it with `cskd stop {directory}`"
+        ) from error
     try:
-        me = Holder(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S"))
-        write_atomic(_file(directory), json.dumps(asdict(me)).encode())
+        own = Holder(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S"))
+        write_atomic(_file(directory), json.dumps(asdict(own)).encode())
         yield
     finally:
         _file(directory).unlink(missing_ok=True)
@@ -55,7 +63,7 @@ def lease(directory: Path) -> Iterator[None]:
 
 
 def is_held(directory: Path) -> bool:
-    """Whether a driver works on the study now."""
+    """Returns whether a driver holds the lock of the study."""
     if not (directory / ".driver.lock").exists():
         return False
     lock = FileLock(directory / ".driver.lock", timeout=0)
@@ -68,7 +76,7 @@ def is_held(directory: Path) -> bool:
 
 
 def holder(directory: Path) -> Holder | None:
-    """Who holds the study, or held it last before being killed."""
+    """Returns the driver that holds the lock, or that was killed while it held it; None without either."""
     try:
         return Holder(**json.loads(_file(directory).read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -81,11 +89,11 @@ def stop_holder(directory: Path) -> Holder:
     Raises:
         UsageError: No driver runs, or it runs on another host.
     """
-    held = is_held(directory)  # first: a killed driver's note is still there when the next one has just begun
+    held = is_held(directory)  # before ``holder``: a new driver may not have replaced a killed driver's file yet
     found = holder(directory)
     if not held or found is None:
         raise UsageError(
-            f"{directory}: no driver is running, so there is nothing to stop; `cskd status {directory}` says more"
+            f"{directory}: no driver is running, so there is nothing to stop; see `cskd status {directory}`"
         )
     if found.host != socket.gethostname():
         raise UsageError(f"{directory}: its driver runs on {found.host}; stop it there")

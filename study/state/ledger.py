@@ -1,6 +1,7 @@
-"""The test ledger: who read the test set, when, for which configuration and seed; it only grows.
+"""Append-only ledger of the test set: who read it, when, and for which configuration and seed.
 
-Only ``study/phases/confirm.py`` issues accesses, and ``cskd train --test`` for a configuration that is already chosen.
+Only two places grant access: ``study/phases/confirm.py``, and ``cskd train --test`` for a configuration that is already
+chosen.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ FILE_NAME = "test_ledger.jsonl"
 
 @dataclass(frozen=True)
 class LedgeredAccess:
-    """Permission for one run to read the test set; each reading becomes a line of the ledger before the data is given.
+    """Permission for one run to read the test set; each reading is written to the ledger before the data is returned.
 
     Attributes:
-        ledger: The file, on the driver's machine.
+        ledger: Path of the ledger file on the driver's machine.
         study: Name of the study.
         trial: Number of the confirmation trial.
-        attempt: Of the run.
-        arm: What is confirmed, such as ``search/7``.
-        config_digest: Of the run's configuration.
-        seed: Of the run.
-        objects: URI of the run's place in an object store, where a worker that does not share the file leaves its
-            readings for the driver; None writes into the file.
+        attempt: Number of the run's attempt.
+        arm: Arm that is confirmed, such as ``search/7``.
+        config_digest: Digest of the run's configuration.
+        seed: Training seed of the run.
+        objects: URI of the run's folder in an object store, to which a worker without access to the ledger file writes
+            its readings; None to write to the file.
     """
 
     ledger: Path
@@ -46,9 +47,14 @@ class LedgeredAccess:
     objects: str | None = None
 
     def record(self, dataset: str, images: int) -> None:
-        """Writes the reading, durably."""
-        who = {name: value for name, value in asdict(self).items() if name not in ("ledger", "objects")}
-        reading = {"time": time.time(), "host": socket.gethostname(), "dataset": dataset, "images": images} | who
+        """Writes a reading durably.
+
+        Args:
+            dataset: Name of the data set.
+            images: Number of test images.
+        """
+        reader = {name: value for name, value in asdict(self).items() if name not in ("ledger", "objects")}
+        reading = {"time": time.time(), "host": socket.gethostname(), "dataset": dataset, "images": images} | reader
         if self.objects is None:
             append_json_line(self.ledger, reading)
         else:
@@ -56,8 +62,8 @@ class LedgeredAccess:
         faultpoint("ledger: reading noted")
 
 
-def take_in(ledger: Path, found: Sequence[dict[str, Any]]) -> None:
-    """Adds the readings that workers left elsewhere and that the file does not have.
+def add_missing(ledger: Path, found: Sequence[dict[str, Any]]) -> None:
+    """Appends the readings of workers that the ledger file does not contain.
 
     Raises:
         OSError: The disk is full.
@@ -69,5 +75,5 @@ def take_in(ledger: Path, found: Sequence[dict[str, Any]]) -> None:
 
 
 def readings(directory: Path) -> list[dict[str, Any]]:
-    """All readings of a study, in order."""
+    """Returns all readings of a study, in order."""
     return list(read_json_lines(directory / FILE_NAME))

@@ -1,4 +1,4 @@
-"""Where a study's runs are in MLflow, kept beside the study so that tables and commands can point to them."""
+"""Records in the study directory which MLflow runs belong to a study, so that tables and commands can link to them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FILE_NAME = "tracking.json"
 
 @dataclass(frozen=True)
 class TrackingRecord:
-    """The store that a study is tracked in, and its runs there.
+    """MLflow store of a study, and the study's runs in it.
 
     Attributes:
-        uri: Of the store, without a password.
-        experiment_id: Of the experiment that holds the runs.
-        runs: Key, such as ``search/7``, to MLflow's id of the run.
+        uri: URI of the store, without a password.
+        experiment_id: Id of the experiment that holds the runs.
+        runs: MLflow's run ids, by run key such as ``search/7``.
     """
 
     uri: str
@@ -29,12 +29,12 @@ class TrackingRecord:
     runs: dict[str, str] = field(default_factory=dict)
 
     def write(self, directory: Path) -> None:
-        """Replaces the record of a study directory."""
+        """Writes the record to a study directory and replaces an earlier one."""
         write_atomic(directory / FILE_NAME, json.dumps(asdict(self), indent=1).encode())
 
 
 def read(directory: Path) -> TrackingRecord | None:
-    """The record of a study directory; None where nothing was tracked, or when the file is damaged."""
+    """Reads the record of a study directory; None if nothing was tracked, or if the file is damaged."""
     try:
         return TrackingRecord(**json.loads((directory / FILE_NAME).read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):

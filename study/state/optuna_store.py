@@ -1,7 +1,7 @@
-"""The truth of a study: an Optuna storage that only the driver writes.
+"""Database of a study: an Optuna storage that only the driver writes.
 
-Search trials, controls, the race's runs and confirmations live in sibling Optuna studies, because trials with other
-parameters would take the search's parameters out of the sampler's space. Epochs live in the run directories
+Search trials, controls, race runs and confirmation runs are stored in sibling Optuna studies, because trials with other
+parameters would remove the search's parameters from the sampler's space. Epochs are stored in the run directories
 (``trainables.runs.run_directory``).
 """
 
@@ -41,11 +41,11 @@ class Store:
     """Trials of one study, by phase and number.
 
     Args:
-        place: The SQLite file, made when missing; or a database's URL.
-        name: The study's name.
-        directions: Which way each objective is better.
-        metrics: Names of the objectives, for Optuna's own tools.
-        phases: That the study has; Optuna's tools show no others. A phase that it has not is one without trials.
+        place: Path of the SQLite file, created if missing; or URL of a database.
+        name: Name of the study.
+        directions: Direction of each objective.
+        metrics: Names of the objectives, shown by Optuna's tools.
+        phases: Phases of the study. Other phases have no trials, and no Optuna study is created for them.
 
     Raises:
         ServiceError: The database stays locked or cannot be read.
@@ -60,15 +60,15 @@ class Store:
         metrics: Sequence[str] = (),
         phases: Sequence[PhaseName] = PHASES,
     ) -> None:
-        self._place = place if isinstance(place, URL) else database.file_url(place)
-        with self._translated(), contextlib.ExitStack() as unless_opened:
-            self._database = _connected(self._place)
-            unless_opened.callback(self._database.engine.dispose)
-            # Keeps finished trials in memory, so that a long study is not read anew for each suggestion.
+        self._url = place if isinstance(place, URL) else database.file_url(place)
+        with self._translated(), contextlib.ExitStack() as cleanup:
+            self._database = _connected(self._url)
+            cleanup.callback(self._database.engine.dispose)
+            # Caches finished trials, so that a long study is not read again for each suggestion.
             self._storage = optuna.storages.get_storage(self._database)
             self._studies = {phase: self._study_id(_study_name(name, phase), directions) for phase in phases}
             self._name_metrics(metrics)
-            unless_opened.pop_all()
+            cleanup.pop_all()
 
     def begin(
         self,
@@ -77,7 +77,14 @@ class Store:
         distributions: Mapping[str, BaseDistribution],
         attributes: Mapping[TrialAttribute, Any],
     ) -> FrozenTrial:
-        """Adds a running trial in one write; its number follows the last one's."""
+        """Adds a running trial in one write; its number is the next of its phase.
+
+        Args:
+            phase: Phase of the trial.
+            parameters: Values of the searched parameters.
+            distributions: Search spaces of these parameters.
+            attributes: Further attributes of the trial.
+        """
         running = FrozenTrial(
             number=-1,
             trial_id=-1,
@@ -97,16 +104,16 @@ class Store:
             return self._storage.get_trial(trial_id)
 
     def trials(self, phase: PhaseName) -> list[FrozenTrial]:
-        """All trials of a phase, by number: shared with later calls, so not to be changed."""
+        """Returns all trials of a phase, sorted by number. Later calls share the objects; do not change them."""
         if phase not in self._studies:
             return []
         with self._translated():
-            # Optuna would copy each trial deeply, for each question anew.
+            # Without deepcopy=False, Optuna would deep-copy every trial on each call.
             found = self._storage.get_all_trials(self._studies[phase], deepcopy=False)
             return sorted(found, key=lambda trial: trial.number)
 
     def running(self, phase: PhaseName) -> list[FrozenTrial]:
-        """Trials without a final state, by number."""
+        """Returns the trials without a final state, sorted by number."""
         return [trial for trial in self.trials(phase) if not trial.state.is_finished()]
 
     def set_attribute(self, trial: FrozenTrial, key: TrialAttribute, value: Any) -> None:
@@ -117,14 +124,15 @@ class Store:
     def tell(
         self, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None, epoch: int, error: str | None
     ) -> None:
-        """Gives a trial its final state.
+        """Sets the final state of a trial.
 
         Args:
-            trial: As ``begin`` or ``trials`` returned it.
-            state: COMPLETE with values, PRUNED with the last ones, or FAIL without.
-            values: Of the objectives.
-            epoch: Finished epochs, the step of a single objective's value; Optuna's tools know none of several.
-            error: Why it failed.
+            trial: Trial from ``begin`` or ``trials``.
+            state: COMPLETE with values, PRUNED with the last values, or FAIL without values.
+            values: Values of the objectives.
+            epoch: Number of finished epochs. It is the step of the value of a single objective; Optuna stores no steps
+                for several objectives.
+            error: Reason why the trial failed.
         """
         with self._changing():
             if error is not None:
@@ -136,12 +144,12 @@ class Store:
             faultpoint("store: told the state")
 
     def report(self, trial: FrozenTrial, epoch: int, value: float) -> None:
-        """Keeps the objective of a running trial at a step, as Optuna's intermediate value."""
+        """Stores the objective of a running trial after an epoch, as Optuna's intermediate value."""
         with self._translated():
             self._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
 
     def attribute(self, key: StudyAttribute) -> Any:
-        """An attribute of the study; None when it was never set."""
+        """Returns an attribute of the study, or None if it was never set."""
         with self._translated():
             return self._storage.get_study_user_attrs(self._studies["search"]).get(key)
 
@@ -151,35 +159,37 @@ class Store:
             self._storage.set_study_user_attr(self._studies["search"], str(key), value)
 
     def identity(self) -> str:
-        """What tells this study from others of its name; given when first asked for, which drivers do."""
+        """Returns the digits that distinguish this study from others of its name; creates them at the first call."""
         if self.attribute(StudyAttribute.IDENTITY) is None:
             self.set_study_attribute(StudyAttribute.IDENTITY, uuid.uuid4().hex)
         return str(self.attribute(StudyAttribute.IDENTITY))
 
     def claim(self, owner: str) -> bool:
-        """Says whose the study is, once; whether it is ``owner``'s."""
+        """Sets the owner of the study unless it has one; returns whether the owner is ``owner``."""
         if self.attribute(StudyAttribute.IDENTITY) is None:
             self.set_study_attribute(StudyAttribute.IDENTITY, owner)
         return bool(self.attribute(StudyAttribute.IDENTITY) == owner)
 
     def delete(self) -> None:
-        """Takes the study with all its trials out of the database."""
+        """Deletes the study and all its trials from the database."""
         with self._translated():
             for study_id in self._studies.values():
                 self._storage.delete_study(study_id)
 
     def close(self) -> None:
-        """Gives the database back."""
+        """Closes the connections to the database."""
         self._storage.remove_session()
         self._database.engine.dispose()
 
     def _study_id(self, name: str, directions: Sequence[StudyDirection]) -> int:
-        with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):  # another process may look at the same moment
+        with contextlib.suppress(
+            optuna.exceptions.DuplicatedStudyError
+        ):  # another process created it at the same moment
             return self._storage.create_new_study(directions, name)
         return self._storage.get_study_id_from_name(name)
 
     def _name_metrics(self, metrics: Sequence[str]) -> None:
-        """Lets Optuna's dashboard show what the objectives are; as ``optuna.study.Study.set_metric_names`` does."""
+        """Stores the objectives' names for Optuna's dashboard, as ``optuna.study.Study.set_metric_names`` does."""
         for phase, study_id in self._studies.items():
             names = [name.replace("validation/", "test/", 1) if phase == "confirm" else name for name in metrics]
             if names and METRIC_NAMES not in self._storage.get_study_system_attrs(study_id):
@@ -187,18 +197,18 @@ class Store:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
-        """A change after which the file is copied."""
+        """Copies the SQLite file after a change."""
         with self._translated():
             yield
-        if self._place.get_backend_name() == "sqlite":
-            database_copies.keep(Path(str(self._place.database)))
+        if self._url.get_backend_name() == "sqlite":
+            database_copies.update(Path(str(self._url.database)))
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:
-        return _translated(self._place)
+        return _translated(self._url)
 
 
 def owner_of(place: URL, name: str) -> str | None:
-    """Whose the study of a name is that a database holds; None where it holds none, or nobody's.
+    """Returns the owner of the study of a name in a database, or None without such a study or owner.
 
     Raises:
         ServiceError: The database cannot be reached or read.
@@ -215,13 +225,13 @@ def owner_of(place: URL, name: str) -> str | None:
 
 
 class _Storage(optuna.storages.RDBStorage):
-    """Optuna's, which gives the database back where it cannot be opened, too."""
+    """Optuna's storage, which also closes its connections if opening the database fails."""
 
     def __init__(self, url: str, engine_options: dict[str, Any]) -> None:
         try:
             super().__init__(url, engine_kwargs=engine_options)
         except Exception:
-            if hasattr(self, "engine"):  # else there is no connection yet
+            if hasattr(self, "engine"):  # otherwise, there is no connection yet
                 self.engine.dispose()
             raise
 
@@ -242,12 +252,12 @@ def _translated(place: URL) -> Iterator[None]:
         if getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place.database) from error
         text = without_password(str(getattr(cause, "orig", None) or cause).splitlines()[0])
-        cure = "" if place.get_backend_name() == "sqlite" else "; when it is back, resume; `cskd doctor` looks at it"
+        cure = "" if place.get_backend_name() == "sqlite" else "; resume when it is back; `cskd doctor` checks it"
         raise ServiceError(f"study database {database.shown(place)}: {text}{cure}") from error
 
 
 def rank_value(trial: FrozenTrial) -> float | None:
-    """Value of the objective that ranks trials; None of a trial that has none."""
+    """Returns the value of the objective that ranks trials, or None for a trial without values."""
     return trial.values[0] if trial.values else None
 
 
@@ -256,5 +266,5 @@ def _study_name(name: str, phase: PhaseName) -> str:
 
 
 def arm_and_seed(trial: FrozenTrial) -> tuple[str, int]:
-    """The arm, such as ``search/7``, and the training seed of a run of the race or the confirmation."""
+    """Returns the arm, such as ``search/7``, and the training seed of a race or confirmation run."""
     return str(trial.user_attrs[TrialAttribute.ARM]), int(trial.user_attrs[TrialAttribute.SEED])

@@ -1,4 +1,4 @@
-"""Where results come from: versions, commit, digests and the command, one line per launch or resume."""
+"""Records the provenance of results: versions, commit, digests and command, one line per launch or resume."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CODE = Path(__file__).resolve().parents[2]
 
 
 def code_digest() -> str:
-    """Digest of the code that decides a run's outcome: trainables and search spaces."""
+    """Returns the digest of the code that determines a run's outcome: ``trainables`` and ``search_spaces``."""
     files = sorted(path for package in ("trainables", "search_spaces") for path in (CODE / package).rglob("*.py"))
     return digest_of({str(path.relative_to(CODE)): sha256_of(path.read_bytes()) for path in files})
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that decide results."""
+    """Returns the versions of Python and of the libraries that affect results."""
     found = {"python": platform.python_version()}
     for library in LIBRARIES:
         try:
@@ -38,12 +38,12 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Commit of the code, with ``+changes`` when the tree differs from it; None outside of a checkout."""
+    """Returns the commit of the code, with ``+changes`` if the working tree differs; None outside a Git checkout."""
     if not (CODE / ".git").exists():
         return None
 
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(CODE), *words]
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(CODE), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
 
     try:
@@ -53,13 +53,13 @@ def git_commit() -> str | None:
 
 
 def note(directory: Path, action: str, study_digest: str, allowed: list[str]) -> None:
-    """Appends a line: who runs the study from now on, with what.
+    """Appends a line about the driver that starts.
 
     Args:
-        directory: The study directory.
+        directory: Directory of the study.
         action: ``launch``, ``resume`` or ``confirm``.
-        study_digest: Of the resolved study file.
-        allowed: What ``--allow-changed`` let pass.
+        study_digest: Digest of the resolved study file.
+        allowed: Changes that ``--allow-changed`` permits.
     """
     line = {
         "time": time.time(),
@@ -76,11 +76,11 @@ def note(directory: Path, action: str, study_digest: str, allowed: list[str]) ->
 
 
 def notes(directory: Path) -> list[dict[str, Any]]:
-    """All lines of a study, the launch first."""
+    """Returns all lines of a study, the launch first."""
     return list(read_json_lines(directory / FILE_NAME))
 
 
 def is_damaged(directory: Path) -> bool:
-    """Whether a line of a study was whole once and is not now, so that the others do not tell all."""
+    """Returns whether a complete line was damaged later, so that the readable lines may be incomplete."""
     path = directory / FILE_NAME
     return path.exists() and any(map(sealed_json.is_damaged, path.read_bytes().split(b"\n")))

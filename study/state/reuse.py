@@ -1,8 +1,8 @@
-"""Finished runs of other studies below a storage folder, taken over instead of being trained once more.
+"""Reuses finished runs of other studies in the same storage folder instead of training them again.
 
-A run follows from its configuration (with split and seed), its data and the code, so the same run of another study has
-the same values. Above all the cross-entropy control, which the studies of a data set share, is trained once. A copy is
-complete, so that the study stays whole when its source goes, and says where it comes from.
+A run is determined by its configuration (with split and seed), its data and the code, so the same run of another study
+has the same values. In particular, the cross-entropy control that all studies of a data set share is trained once. The
+run is copied completely, with the name of its source, so that the study does not depend on the source.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ REUSED_PHASES: tuple[PhaseName, ...] = ("controls", "search")
 
 @dataclass(frozen=True)
 class _Source:
-    """A run that another study finished.
+    """Run that another study finished.
 
     Attributes:
         label: Study, phase and number, such as ``first/controls/0``.
-        directory: Of its files.
-        values: What the other study's database says of its last epoch.
+        directory: Directory of the run.
+        values: Values of the last epoch in the other study's database.
     """
 
     label: str
@@ -52,7 +52,7 @@ class _Source:
     values: Mapping[str, float]
 
     def rows(self, epochs: int) -> list[EpochRow] | None:
-        """All epochs; None where they are damaged, gone, or not those of a run of so many epochs."""
+        """Returns all epochs, or None if they are damaged, missing, or of a run with another number of epochs."""
         run = RunDirectory(self.directory)
         rows, outcome = run.epochs(), run.outcome()
         if outcome is None or outcome.state != "finished" or len(rows) != epochs:
@@ -63,27 +63,28 @@ class _Source:
 
 
 class Reuse:
-    """The finished runs of the studies beside one, as they were when it is first asked.
+    """Finished runs of the other studies in a storage folder, read once at the first use.
 
-    Studies that went on with other code or data are left out, and parts of the user's own, whose code no digest covers.
+    Studies that were continued with other code or data are excluded. So are runs with user-defined parts, whose code no
+    digest covers.
 
     Args:
-        study: Whose runs may be taken over; with ``search.reuse: false`` none is.
+        study: Study that reuses runs; with ``search.reuse: false`` it reuses none.
     """
 
     def __init__(self, study: Study) -> None:
         self._study = study
         self._code = provenance.code_digest()
 
-    def takes_over(self, trial: FrozenTrial, assignment: Assignment) -> str | None:
-        """Makes a run that has not begun a copy of the same one elsewhere, where there is one.
+    def copy_finished_run(self, trial: FrozenTrial, assignment: Assignment) -> str | None:
+        """Copies the same run of another study, if there is one, into a run that has not started.
 
         Args:
-            trial: Without a final state.
-            assignment: Its run.
+            trial: Trial without a final state.
+            assignment: Run of the trial.
 
         Returns:
-            Where the copy comes from; None where the run is to be trained.
+            Label of the source, such as ``first/controls/0``, or None if the run must be trained.
 
         Raises:
             OSError: The disk is full.
@@ -101,26 +102,26 @@ class Reuse:
         return None
 
     def _report_rungs(self, trial: FrozenTrial, assignment: Assignment, rows: list[EpochRow]) -> None:
-        """Keeps what other trials are compared with where a scheduler judges them."""
+        """Stores the values at the scheduler's rungs, with which it compares other trials."""
         if assignment.phase == "search":
             for rung in self._study.config.search.scheduler.rungs(assignment.config.training):
                 self._study.store.report(trial, rung, rows[rung - 1].metrics[self._study.config.objective])
 
     @cached_property
     def _known(self) -> dict[str, list[_Source]]:
-        """Runs by the digest of their configuration."""
+        """Finished runs of other studies, by digest of their configuration."""
         found: dict[str, list[_Source]] = {}
-        if not (self._study.config.search.reuse and self._is_of_one_code(self._study.directory)):
+        if not (self._study.config.search.reuse and self._has_same_code(self._study.directory)):
             return found
         for directory in studies_in(self._study.directory.parent):
-            if directory != self._study.directory and self._is_of_one_code(directory):
-                with contextlib.suppress(CskdError, OSError):  # another study's damage is not this one's
+            if directory != self._study.directory and self._has_same_code(directory):
+                with contextlib.suppress(CskdError, OSError):  # a damaged study must not stop this one
                     for config, source in self._finished(directory):
                         found.setdefault(config.digest(), []).append(source)
         return found
 
-    def _is_of_one_code(self, directory: Path) -> bool:
-        """Whether all drivers of a study had this code, and none let changed data pass."""
+    def _has_same_code(self, directory: Path) -> bool:
+        """Returns whether all drivers of a study had this code and none allowed changed data."""
         notes = provenance.notes(directory)
         return (
             bool(notes)
@@ -135,25 +136,25 @@ class Reuse:
             for phase in REUSED_PHASES:
                 for trial in other.store.trials(phase):
                     config = _config_of(other, phase, trial)
-                    if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and _is_ours(config):
+                    if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and _has_built_in_parts_only(config):
                         yield config, _source_of(other, phase, trial)
 
 
 def difference(run: RunDirectory, storage: Path) -> str | None:
-    """How a run that was taken over differs from its source; None where it does not, or where the source is gone.
+    """Returns how a reused run differs from its source; None if it does not differ or the source is missing.
 
     Args:
         run: Any run.
         storage: Folder of all studies.
     """
-    name, _, place = (run.source() or "").partition("/")
-    phase, _, number = place.partition("/")
+    name, _, key = (run.source() or "").partition("/")
+    phase, _, number = key.partition("/")
     if phase not in FOLDERS:
         return None
-    there = RunDirectory(storage / name / FOLDERS[phase] / number).epochs()
-    for own, its in zip(run.epochs(), there, strict=False):
-        if own.time == its.time and own.metrics != its.metrics:  # another time is another run of that name
-            return f"epoch {own.epoch} is not what {run.source()} has, from which it was taken over"
+    source = RunDirectory(storage / name / FOLDERS[phase] / number).epochs()
+    for own, original in zip(run.epochs(), source, strict=False):
+        if own.time == original.time and own.metrics != original.metrics:  # another time means another run
+            return f"epoch {own.epoch} differs from {run.source()}, from which it was copied"
     return None
 
 
@@ -174,6 +175,6 @@ def _source_of(study: Study, phase: PhaseName, trial: FrozenTrial) -> _Source:
     return _Source(f"{study.config.name}/{phase}/{trial.number}", directory, values)
 
 
-def _is_ours(config: TrainConfig) -> bool:
-    """Whether no part is a user's own, named ``module:Class``."""
+def _has_built_in_parts_only(config: TrainConfig) -> bool:
+    """Returns whether no part is user-defined, that is, named ``module:Class``."""
     return not any(":" in part.part_name() for part in (config.dataset, config.model, config.method))

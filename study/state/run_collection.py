@@ -1,4 +1,4 @@
-"""What workers leave in an object store: where it is, whether it works, and how it comes to the study directory."""
+"""Collects the files of runs from an object store into the study directory, and checks the access to the store."""
 
 from __future__ import annotations
 
@@ -25,62 +25,64 @@ if TYPE_CHECKING:
     from trainables.runs.assignment import Assignment
     from trainables.runs.run_key import PhaseName
 
-IDENTITY_DIGITS = 12  # of the study's identity, which tells it from others of its name
+IDENTITY_DIGITS = 12  # digits of the study's identity in its folder's name
 PROBE = "probe_"
 
 
-def place_of(artifacts: Artifacts, name: str, store: Store) -> str:
-    """URI of a study's own folder in the object store.
+def study_uri(artifacts: Artifacts, name: str, store: Store) -> str:
+    """Returns the URI of a study's folder in the object store.
 
     Args:
-        artifacts: Where all is, as the study file says.
-        name: Of the study.
-        store: Of a study that a driver has begun, for that gave it its identity.
+        artifacts: Section ``artifacts`` of the study file.
+        name: Name of the study.
+        store: Database of the study, which holds its identity.
     """
     return object_store.below(artifacts.uri, f"{name}-{store.identity()[:IDENTITY_DIGITS]}")
 
 
-def place_of_run(artifacts: Artifacts | None, name: str, store: Store, phase: PhaseName, number: int) -> str | None:
-    """URI of a run's folder in the object store; None where driver and workers share the study directory."""
-    return None if artifacts is None else object_store.below(place_of(artifacts, name, store), phase, str(number))
+def run_uri(artifacts: Artifacts | None, name: str, store: Store, phase: PhaseName, number: int) -> str | None:
+    """Returns the URI of a run's folder in the object store; None if the workers share the study directory."""
+    return None if artifacts is None else object_store.below(study_uri(artifacts, name, store), phase, str(number))
 
 
-def prove(uri: str) -> None:
-    """Writes an object, reads it and removes it.
+def check_access(uri: str) -> None:
+    """Checks the access to an object store: writes an object, lists it, reads it and deletes it.
 
     Raises:
-        ObjectStoreError: One of these does not work here.
+        ObjectStoreError: One of these operations fails.
     """
     store, name = ObjectStore(uri, patience_seconds=0), f"{PROBE}{secrets.token_hex(8)}"
     store.write(name, name.encode())
     try:
         if name not in store.names(deep=False) or store.read(name) != name.encode():
-            raise ObjectStoreError(f"artifacts at {object_store.shown(uri)}: what was written is not there")
+            raise ObjectStoreError(f"artifacts at {object_store.shown(uri)}: a written object cannot be read back")
     except FileNotFoundError:
-        raise ObjectStoreError(f"artifacts at {object_store.shown(uri)}: what was written is not there") from None
+        raise ObjectStoreError(
+            f"artifacts at {object_store.shown(uri)}: a written object cannot be read back"
+        ) from None
     finally:
         store.delete(name)
 
 
 def require(artifacts: Artifacts | None) -> None:
-    """Looks at the object store before a study begins or goes on.
+    """Checks the object store before a study is launched or resumed.
 
     Raises:
-        ServiceError: It cannot be used from here.
+        ServiceError: The object store cannot be used from this machine.
     """
     if artifacts is None:
         return
     try:
-        prove(artifacts.uri)
+        check_access(artifacts.uri)
     except ObjectStoreError as error:
-        raise ServiceError(f"{error}; `cskd doctor` looks at it") from error
+        raise ServiceError(f"{error}; `cskd doctor` checks it") from error
 
 
 def follow(assignment: Assignment) -> list[str]:
-    """Brings a running run's new epochs into the study directory; what cannot be had now comes with the next ones.
+    """Copies a running run's new epochs into the study directory; if the store fails, the next call copies them.
 
     Returns:
-        What was damaged in the store and passed over, as far as the new epochs say.
+        Damaged objects that the attempts in the new lines skipped.
     """
     if assignment.objects is not None:
         with contextlib.suppress(ObjectStoreError):
@@ -89,11 +91,11 @@ def follow(assignment: Assignment) -> list[str]:
 
 
 def collect(assignment: Assignment, give_up: Callable[[], bool] = lambda: False) -> None:
-    """Brings all that a run has left into the study directory, its outcome last.
+    """Copies all files of a run from the object store into the study directory, the outcome last.
 
     Args:
-        assignment: The run.
-        give_up: Ends the waiting for a store that does not answer.
+        assignment: Run to collect.
+        give_up: Returns whether to stop waiting for a store that does not answer.
 
     Raises:
         ServiceError: The store does not answer.
@@ -104,28 +106,28 @@ def collect(assignment: Assignment, give_up: Callable[[], bool] = lambda: False)
     try:
         _collect(assignment, ObjectStore(assignment.objects, give_up=give_up))
     except ObjectStoreError as error:
-        raise ServiceError(f"{error}; when it is back, resume; `cskd doctor` looks at it") from error
+        raise ServiceError(f"{error}; resume when it is back; `cskd doctor` checks it") from error
 
 
 @dataclass(frozen=True)
-class Lack:
-    """What is not as it should be of a run's objects.
+class Differences:
+    """Differences between a run's objects and the study directory.
 
     Attributes:
-        missing: Lines and readings that the study directory does not have.
-        damaged: Checkpoints that do not match their checksum.
+        missing: Names of the rows and readings that the study directory lacks.
+        damaged: Checkpoints in the object store that do not match their checksum.
     """
 
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
 
 
-def compare(assignment: Assignment, *, checkpoints: bool) -> Lack:
+def compare(assignment: Assignment, *, checkpoints: bool) -> Differences:
     """Compares a run's objects with the study directory; changes nothing.
 
     Args:
-        assignment: Of a study with an object store.
-        checkpoints: Reads those from which the run would go on.
+        assignment: Run of a study with an object store.
+        checkpoints: Whether to check the checkpoints from which the run could resume.
 
     Raises:
         ObjectStoreError: The store does not answer.
@@ -135,11 +137,11 @@ def compare(assignment: Assignment, *, checkpoints: bool) -> Lack:
     missing = run_objects.missing_lines(names, files.log())
     usable = run_objects.usable(run_objects.checkpoints(names), files.epochs()) if checkpoints else []
     damaged = [str(each) for each in usable if not objects.is_whole(each)]
-    return Lack(tuple(missing), tuple(damaged))
+    return Differences(tuple(missing), tuple(damaged))
 
 
-def sizes_of_checkpoints(assignment: Assignment) -> list[int]:
-    """Bytes of each checkpoint file of a run in the object store.
+def checkpoint_sizes(assignment: Assignment) -> list[int]:
+    """Returns the size in bytes of each checkpoint file of a run in the object store.
 
     Raises:
         ObjectStoreError: The store does not answer.
@@ -150,7 +152,7 @@ def sizes_of_checkpoints(assignment: Assignment) -> list[int]:
 
 
 def delete_checkpoints(assignment: Assignment) -> None:
-    """Removes a run's checkpoints from the object store, finished or not.
+    """Deletes a run's checkpoints from the object store.
 
     Raises:
         ObjectStoreError: The store does not answer.
@@ -167,11 +169,11 @@ def _objects(assignment: Assignment) -> RunObjects:
 
 
 def _collect(assignment: Assignment, store: ObjectStore) -> list[str]:
-    """As ``collect``; gives what attempts that are new here passed over."""
+    """Copies a run's files into the study directory; returns the damaged objects that new attempts skipped."""
     objects, files = RunObjects(store), RunDirectory(assignment.directory)
     names = store.names()
     if isinstance(assignment.access, ledger.LedgeredAccess):
-        ledger.take_in(assignment.access.ledger, objects.readings(names))
+        ledger.add_missing(assignment.access.ledger, objects.readings(names))
     lines = objects.lines(run_objects.missing_lines(names, files.log()))
     files.merge_log(lines, 0)
     rows = files.epochs()
@@ -184,7 +186,7 @@ def _collect(assignment: Assignment, store: ObjectStore) -> list[str]:
     if outcome["state"] == "finished":
         for name, path in run_objects.predictions_of(files, names, rows):
             store.download(name, path)
-        if usable:  # kept, for a finished run that does not keep one removes them
+        if usable:  # fetched because the run kept it: a finished run deletes the checkpoints that it does not keep
             objects.fetch_checkpoint(usable[0], files.checkpoints)
     faultpoint("objects: run collected, no outcome")
     files.copy_outcome(outcome)

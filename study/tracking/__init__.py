@@ -1,1 +1,1 @@
-"""Shows a study's runs in MLflow."""
+"""Tracks a study's runs in MLflow."""

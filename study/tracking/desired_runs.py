@@ -1,7 +1,7 @@
-"""What MLflow should show of a study, derived from its truth: a run for the study, one for each trial below it.
+"""Derives the MLflow runs of a study from its database: a parent run for the study and a child run for each trial.
 
-Only settled epochs are shown, for MLflow cannot take a value back: an epoch that a later attempt may train again waits
-for a checkpoint, or for the end of the run.
+Only settled epochs are shown, because MLflow cannot delete a value: an epoch that a later attempt may train again is
+shown after the next checkpoint or the end of the run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 STUDY_KEY = "study"
-# At each epoch a short list, for long ones slow the pages down; the last epoch has all that was measured.
+# Metrics shown at every epoch: few, because many values slow down MLflow's pages. The last epoch shows all metrics.
 EVERY_EPOCH = ("train/loss", "train/top1_error", "validation/top1_error", "validation/nll", "test/top1_error")
 STATUS_OF_TRIAL: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 STATUS_OF_STUDY: dict[sequence.State, Status] = {
@@ -50,7 +50,7 @@ LONGEST_NOTE = 8_000
 
 
 class Point(NamedTuple):
-    """A value of a metric: its step is the epoch, its time that of the epoch's end in milliseconds since 1970."""
+    """Value of a metric; ``step`` is the epoch, ``time`` the end of the epoch in milliseconds since 1970."""
 
     metric: str
     value: float
@@ -59,7 +59,7 @@ class Point(NamedTuple):
 
 
 class DataUsed(NamedTuple):
-    """The data set of a run; the digest changes with images or labels."""
+    """Data set of a run; the digest changes with images or labels."""
 
     name: str
     digest: str
@@ -68,18 +68,19 @@ class DataUsed(NamedTuple):
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """A run as MLflow should show it.
+    """Desired content of an MLflow run.
 
     Attributes:
         key: ``study``, or phase and number of a trial, such as ``search/7``.
-        status: In MLflow's words; the tag ``cskd.state`` says it in ours.
-        start: Seconds since 1970.
-        end: Seconds since 1970; None while it runs.
+        status: MLflow's run status; the tag ``cskd.state`` has the study's or the trial's own state.
+        start: Start time in seconds since 1970.
+        end: End time in seconds since 1970; None while the run is running.
         params: Settings of the run.
-        tags: Names, digests, state.
-        points: Values of metrics, in an order that only grows.
-        data: What it trains on.
-        replaceable: Whether a run whose past changed is made anew; the study's own is not, for others refer to it.
+        tags: Names, digests and state.
+        points: Values of metrics, ordered so that later values are appended.
+        data: Training data; None before it was checked.
+        replaceable: Whether MLflow's run is deleted and created again if its history changed. False for the study's
+            run, because the trials' runs refer to it.
     """
 
     key: str
@@ -94,11 +95,11 @@ class TrackedRun:
 
 
 def study_run(study: Study, *, live: bool) -> TrackedRun:
-    """The run of the study itself.
+    """Returns the run of the study itself.
 
     Args:
-        study: An open study.
-        live: Whether its driver works on it.
+        study: Open study.
+        live: Whether a driver is running the study.
     """
     config, notes = study.config, provenance.notes(study.directory)
     until = study.store.attribute(StudyAttribute.UNTIL)
@@ -113,18 +114,19 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
     }
     parts = {"dataset": config.dataset, "model": config.model, "method": config.method}
     end = None if live else _last_time(study, notes)
-    # Only of a study that has come to its end: MLflow cannot take back what half of the seeds said.
+    # Only for a finished study, because MLflow cannot delete values that a part of the seeds gave.
     results = _results(study) if state in ("searched", "done") else None
-    words, points = _findings(results, study.trials_wanted, _last_end(study)) if results else ({}, ())
+    findings, points = _findings(results, study.trials_wanted, _last_end(study)) if results else ({}, ())
     tags = _common_tags(study, STUDY_KEY, state.upper())
-    tags |= {"mlflow.runName": config.name, "cskd.trials": str(study.trials_wanted)}  # no parameter: it may grow
+    # A tag and not a parameter, because a longer search changes it and MLflow's parameters cannot change.
+    tags |= {"mlflow.runName": config.name, "cskd.trials": str(study.trials_wanted)}
     return TrackedRun(
         key=STUDY_KEY,
         status=STATUS_OF_STUDY[state],
         start=first.get("time", 0.0),
         end=end,
         params=params | {name: part.part_name() for name, part in parts.items()},
-        tags=tags | words,
+        tags=tags | findings,
         points=points,
         data=_data(study, "training"),
         replaceable=False,
@@ -132,12 +134,12 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
 
 
 def trial_runs(study: Study, *, live: bool, without: frozenset[str] = frozenset()) -> Iterator[TrackedRun]:
-    """The runs of all trials, phase by phase.
+    """Yields the runs of all trials, phase by phase.
 
     Args:
-        study: An open study.
-        live: Whether its driver works on it; trials without a final state run then, and are interrupted otherwise.
-        without: Keys of runs that are not needed.
+        study: Open study.
+        live: Whether a driver is running the study; if not, trials without a final state are shown as interrupted.
+        without: Keys of runs to skip.
     """
     for phase in sequence.phases_of(study):
         for trial in study.store.trials(phase.name):
@@ -146,7 +148,7 @@ def trial_runs(study: Study, *, live: bool, without: frozenset[str] = frozenset(
 
 
 def milliseconds(seconds: float) -> int:
-    """Seconds since 1970 as MLflow counts time."""
+    """Converts seconds since 1970 to MLflow's milliseconds."""
     return round(seconds * 1000)
 
 
@@ -158,7 +160,7 @@ def _trial_run(study: Study, phase: Phase, trial: FrozenTrial, *, live: bool) ->
     state = trial.state.name if final or live else INTERRUPTED
     begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
     last = [trial.datetime_complete.timestamp()] if trial.datetime_complete else [row.time for row in rows]
-    ended = max([begun, *last])  # a clock that was set back makes no run end before it began
+    ended = max([begun, *last])  # the clock may have been set back during the run
     return TrackedRun(
         key=key,
         status=STATUS_OF_TRIAL[state] if final else "RUNNING" if live else "KILLED",
@@ -172,12 +174,12 @@ def _trial_run(study: Study, phase: Phase, trial: FrozenTrial, *, live: bool) ->
 
 
 def points_of(rows: list[EpochRow], objectives: Sequence[str], epochs: int) -> Iterator[Point]:
-    """Values that are shown of the given epochs, in order.
+    """Yields the values that MLflow shows for the given epochs, in order.
 
     Args:
         rows: Epochs of a run.
-        objectives: The metrics that decide; shown at each epoch that has them.
-        epochs: Length of a whole run, at whose end everything is shown.
+        objectives: Objectives of the phase, shown at each epoch that has them.
+        epochs: Number of epochs of a complete run; the last one shows all metrics.
     """
     for row in rows:
         shown = row.metrics if row.epoch == epochs else {*EVERY_EPOCH, *objectives} & row.metrics.keys()
@@ -187,9 +189,9 @@ def points_of(rows: list[EpochRow], objectives: Sequence[str], epochs: int) -> I
 
 
 def params_of(config: TrainConfig) -> dict[str, str]:
-    """Settings of a run, flat: options of the method by their own name, all others with their section.
+    """Returns the settings of a run as a flat mapping, without the location of the data.
 
-    Where the data lies is no setting of the run and is left out.
+    Options of the method have their own name, all others are prefixed with their section.
     """
     content = config.model_dump(mode="json")
     content["dataset"].pop("root", None)
@@ -201,7 +203,7 @@ def params_of(config: TrainConfig) -> dict[str, str]:
         prefix = "" if section == "method" else f"{section}."
         options = {f"{prefix}{name}": x for name, x in flat(value) if name != "name" and x is not None}
         named = {section: value["name"]} if "name" in value else {}
-        # A user's own method may call an option like one of ours.
+        # A user-defined method may have an option with the name of a section.
         taken = content.keys() & options.keys()
         found |= {f"{section}.{name}" if name in taken else name: _shown(x) for name, x in options.items()}
         found |= {name: _shown(x) for name, x in named.items()}
@@ -256,8 +258,8 @@ def _results(study: Study) -> result_files.Results | None:
 
 
 def _findings(results: result_files.Results, trials: int, time: float) -> tuple[dict[str, str], tuple[Point, ...]]:
-    """What the study found, in words as tags, and what its winner reached as values."""
-    note = {"mlflow.note.content": "\n\n".join(summary.found(results))[:LONGEST_NOTE]}
+    """Returns the study's findings: text and the winner's name as tags, the winner's metrics as values."""
+    note = {"mlflow.note.content": "\n\n".join(summary.findings(results))[:LONGEST_NOTE]}
     try:
         best = best_config.collect(results)
     except result_files.ResultsError:  # no trial has completed
@@ -266,9 +268,10 @@ def _findings(results: result_files.Results, trials: int, time: float) -> tuple[
 
 
 def _winner_points(found: BestConfig, trials: int, time: float) -> tuple[Point, ...]:
-    """What the winner reached in the search and, when all its seeds are there, on the test set.
+    """Returns the winner's search value and, if it was confirmed with all seeds, its mean test value.
 
-    A longer search adds a step. A value has the time of the last run, so that telling it again changes nothing.
+    The step is the number of trials, so a longer search adds a step. The time is that of the last run's end, so sending
+    a value again changes nothing.
     """
     winner = found.arms[0]
     values = {found.objective: winner.search_value, found.metric: winner.test.mean if winner.test else None}
@@ -281,7 +284,7 @@ def _data(study: Study, context: str) -> DataUsed | None:
 
 
 def _last_end(study: Study) -> float:
-    """When the last run ended; 0 where none has."""
+    """Returns the end time of the last run in seconds since 1970, or 0 if none has ended."""
     ended = (
         trial.datetime_complete.timestamp()
         for phase in sequence.phases_of(study)

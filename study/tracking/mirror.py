@@ -1,8 +1,8 @@
-"""Brings MLflow to what a study's truth says, whatever it holds: looks first, then adds what is missing.
+"""Synchronizes MLflow with a study's database: reads the stored runs, then adds what is missing.
 
-How far a run has come stands in the run itself, in the tag ``cskd.cursor``: the number of values that are there, and a
-digest of them. So a driver that begins anew, a store that was lost and a request that was carried out without an answer
-all lead to the same runs, each value once.
+The tag ``cskd.cursor`` of each run holds the number of its stored values and their digest. With it, the result is the
+same runs with each value once after a restart of the driver, the loss of the store, or a request whose response was
+lost.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ UPLOADED = ("study.yaml", "best_config.yaml", "report")
 
 
 class Mirror:
-    """One study in MLflow.
+    """Runs of one study in MLflow.
 
     Args:
-        study: An open study.
-        service: Where its runs are shown.
+        study: Open study.
+        service: MLflow service that stores the runs.
+
+    Raises:
+        ServiceError: MLflow does not answer, or refuses a request.
     """
 
     def __init__(self, study: Study, service: TrackingService) -> None:
@@ -47,34 +50,34 @@ class Mirror:
         self._stored: dict[str, StoredRun] = {}
         self._settled: set[str] = set()
         self._recorded: dict[str, str] = {}
-        self._look()
+        self._read_stored_runs()
 
     def bring_up_to_date(self, *, live: bool) -> None:
-        """Adds what has happened since.
+        """Adds all changes since the last call.
 
         Args:
-            live: Whether a driver works on the study. If none does, unfinished runs are shown as interrupted.
+            live: Whether a driver is running the study. If not, unfinished runs are shown as interrupted.
 
         Raises:
-            ServiceError: MLflow does not answer, or refuses.
+            ServiceError: MLflow does not answer, or refuses a request.
         """
-        if not live:  # for the last time: nothing is taken for granted
+        if not live:  # the last call checks all runs again
             self._settled.clear()
         runs = list(desired_runs.trial_runs(self._study, live=live, without=frozenset(self._settled)))
-        if not runs and not self._stored:  # a launch that fails before its first trial leaves nothing
+        if not runs and not self._stored:  # a launch that fails before its first trial creates no run
             return
-        parent = self._bring(desired_runs.study_run(self._study, live=live), None)
+        parent = self._update(desired_runs.study_run(self._study, live=live), None)
         for run in runs:
-            self._bring(run, parent)
+            self._update(run, parent)
             if run.status in ENDED and run.tags["cskd.state"] != desired_runs.INTERRUPTED:
                 self._settled.add(run.key)
         self._record()
 
     def upload_files(self) -> None:
-        """Gives the study's run its report, best configuration and study file, unless it has just these.
+        """Uploads report, best configuration and study file to the study's run if they have changed.
 
         Raises:
-            ServiceError: MLflow does not answer, or refuses.
+            ServiceError: MLflow does not answer, or refuses a request.
         """
         stored = self._stored.get(STUDY_KEY)
         paths = [self._study.directory / name for name in UPLOADED if (self._study.directory / name).exists()]
@@ -87,18 +90,28 @@ class Mirror:
         self._stored[STUDY_KEY] = stored._replace(tags={**stored.tags, FILES: digest})
 
     def register(self, key: str, files: Path, version: ModelVersion) -> str:
-        """Registers a folder, which becomes an artifact of a run, as a version of a model; gives its number.
+        """Uploads a folder as an artifact of a run and registers it as a model version.
+
+        Args:
+            key: Key of the run.
+            files: Folder to upload.
+            version: Model version to register.
+
+        Returns:
+            Number of the version.
 
         Raises:
-            ServiceError: MLflow does not answer, or refuses.
+            ServiceError: MLflow does not answer, or refuses a request.
         """
         return self._service.register(self._stored[key].run_id, files, version)
 
     def verify(self, *, live: bool) -> int:
-        """Compares every value with the files and makes runs anew that differ.
+        """Compares every stored value with the study's files and deletes runs that differ.
+
+        ``bring_up_to_date`` creates them again.
 
         Returns:
-            Number of runs that were made anew.
+            Number of deleted runs.
         """
         wrong = [run for run in desired_runs.trial_runs(self._study, live=live) if not self._agrees(run)]
         for run in wrong:
@@ -108,11 +121,12 @@ class Mirror:
     def _agrees(self, run: TrackedRun) -> bool:
         stored = self._stored.get(run.key)
         if stored is None:
-            return True  # made by ``bring_up_to_date``
+            return True  # ``bring_up_to_date`` creates it
         metrics = sorted({*self._service.metrics_of(stored.run_id), *(point.metric for point in run.points)})
         return sorted(self._service.points_of(stored.run_id, metrics)) == sorted(run.points)
 
-    def _bring(self, run: TrackedRun, parent_id: str | None) -> str:
+    def _update(self, run: TrackedRun, parent_id: str | None) -> str:
+        """Creates or completes a run; returns its id."""
         stored = self._stored.get(run.key)
         if stored is not None and run.replaceable and not _continues(stored, run):
             self._service.delete(stored.run_id)
@@ -126,7 +140,7 @@ class Mirror:
         return stored.run_id
 
     def _complete(self, stored: StoredRun, run: TrackedRun, parent: Mapping[str, str]) -> StoredRun:
-        """Adds values, tags and status that are missing; a run that has all costs no request."""
+        """Adds missing values, tags and status; a complete run needs no request."""
         tags = {**run.tags, **parent, CURSOR: _cursor(run.points)}
         if CURSOR not in stored.tags and run.data is not None:
             self._service.set_data(stored.run_id, run.data)
@@ -142,10 +156,11 @@ class Mirror:
             self._service.set_status(stored.run_id, run.status, run.end)
         return StoredRun(stored.run_id, run.status, {**stored.tags, **tags})
 
-    def _look(self) -> None:
-        """Takes stock. Of two runs with one key the one that has values stays, else the older; the other is deleted.
+    def _read_stored_runs(self) -> None:
+        """Reads the runs that MLflow stores, and deletes duplicates.
 
-        Two come about when a server carries out a request that its client has given up.
+        A server that carries out a request after the client's timeout creates a duplicate. Of two runs with the same
+        key, the one with values is kept, otherwise the older one.
         """
         runs = self._service.runs_of(self._study.identity)
         for run in sorted(runs, key=lambda run: CURSOR not in run.tags):
@@ -160,7 +175,7 @@ class Mirror:
 
 
 def _continues(stored: StoredRun, run: TrackedRun) -> bool:
-    """Whether what MLflow has of a run is a beginning of what it should have."""
+    """Whether the stored values are a prefix of the desired ones."""
     count, _, digest = stored.tags.get(CURSOR, "0:").partition(":")
     return count == "0" or _cursor(run.points[: int(count)]) == f"{count}:{digest}"
 

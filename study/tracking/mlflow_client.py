@@ -1,4 +1,4 @@
-"""The one door to MLflow: experiments, runs, values and files, in the words of ``study/tracking/desired_runs.py``."""
+"""Client for MLflow; the only module that imports it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ LONGEST_REASON = 300
 
 
 def load() -> None:
-    """Loads MLflow, which takes a second or two; otherwise the first connection does."""
+    """Imports MLflow, which takes one or two seconds; otherwise the first connection does."""
     for name, value in MLFLOW_SETTINGS.items():
         os.environ.setdefault(name, value)
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - the default store, which MLflow loads when it is used
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - the default store, which MLflow imports lazily
 
-    logging.getLogger("mlflow").setLevel(logging.ERROR)  # MLflow tells how it makes its tables
+    logging.getLogger("mlflow").setLevel(logging.ERROR)  # MLflow logs the creation of its tables
 
 
 class StoredRun(NamedTuple):
-    """A run as MLflow has it."""
+    """A run that MLflow stores."""
 
     run_id: str
     status: str
@@ -43,13 +43,13 @@ class StoredRun(NamedTuple):
 
 
 class ModelVersion(NamedTuple):
-    """What is registered of a run.
+    """A model version to register.
 
     Attributes:
-        name: Of the model.
-        alias: That shall point to the version; None for none.
-        tags: That tell the version from others of the run.
-        description: For its page.
+        name: Name of the model.
+        alias: Alias that will point to the version; None sets no alias.
+        tags: Tags that distinguish the version from others of the same run.
+        description: Text of the version's page.
     """
 
     name: str
@@ -59,21 +59,24 @@ class ModelVersion(NamedTuple):
 
 
 class TrackingService:
-    """An MLflow server or database, and one experiment there.
+    """An MLflow server or database, and one experiment in it.
+
+    Every method raises ``ServiceError`` if MLflow does not answer or refuses the request.
 
     Args:
-        uri: Of the server or database.
-        artifacts: Folder for the files of runs; a server of its own decides itself where they lie.
-        experiment: Its name; made when missing. ``MLFLOW_EXPERIMENT_ID`` and ``MLFLOW_EXPERIMENT_NAME`` win.
-        heard: Called after each answer.
+        uri: URI of the server or database.
+        artifacts: Folder for the files of runs; ignored if MLflow is a server, which has its own place for them.
+        experiment: Name of the experiment, created if missing. The environment variables ``MLFLOW_EXPERIMENT_ID`` and
+            ``MLFLOW_EXPERIMENT_NAME`` take precedence.
+        on_response: Function that is called after each response.
 
     Raises:
-        ServiceError: It does not answer, or refuses.
+        ServiceError: MLflow does not answer, or refuses the request.
     """
 
-    def __init__(self, uri: str, artifacts: Path, experiment: str, heard: Callable[[], None]) -> None:
+    def __init__(self, uri: str, artifacts: Path, experiment: str, on_response: Callable[[], None]) -> None:
         self.uri = uri
-        self._heard = heard
+        self._on_response = on_response
         with self._translated():
             sqlite_store.ensure(uri)
             load()
@@ -84,21 +87,21 @@ class TrackingService:
             self.experiment_id = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or experiment, location)
 
     def runs_of(self, study_id: str) -> list[StoredRun]:
-        """All runs of a study, the oldest first."""
+        """Returns all runs of a study, oldest first."""
         found = self._search(f"tags.`cskd.study_id` = '{study_id}'")
         return [StoredRun(run.info.run_id, run.info.status, dict(run.data.tags)) for run in found]
 
     def create(self, run: TrackedRun, more_tags: Mapping[str, str]) -> StoredRun:
-        """Makes a run with its tags."""
+        """Creates a run with its tags."""
         tags = {"mlflow.user": _user(), **run.tags, **more_tags}
         with self._translated():
             made = self._client.create_run(self.experiment_id, start_time=milliseconds(run.start), tags=tags)
         return StoredRun(made.info.run_id, made.info.status, dict(made.data.tags))
 
     def write(self, run_id: str, points: Sequence[Point], params: Mapping[str, str], tags: Mapping[str, str]) -> None:
-        """Adds values, parameters and tags; the tags come last, so that they can say what is there.
+        """Adds values, parameters and tags to a run; writing the same ones again has no effect.
 
-        What is there already is not written twice, provided that it is the same.
+        The tags are written last, so that they never describe values that are missing.
         """
         from mlflow.entities import Metric, Param, RunTag
 
@@ -115,7 +118,7 @@ class TrackingService:
             )
 
     def set_data(self, run_id: str, data: DataUsed) -> None:
-        """Notes the data set that a run trains on."""
+        """Records the data set that a run trains on."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         dataset = Dataset(data.name, data.digest, "cskd", "{}")
@@ -123,7 +126,7 @@ class TrackingService:
             self._client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", data.context)])])
 
     def set_status(self, run_id: str, status: Status, end: float | None) -> None:
-        """Ends a run, or opens it again."""
+        """Ends a run, or reopens it if the status is ``RUNNING``; ``end`` is in seconds since 1970."""
         with self._translated():
             if status == "RUNNING":
                 self._client.update_run(run_id, status)
@@ -131,7 +134,7 @@ class TrackingService:
                 self._client.set_terminated(run_id, status, None if end is None else milliseconds(end))
 
     def points_of(self, run_id: str, metrics: Sequence[str]) -> list[Point]:
-        """All values of the given metrics that MLflow has for a run."""
+        """Returns all stored values of the given metrics of a run."""
         with self._translated():
             return [
                 Point(found.key, found.value, found.step, found.timestamp)
@@ -140,12 +143,12 @@ class TrackingService:
             ]
 
     def metrics_of(self, run_id: str) -> dict[str, float]:
-        """The last value of each metric of a run."""
+        """Returns the last value of each metric of a run."""
         with self._translated():
             return dict(self._client.get_run(run_id).data.metrics)
 
     def upload(self, run_id: str, path: Path) -> None:
-        """Adds a file, or a folder under its name, to the artifacts of a run."""
+        """Uploads a file, or a folder under its name, to the artifacts of a run."""
         with self._translated():
             if path.is_dir():
                 self._client.log_artifacts(run_id, str(path), path.name)
@@ -153,10 +156,10 @@ class TrackingService:
                 self._client.log_artifact(run_id, str(path))
 
     def register(self, run_id: str, files: Path, wanted: ModelVersion) -> str:
-        """Adds a folder to the artifacts of a run and registers it as a version of a model, unless it is one already.
+        """Uploads a folder to the artifacts of a run and registers it as a model version, unless it is registered.
 
         Returns:
-            The number of the version.
+            Number of the version.
         """
         with self._translated():
             self._ensure_model(wanted.name)
@@ -173,7 +176,7 @@ class TrackingService:
         return found
 
     def delete(self, run_id: str) -> None:
-        """Deletes a run; MLflow keeps it in its bin."""
+        """Deletes a run; MLflow only marks it as deleted."""
         with self._translated():
             self._client.delete_run(run_id)
 
@@ -187,7 +190,7 @@ class TrackingService:
                 raise
 
     def _version(self, run_id: str, wanted: ModelVersion) -> str | None:
-        """The version of a run that has the wanted tags; None where there is none."""
+        """Returns the number of the run's version with the wanted tags, or None."""
         for version in self._client.search_model_versions(f"run_id = '{run_id}'"):
             if version.name == wanted.name and wanted.tags.items() <= version.tags.items():
                 return str(version.version)
@@ -221,18 +224,18 @@ class TrackingService:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        """Whatever MLflow, its database or the network raise becomes one line without a password."""
+        """Turns every error of MLflow, its database or the network into a ``ServiceError`` without passwords."""
         try:
             yield
-            self._heard()
+            self._on_response()
         except ServiceError:
             raise
-        except Exception as error:  # MLflow lets through what urllib3, SQLAlchemy, boto and others raise
+        except Exception as error:  # MLflow passes on errors of urllib3, SQLAlchemy, boto and others
             raise ServiceError(f"MLflow at {without_password(self.uri)}: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:
-    """What is at the bottom of an error: the words of the operating system where it had some, else the first line."""
+    """Returns the operating system's message of the root cause, or else the first line of the error."""
     said = [
         cause.strerror or str(cause) for cause in _causes(error) if type(cause).__module__ in ("builtins", "socket")
     ]
@@ -250,5 +253,5 @@ def _causes(error: BaseException | None) -> Iterator[OSError]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except OSError:  # a container's user may have no name
+    except OSError:  # the user of a container may have no name
         return "unknown"

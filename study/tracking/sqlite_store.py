@@ -1,7 +1,7 @@
-"""Makes the SQLite database of an MLflow store, whole or not at all.
+"""Creates the SQLite database of an MLflow store atomically.
 
-MLflow makes one in dozens of steps; killed between two of them, it refuses the database from then on. So it is made
-under another name, by a process of its own, which also spares the driver those seconds of work.
+MLflow creates its database in dozens of steps and refuses one whose creation was interrupted. Therefore a subprocess
+creates it under a temporary name, which also saves the driver some seconds of work.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ STALE_SECONDS = 600
 
 
 def ensure(uri: str) -> None:
-    """Makes the database of a SQLite URI unless it is there; of two that make it at once, one is kept.
+    """Creates the database of a SQLite URI unless it exists; concurrent calls are safe.
 
     Args:
-        uri: Of an MLflow store; one that is no SQLite file is left alone.
+        uri: URI of an MLflow store; nothing is done unless it is a SQLite file.
 
     Raises:
-        ServiceError: It cannot be made.
+        ServiceError: The database cannot be created.
     """
     name = make_url(uri).database if uri.startswith("sqlite") else None
     if not name or name == ":memory:" or Path(name).exists():
@@ -40,37 +40,37 @@ def ensure(uri: str) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     _remove_stale(path)
     try:
-        if reason := _failure_of_making(temporary):
-            raise ServiceError(f"MLflow's database {path} cannot be made: {reason}")
-        _put(temporary, path)
+        if reason := _create(temporary):
+            raise ServiceError(f"MLflow's database {path} cannot be created: {reason}")
+        _rename_unless_exists(temporary, path)
     except OSError as error:
-        raise ServiceError(f"MLflow's database {path} cannot be made: {error.strerror}") from error
+        raise ServiceError(f"MLflow's database {path} cannot be created: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _put(temporary: Path, path: Path) -> None:
-    """Gives the database its name; unlike a renaming, a link never takes the place of another's."""
+def _rename_unless_exists(temporary: Path, path: Path) -> None:
+    """Gives the database its name with a hard link, which unlike a rename never replaces an existing file."""
     try:
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK):
             raise
-        temporary.rename(path)  # a file system without links
+        temporary.rename(path)  # the file system has no hard links
 
 
-def _failure_of_making(path: Path) -> str | None:
-    """Makes a database; returns what went wrong."""
+def _create(path: Path) -> str | None:
+    """Creates a database; returns the reason if that fails."""
     uri = URL.create("sqlite", database=str(path)).render_as_string()
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", MAKE, uri], env=os.environ | MLFLOW_SETTINGS, capture_output=True, text=True, check=False
     )
-    return (done.stderr.strip().splitlines() or ["MLflow said nothing"])[-1] if done.returncode else None
+    return (done.stderr.strip().splitlines() or ["MLflow printed no error"])[-1] if done.returncode else None
 
 
 def _remove_stale(path: Path) -> None:
-    """What makers that were killed have left."""
+    """Removes temporary databases of processes that were killed."""
     for left in path.parent.glob(f".{path.name}.*.tmp*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:

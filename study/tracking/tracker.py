@@ -1,7 +1,7 @@
-"""Keeps MLflow up with a running study, from a thread of its own: a slow, dead or full MLflow never reaches the study.
+"""Keeps MLflow in step with a running study from a separate thread, so that a failing MLflow never affects the study.
 
-The thread reads the study's truth and holds nothing that could be lost. While MLflow does not answer, it waits longer
-each time; when it is back, all that it missed is sent.
+The thread reads the study's database and keeps no state that could be lost. While MLflow does not answer, it retries
+with increasing pauses; afterwards it sends everything that is missing.
 """
 
 from __future__ import annotations
@@ -30,43 +30,51 @@ PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 30.0
 PATIENCE_SECONDS = 10.0
 LAST_TRIES = 4
-LAST_SECONDS = 3.0  # for a driver that was told to stop
+LAST_SECONDS = 3.0  # limit for the last update of a driver that was asked to stop
 
 
 def tracked_at(study: Study) -> str:
-    """Where a study is tracked: by the environment, its study file, as before, or below its storage folder."""
+    """Returns the tracking URI of a study: from the environment, the study file, its record, or its storage folder."""
     record = mlflow_record.read(study.directory)
     return tracking_uri(study.config.tracking.uri, record.uri if record else None, study.directory.parent)
 
 
-def open_mirror(study: Study, heard: Callable[[], None] = lambda: None) -> Mirror:
-    """Connects to the MLflow that shows a study.
+def open_mirror(study: Study, on_response: Callable[[], None] = lambda: None) -> Mirror:
+    """Connects to a study's MLflow and reads the runs that it stores.
 
     Args:
-        study: An open study.
-        heard: Called after each answer of MLflow.
+        study: Open study.
+        on_response: Function that is called after each response of MLflow.
 
     Raises:
-        ServiceError: It does not answer, or refuses.
+        ServiceError: MLflow does not answer, or refuses a request.
     """
     from study.tracking.mirror import Mirror
 
-    return Mirror(study, connect(study, heard))
+    return Mirror(study, connect(study, on_response))
 
 
-def connect(study: Study, heard: Callable[[], None] = lambda: None) -> TrackingService:
-    """The MLflow that shows a study; arguments and errors as of ``open_mirror``."""
+def connect(study: Study, on_response: Callable[[], None] = lambda: None) -> TrackingService:
+    """Connects to a study's MLflow.
+
+    Args:
+        study: Open study.
+        on_response: Function that is called after each response of MLflow.
+
+    Raises:
+        ServiceError: MLflow does not answer, or refuses a request.
+    """
     from study.tracking.mlflow_client import TrackingService
 
     artifacts = study.directory.parent / "mlartifacts"
-    return TrackingService(tracked_at(study), artifacts, study.config.name, heard)
+    return TrackingService(tracked_at(study), artifacts, study.config.name, on_response)
 
 
 def _load() -> None:
-    """Loads MLflow, and takes all that is loaded out of the garbage collector's sight.
+    """Imports MLflow, and excludes all loaded objects from garbage collection.
 
-    A full collection would otherwise go through hundreds of thousands of objects that stay for good, for some tenths of
-    a second in which the driver stands still.
+    Otherwise each full collection would visit hundreds of thousands of permanent objects and stop the driver for some
+    tenths of a second.
     """
     from study.tracking import mlflow_client
 
@@ -76,12 +84,12 @@ def _load() -> None:
 
 
 class Tracker:
-    """The thread, and what the driver asks of it.
+    """Thread that keeps MLflow in step with a study, and its interface for the driver.
 
     Args:
-        directory: The study directory; the thread opens the study for itself.
-        say: Writes a line for the user.
-        enabled: False does nothing, for studies that are not shown.
+        directory: The study directory; the thread opens the study itself.
+        say: Function that writes a line for the user.
+        enabled: Whether the study is tracked; if not, the tracker does nothing.
     """
 
     def __init__(self, directory: Path, say: Callable[[str], None], *, enabled: bool = True) -> None:
@@ -94,23 +102,23 @@ class Tracker:
         self._live = True
         self._ending = False
         self._failures = 0
-        self._heard = 0  # answers of MLflow, and tries without one
+        self._signs_of_life = 0  # responses of MLflow and failed attempts
         self._mirror: Mirror | None = None
         self._thread = threading.Thread(target=self._follow, name="tracking", daemon=True)
 
     def start(self) -> None:
-        """Begins to follow the study; before, the thread only loads MLflow, and nothing is made."""
+        """Starts to update MLflow; until then, the thread only imports MLflow."""
         self._started.set()
 
     def catch_up(self, patience: float, limit: float = math.inf) -> bool:
-        """Waits until MLflow has all that has happened so far.
+        """Waits until MLflow is up to date.
 
         Args:
-            patience: Seconds without any answer of MLflow after which it is given up.
-            limit: Seconds after which it is given up in any case.
+            patience: Longest time in seconds to wait for a response of MLflow.
+            limit: Longest time in seconds to wait in all.
 
         Returns:
-            Whether MLflow has all. False also after some tries in a row that failed at once.
+            Whether MLflow is up to date. False after a timeout or several failed attempts.
         """
         if not self._thread.is_alive():
             return False
@@ -123,17 +131,17 @@ class Tracker:
     def _wait_for_answer(self, wanted: int, patience: float, end: float) -> bool:
         failures = self._failures
         while self._answered < wanted:
-            news = self._condition.wait_for(self._news(wanted), min(patience, end - time.monotonic()))
-            if not news or self._failures - failures >= LAST_TRIES:
+            progressed = self._condition.wait_for(self._has_progressed(wanted), min(patience, end - time.monotonic()))
+            if not progressed or self._failures - failures >= LAST_TRIES:
                 return False
         return True
 
-    def _news(self, wanted: int) -> Callable[[], bool]:
-        heard = self._heard
-        return lambda: self._answered >= wanted or self._heard != heard
+    def _has_progressed(self, wanted: int) -> Callable[[], bool]:
+        before = self._signs_of_life
+        return lambda: self._answered >= wanted or self._signs_of_life != before
 
     def end(self, patience: float = PATIENCE_SECONDS, limit: float = math.inf) -> None:
-        """Sends the last states and files, then stops following; says so when MLflow lacks something."""
+        """Sends the last states and files, then ends the thread; tells the user if MLflow is not up to date."""
         if self._ending or not self._started.is_set() or not self._thread.is_alive():
             self._ending = True
             self._started.set()
@@ -144,7 +152,7 @@ class Tracker:
             self._ending = True
             self._condition.notify_all()
         if not complete:
-            self._say(f"MLflow has not been told everything yet; `cskd sync {self._directory}` sends the rest")
+            self._say(f"MLflow is not up to date; `cskd sync {self._directory}` sends the rest")
 
     def __enter__(self) -> Tracker:
         if self._enabled:
@@ -164,40 +172,41 @@ class Tracker:
                 return
             with open_study(self._directory) as study:
                 while (asked := self._next_round()) is not None:
-                    if self._went_well(study):
+                    if self._update(study):
                         self._answer(asked)
-        except Exception as error:  # as below; here it is the study's own database that does not open
+        except Exception as error:  # the study's database does not open; a tracking error must not end the study
             self._failed(error)
 
     def _next_round(self) -> int | None:
-        """Waits until something is to do; None when nothing will be."""
+        """Waits for the next update; returns the number of requests so far, or None at the end."""
         pause = min(PAUSE_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
         with self._condition:
-            if self._failures and self._asked > self._answered:  # somebody waits for it
+            if self._failures and self._asked > self._answered:  # the driver is waiting
                 self._condition.wait_for(lambda: self._ending, PAUSE_SECONDS / 4)
             else:
                 self._condition.wait_for(lambda: self._ending or self._asked > self._answered, pause)
             return None if self._ending else self._asked
 
-    def _went_well(self, study: Study) -> bool:
+    def _update(self, study: Study) -> bool:
+        """Updates MLflow; returns whether that succeeded."""
         try:
             if self._mirror is None:
-                self._mirror = open_mirror(study, self._hear)
+                self._mirror = open_mirror(study, self._note_sign_of_life)
             self._mirror.bring_up_to_date(live=self._live)
             if not self._live:
                 self._mirror.upload_files()
-        except Exception as error:  # a study must not end because it cannot be shown
-            self._mirror = None  # what MLflow has by now is not known any more
+        except Exception as error:  # a tracking error must not end the study
+            self._mirror = None  # what MLflow stores is unknown after an error
             self._failed(error)
             return False
         if self._failures:
-            self._say("MLflow answers again and has been told what it missed")
+            self._say("MLflow answers again and is up to date")
         self._failures = 0
         return True
 
-    def _hear(self) -> None:
+    def _note_sign_of_life(self) -> None:
         with self._condition:
-            self._heard += 1
+            self._signs_of_life += 1
             self._condition.notify_all()
 
     def _answer(self, asked: int) -> None:
@@ -207,7 +216,7 @@ class Tracker:
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
-        self._hear()
+        self._note_sign_of_life()
         if self._failures == 1:
             text = str(error) if isinstance(error, CskdError) else f"{type(error).__name__}: {error}"
-            self._say(f"{text}; the study goes on, MLflow is told later")
+            self._say(f"{text}; the study continues and updates MLflow later")

@@ -1,4 +1,4 @@
-"""Starts the MLflow pages for a storage folder: on this machine only, for known hosts, without running jobs."""
+"""Serves the MLflow pages of a storage folder on this machine, for known hosts only and without job execution."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ PORTS = range(5000, 5100)
 
 @dataclass(frozen=True)
 class Pages:
-    """MLflow's pages at an address, and the process that serves them; None when it is not ours."""
+    """MLflow's pages at an address, and the process that serves them; None for an external server."""
 
     address: str
     process: subprocess.Popen[bytes] | None
 
     def wait(self, stopping: Callable[[], bool]) -> None:
-        """Returns when somebody asks to stop; at once when there is nothing to end.
+        """Waits until ``stopping`` returns True; returns at once for an external server.
 
         Raises:
-            ServiceError: The server has ended by itself.
+            ServiceError: The server ended unexpectedly.
         """
         while self.process is not None and not stopping():
             if self.process.poll() is not None:
-                raise ServiceError(f"MLflow's server at {self.address} has ended by itself")
+                raise ServiceError(f"MLflow's server at {self.address} ended unexpectedly")
             time.sleep(0.1)
 
 
 @contextlib.contextmanager
 def serve(storage: Path, port: int | None = None) -> Iterator[Pages]:
-    """Runs MLflow's pages while the block runs.
+    """Serves MLflow's pages while the block runs.
 
     Args:
-        storage: Folder of the study directories.
-        port: None takes the first free one from 5000 on.
+        storage: Storage folder with the study directories.
+        port: Port of the server; None takes the first free one from 5000 to 5099.
 
     Yields:
-        The pages. A server that runs elsewhere is not started; its address is given.
+        The pages. If an external server tracks the studies, no server is started and the pages have its address.
 
     Raises:
-        UsageError: Nothing has been tracked below the folder.
+        UsageError: No study in the folder has been tracked.
         ServiceError: The port is taken, or MLflow does not start.
     """
     uri = tracking_uri(None, None, storage)
@@ -60,7 +60,7 @@ def serve(storage: Path, port: int | None = None) -> Iterator[Pages]:
         yield Pages(without_password(uri.rstrip("/")), None)
         return
     if uri.startswith("sqlite") and not (storage / "mlflow.db").exists() and "MLFLOW_TRACKING_URI" not in os.environ:
-        raise UsageError(f"{storage}: no runs here; `cskd launch ... --storage {storage}` makes some")
+        raise UsageError(f"{storage}: no runs here; `cskd launch ... --storage {storage}` creates some")
     port = _free_port(port)
     with tempfile.TemporaryFile() as log, _server(uri, storage, port, log) as process:
         mlflow_server.wait_until_ready(process, port, log)
@@ -68,7 +68,7 @@ def serve(storage: Path, port: int | None = None) -> Iterator[Pages]:
 
 
 def links(storage: Path, address: str) -> dict[str, str]:
-    """For each tracked study of a storage folder the page of its runs, or where else it is tracked."""
+    """Returns the page of each tracked study in a storage folder, or the place where it is tracked instead."""
     here, found = without_password(tracking_uri(None, None, storage)), {}
     for directory in studies_in(storage):
         record = mlflow_record.read(directory)
@@ -78,8 +78,8 @@ def links(storage: Path, address: str) -> dict[str, str]:
     return found
 
 
-def way_to(directory: Path) -> str | None:
-    """How to see the runs of a study: a page, or the command that starts one; None where nothing was tracked."""
+def page_or_command(directory: Path) -> str | None:
+    """Returns the page of a study's runs, or the command that serves it; None if the study was not tracked."""
     record = mlflow_record.read(directory)
     if record is None:
         return None
@@ -90,8 +90,8 @@ def way_to(directory: Path) -> str | None:
 
 @contextlib.contextmanager
 def _server(uri: str, storage: Path, port: int, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    words = ("--workers", "1", "--no-serve-artifacts", "--default-artifact-root", (storage / "mlartifacts").as_uri())
-    process = mlflow_server.start(uri, port, log, words)
+    options = ("--workers", "1", "--no-serve-artifacts", "--default-artifact-root", (storage / "mlartifacts").as_uri())
+    process = mlflow_server.start(uri, port, log, options)
     try:
         yield process
     finally:

@@ -12,7 +12,7 @@ from analysis.tables import files
 from tests.evidence import questions
 
 HERE = Path(__file__).parent
-PAGE = (HERE.parents[1] / "docs" / "evidence.md").read_text()
+PAGE = (HERE.parents[1] / "docs" / "explanation" / "evidence.md").read_text()
 STUDIES = sorted(path.parent for path in HERE.glob("*/results"))
 
 

@@ -1,4 +1,4 @@
-"""What tests on a GPU share."""
+"""Fixtures of the tests on a GPU."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from trainables.training import workbench
 
 @pytest.fixture(autouse=True)
 def _comparable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whole float32 and sums in a fixed order, so that two ways can be compared; no network of another test."""
+    """Uses full float32 and deterministic sums, so that results can be compared; discards networks of other tests."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     workbench._kept.clear()

@@ -1,4 +1,4 @@
-"""Nearest neighbours that are searched on a GPU are those of ``trainables.metrics.classification``."""
+"""A search on a GPU finds the nearest neighbours of ``trainables.metrics.classification``."""
 
 import numpy as np
 import pytest

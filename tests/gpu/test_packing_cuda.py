@@ -1,4 +1,4 @@
-"""Runs that share a GPU, each in a process of its own."""
+"""Runs that share a GPU, each in a separate process."""
 
 import pytest
 import torch
@@ -14,4 +14,4 @@ def test_two_runs_train_at_once_on_a_gpu() -> None:
     assert len(found.epochs_per_second) == 2
     assert min(found.epochs_per_second) > 0
     assert found.device == torch.cuda.get_device_name()
-    assert found.device_bytes > 100 << 20  # a context alone takes more
+    assert found.device_bytes > 100 << 20  # a CUDA context alone needs more

@@ -1,4 +1,4 @@
-"""Crops of images of different sizes are the same on a GPU: exactly where a CPU cuts them, else to a grey level."""
+"""Crops on a GPU equal those on a CPU: exactly if the CPU makes them, else to one grey level."""
 
 import threading
 
@@ -24,7 +24,7 @@ def test_a_gpu_makes_the_batches_of_a_cpu(memory_limit, ahead, most):
     assert_same_batches(list(on_gpu.batches(3)), crop_pipeline(CPU).batches(3), most)
 
 
-def test_batches_that_are_cut_ahead_equal_the_resident_ones():
+def test_batches_prepared_ahead_equal_the_resident_ones():
     ahead, resident = (crop_pipeline(CUDA, memory_limit=limit) for limit in (0, AMPLE))
     assert ahead._store.ahead > 0
     assert resident._store.ahead == 0
@@ -32,7 +32,7 @@ def test_batches_that_are_cut_ahead_equal_the_resident_ones():
 
 
 def test_pinned_memory_is_not_written_before_it_has_been_copied():
-    """The device is kept busy, so that copies wait long after their memory was let go."""
+    """The device is kept busy, so that copies start long after their buffers were released."""
     pipeline = crop_pipeline(CUDA, memory_limit=0)
     busy = torch.randn(4096, 4096, device=CUDA)
     found = []
@@ -46,8 +46,8 @@ def test_pinned_memory_is_not_written_before_it_has_been_copied():
 
 
 @pytest.mark.parametrize("cuda_graph", ["auto", "never"])
-def test_training_on_crops_that_are_cut_ahead_is_training(cuda_graph):
-    """The step is recorded while the thread cuts."""
+def test_training_on_crops_prepared_ahead_is_the_same(cuda_graph):
+    """The step is recorded while threads prepare crops."""
 
     def losses(device: str) -> list[float]:
         training = {"device": device, "precision": "float32", "lr": 0.01, "compile": "never", "cuda_graph": cuda_graph}
@@ -58,7 +58,7 @@ def test_training_on_crops_that_are_cut_ahead_is_training(cuda_graph):
     assert not any(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate())
 
 
-def test_evaluation_of_crops_that_are_cut_ahead_is_evaluation():
+def test_evaluation_of_crops_prepared_ahead_is_the_same():
     values = []
     for device in ("cpu", "cuda"):
         made = trainer_of(small_config(dataset=snapshots(memory_limit=0), device=device, precision="float32"))

@@ -1,4 +1,4 @@
-"""A run on a GPU that is killed and resumed goes on as if nothing had happened."""
+"""A run on a GPU that is killed and resumed gives the same results."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ DROPOUT = f"{DropoutNet.__module__}:DropoutNet"
 
 
 def advance(run: Run, epochs: int) -> list[dict[str, float]]:
-    """Metrics of so many epochs; whatever is being written is left to be whole."""
+    """Trains a number of epochs; returns their metrics after pending writes are complete."""
     found = [run.advance().metrics for _ in range(epochs)]
     run._writer.wait()
     return found
@@ -20,12 +20,12 @@ def advance(run: Run, epochs: int) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize("cuda_graph", ["auto", "never"])
 @pytest.mark.parametrize(("method", "model"), [(CS_KD_E, None), ("mixup", None), ("cross_entropy", DROPOUT)])
-def test_a_resumed_run_equals_the_unbroken_one(tmp_path, method, model, cuda_graph):
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, method, model, cuda_graph):
     training = {"device": "cuda", "precision": "float32", "compile": "never", "cuda_graph": cuda_graph, "lr": 0.01}
     config = small_config(method, model=model, epochs=EPOCHS, **training)
     unbroken = Run(config, tmp_path / "unbroken")
     expected = advance(unbroken, EPOCHS)
-    advance(Run(config, tmp_path / "broken"), KILLED)  # dropped, as a kill drops it
+    advance(Run(config, tmp_path / "broken"), KILLED)  # abandoned without cleanup, as after a kill
     resumed = Run(config, tmp_path / "broken", attempt=2)
     assert resumed.epoch == KILLED
     for found, wanted in zip(advance(resumed, EPOCHS - KILLED), expected[KILLED:], strict=True):

@@ -1,4 +1,4 @@
-"""A step on a GPU is the same step in each of the ways in which it can be run."""
+"""A step on a GPU gives the same results eager, recorded and compiled."""
 
 import math
 
@@ -9,7 +9,7 @@ from tests.kit.inputs.training import CS_KD_E, WITHOUT_TEACHER, OwnHead, small_c
 from trainables.training.cuda_graph import RecordedStep
 from trainables.training.trainer import Trainer
 
-OWN = f"{OwnHead.__module__}:OwnHead"  # averages, and asks how far the run is
+OWN = f"{OwnHead.__module__}:OwnHead"  # uses averaged weights and the progress of the run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 STEPS = 20
@@ -22,13 +22,13 @@ WAYS = {
 
 
 def trainer(way: str, method: object = CS_KD_E, **changes: object) -> Trainer:
-    """Epochs of five batches of 12 and one of 4, in float32."""
+    """Trainer in float32 whose epochs have five batches of 12 and one of 4."""
     training = {"device": "cuda", "precision": "float32", "batch_size": 12, "lr": 0.01} | WAYS[way] | changes
     return trainer_of(small_config(method, **training))
 
 
 def losses(made: Trainer) -> list[float]:
-    """Of the first steps, each by itself."""
+    """Loss values of the first steps, one by one."""
     step, found = made._workbench.step, []
     while len(found) < STEPS:
         for batch in made._batches():
@@ -66,7 +66,7 @@ def test_a_compiled_step_is_the_eager_step(way):
         ({"name": OWN, "weight": 0.5, "kept": 0.9}, {"name": OWN, "weight": 1.5, "kept": 0.5}),
     ],
 )
-def test_another_trial_on_the_same_recording_is_as_a_first_one(one, other):
+def test_a_second_trial_on_the_same_recording_trains_as_the_first(one, other):
     first = trainer("recorded", one)
     losses(first)
     first.close()
@@ -85,7 +85,7 @@ def test_float16_with_a_scaled_loss_trains(way):
     assert all(torch.isfinite(value).all() for value in made.model.state_dict().values())
 
 
-def test_memory_is_handed_back_before_a_trial_of_another_shape():
+def test_memory_is_released_before_a_trial_of_another_shape():
     wide = {"name": "preact_resnet10", "width": 128, "input_size": 8}
     large = trainer("recorded", model=wide)
     losses(large)

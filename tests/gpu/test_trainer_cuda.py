@@ -1,4 +1,4 @@
-"""The trainer on a GPU; runs from the bare source tree: ``python3 -m pytest tests/gpu``."""
+"""The trainer on a GPU; run it from the source tree: ``python3 -m pytest tests/gpu``."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def losses(device: str, precision: str, epochs: int = 3) -> list[float]:
 
 
 def test_float32_on_the_gpu_equals_the_cpu() -> None:
-    """Order, partners and augmentation are the device's business nowhere, so the losses agree to rounding."""
+    """Order, partners and augmentation do not depend on the device, so the losses agree to rounding."""
     assert losses("cuda", "float32") == pytest.approx(losses("cpu", "float32"), rel=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""Folders of this checkout, and the import path of processes that tests start."""
+"""Paths of this checkout, and the import path of processes that tests start."""
 
 import os
 from pathlib import Path

@@ -37,7 +37,7 @@ def good(_content: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 def show(results: Results) -> None:
     """What a report says in words and tables."""
     tables.to_text(best_config_table.best_config_table(best_config.collect(results)), 80)
-    for section in (summary.studied, summary.found, summary.protocol, caveats.caveats, appendix.trials_table):
+    for section in (summary.setup, summary.findings, summary.protocol, caveats.caveats, appendix.trials_table):
         section(results)
     cells.collect([results])
 

@@ -142,7 +142,7 @@ def test_evaluation_measures_the_network_and_the_declared_readouts(config_of, me
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_resumed_run_equals_the_unbroken_one(config_of, tmp_path, method):
+def test_a_resumed_run_equals_an_uninterrupted_one(config_of, tmp_path, method):
     config = config_of(method, TINY, epochs=3)
     unbroken, broken = Run(config, tmp_path / "unbroken"), Run(config, tmp_path / "broken")
     for run, epochs in ((unbroken, 3), (broken, 1)):

@@ -1,4 +1,4 @@
-"""Spike 1, kept: our own resume through Ray Tune, with a real driver and real kills; only training is a toy."""
+"""Resume through Ray Tune, with a real driver and real kills; only training is simulated by the toy."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ from trainables.runs.run_directory import RunDirectory
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_faults_of_workers(tmp_path: Path, record_property: Callable) -> None:
-    """A dead or hanging worker is tried again from its checkpoint; NaN and an error of its own fail the trial."""
+    """A dead or hanging worker is retried from its checkpoint; NaN and exceptions of the trial fail it."""
     faults = {"search/1": {"die": 3}, "search/3": {"nan": 2}, "search/4": {"raise": 1}, "controls/0": {"die": 1}}
     faults |= {"search/5": {"hang": 2}, "search/6": {"oom": 2}}
     process = launch(tmp_path, "--set", "resources.epoch_hours=0.002", faults=faults)
@@ -40,11 +40,11 @@ def test_faults_of_workers(tmp_path: Path, record_property: Callable) -> None:
         assert trials[4].user_attrs["error"] == "RuntimeError: the toy was told to raise"
         assert study.store.trials("controls")[0].user_attrs["attempt"] == 2
     rows = RunDirectory(tmp_path / "toy/trials/1").epochs()
-    assert [row.attempt for row in rows] == [1, 1, 2, 2]  # died in epoch 3, went on after the second
+    assert [row.attempt for row in rows] == [1, 1, 2, 2]  # killed in epoch 3, resumed after the second
     record_property("result", f"an epoch more {rows[2].time - rows[1].time:.1f} s after the worker's last")
     hung = tmp_path / "toy/trials/5"
     report = RunDirectory(hung).hang_report(1)
-    assert "_misbehave" in report.read_text()  # where it stood
+    assert "_misbehave" in report.read_text()  # the stack trace of the hanging thread
     assert f"no epoch finished within 0.002 h, so the process was ended; {report} holds" in read_log(tmp_path)
     assert not psutil.pid_exists(int((hung / "child.pid").read_text()))
 
@@ -81,7 +81,7 @@ def test_a_scheduler_prunes_search_trials_only_and_decides_on_after_a_kill(tmp_p
             assert trial.value == trial.intermediate_values[len(rows)] == rows[-1].metrics["validation/top1_error"]
             assert shown.loc[("search", trial.number), "state"] == "PRUNED"
             assert shown.loc[("search", trial.number), "validation/top1_error"] == trial.value
-        for rung in rungs:  # a rung forgets nobody, whichever driver saw it there
+        for rung in rungs:  # a rung keeps the values of all trials, also those reported to an earlier driver
             seen = [trial.number for trial in trials if rung in trial.intermediate_values]
             assert len(seen) == len(trials)
         others = [*study.store.trials("controls"), *study.store.trials("confirm")]
@@ -111,26 +111,26 @@ def test_driver_is_killed_and_resumes(tmp_path: Path) -> None:
 )
 def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number: signal.Signals, whom: str) -> None:
     """Fault 3."""
-    process = launch(tmp_path, seconds=0.5, faults={"search/1": {"hang": 2}})  # does not hear that it is to stop
+    process = launch(tmp_path, seconds=0.5, faults={"search/1": {"hang": 2}})  # ignores the request to stop
     while "search/0: COMPLETE" not in read_log(tmp_path):
         assert process.poll() is None, read_log(tmp_path)
         time.sleep(0.2)
     asked = time.monotonic()
     family = psutil.Process(process.pid).children(recursive=True)
     if whom == "group":
-        os.killpg(process.pid, number)  # as a terminal does: to the workers, too
+        os.killpg(process.pid, number)  # a terminal also signals the workers
     else:
         process.send_signal(number)
-    for each in family if whom == "all" else []:  # as `systemctl stop` and Slurm do: to Ray, too
+    for each in family if whom == "all" else []:  # `systemctl stop` and Slurm also signal Ray
         with contextlib.suppress(psutil.NoSuchProcess):
             each.send_signal(number)
     assert process.wait(patience(30)) == 128 + number
-    assert time.monotonic() - asked < patience(15)  # ten on a quiet machine
+    assert time.monotonic() - asked < patience(15)  # ten on an idle machine
     assert f"resume with: cskd resume {tmp_path / 'toy'}" in read_log(tmp_path)
     assert left_behind(family) == []
-    assert verify_tracking(tmp_path / "toy")["KILLED"] >= 1  # and tagged as interrupted; none runs
+    assert verify_tracking(tmp_path / "toy")["KILLED"] >= 1  # tagged as interrupted; none is RUNNING
     with open_study(tmp_path / "toy") as study:
-        assert study.store.running("search")  # left open for the resume, not failed
+        assert study.store.running("search")  # still open for `resume`, not failed
     process = start(tmp_path, "resume", str(tmp_path / "toy"))
     assert process.wait(patience(200)) == 0, read_log(tmp_path)
     assert verify_study(tmp_path / "toy")["retrained_epochs"] <= 2
@@ -154,10 +154,10 @@ def test_mlflow_is_killed_in_mid_study_and_back_after_five_seconds(tmp_path: Pat
     while "MLflow answers again" not in read_log(tmp_path):
         assert process.poll() is None, read_log(tmp_path)
         time.sleep(0.1)
-    record_property("result", f"told what it missed {time.monotonic() - back:.1f} s after it is back")
+    record_property("result", f"up to date {time.monotonic() - back:.1f} s after it is back")
     assert process.wait(patience(200)) == 0, read_log(tmp_path)
     server.kill()
-    assert "the study goes on, MLflow is told later" in read_log(tmp_path)
+    assert "the study continues and updates MLflow later" in read_log(tmp_path)
     assert "MLflow answers again" in read_log(tmp_path)
     verify_study(tmp_path / "toy")
     counts = verify_tracking(tmp_path / "toy", f"sqlite:///{server.database}")
@@ -168,7 +168,7 @@ def test_mlflow_is_killed_in_mid_study_and_back_after_five_seconds(tmp_path: Pat
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
 def test_twenty_kills_of_real_training(tmp_path: Path, number: signal.Signals) -> None:
-    """The digits study itself, with a checkpoint at each epoch so that every epoch done twice is seen."""
+    """Runs the digits study with a checkpoint at each epoch, so that every repeated epoch is detected."""
     options = ("--set", "training.checkpoint_seconds=0")
     first = ("launch", "digits", "--storage", str(tmp_path), *options)
     counts = kill_repeatedly(tmp_path, tmp_path / "digits", first, 20, number, program=REAL)

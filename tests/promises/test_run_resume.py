@@ -43,7 +43,7 @@ def same(found, expected) -> None:
 
 @pytest.mark.parametrize("checkpoint_seconds", [0, 1e9])
 @pytest.mark.parametrize(("method", "model"), [*((method, None) for method in METHODS), ("cs_kd", DROPOUT)])
-def test_a_resumed_run_equals_the_unbroken_one(tmp_path, method, model, checkpoint_seconds):
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, method, model, checkpoint_seconds):
     config = small_config(METHODS[method], model=model, epochs=EPOCHS, checkpoint_seconds=checkpoint_seconds)
     unbroken = Run(config, tmp_path / "unbroken")
     advance(unbroken, EPOCHS)

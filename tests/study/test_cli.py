@@ -209,7 +209,7 @@ def test_report_and_comparison(cskd, done_directory: Path, tmp_path: Path) -> No
     assert [side["label"] for side in found["sides"]] == ["A", "B"]
     code, out, err = cskd("compare", first)
     assert (code, out, len(err.splitlines())) == (64, "", 1)
-    assert "nowhere: no study here (there is no such folder)" in cskd("compare", first, tmp_path / "nowhere")[2]
+    assert "nowhere: no study here (no such folder)" in cskd("compare", first, tmp_path / "nowhere")[2]
     assert "is named twice" in cskd("compare", first, tmp_path / "b" / ".." / "a")[2]
 
 
@@ -226,7 +226,7 @@ def test_launching_twice_says_resume(cskd, tmp_path: Path) -> None:
     directory.create(loading.load(tmp_path / "toy.yaml"), tmp_path / "runs")
     code, out, err = cskd("launch", "toy.yaml")
     assert (code, out) == (64, "")
-    assert f"holds this study already; go on with `cskd resume {tmp_path / 'runs/toy'}`" in err
+    assert f"already holds this study; resume it with `cskd resume {tmp_path / 'runs/toy'}`" in err
     assert "training.lr: 0.1 there, 0.2 here" in cskd("launch", "toy.yaml", "--set", "training.lr=0.2")[2]
 
 

@@ -1,1 +1,1 @@
-"""Turns the images of a split into batches on the device."""
+"""Makes batches on the device from the images of a split."""

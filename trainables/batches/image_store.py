@@ -1,4 +1,4 @@
-"""What the input pipeline and the evaluation ask of a split's images."""
+"""Base class of image stores: images of a split with their transforms, as used by training and evaluation."""
 
 from __future__ import annotations
 
@@ -16,35 +16,40 @@ if TYPE_CHECKING:
 
 
 class Draws(Protocol):
-    """Random draws of one view for an epoch, in anchor order."""
+    """Protocol for the random draws of one view for an epoch, in anchor order."""
 
     def batch(self, start: int, stop: int) -> Draws:
-        """The draws of anchors ``start`` to ``stop``."""
+        """Draws of the anchors from ``start`` up to, but not including, ``stop``."""
 
 
 @dataclass(frozen=True)
 class Mirrored:
-    """A tensor that both the host and the device hold, so that neither waits for the other; a CPU holds it once."""
+    """A tensor with a copy on the host and one on the device, so that neither waits for the other.
+
+    On a CPU both are the same tensor.
+    """
 
     host: Tensor
     device: Tensor
 
     @classmethod
     def of(cls, host: Tensor, device: torch.device) -> Mirrored:
-        """Copies a tensor of the host to the device."""
+        """Copies a tensor from the host to the device."""
         return cls(host, host.to(device))
 
     def batch(self, start: int, stop: int) -> Mirrored:
-        """Elements ``start`` to ``stop``."""
+        """Elements from ``start`` up to, but not including, ``stop``."""
         return Mirrored(self.host[start:stop], self.device[start:stop])
 
 
 class Store(ABC):
-    """Images of a split with the two transforms of their data set; batches are float32, channels_last.
+    """Images of a split with the training and the test transform of their data set.
+
+    Batches are float32 ``[b, 3, height, width]``, normalised, channels_last.
 
     Attributes:
-        height: Of the images of a batch.
-        width: Likewise.
+        height: Height of the images of a batch in pixels.
+        width: Width of the images of a batch in pixels.
     """
 
     height: int
@@ -52,22 +57,22 @@ class Store(ABC):
 
     @abstractmethod
     def draw(self, generator: np.random.Generator, index: NDArray[np.int64], augmentation: Any) -> Draws:
-        """An epoch's draws for the images at ``index`` ``[n]``; the same on every device."""
+        """Draws of an epoch for the images at ``index`` ``[n]``; the same on every device."""
 
     @abstractmethod
     def plain(self, index: Tensor) -> Tensor:
-        """Test transform of the images at ``index`` ``[b]``, which is on the device."""
+        """Images at ``index`` ``[b]``, a tensor on the device, under the test transform."""
 
     @abstractmethod
     def augmented(self, index: Tensor, draws: Any) -> Tensor:
-        """Training transform of the images at ``index`` ``[b]``, which is on the device, under ``draws``."""
+        """Images at ``index`` ``[b]``, a tensor on the device, under the training transform with ``draws``."""
 
     def in_turn(self, requests: Iterable[tuple[Mirrored, Any]]) -> Generator[Tensor, None, None]:
-        """Batches in the order of the requests; a store may work ahead.
+        """Yields batches in the order of the requests; a store may prepare batches ahead.
 
         Args:
-            requests: The images' indices ``[b]``, and the draws of the training transform or None for the test
-                transform.
+            requests: Indices ``[b]`` of the images of each batch, with the draws of the training transform or None for
+                the test transform.
         """
         for index, draws in requests:
             yield self.plain(index.device) if draws is None else self.augmented(index.device, draws)

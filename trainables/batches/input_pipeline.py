@@ -1,4 +1,4 @@
-"""Batches with exactly the views that a method asks for; every epoch can be drawn without the earlier ones."""
+"""Batches with the views that a method declares; each epoch can be drawn without the earlier ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ AUGMENTATION_STREAM = 1000
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """All random choices of an epoch: for each view the images' indices and its draws; labels on the device."""
+    """All random choices of an epoch.
+
+    Attributes:
+        indices: Indices ``[n]`` of the images of each view, by name.
+        draws: Draws of each augmented view, by name.
+        labels: Labels of the anchors ``[n]``, on the device.
+    """
 
     indices: dict[str, Mirrored]
     draws: dict[str, Draws]
@@ -37,14 +43,14 @@ class InputPipeline:
     """Training batches of one run.
 
     Args:
-        images: The training split.
-        store: The same images on the device.
+        images: Images and labels of the training split.
+        store: Store with the same images.
         augmentation: Training transform.
-        views: What the method declares.
-        batch_size: Anchors per batch; the last batch of an epoch may be smaller and is kept. A single anchor that would
-            be left over joins the batch before, because batch normalisation needs two values.
-        seed: Of the run.
-        device: Where the batches are made.
+        views: Views that the method declares.
+        batch_size: Number of anchors per batch. The last batch of an epoch may be smaller; a single remaining anchor is
+            added to the batch before it, because batch norm needs two values.
+        seed: Seed of the run.
+        device: Device of the batches.
     """
 
     def __init__(
@@ -68,18 +74,18 @@ class InputPipeline:
 
     @property
     def anchors(self) -> int:
-        """Anchors per epoch."""
+        """Number of anchors per epoch."""
         return len(self._labels)
 
     def bounds(self) -> list[tuple[int, int]]:
-        """First and last-plus-one anchor of each batch of an epoch."""
+        """Start and end (exclusive) of each batch of an epoch, in anchor order."""
         starts = list(range(0, self.anchors, self._batch_size))
         if len(starts) > 1 and self.anchors - starts[-1] == 1:
             starts.pop()
         return list(zip(starts, [*starts[1:], self.anchors], strict=True))
 
     def plan(self, epoch: int) -> EpochPlan:
-        """Draws the epoch: order, partners, crops and flips, from (seed, epoch) alone."""
+        """Draws order, partners, crops and flips of an epoch; they depend only on seed and epoch."""
         chosen = self._sampler.epoch(epoch, {view.source for view in self._views})
         sources = {name: Mirrored.of(torch.from_numpy(index), self._device) for name, index in chosen.items()}
         indices = {view.name: sources[view.source] for view in self._views}
@@ -91,21 +97,21 @@ class InputPipeline:
         return EpochPlan(indices, draws, torch.from_numpy(self._labels[chosen["anchor"]]).to(self._device))
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """The batches of a zero-based epoch."""
+        """Yields the batches of a zero-based epoch."""
         plan = self.plan(epoch)
         with closing(self._store.in_turn(self._requests(plan))) as images:
             for start, stop in self.bounds():
                 yield Batch({view.name: next(images) for view in self._views}, plan.labels[start:stop])
 
     def _requests(self, plan: EpochPlan) -> Iterator[tuple[Mirrored, Draws | None]]:
-        """Each batch's views, in their order."""
+        """Yields the indices and draws of each view of each batch."""
         for start, stop in self.bounds():
             for view in self._views:
                 draws = plan.draws[view.name].batch(start, stop) if view.augmented else None
                 yield plan.indices[view.name].batch(start, stop), draws
 
     def _generator(self, epoch: int, number: int) -> np.random.Generator:
-        # Each view draws from a stream of its own, so that the same image as anchor and as partner is cropped twice.
+        # Each view has its own random stream, so that an image is cropped differently as anchor and as partner.
         return np.random.Generator(
             np.random.Philox(np.random.SeedSequence([self._seed, epoch, AUGMENTATION_STREAM + number]))
         )

@@ -1,4 +1,4 @@
-"""Antialiased bilinear resizing of boxes of images of different sizes, a whole batch in a few tensor operations."""
+"""Antialiased bilinear resizing of crops from images of different sizes, for whole batches."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from trainables.interfaces.ragged_images import CHANNELS
 
 
 def triangle_weights(length: Tensor, size: int, extent: int) -> Tensor:
-    r"""Weights of a bilinear filter that widens with the scale, as Pillow's, from ``length`` samples to ``size``.
+    r"""Weights of a bilinear filter that widens with the scale, as in Pillow, from ``length`` samples to ``size``.
 
     With scale :math:`s = length / size`, centre :math:`c_i = (i + 1/2) s` and support :math:`r = \max(s, 1)`:
 
     .. math:: w_{ij} \propto \max(0, 1 - |j + 1/2 - c_i| / r) \quad (0 \le j < length), \qquad \sum_j w_{ij} = 1
 
     Args:
-        length: Samples of each input, in 1 to ``extent``, int64 ``[n]``.
-        size: Samples of each output.
-        extent: Samples that an input is padded to; those behind ``length`` weigh nothing.
+        length: Number of samples of each input, from 1 to ``extent``, int64 ``[n]``.
+        size: Number of samples of each output.
+        extent: Number of samples to which inputs are padded; samples beyond ``length`` have weight 0.
 
     Returns:
-        float32 ``[n, size, extent]``.
+        Weights, float32 ``[n, size, extent]``.
 
     Example:
         >>> triangle_weights(torch.tensor([2, 4]), size=2, extent=4)[:, 0]
@@ -38,20 +38,20 @@ def triangle_weights(length: Tensor, size: int, extent: int) -> Tensor:
 def resize_boxes(
     pixels: Tensor, first: Tensor, width: Tensor, boxes: Tensor, size: int, extent: tuple[int, int]
 ) -> Tensor:
-    """Cuts a box out of each image and resizes it to a square; agrees with Pillow's bilinear to one grey level.
+    """Crops a box from each image and resizes it to a square; agrees with Pillow's bilinear filter to one grey level.
 
-    Pillow rounds after each direction, this once at the end. Nothing waits for the device.
+    Pillow rounds after each direction, this function once at the end. It does not wait for the device.
 
     Args:
-        pixels: All images, one behind the other, row by row; uint8 ``[pixels, 3]``.
-        first: First pixel of each image of the batch ``[n]``.
-        width: Pixels in a row of that image ``[n]``.
-        boxes: Top, left, height and width of each box ``[n, 4]``.
-        size: Height and width of the result.
-        extent: Largest height and width of a box, known on the host.
+        pixels: Pixels of all images, one image after the other, row by row; uint8 ``[pixels, 3]``.
+        first: Index of the first pixel of each image of the batch ``[n]``.
+        width: Width in pixels of each image of the batch ``[n]``.
+        boxes: Top, left, height and width in pixels of each box ``[n, 4]``.
+        size: Height and width of the result in pixels.
+        extent: Upper bounds of the boxes' height and width in pixels, on the host.
 
     Returns:
-        Whole grey levels in [0, 255], float32 ``[n, size, size, 3]``.
+        Integer grey levels in [0, 255], float32 ``[n, size, size, 3]``.
     """
     top, left, height, box_width = boxes.unbind(dim=1)
     rows, columns = (torch.arange(count, device=pixels.device) for count in extent)
@@ -66,18 +66,23 @@ def resize_boxes(
 
 
 def resize_box(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int]) -> Tensor:
-    """Cuts a box (top, left, height, width) out of an image on the CPU and resizes it with torch's uint8 kernel.
+    """Crops a box from an image on the CPU and resizes it with torch's uint8 kernel.
 
-    Several times faster there than ``resize_boxes``. Agrees with Pillow to one grey level, but for one value in ten
-    millions or so that lies on an edge of rounding twice and differs by two.
+    On a CPU it is several times faster than ``resize_boxes``. It agrees with Pillow to one grey level, except for about
+    one value in ten million, which is rounded twice and differs by two.
+
+    Args:
+        image: Image, uint8 ``[height, width, 3]``.
+        box: Top, left, height and width in pixels.
+        size: Height and width of the result in pixels.
 
     Returns:
-        uint8 ``[*size, 3]``.
+        Resized box, uint8 ``[*size, 3]``.
     """
     top, left, height, width = box
     cut = image[top : top + height, left : left + width]
     if (height, width) == size:
         return cut
-    planes = cut[None].permute(0, 3, 1, 2)  # in this order, for torch then keeps the channels last
+    planes = cut[None].permute(0, 3, 1, 2)  # in this order torch keeps the channels last
     resized = torch.nn.functional.interpolate(planes, size, mode="bilinear", antialias=True)
     return resized[0].permute(1, 2, 0)

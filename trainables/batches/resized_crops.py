@@ -1,4 +1,4 @@
-"""Random boxes of images of different sizes, resized to squares: training and test transforms of prepared data."""
+"""Random crops of images of different sizes, resized to squares: training and test transforms of prepared data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from trainables.batches.augmentation import Normalisation
 from trainables.batches.image_store import Mirrored, Store
 from trainables.batches.resampling import resize_box, resize_boxes
-from trainables.batches.residency import landing
+from trainables.batches.residency import host_buffer
 from trainables.files.prefetch import prefetched
 from trainables.interfaces.ragged_images import CHANNELS, RaggedImages
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from trainables.interfaces import ResizedCrop
 
 ATTEMPTS = 10
-TILE = 32  # pixels; batches of few different shapes take the same memory again
-AHEAD = 8  # batches of one view; with anchor and partner four steps
+TILE = 32  # pixels; rounding to tiles gives few different shapes, whose memory is reused
+AHEAD = 8  # batches of one view, which is four steps with anchor and partner
 
 
 @dataclass(frozen=True)
 class BoxDraws:
-    """Random draws of one view for an epoch, in anchor order.
+    """Random crops of one view for an epoch, in anchor order.
 
     Attributes:
-        boxes: Top, left, height and width in pixels ``[n, 4]``.
-        flip: ``[n]``.
+        boxes: Top, left, height and width of each box in pixels ``[n, 4]``.
+        flip: Whether each crop is flipped horizontally ``[n]``.
     """
 
     boxes: Mirrored
@@ -46,30 +46,30 @@ class BoxDraws:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Height and width that hold each box, in whole tiles; the host knows them without asking the device."""
+        """Height and width in pixels that contain every box, rounded up to tiles; computed on the host."""
         height, width = (math.ceil(side / TILE) * TILE for side in self.boxes.host[:, 2:].amax(dim=0).tolist())
         return height, width
 
     def batch(self, start: int, stop: int) -> BoxDraws:
-        """The draws of anchors ``start`` to ``stop``."""
+        """Draws of the anchors from ``start`` up to, but not including, ``stop``."""
         return BoxDraws(self.boxes.batch(start, stop), self.flip.batch(start, stop))
 
 
 def draw_boxes(
     generator: np.random.Generator, sizes: NDArray[np.int64], augmentation: ResizedCrop
 ) -> NDArray[np.int64]:
-    """Draws a box of each image, by the rule of torchvision's ``RandomResizedCrop``.
+    """Draws a box for each image by the rule of torchvision's ``RandomResizedCrop``.
 
-    A share of the image's area and an aspect are drawn until the box fits, ten times at most; then it is the largest
-    box in the middle whose aspect is allowed. The place is uniform among whole pixels.
+    Area fraction and aspect ratio are drawn until the box fits into the image, at most ten times. Otherwise the box is
+    the largest central one with an allowed aspect ratio. Positions are uniform over whole pixels.
 
     Args:
-        generator: Source of the draws.
-        sizes: Heights and widths ``[n, 2]``.
-        augmentation: Ranges of area and aspect.
+        generator: Source of randomness.
+        sizes: Heights and widths of the images in pixels ``[n, 2]``.
+        augmentation: Ranges of area fraction and aspect ratio.
 
     Returns:
-        Top, left, height and width ``[n, 4]``.
+        Top, left, height and width in pixels ``[n, 4]``.
     """
     shapes = _largest_allowed(sizes, augmentation.aspect)
     undecided = np.arange(len(sizes))
@@ -103,10 +103,16 @@ def _largest_allowed(sizes: NDArray[np.int64], aspect: tuple[float, float]) -> N
 
 
 def centre_box(height: int, width: int, size: int, resize: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The test transform, as torchvision's ``Resize`` and ``CenterCrop`` compute it.
+    """Geometry of the test transform, as in torchvision's ``Resize`` and ``CenterCrop``.
+
+    Args:
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        size: Side of the central square in pixels.
+        resize: Shorter side after resizing in pixels.
 
     Returns:
-        Height and width after the resize, top and left of the middle square there.
+        Height and width after resizing, and top and left of the central square.
 
     Example:
         >>> centre_box(300, 451, size=224, resize=256)
@@ -118,22 +124,22 @@ def centre_box(height: int, width: int, size: int, resize: int) -> tuple[tuple[i
 
 
 class RaggedStore(Store):
-    """Images of a split with the two transforms of their data set.
+    """Images of different sizes of a split, with the training and the test transform of their data set.
 
-    On a CPU the pixels stay where they are, in mapped files that all processes of a machine share. For another device
-    they are copied there once if they fit their ``memory_limit``; otherwise crops are made on the CPU, by threads that
-    work ahead. Results of the test transform are kept as uint8 on the device if they fit.
+    On a CPU the pixels stay in memory-mapped files, which all processes of a machine share. For a GPU they are copied
+    to it once if they fit into ``memory_limit``; otherwise threads prepare crops ahead on the CPU. Results of the test
+    transform are kept as uint8 on the device if they fit.
 
     Args:
-        images: The split.
-        augmentation: Its transforms.
-        mean: Per channel, of images scaled to [0, 1].
-        std: Likewise.
-        device: Where the batches are made.
+        images: Images of the split.
+        augmentation: Training and test transform.
+        mean: Mean of each channel, for images scaled to [0, 1].
+        std: Standard deviation of each channel, for images scaled to [0, 1].
+        device: Device of the batches.
 
     Attributes:
-        ahead: Batches of one view that are cut on the CPU before they are asked for; 0 where no thread does so: all is
-            on the device, or the device is a CPU, whose cores have a trial each.
+        ahead: Number of batches of one view that threads prepare ahead on the CPU. It is 0 if all images are on the
+            device, and on a CPU, where each core runs a trial.
     """
 
     def __init__(
@@ -158,30 +164,30 @@ class RaggedStore(Store):
 
     @property
     def threads(self) -> int:
-        """Threads that cut batches ahead."""
+        """Number of threads that prepare batches ahead."""
         return torch.get_num_threads()
 
     def draw(self, generator: np.random.Generator, index: NDArray[np.int64], augmentation: ResizedCrop) -> BoxDraws:
-        """An epoch's draws for the images at ``index`` ``[n]``: flips first, then boxes, drawn by NumPy."""
+        """Draws of an epoch for the images at ``index`` ``[n]``, with NumPy: first the flips, then the boxes."""
         flip = generator.random(len(index)) < augmentation.flip
         boxes = draw_boxes(generator, self._images.sizes[index], augmentation)
         on_both = (Mirrored.of(torch.from_numpy(drawn), self._device) for drawn in (boxes, flip))
         return BoxDraws(*on_both)
 
     def plain(self, index: Tensor) -> Tensor:
-        """Test transform: float32 ``[b, 3, size, size]``, channels_last, of the images at ``index`` ``[b]``."""
+        """Images at ``index`` ``[b]`` under the test transform, float32 ``[b, 3, size, size]``, channels_last."""
         if not self._keeps_centres:
-            return self._sent(self._cut_centres(self._space(len(index)), index.cpu()))
+            return self._sent(self._cut_centres(self._new_buffer(len(index)), index.cpu()))
         if self._centres is None:
             every = torch.arange(len(self._images))
-            space = torch.empty(len(every), self._size, self._size, CHANNELS, dtype=torch.uint8)
-            self._centres = self._cut_centres(space, every).to(self._device)
+            buffer = torch.empty(len(every), self._size, self._size, CHANNELS, dtype=torch.uint8)
+            self._centres = self._cut_centres(buffer, every).to(self._device)
         return self._normalised(self._centres[index])
 
     def augmented(self, index: Tensor, draws: BoxDraws) -> Tensor:
-        """Training transform of the images at ``index`` ``[b]`` under ``draws``; shape and format as ``plain``."""
+        """Images at ``index`` ``[b]`` under the training transform, in the shape and format of ``plain``."""
         if not self._may_reside:
-            return self._sent(self._cut(self._reused(len(index)), index.cpu(), draws))
+            return self._sent(self._cut(self._reused_buffer(len(index)), index.cpu(), draws))
         if self._resident is None:
             self._resident = self._copied()
         pixels, first, width = self._resident
@@ -190,58 +196,58 @@ class RaggedStore(Store):
         return self._normalised(torch.where(flip[:, None, None, None], crops.flip(2), crops))
 
     def in_turn(self, requests: Iterable[tuple[Mirrored, BoxDraws | None]]) -> Generator[Tensor, None, None]:
-        """Batches in the order of the requests; what the CPU has to cut of them is cut ahead, if ``ahead`` says so."""
+        """Yields batches in the order of the requests; crops made on the CPU are prepared ``ahead``."""
         if not self.ahead:
             yield from super().in_turn(requests)
             return
-        wanted, cut = tee(requests)
-        with closing(prefetched((self._work(*each) for each in cut), self.ahead, self.threads)) as crops:
-            for request, crop in zip(wanted, crops, strict=True):
+        yielded, prepared = tee(requests)
+        with closing(prefetched((self._work(*each) for each in prepared), self.ahead, self.threads)) as crops:
+            for request, crop in zip(yielded, crops, strict=True):
                 if crop is None:
                     yield from super().in_turn([request])
                 else:
                     yield self._sent(crop)
 
     def _work(self, index: Mirrored, draws: BoxDraws | None) -> Callable[[], Tensor | None]:
-        """What the CPU has to do for a batch, for any thread; it makes None of what the device makes."""
+        """Function that prepares the crops of a batch on the CPU; it returns None if the device makes them."""
         if self._keeps_centres if draws is None else self._may_reside:
             return lambda: None
-        space = self._space(len(index.host))
+        buffer = self._new_buffer(len(index.host))
         if draws is None:
-            return partial(self._cut_centres, space, index.host)
-        return partial(self._cut, space, index.host, draws)
+            return partial(self._cut_centres, buffer, index.host)
+        return partial(self._cut, buffer, index.host, draws)
 
-    def _space(self, count: int) -> Tensor:
-        return landing((count, self._size, self._size, CHANNELS), torch.uint8, self._device)
+    def _new_buffer(self, count: int) -> Tensor:
+        return host_buffer((count, self._size, self._size, CHANNELS), torch.uint8, self._device)
 
-    def _reused(self, count: int) -> Tensor:
-        """Space that the next call gives out again: on a CPU fresh memory costs as much as a crop."""
+    def _reused_buffer(self, count: int) -> Tensor:
+        """Buffer that the next call reuses on a CPU, where new memory costs as much time as a crop."""
         if self._device.type != "cpu":
-            return self._space(count)
+            return self._new_buffer(count)
         if count > len(self._buffer):
-            self._buffer = self._space(count)
+            self._buffer = self._new_buffer(count)
         return self._buffer[:count]
 
     def _sent(self, crops: Tensor) -> Tensor:
         return self._normalised(crops.to(self._device, non_blocking=True))
 
     def _cut(self, crops: Tensor, index: Tensor, draws: BoxDraws) -> Tensor:
-        """Fills ``crops`` with grey levels under the training transform."""
+        """Fills ``crops`` with pixels under the training transform."""
         pictures = self._pictures(index.tolist())
         rows = zip(crops, pictures, draws.boxes.host.tolist(), draws.flip.host.tolist(), strict=True)
-        for place, image, box, flip in rows:
+        for target, image, box, flip in rows:
             crop = resize_box(image, tuple(box), (self._size, self._size))
-            place.copy_(crop.flip(1) if flip else crop)
+            target.copy_(crop.flip(1) if flip else crop)
         return crops
 
     def _cut_centres(self, crops: Tensor, index: Tensor) -> Tensor:
-        """Fills ``crops`` with grey levels under the test transform."""
+        """Fills ``crops`` with pixels under the test transform."""
         size = self._size
-        for place, image in zip(crops, self._pictures(index.tolist()), strict=True):
+        for target, image in zip(crops, self._pictures(index.tolist()), strict=True):
             height, width, _ = image.shape
             resized, (top, left) = centre_box(height, width, size, self._resize)
             whole = resize_box(image, (0, 0, height, width), resized)
-            place.copy_(whole[top : top + size, left : left + size])
+            target.copy_(whole[top : top + size, left : left + size])
         return crops
 
     def _pictures(self, index: Iterable[int]) -> Iterator[Tensor]:
@@ -259,7 +265,7 @@ class RaggedStore(Store):
         return flat.view(height, width, CHANNELS)
 
     def _copied(self) -> tuple[Tensor, Tensor, Tensor]:
-        """All pixels on the device ``[p, 3]``, and first pixel and row length of each image."""
+        """Copies all pixels to the device; returns them ``[p, 3]`` and each image's first pixel and width ``[n]``."""
         sizes = torch.from_numpy(self._images.sizes)
         last = sizes.prod(dim=1).cumsum(dim=0)
         pixels = torch.empty(int(last[-1]), CHANNELS, dtype=torch.uint8, device=self._device)

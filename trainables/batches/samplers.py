@@ -1,4 +1,4 @@
-"""Class-pair sampling: which images are an epoch's anchors, in which order, and which images are their partners."""
+"""Class-pair sampling: draws the order of the anchors of an epoch and their partners."""
 
 from collections.abc import Collection
 
@@ -13,17 +13,17 @@ STREAMS = {"anchor": 0, "partner": 1, "other_partner": 2}
 class ClassPairSampler:
     """Draws epochs of class pairs by index arithmetic (Yun et al. 2020, algorithm 1).
 
-    The draws come from a counter-based generator keyed by (seed, epoch): any epoch can be drawn without the earlier
-    ones, and each source has its own stream, so that asking for one does not change another. Only raw 64-bit numbers
-    are used, for NumPy keeps those, unlike its distributions, the same in all versions. A choice among m is their
-    remainder, which is uniform but for a factor of at most ``1 + m / 2**64``.
+    A counter-based generator is keyed by seed and epoch, so each epoch can be drawn without the earlier ones. Each
+    source has its own stream, so requesting one does not change another. Only raw 64-bit numbers are used, because
+    NumPy, unlike for its distributions, guarantees that they are the same in all versions. A choice among m is the
+    remainder of such a number, whose probabilities deviate from uniform by a factor of at most ``1 + m / 2**64``.
 
     Args:
-        labels: int64 ``[n]``, not negative.
-        seed: In ``[0, 2**63)``.
+        labels: Labels, int64 ``[n]``, not negative.
+        seed: Seed of the run, in ``[0, 2**63)``.
 
     Raises:
-        DataError: A class has a single image, which has no partner.
+        DataError: A class has only one image, which has no partner.
 
     Example:
         >>> labels = np.array([0, 1, 0, 1])
@@ -48,12 +48,12 @@ class ClassPairSampler:
         """Draws a zero-based epoch.
 
         Args:
-            epoch: Which one.
-            sources: Of ``anchor``, ``partner``, ``other_partner`` (see ``View``).
+            epoch: Zero-based epoch.
+            sources: Sources to draw: ``anchor``, ``partner``, ``other_partner`` (see ``View``).
 
         Returns:
-            Indices ``[n]`` of each source; ``anchor`` is always there and is a permutation, entry i of the others
-            belongs to anchor i and is uniform over its class, ``other_partner`` without the anchor itself.
+            Indices ``[n]`` of each source. ``anchor``, which is always included, is a permutation. Entry i of the
+            others is the partner of anchor i, uniform over its class; ``other_partner`` excludes the anchor itself.
         """
         anchor = np.argsort(self._raw(epoch, "anchor"), kind="stable")
         partners = {source: self._partners(epoch, source, anchor) for source in sources if source != "anchor"}

@@ -1,4 +1,4 @@
-"""Stratified splits that depend on labels and seed alone."""
+"""Stratified splits that depend only on labels and seed."""
 
 import json
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from trainables.interfaces.ragged_images import RaggedImages
 
 @dataclass(frozen=True)
 class Split:
-    """A training part cut in two.
+    """Training part divided into training and validation split.
 
     Attributes:
-        train: Indices, ascending.
-        validation: Indices, ascending.
-        digest: 16 hexadecimal digits of labels, seed and validation indices; equal digests mean equal splits.
+        train: Indices of the training split, ascending.
+        validation: Indices of the validation split, ascending.
+        digest: Digest of labels, seed and validation indices, 16 hexadecimal digits; equal digests mean equal splits.
     """
 
     train: NDArray[np.int64]
@@ -28,9 +28,11 @@ class Split:
 
 
 def split_training(images: LabelledImages, validation: ValidationSplit) -> Split:
-    """Cuts the validation split out of a training part, class by class.
+    """Holds out the validation split from a training part, class by class.
 
-    A fraction is rounded for each class; one image is the least.
+    Args:
+        images: Images and labels of the training part.
+        validation: Size of the split per class, and seed. A fraction is rounded per class, to at least one image.
 
     Raises:
         DataError: A label is out of range, or a class keeps fewer than two training images, which class pairs need.
@@ -52,7 +54,11 @@ def split_training(images: LabelledImages, validation: ValidationSplit) -> Split
 
 
 def class_sizes(labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """Images of each class ``[classes]``.
+    """Number of images of each class ``[classes]``.
+
+    Args:
+        labels: Labels ``[n]``.
+        classes: Number of classes.
 
     Raises:
         DataError: A label is not in ``[0, classes)``.
@@ -70,7 +76,11 @@ def class_sizes(labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
 
 
 def fraction_of(sizes: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
-    """That fraction of each size, rounded, at least 1.
+    """Fraction of each size, rounded, at least 1.
+
+    Args:
+        sizes: Number of images of each class ``[classes]``.
+        fraction: Fraction in [0, 1).
 
     Example:
         >>> fraction_of(np.array([3, 10, 29]), 0.1)
@@ -81,10 +91,15 @@ def fraction_of(sizes: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
 
 
 def draw_per_class(labels: NDArray[np.int64], counts: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Draws ``counts[c]`` images of each class c without replacement; the same on every platform and NumPy version.
+    """Draws ``counts[c]`` images of each class c without replacement; the same on all platforms and NumPy versions.
+
+    Args:
+        labels: Labels ``[n]`` in ``[0, classes)``.
+        counts: Number of images to draw per class ``[classes]``.
+        seed: Seed of the draws.
 
     Returns:
-        Indices, ascending.
+        Indices of the images, ascending.
     """
     keys = np.random.PCG64(seed).random_raw(len(labels))
     shuffled = np.lexsort((keys, labels))  # class by class, in random order within each
@@ -94,9 +109,9 @@ def draw_per_class(labels: NDArray[np.int64], counts: NDArray[np.int64], seed: i
 
 
 def data_digest(images: LabelledImages) -> str:
-    """Digest (16 hexadecimal digits) of pixels, labels and class names; equal digests mean equal data."""
+    """Digest of pixels, labels and class names, 16 hexadecimal digits; equal digests mean equal data."""
     labels = images.labels.astype("<i8").tobytes()
-    if isinstance(images.images, RaggedImages):  # its buffers were hashed when they were made
+    if isinstance(images.images, RaggedImages):  # their buffers were hashed when the data was prepared
         names = json.dumps([images.images.digest(), images.classes, images.groups]).encode()
         return sha256_of(names + labels)[:16]
     names = json.dumps([list(images.images.shape), images.classes]).encode()

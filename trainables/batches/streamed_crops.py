@@ -1,4 +1,4 @@
-"""Crops of images that come from an object store as they are needed, many requests at once."""
+"""Crops of images that are fetched from an object store as they are needed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-READERS = 32  # requests at once for a batch: an image is small, and its way is long
+READERS = 32  # concurrent requests per batch: images are small, and the latency is high
 
 
 class StreamedStore(RaggedStore):
-    """As ``RaggedStore``, with the same batches; pixels come through ``READERS`` threads for each batch on its way.
+    """Store like ``RaggedStore``, with the same batches, whose images ``READERS`` threads fetch for each batch.
 
-    On a CPU, too, batches are cut ahead, two at a time, for the requests of the second travel while the first is cut.
+    On a CPU batches are prepared ahead as well, at least two at a time, so that the images of one are fetched while
+    another is cropped.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -31,7 +32,7 @@ class StreamedStore(RaggedStore):
 
     @property
     def threads(self) -> int:
-        """Threads that cut batches ahead."""
+        """Number of threads that prepare batches ahead."""
         return max(2, torch.get_num_threads())
 
     def _pictures(self, index: Iterable[int]) -> Iterator[Tensor]:

@@ -1,1 +1,1 @@
-"""Measures what a run costs, and ends runs that hang or lost their driver."""
+"""Measures time and memory of a run, and ends processes that hang or whose parent has ended."""

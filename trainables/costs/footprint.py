@@ -1,4 +1,4 @@
-"""Memory that work takes on its device: the most since a moment, and all that there is."""
+"""Peak memory of a process on its device, and the memory that is available."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from trainables.batches.residency import free_bytes
 
 STATUS = Path("/proc/self/status")
 FORGET_PEAK = Path("/proc/self/clear_refs")
-LARGEST_CONTEXT = 1 << 30  # of CUDA and its libraries; what is taken beyond it belongs to other processes
+LARGEST_CONTEXT = 1 << 30  # bytes of CUDA and its libraries; memory beyond it belongs to other processes
 
 
 class Footprint:
-    """What is taken from now on: on a GPU by this process in all, on a CPU by how much the process has grown.
+    """Memory of this process: on a GPU all of it, on a CPU the growth since this object was created.
 
     Args:
-        device: Where the work is done.
+        device: Device to measure.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._before = 0 if device.type == "cuda" else _resident("VmRSS")
-        self.forget_peak()
+        self.reset_peak()
 
-    def forget_peak(self) -> None:
-        """Measures the peak anew from now on; what is in use stays counted."""
+    def reset_peak(self) -> None:
+        """Resets the peak to the memory that is in use."""
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
             return
-        with contextlib.suppress(OSError):  # then the peak is that of the whole process, which only can be larger
+        with contextlib.suppress(OSError):  # without it the peak is that of the whole process, an upper bound
             FORGET_PEAK.write_text("5")
 
     def peak_bytes(self) -> int:
-        """The most that was taken at once: torch's pool and the context of CUDA, or resident memory."""
+        """Peak in bytes: torch's memory pool and the CUDA context on a GPU, resident memory on a CPU."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_reserved(self._device) + _context_bytes(self._device)
         return max(_resident("VmHWM") - self._before, 0)
 
     def device_bytes(self) -> int:
-        """What processes of ours can have of the device: what is free, and what this one has."""
+        """Memory of the device that is free or used by this process, in bytes; on a CPU all memory of the machine."""
         if self._device.type == "cuda":
             return free_bytes(self._device) + torch.cuda.memory_allocated(self._device) + _context_bytes(self._device)
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def most_own_bytes() -> int:
-    """The most memory that this process had of the machine, without files that it maps: others map them, too.
+def peak_private_bytes() -> int:
+    """Peak resident memory of this process in bytes, without memory-mapped files, which processes share.
 
-    A lower bound: what it maps now may be more than what it mapped at its peak.
+    This is a lower bound, because more files may be mapped at present than at the peak.
     """
     return max(_resident("VmHWM") - _resident("RssFile"), _resident("RssAnon"))
 
@@ -64,7 +64,7 @@ def _context_bytes(device: torch.device) -> int:
 
 
 def _resident(key: str) -> int:
-    """Resident memory by its name in Linux's status file; where it is not told, the peak of the process."""
+    """Resident memory in bytes by its key in Linux's status file; on other systems the peak of the process."""
     lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines()) if STATUS.exists() else {}
     if key in lines:
         return int(lines[key].split()[0]) * 1024

@@ -1,6 +1,6 @@
-"""What a configuration costs here: some steps and some evaluation on its real data, in seconds.
+"""Measures the time and memory of a configuration with a few steps and evaluations on its data.
 
-Leaves no file, downloads nothing and never asks for test data.
+It writes no file, downloads nothing and does not read test data.
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ if TYPE_CHECKING:
 
     from trainables.config import TrainConfig
 
-ENOUGH_SECONDS = 1.0  # of a measurement
-FIRST_ON_CPU = 4  # anchors: a fraction of a second with the slowest network
-FIRST_ON_GPU = 8  # batches: enough for a step to be recorded, which takes three, and to be replayed
+ENOUGH_SECONDS = 1.0  # minimum duration of a measurement
+FIRST_ON_CPU = 4  # anchors; less than a second with the slowest network
+FIRST_ON_GPU = 8  # batches; the step is recorded after three and then replayed
 PROCESSORS = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What training a configuration costs on a device.
+    """Time and memory of a run on a device.
 
     Attributes:
-        device: Its name.
-        step_seconds: A step on a whole batch.
-        training_seconds: An epoch without its evaluation.
-        evaluation_seconds: The validation split, once; 0 without one.
-        startup_seconds: What a process does before it trains at full speed: data, network, first kernels.
-        peak_bytes: Memory that a trial takes on the device.
-        device_bytes: Memory that the device has for trials.
-        anchors: Training images.
-        validation_images: Images of the validation split.
-        measured_anchors: On so many it trained; where they are fewer than a batch, steps and memory are extrapolated.
+        device: Name of the device.
+        step_seconds: Duration of a step on a full batch, in seconds.
+        training_seconds: Duration of an epoch without evaluation, in seconds.
+        evaluation_seconds: Duration of an evaluation of the validation split, in seconds; 0 without one.
+        startup_seconds: Time until a process trains at full speed, in seconds: data, network, first kernels.
+        peak_bytes: Peak memory of a run on the device, in bytes.
+        device_bytes: Memory of the device that runs can use, in bytes.
+        anchors: Number of training images.
+        validation_images: Number of images of the validation split.
+        measured_anchors: Number of training images in the measurement; if smaller than a batch, steps and memory are
+            extrapolated.
     """
 
     device: str
@@ -63,18 +64,21 @@ class Rate:
 
     @property
     def epoch_seconds(self) -> float:
-        """An epoch, evaluation included."""
+        """Duration of an epoch with its evaluation, in seconds."""
         return self.training_seconds + self.evaluation_seconds
 
 
 def probe(config: TrainConfig) -> Rate:
-    """Measures a configuration on the device that it would choose, in a few seconds.
+    """Measures a configuration on its device in a few seconds.
 
-    On a CPU, whose speed hardly depends on the batch, slow networks are measured on a part of a batch.
+    On a CPU, whose speed hardly depends on the batch size, slow networks are measured on a part of a batch.
+
+    Args:
+        config: Configuration of the run.
 
     Raises:
-        DataError: The data is not here, or damaged.
-        ConfigError: There is no such device, the model takes images of another size, or a trial needs more memory.
+        DataError: The data is missing or damaged.
+        ConfigError: The device does not exist, the model does not accept the image size, or memory is insufficient.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
@@ -87,20 +91,20 @@ def probe(config: TrainConfig) -> Rate:
 
 
 class Bench:
-    """A configuration on a part of its data, to be run again and again.
+    """A configuration that is trained and evaluated repeatedly on a part of its data.
 
     Args:
-        config: What is trained. The step is not compiled, which would take minutes.
+        config: Configuration of the run. The step is not compiled, which would take minutes.
 
     Attributes:
-        device: Where.
-        anchors: Training images in all.
-        validation_images: Images of the validation split.
-        taken: Training images of the part.
+        device: Device of the run.
+        anchors: Number of all training images.
+        validation_images: Number of images of the validation split.
+        taken: Number of training images of the part.
 
     Raises:
-        DataError: The data is not here, or damaged.
-        ConfigError: There is no such device, or the model takes images of another size.
+        DataError: The data is missing or damaged.
+        ConfigError: The device does not exist, or the model does not accept the image size.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -118,9 +122,9 @@ class Bench:
         self.taken = 0
 
     def take(self, anchors: int) -> None:
-        """Makes the network anew, for about the first ``anchors`` images and their share of the validation split.
+        """Selects about the first ``anchors`` images and their share of the validation split; resets the network.
 
-        A part holds whole batches, or less than one, and an even number of images.
+        The number of images is even, and either a multiple of the batch size or smaller than a batch.
         """
         batch = self._config.training.batch_size
         whole = anchors if anchors < batch else anchors - anchors % batch
@@ -134,14 +138,14 @@ class Bench:
             self._validation = self._share(self._data.validation)
 
     def train(self) -> float:
-        """Trains an epoch of the part; its seconds."""
+        """Trains one epoch of the part; returns its duration in seconds."""
         assert self._trainer is not None  # noqa: S101 - take() comes first
         start = time.perf_counter()
         self._trainer.run_epoch()
         return time.perf_counter() - start
 
     def evaluate(self) -> float:
-        """Evaluates the part's share of the validation split; seconds for all of the split."""
+        """Evaluates the part's share of the validation split; returns the seconds for the whole split."""
         assert self._trainer is not None  # noqa: S101 - take() comes first
         if self._validation is None:
             return 0.0
@@ -151,7 +155,7 @@ class Bench:
         return seconds * self.validation_images / len(self._validation.images.labels)
 
     def epoch_seconds(self, seconds: float) -> float:
-        """Seconds of a whole epoch with its evaluation, from as many as take ``seconds``, at least one of the part."""
+        """Mean duration of a full epoch with evaluation in seconds, measured for at least ``seconds``."""
         training: list[float] = []
         evaluating: list[float] = []
         start = time.perf_counter()
@@ -161,25 +165,25 @@ class Bench:
         return (sum(training) * self.anchors / self.taken + sum(evaluating)) / len(training)
 
     def _share(self, validation: StoredSplit) -> StoredSplit:
-        """As much of the validation split as of the training images, at least a batch."""
+        """Part of the validation split in proportion to the training images, at least one batch."""
         batch = evaluation.batch_size(validation.store.height, validation.store.width, self.device)
         images = max(round(self.validation_images * self.taken / self.anchors), batch)
         return _first_images(validation, min(images, self.validation_images))
 
 
 def _first_images(split: StoredSplit, count: int) -> StoredSplit:
-    """The first images of a split; its store is indexed by position and holds the others, too."""
+    """First images of a split; the store keeps all images, because it is indexed by position."""
     return StoredSplit(split.images.take(np.arange(count)), split.store)
 
 
 def _paired(split: StoredSplit, count: int, classes: int) -> StoredSplit:
-    """The first images of a split, labelled in pairs: speed does not depend on labels, but partners must be there."""
+    """First images of a split, labelled in pairs so that each has a partner; speed does not depend on labels."""
     part = _first_images(split, count)
     return replace(part, images=replace(part.images, labels=np.arange(count) // 2 % classes))
 
 
 def measured(config: TrainConfig) -> tuple[Rate, Bench]:
-    """The rate of a configuration, and its bench, warm."""
+    """Measures a configuration; returns its rate and the bench, which is warmed up."""
     start = time.perf_counter()
     footprint = Footprint(choose_device(config.training.device))
     bench = Bench(config)
@@ -191,7 +195,7 @@ def measured(config: TrainConfig) -> tuple[Rate, Bench]:
     peaks.append((bench.taken, footprint.peak_bytes()))
     longer = ENOUGH_SECONDS / again_seconds
     if bench.taken < bench.anchors and longer >= 2:
-        footprint.forget_peak()
+        footprint.reset_peak()
         bench.take(int(longer * bench.taken))
         bench.train()
         peaks.append((bench.taken, footprint.peak_bytes()))
@@ -213,7 +217,7 @@ def measured(config: TrainConfig) -> tuple[Rate, Bench]:
 
 
 def _steady(measure: Callable[[], float]) -> float:
-    """The median of enough measurements, in seconds; whatever else the machine does is part of it."""
+    """Median of repeated measurements in seconds, including the effects of other load on the machine."""
     start, found = time.perf_counter(), [measure()]
     while time.perf_counter() - start < ENOUGH_SECONDS:
         found.append(measure())
@@ -221,11 +225,11 @@ def _steady(measure: Callable[[], float]) -> float:
 
 
 def peak_at(batch: int, peaks: Sequence[tuple[int, int]]) -> int:
-    """Bytes that a batch takes, from the peaks of smaller ones: beyond the largest, on the line through the last two.
+    """Peak memory of a batch in bytes, linearly extrapolated from the last two peaks of smaller batches.
 
     Args:
-        batch: Anchors.
-        peaks: Anchors and bytes, anchors rising.
+        batch: Number of anchors of the batch.
+        peaks: Pairs of number of anchors and bytes, ascending, at least two.
 
     Example:
         >>> peak_at(128, [(0, 100), (4, 200), (16, 320)]), peak_at(16, [(0, 100), (64, 500)])
@@ -236,7 +240,7 @@ def peak_at(batch: int, peaks: Sequence[tuple[int, int]]) -> int:
 
 
 def device_name(device: torch.device) -> str:
-    """What a GPU is called, or the CPU by its model."""
+    """Name of the GPU, or model name of the CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     lines = PROCESSORS.read_text().splitlines() if PROCESSORS.exists() else []

@@ -1,4 +1,4 @@
-"""How many runs share a device best: trains some at once, each in a process of its own, and counts their epochs."""
+"""Measures how many runs should share a device: trains several at once, each in its own process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from trainables.costs import probe
-from trainables.costs.footprint import most_own_bytes
+from trainables.costs.footprint import peak_private_bytes
 from trainables.costs.orphans import end_with_parent
 from trainables.errors import ConfigError
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
     from trainables.config import TrainConfig
 
-SECONDS = 4.0  # of training side by side, for each number of processes
-PATIENCE_SECONDS = 600.0  # until the slowest process has loaded its data and trains at full speed
-GAIN = 1.05  # one more run at once must bring this much; less is noise, and takes memory
-MEMORY_SHARE = 0.9  # of a device, for runs that share it
+SECONDS = 4.0  # duration of concurrent training for each number of processes
+PATIENCE_SECONDS = 600.0  # limit until the slowest process trains at full speed
+GAIN = 1.05  # minimum speedup by one more run; less is noise and costs memory
+MEMORY_SHARE = 0.9  # fraction of a device's memory for the runs that share it
 MOST = 8
 
 
 @dataclass(frozen=True)
 class Packing:
-    """What a device does with one run, two runs … at once.
+    """Throughput of a device with one run, two runs, and so on, at once.
 
     Attributes:
-        device: Its name.
-        epochs_per_second: Of all runs together, evaluation included, by their number from 1; ends with the first number
-            that was no better, or with the largest that fits.
-        device_bytes: Memory that a run takes on the device.
-        host_bytes: Memory that its process takes of the machine; data that is mapped from a file counts for none.
+        device: Name of the device.
+        epochs_per_second: Epochs per second of all runs together, evaluation included, for 1, 2, … runs; ends with the
+            first number of runs without a gain, or the largest that fits into memory.
+        device_bytes: Peak memory of a run on the device, in bytes.
+        host_bytes: Peak memory of a run's process on the host in bytes, without memory-mapped files.
 
     Example:
         >>> found = Packing("a GPU", (2.0, 3.0, 3.1), device_bytes=2 << 30, host_bytes=3 << 30)
@@ -53,22 +53,28 @@ class Packing:
 
     @property
     def best(self) -> int:
-        """The number of runs with which the device does the most; fewer where more bring next to nothing."""
+        """Number of runs with the highest throughput; a larger number must gain more than noise."""
         best = 0
-        for place, rate in enumerate(self.epochs_per_second):
+        for index, rate in enumerate(self.epochs_per_second):
             if is_gain(rate, self.epochs_per_second[best]):
-                best = place
+                best = index
         return best + 1
 
     @property
     def speedup(self) -> float:
-        """Work of the best number of runs, in that of one alone."""
+        """Throughput of the best number of runs relative to one run."""
         return self.epochs_per_second[self.best - 1] / self.epochs_per_second[0]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What one of several runs found while the others trained, too."""
+    """Measurements of one of several concurrent runs.
+
+    Attributes:
+        rate: Time and memory of the run.
+        epochs_per_second: Epochs per second while the other runs trained.
+        host_bytes: Peak memory of the run's process on the host in bytes, without memory-mapped files.
+    """
 
     rate: probe.Rate
     epochs_per_second: float
@@ -76,25 +82,24 @@ class Trained:
 
 
 def is_gain(rate: float, best: float) -> bool:
-    """Whether a rate is better than another by more than noise."""
+    """Whether a rate exceeds the best one by more than noise."""
     return rate >= GAIN * best
 
 
 def measure(config: TrainConfig, most: int = MOST, seconds: float = SECONDS) -> Packing:
-    """Trains one run, then two, three … at once on the device that the configuration would choose.
+    """Trains one run, then two, three and so on at once on the configuration's device.
 
-    Ends with the first number that is no better than the best before it, that memory does not hold, or that does not
-    begin in ``PATIENCE_SECONDS``. Takes about a quarter of a minute for each number on a GPU. Leaves no file and opens
-    no test data.
+    It stops at the first number of runs that gains nothing, does not fit into memory, or does not start within
+    ``PATIENCE_SECONDS``. Each number takes about 15 seconds on a GPU. It writes no file and reads no test data.
 
     Args:
-        config: What is trained.
-        most: The largest number tried.
-        seconds: Of training side by side.
+        config: Configuration of the runs.
+        most: Maximum number of concurrent runs.
+        seconds: Duration of concurrent training for each number of runs, in seconds.
 
     Raises:
-        DataError: The data is not here, or damaged.
-        ConfigError: There is no such device, or it, or the machine, does not hold even one run.
+        DataError: The data is missing or damaged.
+        ConfigError: The device does not exist, or the memory of device or machine is too small for one run.
     """
     alone = _alone(config, seconds)
     fits = int(MEMORY_SHARE * alone.rate.device_bytes / max(alone.rate.peak_bytes, 1))
@@ -102,7 +107,7 @@ def measure(config: TrainConfig, most: int = MOST, seconds: float = SECONDS) -> 
     while len(rates) < min(most, fits):
         try:
             found = together(config, len(rates) + 1, seconds)
-        except (ConfigError, BrokenProcessPool, BrokenBarrierError):  # so many need more memory than there is, or time
+        except (ConfigError, BrokenProcessPool, BrokenBarrierError):  # too little memory for so many runs, or too slow
             break
         runs += found
         rates.append(sum(run.epochs_per_second for run in found))
@@ -117,28 +122,33 @@ def _alone(config: TrainConfig, seconds: float) -> Trained:
         return together(config, 1, seconds)[0]
     except BrokenProcessPool as error:
         raise ConfigError(
-            "a trial's process was killed while it was measured, as it is where a machine's memory ends; lower "
-            "training.batch_size, or give the machine more"
+            "a trial's process was killed during the measurement, probably because the machine ran out of memory; "
+            "lower training.batch_size, or use a machine with more memory"
         ) from error
 
 
 def together(config: TrainConfig, count: int, seconds: float) -> list[Trained]:
-    """Some runs at once, which begin to count when all of them train at full speed.
+    """Measures several runs at once; the measurement starts when all of them train at full speed.
+
+    Args:
+        config: Configuration of the runs.
+        count: Number of runs.
+        seconds: Duration of the measurement in seconds.
 
     Raises:
-        ConfigError: A run does not fit into the device's memory beside the others.
-        BrokenProcessPool: The machine's memory did not hold them: a process was killed.
-        BrokenBarrierError: One was not ready in ``PATIENCE_SECONDS`` after another.
+        ConfigError: The runs do not fit into the device's memory.
+        BrokenProcessPool: A process was killed, as when the machine runs out of memory.
+        BrokenBarrierError: A run was not ready ``PATIENCE_SECONDS`` after another one.
     """
-    spawning = multiprocessing.get_context("spawn")  # CUDA does not outlive a fork
+    spawning = multiprocessing.get_context("spawn")  # CUDA does not work after a fork
     manager = SyncManager(ctx=spawning)
-    manager.start(end_with_parent)  # a killed worker of Ray would leave them all, and what they hold of the GPU
+    manager.start(end_with_parent)  # otherwise they survive a killed Ray worker and hold GPU memory
     with manager, ProcessPoolExecutor(count, spawning, end_with_parent) as pool:
         start = manager.Barrier(count)
         runs = [pool.submit(_train, config, start, seconds) for _ in range(count)]
         _, waiting = wait(runs, return_when=FIRST_EXCEPTION)
         if waiting:
-            start.abort()  # they wait for the one that failed
+            start.abort()  # the other runs wait for the one that failed
         errors = [error for run in runs if (error := run.exception()) is not None]
         for error in sorted(errors, key=lambda error: isinstance(error, BrokenBarrierError)):
             raise error
@@ -150,6 +160,6 @@ def _train(config: TrainConfig, start: Barrier, seconds: float) -> Trained:
     try:
         rate, bench = probe.measured(config)
         start.wait(PATIENCE_SECONDS)
-        return Trained(rate, 1 / bench.epoch_seconds(seconds), most_own_bytes())
+        return Trained(rate, 1 / bench.epoch_seconds(seconds), peak_private_bytes())
     except torch.OutOfMemoryError as error:
         raise ConfigError("a trial needs more memory than the GPU has free; lower training.batch_size") from error

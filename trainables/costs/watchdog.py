@@ -1,4 +1,4 @@
-"""Ends a process that hangs, and says where it stood."""
+"""Ends a process that hangs, and reports where."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def watched(report: Path, seconds: float | None) -> Iterator[None]:
-    """Ends this process when the block takes longer, whatever it does meanwhile.
+    """Ends this process if the block takes too long.
 
-    The standard library's watchdog is a thread in C that needs no lock of the interpreter's, so that it ends even a
-    process that is stuck in a kernel or a driver. Ray then ends the process's children.
+    The standard library's watchdog is a C thread that does not need the interpreter lock, so it also ends a process
+    that is stuck in a kernel or a driver. Ray then ends the child processes.
 
     Args:
-        report: Gets the traceback of each thread then; else nothing is left of it.
-        seconds: The longest that the block may take; None watches nothing.
+        report: File that receives the traceback of each thread; it is removed if the block ends in time.
+        seconds: Maximum duration of the block in seconds; None for no limit.
     """
     if seconds is None:
         yield
@@ -32,4 +32,4 @@ def watched(report: Path, seconds: float | None) -> Iterator[None]:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
-            report.unlink(missing_ok=True)  # the folder may be gone, which the block has told
+            report.unlink(missing_ok=True)  # if the folder is gone, the block has already raised

@@ -208,9 +208,7 @@ class Dataset(Part, ABC):
                 return None
             return f"{local_copies.folder_of(place)}: no data here; `cskd data fetch {self.part_name()}` fetches it"
         missing = self.missing()
-        return (
-            None if missing is None else f"{missing}: no data here; `cskd data prepare {self.part_name()}` makes it"
-        )
+        return None if missing is None else f"{missing}: no data here; `cskd data prepare {self.part_name()}` makes it"
 
     def missing(self) -> Path | None:
         """File that reading from a folder would first have to download or unpack; None if all files exist."""
@@ -282,5 +280,5 @@ class Dataset(Part, ABC):
         count = self.subset.classes
         if count is None or count >= len(images.classes):
             return images
-        kept = images.take(np.flatnonzero(images.labels < count))
-        return replace(kept, classes=images.classes[:count], groups=images.groups[:count])
+        selected = images.take(np.flatnonzero(images.labels < count))
+        return replace(selected, classes=images.classes[:count], groups=images.groups[:count])

@@ -22,8 +22,8 @@ def one_line_per_mistake(error: ValidationError) -> list[str]:
 
 def _follows_from_another(mistake: Any, mistakes: Any) -> bool:
     # pydantic counts only the valid items of a list, so it may also report a list with an invalid item as too short.
-    place = mistake["loc"]
-    inside = any(other["loc"][: len(place)] == place and other["loc"] != place for other in mistakes)
+    path = mistake["loc"]
+    inside = any(other["loc"][: len(path)] == path and other["loc"] != path for other in mistakes)
     return bool(mistake["type"] == "too_short" and inside)
 
 

@@ -176,10 +176,10 @@ class Method(Part, ABC):
         name = self.averaging()
         if name is None:
             return self
-        kept = getattr(self, name) if name in type(self).model_fields else None
-        if not isinstance(kept, int | float) or isinstance(kept, bool):
+        decay = getattr(self, name) if name in type(self).model_fields else None
+        if not isinstance(decay, int | float) or isinstance(decay, bool):
             raise ValueError(f"averaging returns {name!r}, which is not a numeric field")
-        if not 0 <= kept < 1:
+        if not 0 <= decay < 1:
             raise ValueError(f"{name}, the decay of the averaged weights per step, must be in [0, 1)")
         return self
 

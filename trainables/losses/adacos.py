@@ -46,7 +46,7 @@ def next_scale(cosines: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
         tensor(0.6931)
     """
     cosines = cosines.detach()
-    own = cosines.gather(1, labels[:, None])
+    label_cosines = cosines.gather(1, labels[:, None])
     others = (scale * cosines).exp().scatter(1, labels[:, None], 0.0)
-    angle = own.clamp(-1 + EDGE, 1 - EDGE).arccos().median()
+    angle = label_cosines.clamp(-1 + EDGE, 1 - EDGE).arccos().median()
     return others.sum(dim=1).mean().log() / angle.clamp(max=math.pi / 4).cos()

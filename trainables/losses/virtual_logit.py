@@ -29,6 +29,6 @@ def virtual_logit(features: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
         >>> virtual_logit(torch.tensor([[3.0, 4.0]]), torch.tensor([[2.0, 0.0]]), torch.tensor([0]))
         tensor([10.])
     """
-    own = at_least_float32(weight)[labels]
-    product: Tensor = own.norm(dim=1) * at_least_float32(features).norm(dim=1)
+    label_weights = at_least_float32(weight)[labels]
+    product: Tensor = label_weights.norm(dim=1) * at_least_float32(features).norm(dim=1)
     return product

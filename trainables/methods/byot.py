@@ -88,8 +88,8 @@ class Byot(Method):
         kd = kd if self.t_squared else kd / temperature**2
         hinted = outputs.exits if self.feature_at_last_exit else outputs.exits[:-1]
         feature = sum_of(mean_distance(out.features, outputs.features) for out in hinted)
-        own = (1 - values["alpha"]) * ce if self.weight_deepest else ce
-        total = own + (1 - values["alpha"]) * ce_exits + values["alpha"] * kd + values["lambda_f"] * feature
+        deepest = (1 - values["alpha"]) * ce if self.weight_deepest else ce
+        total = deepest + (1 - values["alpha"]) * ce_exits + values["alpha"] * kd + values["lambda_f"] * feature
         parts = {"ce": ce, "ce_exits": ce_exits, "kd": kd, "feature": feature}
         return LossTerms(total, parts, outputs.logits)
 

@@ -91,11 +91,11 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> FittedTemperat
 
     z = logits.astype(np.float64)
     z -= z.max(axis=1, keepdims=True)
-    own = np.take_along_axis(z, labels[:, None], axis=1).mean()
+    label_mean = np.take_along_axis(z, labels[:, None], axis=1).mean()
 
     def slope(log_temperature: float) -> float:
         weights = np.exp(z / np.exp(log_temperature))
-        return float(np.mean(np.einsum("nc,nc->n", weights, z) / weights.sum(axis=1)) - own)
+        return float(np.mean(np.einsum("nc,nc->n", weights, z) / weights.sum(axis=1)) - label_mean)
 
     low, high = np.log(LOWEST), np.log(HIGHEST)
     if slope(low) <= 0:  # a lower temperature would fit better
@@ -159,5 +159,5 @@ def calibration(
 
 
 def _brier(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    own = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
-    return float(np.mean(np.einsum("nc,nc->n", probabilities, probabilities) - 2 * own + 1) / 2)
+    of_label = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    return float(np.mean(np.einsum("nc,nc->n", probabilities, probabilities) - 2 * of_label + 1) / 2)

@@ -83,8 +83,8 @@ def top_k_error(logits: Floats, labels: NDArray[np.int64], k: int) -> float:
         0.5
     """
     classes = logits.shape[1]
-    own = np.take_along_axis(logits, labels[:, None], axis=1)
-    not_ahead = (logits < own) | ((logits == own) & (np.arange(classes) >= labels[:, None]))
+    of_label = np.take_along_axis(logits, labels[:, None], axis=1)
+    not_ahead = (logits < of_label) | ((logits == of_label) & (np.arange(classes) >= labels[:, None]))
     ahead = classes - not_ahead.sum(axis=1)
     return float(np.mean(ahead >= k))
 

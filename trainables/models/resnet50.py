@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Resnet50(ImagenetModel):
     """ResNet-50 of torchvision, without pretrained weights, for images from 32x32 pixels.
 
-    The stride is in the 3x3 convolution of the bottleneck. The paper uses the network on ImageNet (section 3.2, table 5).
+    Bottlenecks have their stride in the 3x3 convolution. The paper uses the network on ImageNet (section 3.2, table 5).
     It has 23,712,932 parameters with 100 classes.
     """
 

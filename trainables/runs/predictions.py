@@ -1,4 +1,4 @@
-"""The file of a run's predictions: logits, features and labels as Parquet, so that every metric can be recomputed."""
+"""Prediction files: logits, features and labels of a run as Parquet, from which every metric can be recomputed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainables.files.durable import replacing
 
 FILE_NAME = "predictions.parquet"
 VALIDATION_FILE_NAME = "validation_predictions.parquet"
-ROWS = 4096  # of a group: 50 MB of 1,000 logits and 2,048 features
+ROWS = 4096  # rows per group: 50 MB with 1,000 logits and 2,048 features
 
 
 class Predictions(NamedTuple):
@@ -27,12 +27,18 @@ class Predictions(NamedTuple):
 
 
 def write(path: Path, predictions: Predictions, classes: tuple[str, ...], groups: tuple[str, ...] = ()) -> None:
-    """Writes the predictions atomically, with page checksums; names of classes and groups go into the metadata.
+    """Writes predictions atomically, with page checksums and the names of classes and groups as metadata.
 
-    Rows go into the file group by group, so that no second copy of them lies in memory.
+    Row groups are written one at a time, so that memory holds no second copy of the predictions.
+
+    Args:
+        path: Parquet file to write.
+        predictions: Logits, features and labels.
+        classes: Name of each class, in label order.
+        groups: Group of each class; empty if the classes have no hierarchy.
 
     Raises:
-        OSError: The disk is full or the directory not writable; nothing is left behind.
+        OSError: The disk is full or the directory is not writable; no partial file remains.
     """
     schema = pa.schema(
         {
@@ -43,7 +49,7 @@ def write(path: Path, predictions: Predictions, classes: tuple[str, ...], groups
         },
         {"classes": json.dumps(classes), "groups": json.dumps(groups)},
     )
-    # Numbers that hardly ever repeat make a dictionary that costs more than it saves.
+    # Dictionary encoding does not pay for floats, which hardly ever repeat.
     kind = {"write_page_checksum": True, "compression": "zstd", "use_dictionary": ["label", "predicted"]}
     with replacing(path) as file, pq.ParquetWriter(file, schema, **kind) as writer:
         for start in range(0, len(predictions.labels), ROWS):
@@ -60,31 +66,30 @@ def _batch(predictions: Predictions, rows: slice, schema: pa.Schema) -> pa.Recor
     return pa.RecordBatch.from_arrays([*plain, *lists], schema=schema)
 
 
-def from_table(table: pa.Table) -> Predictions:
-    """The predictions in a table that was read from a file of ``write``.
+def from_table(table: pa.Table, *, features: bool) -> Predictions:
+    """Converts a table read from a prediction file to ``Predictions``.
 
     Args:
-        table: Columns ``label``, ``logits`` and, where they are wanted, ``features``; without ``features`` the matrix
-            of features has no columns.
+        table: Table with the columns ``label`` and ``logits``, and ``features`` if they are to be read.
+        features: Whether to read the features; without them the returned matrix has shape ``[n, 0]``.
 
     Raises:
         KeyError: A column is missing.
-        TypeError: A column has another type.
-        ValueError: A row is empty, or a label is no integer.
+        TypeError: A column has the wrong type.
+        ValueError: A row is null, or a label is not an integer.
     """
     labels = table["label"].to_numpy().astype(np.int64, casting="safe")
-    wanted = "features" in table.column_names
-    features = _matrix(table["features"]) if wanted else np.empty((len(labels), 0), np.float32)
-    return Predictions(_matrix(table["logits"]), features, labels)
+    matrix = _matrix(table["features"]) if features else np.empty((len(labels), 0), np.float32)
+    return Predictions(_matrix(table["logits"]), matrix, labels)
 
 
 def class_names(table: pa.Table) -> tuple[str, ...]:
-    """Names of the classes in a table's metadata; empty where the writer knew none."""
+    """Returns the class names from a table's metadata; empty if the file has none."""
     return _names(table, b"classes")
 
 
 def class_groups(table: pa.Table) -> tuple[str, ...]:
-    """Group of each class in a table's metadata; empty where the classes have no hierarchy."""
+    """Returns the group of each class from a table's metadata; empty if the classes have no hierarchy."""
     return _names(table, b"groups")
 
 

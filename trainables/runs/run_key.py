@@ -1,4 +1,4 @@
-"""The name of a run within its study, such as ``search/7``."""
+"""The key of a run within its study, such as ``search/7``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PhaseName = Literal["controls", "search", "race", "confirm"]
 
 
 class RunKey(NamedTuple):
-    """Phase and number of a run; its text is what tables, logs, MLflow and the command line show.
+    """Phase and number of a run; tables, logs, MLflow and the command line show it as ``<phase>/<number>``.
 
     Attributes:
         phase: Phase that the run belongs to.
@@ -23,15 +23,18 @@ class RunKey(NamedTuple):
     number: int
 
     def __str__(self) -> str:
-        """``<phase>/<number>``."""
+        """Text ``<phase>/<number>``."""
         return f"{self.phase}/{self.number}"
 
     @classmethod
     def parse(cls, text: str) -> RunKey:
-        """The key that a text names.
+        """Parses a key.
+
+        Args:
+            text: Text ``<phase>/<number>``, with a number in ASCII digits.
 
         Raises:
-            ValueError: It is not ``<phase>/<number>``.
+            ValueError: The text has another form, or the phase does not exist.
         """
         phase, separator, number = text.rpartition("/")
         if not separator or phase not in get_args(PhaseName) or not (number.isascii() and number.isdigit()):

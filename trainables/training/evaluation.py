@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainables.batches.image_store import Mirrored
-from trainables.batches.residency import fetched, free_bytes
+from trainables.batches.residency import free_bytes, to_arrays
 from trainables.metrics import classification
 from trainables.runs.predictions import Predictions
 from trainables.training.neighbours import search_for
@@ -30,7 +30,7 @@ SIDES_ON_GPU = 1 << 16
 PIXELS_ON_CPU = 1 << 16
 FEWEST = 8
 BYTES_PER_PIXEL = 4096  # of a batch: a few maps of 256 channels in float32, more than the networks here need
-MEMORY_SHARE = 0.25  # of the device's free memory
+MEMORY_SHARE = 0.25  # fraction of the device's free memory
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def evaluate(network: Network, method: Method, split: StoredSplit) -> Evaluation
                 collected[name] = torch.empty(len(labels), part.shape[1], device=network.device)
             collected[name][start : start + len(images)] = part
         start += len(images)
-    arrays = fetched(collected)
+    arrays = to_arrays(collected)
     return Evaluation(Predictions(arrays.pop("logits"), arrays.pop("features"), labels), arrays, network.device)
 
 

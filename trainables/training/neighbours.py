@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BLOCK = 1024
-COPIES = 3  # of the points and of a block's distances that exist at once
+COPIES = 3  # simultaneous copies of the points and of a block's distances
 
 
 def search_for(device: torch.device) -> classification.Search:

@@ -100,7 +100,7 @@ class Run:
             OSError: The disk is full, or the directory is not writable.
             SupersededError: A later attempt has started.
         """
-        if self._trainer.epoch >= self._config.training.epochs:  # killed after the last epoch, before the outcome
+        if self._trainer.epoch >= self._config.training.epochs:  # killed between the last epoch and the outcome
             return self._finish(self._rows[self._trainer.epoch].metrics)
         start = time.perf_counter()
         self._between_epochs = False

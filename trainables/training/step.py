@@ -43,7 +43,7 @@ class TrainingStep:
         self._names: list[str] = []
         self._sums: Tensor | None = None
         self.values = numbers_of(method, network.device)
-        self._kept = method.averaging()
+        self._decay_name = method.averaging()
         self.values[PROGRESS] = torch.zeros((), device=network.device)
         self._rate = torch.zeros((), device=network.device)
         self.optimizer = torch.optim.SGD(
@@ -133,8 +133,8 @@ class TrainingStep:
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self.optimizer)
         self._scaler.update()
-        if self._network.average is not None and self._kept is not None:
-            self._network.average.update(self.values[self._kept])
+        if self._network.average is not None and self._decay_name is not None:
+            self._network.average.update(self.values[self._decay_name])
         if self._sums is None:
             self._sums = torch.zeros_like(values)
         self._sums.add_(values)

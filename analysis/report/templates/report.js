@@ -1,11 +1,11 @@
-// Draws each figure from its description beside it; the static image stays until that has worked.
+// Draws each figure from its specification; the static image stays until that succeeds.
 "use strict";
 for (const figure of document.querySelectorAll("figure[data-figure]")) {
   const spec = JSON.parse(figure.querySelector("script").textContent);
   const options = {
     mode: "vega-lite",
     renderer: "svg",
-    ast: true, // interprets expressions: the page's policy forbids evaluating text
+    ast: true, // interprets expressions, because the page's policy forbids eval
     actions: { export: true, source: false, compiled: false, editor: false },
     downloadFileName: figure.dataset.figure,
   };

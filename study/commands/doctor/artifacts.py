@@ -22,7 +22,7 @@ def check(storage: Path) -> Iterator[Finding]:
     """
     for uri in sorted(_object_stores(storage)):
         try:
-            run_collection.prove(uri)
+            run_collection.check_access(uri)
         except ObjectStoreError as error:
             yield Finding("problem", "artifacts", str(error), CURE)
         else:

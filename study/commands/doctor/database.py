@@ -22,7 +22,7 @@ def check() -> Iterator[Finding]:
     if not os.environ.get(VARIABLE):
         return
     try:
-        place = database.place_of(Database(env=VARIABLE), Path())
+        place = database.url_of(Database(env=VARIABLE), Path())
     except UsageError as error:
         yield Finding("problem", "database", str(error), f"correct or unset {VARIABLE}")
         return

@@ -16,7 +16,7 @@ from pathlib import Path
 from study.commands.doctor.finding import Finding, Level
 
 GIBIBYTE = 2**30
-LOW_DISK = 5 * GIBIBYTE
+LOW_DISK = 5 * GIBIBYTE  # bytes
 MIN_DISK = GIBIBYTE // 4
 MAX_CLOCK_SKEW_SECONDS = 2.0
 TRY_LOCKS = """
@@ -51,11 +51,13 @@ def check(storage: Path) -> Iterator[Finding]:
 
 
 def permissions(place: Path) -> Finding:
-    """Checks that other users on this machine cannot change the storage folder."""
+    """Checks that not every user on this machine can change the studies in the storage folder."""
     mode = stat.S_IMODE(place.stat().st_mode)
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        return Finding("warning", "permissions", f"{place} is world-writable ({mode:o})", f"chmod o-w {place}")
-    return Finding("ok", "permissions", f"{place} is not world-writable ({mode:o})")
+    if not mode & stat.S_IWOTH:
+        return Finding("ok", "permissions", f"{place} is not world-writable ({mode:o})")
+    if mode & stat.S_ISVTX:
+        return Finding("ok", "permissions", f"{place} is world-writable, but has the sticky bit ({mode:o})")
+    return Finding("warning", "permissions", f"{place} is world-writable ({mode:o})", f"chmod o-w {place}")
 
 
 def clock(before: float, written: float) -> Finding:

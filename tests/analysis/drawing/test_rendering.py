@@ -13,7 +13,7 @@ def chart(title: str = "x") -> alt.Chart:
     return style.styled(point.encode(x=alt.X("x:Q", title=title), y="y:Q", color="z:Q"))
 
 
-def test_a_chart_becomes_svg_png_and_a_description_without_addresses() -> None:
+def test_a_chart_becomes_svg_png_and_a_specification_without_urls() -> None:
     found = rendering.render(chart())
     assert ElementTree.fromstring(found.svg).tag == "{http://www.w3.org/2000/svg}svg"
     assert found.png.startswith(b"\x89PNG")
@@ -30,11 +30,11 @@ def test_text_in_a_title_stays_text() -> None:
     assert title in texts
 
 
-def test_the_script_sets_what_the_page_calls() -> None:
+def test_the_script_sets_vega_embed() -> None:
     assert "window.vegaEmbed" in rendering.javascript()
 
 
-def test_the_script_is_the_same_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = rendering.javascript()
+def test_the_script_is_the_same_without_a_subprocess(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = rendering.javascript()
     monkeypatch.setattr(rendering, "begin_javascript", lambda: None)
-    assert rendering.javascript.__wrapped__() == made
+    assert rendering.javascript.__wrapped__() == bundle

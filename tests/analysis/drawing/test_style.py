@@ -13,12 +13,12 @@ from analysis.words.naming import METHODS
 from tests.kit.fakes.contrast import ratio
 
 
-def test_labels_are_one_harmless_line_of_bounded_length() -> None:
+def test_labels_are_one_escaped_line_of_bounded_length() -> None:
     assert style.plain("a\nb\x1b") == "a\\nb\\x1b"
     assert len(style.plain("\x00" * 10_000)) == 60
 
 
-def test_rows_are_json_that_every_reader_takes() -> None:
+def test_rows_are_strict_json() -> None:
     frame = pd.DataFrame(
         {"a": [1, 2], "b": [1 / 3, math.nan], "c": ["x", None], "d": [True, False], "e": [1.0, math.inf]}
     )
@@ -71,7 +71,7 @@ def test_studies_of_one_name_get_letters() -> None:
     assert style.study_labels(["a", "b"]) == ["a", "b"]
 
 
-def test_methods_have_colours_of_their_own() -> None:
+def test_methods_have_distinct_colours() -> None:
     colours = [style.method_colour(label) for label in METHODS]
     assert len(set(colours)) == len(colours)
     assert style.method_colour("mine") == style.OTHER
@@ -82,14 +82,14 @@ def _channels(colour: str) -> list[int]:
 
 
 @pytest.mark.parametrize("label", [*METHODS, "mine"])
-def test_methods_are_seen_on_white_and_on_dark_pages(label: str) -> None:
+def test_methods_are_visible_on_white_and_dark_pages(label: str) -> None:
     colour = style.method_colour(label)
     assert ratio(_channels(colour), _channels(style.PAPER)) > 2  # Okabe and Ito's orange and sky blue are light
     dark = style.DARK.get(colour, colour)
     assert ratio(_channels(dark), _channels(style.DARK[style.PAPER])) > 3
 
 
-def test_text_is_read_on_white_and_on_dark_pages() -> None:
+def test_text_is_legible_on_white_and_dark_pages() -> None:
     assert ratio(_channels(style.INK), _channels(style.PAPER)) > 7
     assert ratio(_channels(style.DARK[style.INK]), _channels(style.DARK[style.PAPER])) > 7
 

@@ -22,7 +22,7 @@ def test_the_winner_comes_first_and_nothing_is_moved_by_its_test_value(load: Any
     assert min(best.arms, key=lambda arm: arm.test.mean if arm.test else 1).name != "search/7"
 
 
-def test_a_longer_search_removes_no_confirmed_arm(load: Any, extended: dict[str, Any]) -> None:
+def test_a_longer_search_keeps_confirmed_arms(load: Any, extended: dict[str, Any]) -> None:
     best = collect(load(extended))
     assert [(arm.name, arm.role) for arm in best.arms] == [
         ("search/2", "winner"),
@@ -39,17 +39,17 @@ def test_a_longer_search_removes_no_confirmed_arm(load: Any, extended: dict[str,
     assert earlier.difference is not None
 
 
-def test_an_arm_without_confirmation_runs_is_no_earlier_finalist(load: Any, extended: dict[str, Any]) -> None:
+def test_an_arm_without_confirmation_runs_is_not_an_earlier_finalist(load: Any, extended: dict[str, Any]) -> None:
     extended["confirmations"] = [row for row in extended["confirmations"] if row["arm"] != "search/4"]
     assert "search/4" not in [arm.name for arm in collect(load(extended)).arms]
 
 
-def test_a_study_is_not_extended_unless_it_says_so(load: Any, content: dict[str, Any]) -> None:
+def test_a_study_is_not_extended_by_default(load: Any, content: dict[str, Any]) -> None:
     assert not collect(load(content)).extended
 
 
 @pytest.mark.parametrize("state", [None, "RUNNING", "FAIL"])
-def test_others_are_shown_while_the_winner_is_not_confirmed(
+def test_other_arms_are_shown_while_the_winner_is_not_confirmed(
     load: Any, extended: dict[str, Any], state: str | None
 ) -> None:
     others = [row for row in extended["confirmations"] if row["arm"] != "search/2"]
@@ -123,7 +123,7 @@ def test_the_best_test_epoch_is_kept_apart(load: Any, content: dict[str, Any]) -
     assert winner.best_test.mean == pytest.approx(winner.test.mean - 0.001)
 
 
-def test_last_epoch_best_validation_and_best_test_stand_side_by_side(load: Any, content: dict[str, Any]) -> None:
+def test_last_epoch_best_validation_and_best_test_are_shown_side_by_side(load: Any, content: dict[str, Any]) -> None:
     for row in content["confirmations"]:
         row["best_test/top1_error"] = row["test/top1_error"] - 0.02
         row["at_best_validation/top1_error"] = row["test/top1_error"] + 0.01
@@ -136,7 +136,9 @@ def test_last_epoch_best_validation_and_best_test_stand_side_by_side(load: Any, 
     assert table.columns[place + 2 : place + 4] == ("at best validation %", "best on test %")
     shown = [float(str(table.rows[0][at]).split()[0]) for at in (place, place + 2, place + 3)]
     assert shown == pytest.approx([shown[0], shown[0] + 1, shown[0] - 2])
-    assert any("at best validation: of the epoch that validation chose; best on test" in note for note in table.notes)
+    assert any(
+        "at best validation: from the epoch selected on validation data; best on test" in note for note in table.notes
+    )
 
 
 def test_a_run_on_the_training_part_is_not_comparable(load: Any, content: dict[str, Any]) -> None:
@@ -152,7 +154,7 @@ def test_searched_training_options_are_hyperparameters(load: Any, content: dict[
     assert collect(load(content)).arms[0].hyperparameters["training.lr"] == 0.1
 
 
-def test_training_in_which_a_control_differs_is_shown_of_every_arm(load: Any, content: dict[str, Any]) -> None:
+def test_training_options_that_differ_are_shown_for_every_arm(load: Any, content: dict[str, Any]) -> None:
     assert "λ_wd" not in best_config_table(collect(load(content))).columns
     content["study"]["arms"]["controls/1"]["config"]["training"]["weight_decay"] = 5e-4
     best = collect(load(content))
@@ -192,7 +194,7 @@ def test_without_a_confirmation_run_of_the_winner_there_is_no_winner(load: Any, 
     assert not collect(load(content)).confirmed
 
 
-def test_without_a_completed_trial_there_is_nothing_to_show(load: Any, unconfirmed: dict[str, Any]) -> None:
+def test_without_a_completed_trial_collect_fails(load: Any, unconfirmed: dict[str, Any]) -> None:
     with pytest.raises(ResultsError, match="no search trial of 'cifar100-cs_kd' has completed"):
         collect(load(unconfirmed | {"trials": unconfirmed["trials"][5:6]}))
 

@@ -1,4 +1,4 @@
-"""Calibration of arms from saved predictions, against the functions that training shares and against SciPy."""
+"""Tests the calibration of arms against the metrics of training and SciPy."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_every_arm_has_mean_and_spread_over_its_seeds(load, content, with_predic
     assert (brier.mean, brier.std, brier.n) == pytest.approx((np.mean(values), np.std(values, ddof=1), 3))
 
 
-def test_the_table_marks_the_lowest_and_says_where_temperatures_come_from(load, content, with_predictions) -> None:
+def test_the_table_marks_the_lowest_and_notes_where_temperatures_were_fitted(load, content, with_predictions) -> None:
     table = calibration.table(found := calibration.collect(load(content)))
     assert table.columns[:4] == ("arm", "method", "n", "top-5 error %")
     column = table.columns.index("Brier %")
@@ -64,7 +64,7 @@ def test_the_table_marks_the_lowest_and_says_where_temperatures_come_from(load, 
     assert "validation predictions" not in table.notes[1]
 
 
-def test_predictions_on_validation_are_used_where_they_are_and_lost_ones_are_named(
+def test_validation_predictions_are_used_and_unreadable_ones_are_named(
     load, content, with_predictions, tmp_path
 ) -> None:
     kept = [run["trial"] for run in content["confirmations"] if run["arm"] == "search/7"]
@@ -82,6 +82,6 @@ def test_predictions_on_validation_are_used_where_they_are_and_lost_ones_are_nam
     assert "Predictions of 13 runs cannot be read: confirm/0, confirm/3" in " ".join(calibration.table(found).notes)
 
 
-def test_without_predictions_or_trials_there_is_nothing(load, content, unconfirmed) -> None:
+def test_without_predictions_or_trials_there_is_no_calibration(load, content, unconfirmed) -> None:
     assert calibration.collect(load(content)) is None
     assert calibration.collect(load(unconfirmed | {"trials": []})) is None

@@ -1,4 +1,4 @@
-"""Studies side by side: when they may be compared, by which test, and what is said of it."""
+"""Tests of the comparison of studies: obstacles, tests and verdicts."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ B = (0.2110, 0.2118, 0.2121)
 
 @pytest.fixture
 def study(content, tmp_path):
-    """Makes results: test values of the winner for the seeds 11, 12, 13, and what else is to differ."""
+    """Returns a factory of results, given the winner's test values for the seeds 11, 12, 13, and other changes."""
     made = 0
 
     def make(values=A, *, change=dict, name="cifar100-cs_kd"):
@@ -36,7 +36,7 @@ def study(content, tmp_path):
     return make
 
 
-def test_pairs_by_seed_where_seeds_model_and_steps_are_the_same(study) -> None:
+def test_pairs_by_seed_if_seeds_model_and_steps_are_equal(study) -> None:
     found = comparison.compare([study(A), study(B, name="other")])
     (pair,) = found.pairs
     expected = stats.ttest_rel(B, A)
@@ -56,7 +56,7 @@ def test_pairs_by_seed_where_seeds_model_and_steps_are_the_same(study) -> None:
         lambda content: [row.update(seed=row["seed"] + 1) for row in content["confirmations"]],
     ],
 )
-def test_welch_where_runs_of_a_seed_have_nothing_in_common(study, change) -> None:
+def test_welch_if_runs_of_a_seed_are_not_comparable(study, change) -> None:
     (pair,) = comparison.compare([study(B), study(A, change=change)]).pairs
     expected = stats.ttest_ind(A, B, equal_var=False)
     assert pair.difference.test == "Welch"
@@ -65,7 +65,7 @@ def test_welch_where_runs_of_a_seed_have_nothing_in_common(study, change) -> Non
     assert pair.verdict.endswith("n=3 and 3): the winner of A is better.")
 
 
-def test_no_difference_to_speak_of(study) -> None:
+def test_a_difference_within_its_interval_is_not_distinguishable(study) -> None:
     (pair,) = comparison.compare([study(A), study((0.2200, 0.2260, 0.2231))]).pairs
     assert pair.verdict.endswith("not distinguishable from zero.")
 
@@ -87,7 +87,7 @@ def test_a_metric_whose_larger_values_are_better(study) -> None:
     [
         (lambda content: content["study"]["digests"].update(data="other"), "the training data differ"),
         (lambda content: content["study"]["digests"].update(split="other"), "the validation split differs"),
-        (lambda content: content["study"].update(digests={"split": "s"}), "what tells the training data apart was not"),
+        (lambda content: content["study"].update(digests={"split": "s"}), "the digest of the training data was not"),
         (
             lambda content: content["study"].update(objectives=["validation/nll"]),
             "the objectives are validation/top1_error and validation/nll",
@@ -98,7 +98,7 @@ def test_a_metric_whose_larger_values_are_better(study) -> None:
         ),
     ],
 )
-def test_what_must_not_be_compared_gets_no_verdict(study, change, why: str) -> None:
+def test_incomparable_studies_get_no_verdict(study, change, why: str) -> None:
     (pair,) = comparison.compare([study(A), study(B, change=change)]).pairs
     assert pair.difference is None
     assert any(why in obstacle for obstacle in pair.obstacles)
@@ -123,16 +123,16 @@ def test_a_study_without_confirmation_and_one_without_trials(study, unconfirmed)
     assert found.sides[2].winner is None
 
 
-def test_one_seed_says_nothing_about_chance(study) -> None:
+def test_one_seed_allows_no_test(study) -> None:
     def one(content):
         content["confirmations"] = [row for row in content["confirmations"] if row["seed"] == 11]
 
     (pair,) = comparison.compare([study(A, change=one), study(B, change=one)]).pairs
-    assert "this says nothing about chance; confirm with more seeds." in pair.verdict
+    assert "these seeds allow no test; confirm with more." in pair.verdict
     assert comparison.welch([0.1, 0.1], [0.2, 0.2]).interval is None
 
 
-def test_what_differs_in_the_study_files(study) -> None:
+def test_differing_settings_of_the_study_files(study) -> None:
     space = {"temperature": {"low": 0.5, "high": 16.0, "log": True}}
 
     def change(content):
@@ -166,6 +166,6 @@ def test_tables_fit_80_columns_and_hostile_names_stay_text(study) -> None:
     assert json.loads(json.dumps(asdict(found)))["sides"][1]["study"] == name
 
 
-def test_how_many_studies(study) -> None:
+def test_one_study_is_refused(study) -> None:
     with pytest.raises(ValueError, match="takes 2 to 26 studies, not 1"):
         comparison.compare([study()])

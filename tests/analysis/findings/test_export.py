@@ -29,7 +29,7 @@ def with_origin(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def test_yaml_says_where_it_comes_from_and_keeps_its_order(load: Any, content: dict[str, Any]) -> None:
+def test_yaml_states_its_origin_and_keeps_its_order(load: Any, content: dict[str, Any]) -> None:
     results = load(with_origin(content))
     text = export(winner_config(results), "yaml", header(collect(results)))
     assert text.split("\n")[:5] == [
@@ -61,12 +61,12 @@ def test_values_survive_and_a_header_cannot_leave_its_comment(options: dict[str,
     assert json.loads(export(config, "json")) == config
 
 
-def test_one_object_used_twice_makes_no_alias(winner: dict[str, Any]) -> None:
+def test_a_repeated_object_becomes_no_alias(winner: dict[str, Any]) -> None:
     shared = [0.5]
     assert "&" not in export({"a": shared, "b": shared}, "yaml")
 
 
-def test_flags_are_what_argparse_reads(winner: dict[str, Any]) -> None:
+def test_flags_are_read_by_argparse(winner: dict[str, Any]) -> None:
     winner["dataset"]["root"] = "/my data/$HOME"
     winner["training"]["reference_off_by_one"] = False
     line = export(winner, "args")
@@ -97,7 +97,7 @@ def test_flags_without_a_value_are_left_out(winner: dict[str, Any]) -> None:
 
 
 def test_an_unknown_format_is_refused(winner: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="no format is called 'toml'; there are: yaml, json, hydra, args, released"):
+    with pytest.raises(ValueError, match="unknown format 'toml'; choose from: yaml, json, hydra, args, released"):
         export(winner, "toml")
 
 
@@ -125,7 +125,7 @@ def test_hydras_results_are_overrides_of_the_configuration(load: Any, content: d
     assert all(OmegaConf.select(config, name) == value for name, value in found.best_evaluated_params.items())
 
 
-def test_the_record_has_one_level_and_tells_values_seeds_and_origin(load: Any, content: dict[str, Any]) -> None:
+def test_the_record_is_flat_with_values_seeds_and_origin(load: Any, content: dict[str, Any]) -> None:
     results = load(with_origin(content))
     found = json.loads(of_study(results, "record"))
     assert not any(isinstance(value, dict) for value in found.values())
@@ -137,7 +137,7 @@ def test_the_record_has_one_level_and_tells_values_seeds_and_origin(load: Any, c
     assert (found["schema"], found["study_digest"], found["versions.torch"]) == (1, "5d1f", "2.13.0")
 
 
-def test_flags_of_the_released_code_are_what_it_parses(winner: dict[str, Any]) -> None:
+def test_flags_of_the_released_code_are_parsed_by_its_parser(winner: dict[str, Any]) -> None:
     parser = argparse.ArgumentParser()  # as its train.py declares them
     parser.add_argument("--lr", default=0.1, type=float)
     parser.add_argument("--model", default="CIFAR_ResNet18", type=str)
@@ -169,7 +169,9 @@ def test_flags_of_the_released_code_are_what_it_parses(winner: dict[str, Any]) -
         ("training", {"milestones": [0.3]}, "milestones [0.3] instead of [0.5, 0.75]"),
     ],
 )
-def test_what_the_released_code_cannot_say_is_named(winner: dict[str, Any], part: str, change: Any, named: str) -> None:
+def test_options_without_a_flag_of_the_released_code_are_named(
+    winner: dict[str, Any], part: str, change: Any, named: str
+) -> None:
     winner[part] |= change
     with pytest.raises(ResultsError, match=re.escape(named)):
         export(winner, "released")

@@ -1,4 +1,4 @@
-"""A row a study, with the numbers of its best-config table."""
+"""Tests of the overview: one row per study, with the numbers of its best-config table."""
 
 import copy
 
@@ -12,7 +12,7 @@ from analysis.words.wording import interval_words, spread
 
 @pytest.fixture
 def studies(content, tmp_path):
-    """One confirmed on CIFAR-100, one unconfirmed on CUB with another model."""
+    """Returns a confirmed study of CIFAR-100 and an unconfirmed one of CUB with another model."""
     other = copy.deepcopy(content) | {"confirmations": []}
     other["study"] |= {"name": "cub", "arms": {}, "finalists": [], "baseline": None}
     other["study"]["config"]["dataset"]["name"] = "cub200"

@@ -1,8 +1,8 @@
-"""How a race is told."""
+"""Tests of the description of a race."""
 
 import pytest
 
-from analysis.findings.race_words import words
+from analysis.findings.race_words import describe
 
 
 def candidate(arm, dropped_after=None, p=None, failed=False):
@@ -10,7 +10,7 @@ def candidate(arm, dropped_after=None, p=None, failed=False):
 
 
 @pytest.fixture
-def told():
+def race():
     return {
         "rounds": 4,
         "over": True,
@@ -27,18 +27,21 @@ def told():
     }
 
 
-def test_its_size_and_who_dropped_out_when_and_why(told):
-    assert words(told) == (
-        "A race chose the finalists on validation: 5 candidates with up to 4 fresh seeds each, 13 of at most 20 runs. "
-        "Dropped out (t tests against the leader, in the end search/7, seeds as blocks, 20 % with Holm's correction): "
-        "search/9 (a run failed, of 1 seed), search/1 (after 2 seeds, p < 0.001), search/4 (after 3 seeds, p = 0.031)."
+def test_size_and_eliminated_candidates_with_reasons(race):
+    assert describe(race) == (
+        "A race selected the finalists on validation data: 5 candidates with up to 4 fresh seeds each, 13 of at most "
+        "20 runs. Eliminated (t-tests against the current leader, finally search/7, with seeds as blocks, at 20 % "
+        "with Holm's correction): search/9 (a run failed, after 1 seed), search/1 (after 2 seeds, p < 0.001), "
+        "search/4 (after 3 seeds, p = 0.031)."
     )
 
 
-def test_where_none_could_be_told_apart_the_means_decided(told):
-    race = told | {"candidates": told["candidates"][:2]}
-    assert words(race).endswith("None could be told from the leader, search/7; the means decided.")
+def test_without_eliminations_the_means_decided(race):
+    two = race | {"candidates": race["candidates"][:2]}
+    assert describe(two).endswith("No candidate was distinguishable from the leader, search/7; the means decided.")
 
 
-def test_a_race_that_was_interrupted_is_not_over(told):
-    assert words(told | {"over": False}) == "A race of 5 candidates over fresh seeds is not over; 13 runs so far."
+def test_an_interrupted_race_is_not_finished(race):
+    assert describe(race | {"over": False}) == (
+        "A race of 5 candidates over fresh seeds is not finished; 13 runs so far."
+    )

@@ -1,4 +1,4 @@
-"""Tests against the baseline: SciPy and definitions as reference."""
+"""Checks the tests against the baseline with SciPy and their definitions."""
 
 import numpy as np
 import pytest
@@ -43,27 +43,27 @@ def test_over_images_from_predictions(load, content, with_predictions) -> None:
     assert arm.images.interval.low < arm.images.mean < arm.images.interval.high
 
 
-def test_predictions_that_are_lost_are_not_counted_as_seeds(load, content, with_predictions) -> None:
+def test_seeds_without_readable_predictions_are_not_counted(load, content, with_predictions) -> None:
     results = load(content)
-    assert "(mean over the 3 seeds whose predictions are there)" in " ".join(
+    assert "(difference averaged over the 3 seeds with predictions)" in " ".join(
         significance.table(significance.collect(results)).notes
     )
     lost = next(run for run in content["confirmations"] if (run["arm"], run["seed"]) == ("search/7", 12))
     (results.folder / "confirm" / str(lost["trial"]) / "predictions.parquet").write_bytes(b"damaged")
     found = significance.collect(results)
     assert found.arms[0].images.seeds == 2
-    assert "(mean over the 2 to 3 seeds whose predictions are there)" in " ".join(significance.table(found).notes)
+    assert "(difference averaged over the 2 to 3 seeds with predictions)" in " ".join(significance.table(found).notes)
 
 
-def test_the_table_says_the_numbers(load, content, with_predictions) -> None:
+def test_the_table_and_its_notes(load, content, with_predictions) -> None:
     table = significance.table(significance.collect(load(content)))
     assert len(table.rows) == 4
     assert table.rows[0][:2] == ("search/7", "cs_kd")
-    assert "cannot fall below 0.25" in table.notes[0]
+    assert "cannot give less than 0.25 with 3 pairs" in table.notes[0]
     assert "200 test images" in table.notes[1]
 
 
-def test_without_a_baseline_or_trials_there_is_nothing(load, unconfirmed) -> None:
+def test_without_a_baseline_or_trials_there_is_no_comparison(load, unconfirmed) -> None:
     assert significance.collect(load(unconfirmed)) is None
     assert significance.collect(load(unconfirmed | {"trials": []})) is None
 

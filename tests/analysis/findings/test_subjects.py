@@ -1,4 +1,4 @@
-"""Whose predictions are shown: one arm a method, on one test set, with the same seed."""
+"""Tests which arms' predictions are shown: one per method, on one test set, with a common seed."""
 
 import copy
 from pathlib import Path
@@ -13,7 +13,7 @@ from trainables.runs.predictions import Predictions, write
 
 @pytest.fixture
 def two_studies(content, predictions_of, tmp_path):
-    """Two studies of the same methods."""
+    """Returns two studies of the same methods."""
     found = []
     for name in "ab":
         mine = copy.deepcopy(content)
@@ -24,14 +24,14 @@ def two_studies(content, predictions_of, tmp_path):
     return found
 
 
-def test_winner_and_one_control_a_method_in_the_order_of_all_tables(load, content, with_predictions) -> None:
+def test_winner_and_one_control_per_method_in_table_order(load, content, with_predictions) -> None:
     found = subjects.collect([load(content)])
     assert [(each.label, each.method, each.arm) for each in found.all] == [
         ("Cross-entropy", "cross_entropy", "cifar100-cs_kd, controls/0"),
         ("CS-KD", "cs_kd", "cifar100-cs_kd, search/7"),
         ("CS-KD-E", "cs_kd_e", "cifar100-cs_kd, controls/1"),
     ]
-    assert (found.missing, found.left_out, found.seed) == ((), (), 11)
+    assert (found.missing, found.excluded, found.seed) == ((), (), 11)
 
 
 def test_runs_are_read_by_seed(load, content, with_predictions) -> None:
@@ -46,7 +46,7 @@ def test_runs_are_read_by_seed(load, content, with_predictions) -> None:
     assert winner.read(12, features=True).features.shape == logits.shape
 
 
-def test_winners_of_one_method_are_told_apart_and_share_a_baseline(two_studies) -> None:
+def test_winners_of_one_method_get_letters_and_share_a_baseline(two_studies) -> None:
     found = subjects.collect(two_studies)
     assert [(each.label, each.arm) for each in found.all] == [
         ("Cross-entropy", "a, controls/0"),
@@ -56,13 +56,13 @@ def test_winners_of_one_method_are_told_apart_and_share_a_baseline(two_studies) 
     ]
 
 
-def test_another_test_set_is_left_out(two_studies) -> None:
+def test_an_arm_with_another_test_set_is_excluded(two_studies) -> None:
     for path in (two_studies[1].folder / "confirm").glob("*/predictions.parquet"):
         logits = np.zeros((50, 10), np.float32)
         write(path, Predictions(logits, logits, np.zeros(50, np.int64)), tuple("0123456789"))
     found = subjects.collect(two_studies)
     assert "b, search/7" not in [each.arm for each in found.all]
-    assert found.left_out == ("b, search/7",)
+    assert found.excluded == ("b, search/7",)
 
 
 def test_without_a_common_seed_each_shows_its_own(load, content, with_predictions, tmp_path) -> None:
@@ -84,5 +84,5 @@ def test_names_of_classes_or_their_numbers(load, content, with_predictions) -> N
     assert subject.groups() == ()
 
 
-def test_nobody_has_predictions(load, content) -> None:
+def test_without_predictions_there_are_no_subjects(load, content) -> None:
     assert subjects.collect([load(content)]) is None

@@ -1,4 +1,4 @@
-"""Tables of the paper: every printed cell, ours in its place, and what is said of the two."""
+"""Tests the paper's tables: printed cells, our values, their comparison and layout."""
 
 import copy
 from collections import Counter
@@ -15,7 +15,7 @@ from analysis.tables import table as tables
 
 @pytest.fixture
 def study(content, tmp_path):
-    """Makes results from the usual study, changed."""
+    """Returns a factory of results from the usual study with changes."""
     made = 0
 
     def make(change=dict):
@@ -43,7 +43,7 @@ def test_a_table_holds_every_cell_that_the_paper_prints(study) -> None:
             assert each.printed == published(*each.place[1:])
 
 
-def test_values_are_the_confirmations_and_the_winner_goes_before_finalists(study, content) -> None:
+def test_values_are_those_of_the_winners_confirmation(study, content) -> None:
     mine = cell(cells.collect([study()]), 1, "cs_kd")
     values = [run["test/top1_error"] for run in content["confirmations"] if run["arm"] == "search/7"]
     assert mine.ours == mean_std(values)
@@ -100,7 +100,7 @@ def test_other_protocols_are_not_compared(study, change, reason) -> None:
     assert (mine.agreement, mine.p, mine.obstacle) == ("not comparable", None, reason)
 
 
-def test_a_comparable_study_goes_before_one_that_is_not_and_more_seeds_before_fewer(study) -> None:
+def test_comparable_studies_and_more_seeds_are_preferred(study) -> None:
     def short(content):
         content["study"]["name"] = "short"
         for arm in content["study"]["arms"].values():
@@ -155,7 +155,7 @@ def test_layout_has_the_papers_rows_and_columns_and_leaves_missing_cells_empty(s
     assert all(row[i] is None for row in table.rows for i in range(4, 12, 2))
 
 
-def test_a_narrow_layout_has_only_data_sets_of_ours_but_all_rows(study) -> None:
+def test_a_narrow_layout_has_only_our_data_sets_but_all_rows(study) -> None:
     table = layout.layout(cells.collect([study()])[0], filled_only=True)
     assert table.columns == ("Model", "Method", "CIFAR-100", "CIFAR-100, paper")
     assert len(table.rows) == 12
@@ -172,18 +172,18 @@ def test_layout_of_tables_without_models_and_with_measures(study) -> None:
     assert len(table.rows) == 21
 
 
-def test_notes_say_where_values_come_from_and_why_they_are_not_comparable(study) -> None:
+def test_notes_state_origins_and_obstacles(study) -> None:
     def short(content):
         content["study"]["arms"]["search/7"]["config"]["training"]["epochs"] = 10
 
     notes = layout.layout(cells.collect([study(short)])[0]).notes
     assert any(
-        note.startswith("† not comparable with the paper (CS-KD on CIFAR-100, ResNet-18): epochs") for note in notes
+        note.startswith("†: not comparable with the paper (CS-KD on CIFAR-100, ResNet-18): epochs") for note in notes
     )
     assert "CS-KD on CIFAR-100, ResNet-18: from cifar100-cs_kd, search/7 (winner)." in notes
 
 
-def test_the_sheet_has_a_row_a_cell_with_unrounded_values(study) -> None:
+def test_the_sheet_has_one_row_per_cell_with_unrounded_values(study) -> None:
     found = cells.collect([study()])
     sheet = layout.sheet(found)
     assert len(sheet.rows) == 100
@@ -192,7 +192,7 @@ def test_the_sheet_has_a_row_a_cell_with_unrounded_values(study) -> None:
     assert (line["method"], line["mean"], line["paper_mean"], line["p"]) == ("cs_kd", mine.ours.mean, 0.2199, mine.p)
 
 
-def test_imagenet_has_no_spread_and_so_no_test(study) -> None:
+def test_imagenet_has_no_standard_deviation_and_so_no_test(study) -> None:
     def imagenet(content):
         for arm in content["study"]["arms"].values():
             arm["config"]["dataset"]["name"], arm["config"]["model"]["name"] = "imagenet", "resnet50"

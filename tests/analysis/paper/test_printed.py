@@ -40,7 +40,7 @@ def test_values_as_the_paper_prints_them() -> None:
     assert imagenet[:4] == (0.236, None, None, "5")
 
 
-def test_what_the_paper_does_not_print() -> None:
+def test_values_that_the_paper_does_not_print() -> None:
     assert published("cifar100", "preact_resnet18", "cs_kd_e", "top1_error") is None
     assert published("digits", "preact_resnet18", "cs_kd", "top1_error") is None
     assert published("cifar100", "preact_resnet18", "cs_kd", "nll") is None

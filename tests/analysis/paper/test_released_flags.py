@@ -1,4 +1,4 @@
-"""Flags of the released code for a baseline; the rest is tested where it is exported."""
+"""Tests the flags of the released code for a baseline; the tests of exports cover the rest."""
 
 from analysis.paper.released_flags import flags
 

@@ -26,7 +26,7 @@ def test_an_arm_has_the_colour_of_its_method(load: Any, content: dict[str, Any])
     assert scale["range"] == [method_colour(method) for method in scale["domain"]]
 
 
-def test_only_comparable_arms_stand_beside_the_paper(load: Any, content: dict[str, Any]) -> None:
+def test_only_comparable_arms_show_the_papers_value(load: Any, content: dict[str, Any]) -> None:
     assert dict(arms.collect(load(content)).paper.to_numpy())["search/7 (cs_kd)"] == 0.2199
     for arm in content["study"]["arms"].values():
         arm["config"]["training"]["lr"] = 0.05
@@ -40,7 +40,7 @@ def test_a_single_seed_has_no_interval(load: Any, content: dict[str, Any]) -> No
     render(styled(arms.draw(data)))
 
 
-def test_the_axis_ends_where_an_error_can(load: Any, content: dict[str, Any]) -> None:
+def test_the_axis_ends_at_possible_errors(load: Any, content: dict[str, Any]) -> None:
     content["confirmations"] = [run for run in content["confirmations"] if run["seed"] != 13]
     content["confirmations"][0]["test/top1_error"] = 0.9
     data = arms.collect(load(content))

@@ -1,4 +1,4 @@
-"""Groups against the definition, averaged over the runs."""
+"""Tests the confusion of groups against its definition, averaged over the runs."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ GROUPS = ("bird",) * 5 + ("dog",) * 3 + ("indoor",) * 2
 
 @pytest.fixture
 def grouped(content, predictions_of, tmp_path):
-    """Predictions with groups of their ten classes."""
+    """Writes predictions whose ten classes have groups."""
     return predictions_of(tmp_path, content, GROUPS)
 
 

@@ -1,4 +1,4 @@
-"""Each pair once, lines at common levels and inside the space."""
+"""Tests the pairs, levels and positions of contour lines."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def test_every_pair_has_lines_inside_its_axes(load, searched) -> None:
     assert len(data.points) == 40
 
 
-def test_lines_of_the_ridge_run_down_where_the_weight_rises(load, searched) -> None:
+def test_lines_of_the_ridge_fall_as_the_weight_rises(load, searched) -> None:
     data = contours.collect(load(searched))
     lines = data.lines[0]
     below_four = lines[(lines["x"] < 3) & (lines["y"] < 1)]
@@ -45,6 +45,6 @@ def test_a_flat_surface_has_no_lines_and_no_figure(load, searched) -> None:
     assert contours.collect(load(searched)) is None
 
 
-def test_nothing_to_show(load, content, searched) -> None:
+def test_one_parameter_has_no_figure(load, content, searched) -> None:
     searched["study"]["distributions"] = {"temperature": {"low": 0.5, "high": 16.0, "log": True}}
     assert contours.collect(load(searched)) is None

@@ -1,4 +1,4 @@
-"""Shares of trials at least as good as a value, for one study and for several."""
+"""Tests the empirical distribution, for one study and for several."""
 
 import copy
 
@@ -28,5 +28,5 @@ def test_several_studies_of_one_objective(content, tmp_path) -> None:
     assert len(data.steps) == 14
 
 
-def test_nothing_to_show(load, content) -> None:
+def test_with_one_trial_there_is_no_figure(load, content) -> None:
     assert distribution.collect(load(content | {"trials": content["trials"][:1]})) is None

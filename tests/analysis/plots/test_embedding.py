@@ -1,4 +1,4 @@
-"""Maps of the same images for every method, the same at every run."""
+"""Tests that maps show the same images for every method and are reproducible."""
 
 from analysis.plots import embedding
 
@@ -26,6 +26,6 @@ def test_classes_and_images_are_limited(load, content, with_predictions, monkeyp
     assert "100 test images of 6 of 10 classes, drawn at random" in embedding.caption(data)
 
 
-def test_too_few_images_or_no_predictions(load, content, with_predictions, monkeypatch) -> None:
+def test_with_too_few_images_there_is_no_figure(load, content, with_predictions, monkeypatch) -> None:
     monkeypatch.setattr(embedding, "IMAGES", 50)
     assert embedding.collect(load(content)) is None

@@ -1,4 +1,4 @@
-"""Points and the best so far, from the trials' numbers."""
+"""Tests the points and the best value so far."""
 
 import numpy as np
 
@@ -24,8 +24,8 @@ def test_larger_is_better_for_recall(load, searched) -> None:
 
 def test_the_caption_names_the_last_improvement(load, content) -> None:
     caption = history.caption(history.collect(load(content)))
-    assert "The best, 22.95 %, was found by trial 4; 2 completed trials after it brought nothing better." in caption
+    assert "The best value, 22.95 %, was found by trial 4; 2 later completed trials did not improve on it." in caption
 
 
-def test_nothing_to_show(load, content) -> None:
+def test_without_trials_there_is_no_figure(load, content) -> None:
     assert history.collect(load(content | {"trials": []})) is None

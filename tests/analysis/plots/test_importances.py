@@ -1,4 +1,4 @@
-"""Importances are shares, find what matters, and are named."""
+"""Tests the importances, which are shares, and the caption."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from analysis.statistics import importance
 
 @pytest.fixture
 def shares(load, searched):
-    """Of each evaluator, by parameter."""
+    """Returns the shares of each evaluator, by parameter."""
     found = importance.importances(load(searched))
     return {name: dict(zip(g["parameter"], g["importance"], strict=True)) for name, g in found.groupby("evaluator")}
 
 
-def test_shares_add_up_and_find_what_matters(shares) -> None:
+def test_shares_add_up_and_the_most_important_parameter_is_found(shares) -> None:
     assert set(shares) == {"PED-ANOVA", "fANOVA"}
     for found in shares.values():
         assert sum(found.values()) == pytest.approx(1)
@@ -37,7 +37,7 @@ def test_choices_and_missing_values(load, searched) -> None:
 
 
 @pytest.mark.parametrize("change", ["one parameter", "few trials", "equal values"])
-def test_nothing_to_show(load, searched, change) -> None:
+def test_without_enough_data_there_is_no_figure(load, searched, change) -> None:
     if change == "one parameter":
         searched["study"]["distributions"] = {"temperature": {"low": 0.5, "high": 16.0}}
     elif change == "few trials":

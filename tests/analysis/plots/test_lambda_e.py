@@ -1,11 +1,11 @@
-"""The sweep of λ_E with the controls at 0."""
+"""Tests the sweep of λ_E, with the controls at 0."""
 
 import pytest
 
 from analysis.plots import lambda_e
 
 
-def test_trials_and_controls_stand_by_their_weight(load, searched) -> None:
+def test_trials_and_controls_are_sorted_by_weight(load, searched) -> None:
     searched["trials"].append(searched["trials"][0] | {"phase": "controls", "trial": 2, "params/lambda_e": 0.0})
     data = lambda_e.collect(load(searched))
     assert data.metrics == ("validation/top1_error", "validation/ece", "validation/nll")
@@ -21,6 +21,6 @@ def test_the_caption_names_the_best_of_each_metric(load, searched) -> None:
 
 
 @pytest.mark.parametrize("values", [None, 1.0])
-def test_nothing_to_show_without_two_values(load, searched, values) -> None:
+def test_without_two_values_there_is_no_figure(load, searched, values) -> None:
     searched["trials"] = [trial | {"params/lambda_e": values} for trial in searched["trials"]]
     assert lambda_e.collect(load(searched)) is None

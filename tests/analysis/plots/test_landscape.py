@@ -16,7 +16,7 @@ def bowl(temperature: float, weight: float) -> float:
 
 @pytest.fixture
 def searched(unconfirmed: dict[str, Any]) -> dict[str, Any]:
-    """Thirty completed trials on a bowl, and a pruned, a failed and a running one."""
+    """Returns thirty completed trials on a bowl, and a pruned, a failed and a running one."""
     random, template = np.random.default_rng(0), unconfirmed["trials"][0]
     trials = []
     for number in range(33):
@@ -44,8 +44,8 @@ def test_the_surface_is_lowest_where_the_objective_is(load: Any, searched: dict[
         for i in range(cells)
         for j in range(cells)
     ]
-    truth = np.array([bowl(*point) for point in at])
-    assert np.abs(data.surface["mean"] - truth)[inside].max() < 0.004
+    expected = np.array([bowl(*point) for point in at])
+    assert np.abs(data.surface["mean"] - expected)[inside].max() < 0.004
 
 
 def test_cells_tile_the_space(load: Any, searched: dict[str, Any]) -> None:
@@ -80,18 +80,18 @@ def test_one_numeric_parameter_has_no_map(load: Any, content: dict[str, Any]) ->
 
 
 def test_temperature_and_weight_come_before_other_parameters(load: Any, searched: dict[str, Any]) -> None:
-    words = searched["study"]["distributions"]
+    space = searched["study"]["distributions"]
     rate = {"low": 0.01, "high": 0.3, "log": True}
-    searched["study"]["distributions"] = {"training.lr": rate, "lambda_cls": words["lambda_cls"]}
+    searched["study"]["distributions"] = {"training.lr": rate, "lambda_cls": space["lambda_cls"]}
     data = landscape.collect(load(searched))
     assert (data.x.name, data.y.name, data.others) == ("lambda_cls", "training.lr", ())
-    searched["study"]["distributions"] = {"training.lr": rate, **words}
+    searched["study"]["distributions"] = {"training.lr": rate, **space}
     data = landscape.collect(load(searched))
     assert (data.x.name, data.y.name, data.others) == ("temperature", "lambda_cls", ("η",))
-    assert "η varied too" in landscape.caption(data)
+    assert "Other parameters varied too and count as noise: η." in landscape.caption(data)
 
 
-def test_without_a_completed_trial_it_draws_what_there_is(load: Any, unconfirmed: dict[str, Any]) -> None:
+def test_without_a_completed_trial_the_others_are_drawn(load: Any, unconfirmed: dict[str, Any]) -> None:
     for trial in unconfirmed["trials"]:
         trial |= {"state": "FAIL", "validation/top1_error": None}
     data = landscape.collect(load(unconfirmed))

@@ -18,7 +18,7 @@ def test_curves_are_the_epochs_in_order(load: Any, content: dict[str, Any]) -> N
         assert list(curve["value"]) == list(written["validation/top1_error"])
 
 
-def test_winner_and_baseline_stand_out(load: Any, content: dict[str, Any]) -> None:
+def test_runs_are_marked_by_kind(load: Any, content: dict[str, Any]) -> None:
     content["epochs"] += [
         row | {"phase": phase} for row in content["epochs"] if row["trial"] < 2 for phase in ("controls",)
     ]
@@ -37,10 +37,10 @@ def test_pruned_trials_end_early_and_are_counted(load: Any, content: dict[str, A
     data = learning_curves.collect(load(content))
     assert data.curves.loc[data.curves["run"] == "search/5", "epoch"].max() == 6
     assert set(data.curves.loc[data.curves["run"] == "search/5", "state"]) == {"pruned"}
-    assert "1 pruned trial, ended early" in learning_curves.caption(data)
+    assert "1 pruned trial, stopped early" in learning_curves.caption(data)
 
 
-def test_confirmation_runs_are_left_out(load: Any, content: dict[str, Any]) -> None:
+def test_confirmation_runs_are_omitted(load: Any, content: dict[str, Any]) -> None:
     content["epochs"] += [content["epochs"][0] | {"phase": "confirm", "trial": 99}]
     assert not learning_curves.collect(load(content)).curves["run"].str.startswith("confirm").any()
 
@@ -52,16 +52,16 @@ def test_many_epochs_are_thinned_to_first_last_and_every_nth(
     data = learning_curves.collect(load(content))
     assert data.every == 3
     assert list(data.curves.loc[data.curves["run"] == "search/0", "epoch"]) == [1, 3, 6, 9, 12, 15, 18, 20]
-    assert "One epoch of 3" in learning_curves.caption(data)
+    assert "One epoch in 3" in learning_curves.caption(data)
 
 
-def test_of_very_many_trials_some_are_drawn_and_the_winner(
+def test_of_many_trials_some_and_the_winner_are_drawn(
     load: Any, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(learning_curves, "MOST_TRIALS", 3)
     data = learning_curves.collect(load(content))
     assert set(data.curves["run"]) == {"search/0", "search/3", "search/6", "search/7"}
-    assert "Of 8 runs 4 are drawn." in learning_curves.caption(data)
+    assert "4 of 8 runs are drawn." in learning_curves.caption(data)
 
 
 @pytest.mark.parametrize(("value", "log"), [(0.25, True), (0.0, False)])

@@ -1,4 +1,4 @@
-"""Terms of the loss: quartiles over the search, the winner's own curve, thinned where there are many."""
+"""Tests the loss terms: quartiles over the search, the winner's curve, and thinning."""
 
 import numpy as np
 import pytest
@@ -29,6 +29,6 @@ def test_many_epochs_are_thinned_but_keep_both_ends(load, searched, monkeypatch)
     assert {1, 20} <= set(data.curves["epoch"])
 
 
-def test_nothing_to_show(load, searched) -> None:
+def test_without_terms_there_is_no_figure(load, searched) -> None:
     rows = [{k: v for k, v in row.items() if not k.startswith("train/")} for row in searched["epochs"]]
     assert loss_terms.collect(load(searched | {"epochs": rows})) is None

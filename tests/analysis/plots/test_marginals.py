@@ -1,4 +1,4 @@
-"""Averages over the other parameters against the function that made the trials."""
+"""Tests the averages over other parameters against the function behind the trials."""
 
 import numpy as np
 import pytest
@@ -17,11 +17,11 @@ def test_curves_follow_the_average_of_the_function(load, searched, truth) -> Non
         assert row.low < row.mean < row.high
 
 
-def test_the_caption_gives_best_values_and_spans(load, searched) -> None:
+def test_the_caption_gives_best_values_and_ranges(load, searched) -> None:
     caption = marginals.caption(marginals.collect(load(searched)))
     assert "λ_cls: best near" in caption
     assert "40 completed trials" in caption
 
 
-def test_nothing_to_show(load, content) -> None:
+def test_with_too_few_trials_there_is_no_figure(load, content) -> None:
     assert marginals.collect(load(content)) is None  # seven completed trials

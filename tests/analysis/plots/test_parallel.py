@@ -1,4 +1,4 @@
-"""A place on each axis for each trial."""
+"""Tests the positions of trials on each axis."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_places_are_those_of_the_search(load, searched) -> None:
     assert data.places.loc[data.places["winner"], "trial"].unique().tolist() == [best["trial"]]
 
 
-def test_choices_stand_in_their_order(load, searched) -> None:
+def test_choices_are_in_their_order(load, searched) -> None:
     searched["study"]["distributions"]["kind"] = {"choices": ["a", None, "c"]}
     searched["trials"] = [trial | {"params/kind": "c"} for trial in searched["trials"]]
     places = parallel.collect(load(searched)).places
@@ -33,6 +33,6 @@ def test_of_many_trials_the_best_and_others_are_drawn(load, searched, monkeypatc
     assert "of which the best and every 4th by rank are drawn" in parallel.caption(data)
 
 
-def test_nothing_to_show(load, searched) -> None:
+def test_one_parameter_has_no_figure(load, searched) -> None:
     searched["study"]["distributions"] = {"temperature": {"low": 0.5, "high": 16.0, "log": True}}
     assert parallel.collect(load(searched)) is None

@@ -11,7 +11,7 @@ from trainables.metrics.ece import expected_calibration_error
 
 
 def by_hand(logits: np.ndarray, labels: np.ndarray) -> dict[int, tuple[int, float, float]]:
-    """Bin m of 20, right-closed: predictions, accuracy, mean confidence."""
+    """Returns number of predictions, accuracy and mean confidence of each of 20 right-closed bins."""
     z = logits.astype(np.float64)
     p = np.exp(z - z.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""λ_cls · min(T, 4) explains what its parts do not."""
+"""Tests that λ_cls · min(T, 4) explains more than its factors."""
 
 import pytest
 
@@ -19,12 +19,12 @@ def test_it_explains_more_than_either_parameter(load, searched) -> None:
     assert all(0 <= share <= 1 for share in explained.values())
 
 
-def test_equal_values_are_explained_by_nothing(load, searched) -> None:
+def test_equal_values_have_nothing_to_explain(load, searched) -> None:
     searched["trials"] = [trial | {"validation/top1_error": 0.25} for trial in searched["trials"]]
     assert set(ridge.collect(load(searched)).explained.values()) == {0.0}
 
 
 @pytest.mark.parametrize("missing", ["temperature", "lambda_cls"])
-def test_nothing_to_show_without_both(load, searched, missing) -> None:
+def test_without_both_parameters_there_is_no_figure(load, searched, missing) -> None:
     del searched["study"]["distributions"][missing]
     assert ridge.collect(load(searched)) is None

@@ -30,7 +30,7 @@ def test_axes_are_logarithmic_where_the_search_was(load: Any, content: dict[str,
     assert kinds == ["log", "linear"]
 
 
-def test_choices_are_bands(load: Any, content: dict[str, Any]) -> None:
+def test_choices_are_nominal(load: Any, content: dict[str, Any]) -> None:
     content["study"]["distributions"] = {"kind": {"choices": ["b", "a", None]}}
     content["trials"] = [trial | {"params/kind": "ab"[trial["trial"] % 2]} for trial in content["trials"]]
     data = slices.collect(load(content))
@@ -49,6 +49,6 @@ def test_values_far_apart_are_shown_logarithmically(load: Any, content: dict[str
     render(styled(slices.draw(data)))
 
 
-def test_nothing_to_show(load: Any, content: dict[str, Any]) -> None:
+def test_without_searched_parameters_there_is_no_figure(load: Any, content: dict[str, Any]) -> None:
     content["study"]["distributions"] = {}
     assert slices.collect(load(content)) is None

@@ -1,4 +1,4 @@
-"""Which images are chosen, and their largest scores."""
+"""Tests the selected images and their largest scores."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_scores_are_the_five_largest_softmax_values(load, content, with_predicti
         assert bars["is_true"].tolist() == [name == str(labels[image]) for name in bars["name"]]
 
 
-def test_the_images_are_wrong_everywhere_sure_and_of_different_classes(load, content, with_predictions) -> None:
+def test_the_images_are_confident_common_mistakes_of_different_classes(load, content, with_predictions) -> None:
     data = softmax_scores.collect(load(content))
     first = data.bars[data.bars["place"] == 1]
     assert not first["is_true"].any()
@@ -30,5 +30,5 @@ def test_the_images_are_wrong_everywhere_sure_and_of_different_classes(load, con
     assert len(chosen) == min(softmax_scores.IMAGES, data.images)
 
 
-def test_nothing_to_show(load, content) -> None:
+def test_without_predictions_there_is_no_figure(load, content) -> None:
     assert softmax_scores.collect(load(content)) is None

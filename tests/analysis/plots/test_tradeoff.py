@@ -1,4 +1,4 @@
-"""The front of two objectives, or of the objective and a metric that was measured."""
+"""Tests the front of two objectives, or of the objective and a measured metric."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from analysis.plots import tradeoff
 
 @pytest.fixture
 def two(searched):
-    """Two objectives of which trials 0 to 2 are the front, in both directions of the second."""
+    """Returns two objectives with trials 0 to 2 on the front; the second to minimise and to maximise."""
     for number, trial in enumerate(searched["trials"][:40]):
         trial["validation/top1_error"] = (0.20, 0.21, 0.22)[number] if number < 3 else 0.3
         trial["validation/ece"] = (0.09, 0.05, 0.02)[number] if number < 3 else 0.1
@@ -21,8 +21,11 @@ def test_the_front_of_two_objectives(load, two, second) -> None:
     data = tradeoff.collect(load(two))
     assert (data.metrics, data.searched) == (("validation/top1_error", second), True)
     assert data.points.loc[data.points["front"], "trial"].tolist() == [0, 1, 2]
-    assert "both searched for. On the line stand the 3" in tradeoff.caption(data)
-    # Of the box from (0.20, 0.02) to (0.30, 0.10) by hand: steps at 0.20, 0.21 and 0.22.
+    assert (
+        "(both objectives). Line: Pareto front, which no other trial dominates (trials 0, 1, 2);"
+        in tradeoff.caption(data)
+    )
+    # Share of the box from (0.20, 0.02) to (0.30, 0.10), with steps at 0.20, 0.21 and 0.22.
     assert data.covered == pytest.approx((0.01 * 0.01 + 0.01 * 0.05 + 0.08 * 0.08) / (0.10 * 0.08))
     assert "covers 88 % of the area" in tradeoff.caption(data)
 
@@ -31,10 +34,10 @@ def test_a_second_metric_that_was_only_measured(load, searched) -> None:
     data = tradeoff.collect(load(searched))
     assert (data.metrics[1], data.searched) == ("validation/nll", False)
     assert data.points["winner"].sum() == 1
-    assert "only measured" in tradeoff.caption(data)
+    assert "(the second measured only, not an objective)" in tradeoff.caption(data)
     assert data.points["front"].sum() == 1  # its NLL is a multiple of its error
-    assert "On the line stands the one trial that no other beats in both (17);" in tradeoff.caption(data)
+    assert "Line: Pareto front, which no other trial dominates (trial 17);" in tradeoff.caption(data)
 
 
-def test_nothing_to_show(load, searched) -> None:
+def test_with_too_few_trials_there_is_no_figure(load, searched) -> None:
     assert tradeoff.collect(load(searched | {"trials": searched["trials"][:2]})) is None

@@ -8,7 +8,7 @@ from analysis.records.parameters import Parameter, edges, searched
 TEMPERATURE = Parameter("temperature", (), 0.5, 16.0, log=True)
 
 
-def test_they_are_those_of_the_space_in_its_order(load: Any, content: dict[str, Any]) -> None:
+def test_parameters_are_those_of_the_space_in_order(load: Any, content: dict[str, Any]) -> None:
     content["study"]["distributions"] |= {"alpha": {"choices": [0.1, 0.4, 0.2]}, "kind": {"choices": ["a", True]}}
     found = searched(load(content))
     assert [parameter.name for parameter in found] == ["temperature", "lambda_cls", "alpha", "kind"]
@@ -17,7 +17,7 @@ def test_they_are_those_of_the_space_in_its_order(load: Any, content: dict[str, 
     assert not found[3].spans
 
 
-def test_truth_values_are_no_numbers() -> None:
+def test_booleans_are_not_numeric() -> None:
     assert not searched_one({"choices": [True, False]}).spans
 
 
@@ -67,14 +67,14 @@ def test_edges_are_the_ends_of_ranges(load: Any, content: dict[str, Any], temper
     assert [(edge.parameter.name, edge.end) for edge in found] == ([("temperature", end)] if end else [])
 
 
-def test_choices_and_nought_are_no_edges() -> None:
+def test_choices_and_zero_are_not_edges() -> None:
     assert searched_one({"choices": [1, 4]}).end(4) is None
     assert searched_one({"low": 0.0, "high": 8.0}).end(0.0) is None
     assert searched_one({"low": 1.0, "high": 7.0, "step": 3.0}).end(1.0) is None  # the next step down is below 0
 
 
 @pytest.mark.parametrize(
-    ("words", "lower", "upper"),
+    ("distribution", "lower", "upper"),
     [
         ({"low": 0.5, "high": 16.0, "log": True}, 0.2102, 38.05),
         ({"low": 2.0, "high": 6.0}, 1.0, 7.0),
@@ -82,12 +82,12 @@ def test_choices_and_nought_are_no_edges() -> None:
         ({"low": 2.0, "high": 8.0, "step": 1.0}, 0.0, 10.0),
     ],
 )
-def test_a_range_goes_on_by_a_quarter(words: dict[str, Any], lower: float, upper: float) -> None:
-    parameter = searched_one(words)
-    assert (parameter.further("lower"), parameter.further("upper")) == (lower, upper)
+def test_a_range_is_extended_by_a_quarter(distribution: dict[str, Any], lower: float, upper: float) -> None:
+    parameter = searched_one(distribution)
+    assert (parameter.extended("lower"), parameter.extended("upper")) == (lower, upper)
 
 
-def searched_one(words: dict[str, Any]) -> Parameter:
+def searched_one(distribution: dict[str, Any]) -> Parameter:
     from analysis.records.parameters import _parameter
 
-    return _parameter("x", words)
+    return _parameter("x", distribution)

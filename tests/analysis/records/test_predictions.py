@@ -42,7 +42,7 @@ def test_predictions(tmp_path: Path) -> None:
         {"label": pa.array([1.5, None])},
     ],
 )
-def test_other_predictions_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_invalid_predictions_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     _write_predictions(tmp_path / "predictions.parquet", **wrong)
     with pytest.raises(ResultsError, match="does not hold predictions"):
         predictions.read(tmp_path / "predictions.parquet")
@@ -56,7 +56,7 @@ def test_missing_and_damaged_predictions_are_refused(tmp_path: Path) -> None:
         predictions.read(tmp_path / "predictions.parquet")
 
 
-def test_logits_are_kept_until_the_file_changes(load: Any, content: dict[str, Any], with_predictions: Any) -> None:
+def test_logits_are_cached_until_the_file_changes(load: Any, content: dict[str, Any], with_predictions: Any) -> None:
     results = load(content)
     first = predictions.of_run(results, 0)
     assert predictions.of_run(results, 0) is first
@@ -66,10 +66,10 @@ def test_logits_are_kept_until_the_file_changes(load: Any, content: dict[str, An
     assert predictions.of_run(results, 0, features=True).features.shape == (200, 10)
 
 
-def test_what_would_take_too_much_memory_is_read_again(
+def test_predictions_beyond_the_cache_size_are_read_again(
     load: Any, content: dict[str, Any], with_predictions: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictions, "_MOST_KEPT", 3 * 200 * 10 * 4)
+    monkeypatch.setattr(predictions, "_CACHE_BYTES", 3 * 200 * 10 * 4)
     results = load(content)
     found = [predictions.of_run(results, trial) for trial in range(4)]
     assert [predictions.of_run(results, trial) is each for trial, each in enumerate(found)] == [True] * 3 + [False]

@@ -21,7 +21,7 @@ FILES = ["trials.parquet", "epochs.parquet", "confirmations.parquet", "study.jso
 EMPTY: dict[str, Any] = {"trials": [], "epochs": [], "confirmations": [], "study": {}}
 
 
-def test_what_is_written_is_read(load: Any, content: dict[str, Any]) -> None:
+def test_results_survive_writing_and_reading(load: Any, content: dict[str, Any]) -> None:
     results = load(content)
     assert results.study == content["study"] | {"schema": 1}
     for name in ("trials", "epochs", "confirmations"):
@@ -199,14 +199,14 @@ def test_other_versions_are_refused(
 
 
 @pytest.mark.parametrize("strange", ["[]", "{}", '{"schema": 1}', "null"])
-def test_another_study_json_is_refused(load: Any, content: dict[str, Any], tmp_path: Path, strange: str) -> None:
+def test_an_invalid_study_json_is_refused(load: Any, content: dict[str, Any], tmp_path: Path, strange: str) -> None:
     load(content)
     (tmp_path / "results" / "study.json").write_text(strange)
     with pytest.raises(ResultsError, match=r"not a result file|damaged"):
         result_files.read(tmp_path / "results")
 
 
-def test_a_file_from_before_a_column_was_added_reads_as_without_its_values(
+def test_a_file_without_an_added_column_reads_as_empty_there(
     load: Any, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for row in content["trials"]:
@@ -218,7 +218,7 @@ def test_a_file_from_before_a_column_was_added_reads_as_without_its_values(
 
 
 @pytest.mark.bad_input(40)
-def test_parquet_of_something_else_is_refused(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
+def test_other_parquet_files_are_refused(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
     load(content)
     pq.write_table(pa.table({"a": [1]}), tmp_path / "results" / "trials.parquet")
     with pytest.raises(ResultsError, match="not a result file of cs-kd-study"):

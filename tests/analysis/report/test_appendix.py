@@ -7,7 +7,7 @@ def column(table: Any, name: str) -> list[Any]:
     return [row[table.columns.index(name)] for row in table.rows]
 
 
-def test_every_run_is_a_row_search_first(load: Any, content: dict[str, Any]) -> None:
+def test_one_row_per_run_search_first(load: Any, content: dict[str, Any]) -> None:
     content["trials"][5]["error"] = "stopped\nby the scheduler"
     table = appendix.trials_table(load(content))
     assert column(table, "run")[:9] == [*(f"search/{n}" for n in range(8)), "controls/0"]
@@ -66,7 +66,7 @@ def test_launches_and_versions(load: Any, content: dict[str, Any]) -> None:
     launches, versions = appendix.launches_table(results), appendix.versions_table(results)
     assert column(launches, "command") == ["cskd launch x", "cskd resume x", "cskd resume x"]
     assert column(launches, "commit") == ["0123456789ab + changes"] * 3
-    assert column(launches, "let pass") == [None, None, "torch, code"]
+    assert column(launches, "allowed changes") == [None, None, "torch, code"]
     assert versions.columns == ("library", "1970-01-01 00:00:00", "1970-01-01 00:00:20")
     assert versions.rows == (("torch", "2.10", "2.13"), ("ray", "2", "2"))
 

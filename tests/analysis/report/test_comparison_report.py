@@ -1,4 +1,4 @@
-"""One page of several studies: verdicts, tables, figures, files; nothing from outside."""
+"""Tests the page of several studies: verdicts, tables, figures and files."""
 
 import copy
 
@@ -11,7 +11,7 @@ from analysis.report import comparison_report
 
 @pytest.fixture
 def studies(content, hostile, tmp_path):
-    """A study and one whose names try to be more than text."""
+    """Returns a study and one with hostile names."""
     first = copy.deepcopy(content)
     first["study"]["name"] = "first"
     for name, each in (("a", first), ("b", hostile)):

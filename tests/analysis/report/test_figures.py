@@ -1,4 +1,4 @@
-"""What every figure owes to the page."""
+"""Tests that hold for every figure."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +14,7 @@ from analysis.report import figures
 NAMES = sorted(path.stem for path in Path(plots.__path__[0]).glob("*.py") if path.stem != "__init__")
 
 
-def test_a_file_is_all_that_a_figure_needs() -> None:
+def test_every_module_of_plots_is_a_figure() -> None:
     assert sorted(figures.available()) == NAMES
     assert list(figures.available())[:2] == ["landscape", "contours"]
 
@@ -25,10 +25,10 @@ def test_each_has_a_mirrored_test(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_confirmed_study_has_them_all_and_vega_lite_takes_them(
+def test_a_confirmed_study_has_all_figures_and_they_fit_the_schema(
     load: Any, searched: dict[str, Any], predictions_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rendering, "unchecked", nullcontext)  # so that Altair compares them with the schema
+    monkeypatch.setattr(rendering, "unchecked", nullcontext)  # so that Altair validates them against the schema
     predictions_of(tmp_path, searched, ("bird",) * 5 + ("dog",) * 5)
     drawn = figures.draw_all(load(searched))
     assert sorted(figure.name for figure in drawn) == NAMES
@@ -46,7 +46,7 @@ def test_several_studies_share_the_figures_of_predictions(
     assert {"distribution", "reliability", "log_probabilities", "softmax_scores", "embedding"} == set(names)
 
 
-def test_a_study_without_trials_has_none(load: Any, unconfirmed: dict[str, Any]) -> None:
+def test_a_study_without_trials_has_no_figures(load: Any, unconfirmed: dict[str, Any]) -> None:
     assert figures.draw_all(load(unconfirmed | {"trials": [], "epochs": []})) == ()
 
 

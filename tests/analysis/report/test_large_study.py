@@ -1,4 +1,4 @@
-"""A large study's report, on a laptop, in seconds: a thousand trials of two hundred epochs."""
+"""Tests time and memory of the report of a large study: a thousand trials of two hundred epochs."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 
 
 @pytest.fixture
 def large(searched: dict[str, Any]) -> dict[str, Any]:
-    """The study with a thousand trials; every fifth was pruned."""
+    """Returns a study with a thousand trials, of which every fifth was pruned."""
     random, template = np.random.default_rng(0), searched["trials"][0]
     trials, epochs = [], []
     for number in range(TRIALS):
@@ -49,11 +49,11 @@ def large(searched: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.long
 def test_a_thousand_trials_take_ten_seconds_and_a_gigabyte(large: dict[str, Any], tmp_path: Any) -> None:
     result_files.write(tmp_path / "results", **large)
-    begun = time.monotonic()
+    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", REPORT, str(tmp_path)], capture_output=True, text=True, check=True, timeout=120
     )
     seconds, peak = (float(number) for number in done.stdout.split())
-    print(f"{seconds:.1f} s of processor time, {time.monotonic() - begun:.1f} s, {peak / 2**30:.2f} GiB")
+    print(f"{seconds:.1f} s of processor time, {time.monotonic() - start:.1f} s, {peak / 2**30:.2f} GiB")
     assert seconds < PROCESSOR_SECONDS
     assert peak < BYTES

@@ -20,7 +20,7 @@ FIGURES = {
 SECTIONS = [
     "Summary",
     "Best configuration",
-    "Beside the paper",
+    "Comparison with the paper",
     "Figures",
     "Protocol and ledger",
     "Trials",
@@ -30,7 +30,7 @@ VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Page(HTMLParser):
-    """What a reader of the page meets: elements, their attributes, and the text outside of scripts."""
+    """Parses a page into elements, attributes, table rows, scripts, and the text outside scripts."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -74,7 +74,7 @@ def written(finished_report: Path) -> Path:
     return finished_report
 
 
-def test_all_sections_stand_in_order_and_every_element_is_closed(written: Path) -> None:
+def test_sections_are_in_order_and_every_element_is_closed(written: Path) -> None:
     page = Page(written.read_text(encoding="utf-8"))
     assert page.open == []
     places = [page.text.index(f"\n{section}\n") for section in SECTIONS]
@@ -85,7 +85,7 @@ def test_all_sections_stand_in_order_and_every_element_is_closed(written: Path) 
     } <= anchors
 
 
-def test_each_figure_is_interactive_with_a_static_image_and_files_beside(written: Path) -> None:
+def test_each_figure_is_interactive_with_a_static_image_and_files(written: Path) -> None:
     page = Page(written.read_text(encoding="utf-8"))
     names = [attributes["data-figure"] for attributes in page.of("figure")]
     assert names == [name for name in figures.available() if name in FIGURES]
@@ -114,7 +114,7 @@ def test_the_tables_numbers_are_the_best_config_tables(load: Any, content: dict[
         assert page.text.count(note) == 1
 
 
-def test_tables_can_be_downloaded_from_the_page_alone(written: Path) -> None:
+def test_tables_can_be_downloaded_from_the_page(written: Path) -> None:
     results = result_files.read(written.parent.parent / "results")
     page = Page(written.read_text(encoding="utf-8"))
     links = {link["download"]: link["href"] for link in page.of("a") if "download" in link}
@@ -125,17 +125,17 @@ def test_tables_can_be_downloaded_from_the_page_alone(written: Path) -> None:
     assert {"ledger.csv", "trials.csv"} & links.keys() == {"trials.csv"}
 
 
-def test_the_papers_tables_stand_beside_ours(written: Path) -> None:
+def test_the_papers_tables_are_shown(written: Path) -> None:
     page = Page(written.read_text(encoding="utf-8"))
     row = next(row for row in page.rows if row[:2] == ["ResNet-18", "CS-KD"])
     assert row[3] == "21.99 ± 0.13 (−11.0 %)"
     assert page.of("strong")
 
 
-def test_a_winner_at_the_edge_is_told(load: Any, content: dict[str, Any]) -> None:
+def test_a_winner_at_the_edge_is_noted(load: Any, content: dict[str, Any]) -> None:
     content["study"]["arms"]["search/7"]["config"]["method"]["temperature"] = 15.9
     page = Page(study_report.html(load(content), ()))
-    assert "search/7 lies at the upper end of what was searched of T" in page.text
+    assert "search/7 lies at the upper end of the searched range of T" in page.text
 
 
 def test_tables_are_accessible(written: Path) -> None:
@@ -145,7 +145,7 @@ def test_tables_are_accessible(written: Path) -> None:
     assert all(attributes.get("aria-label") for attributes in page.of("div") if attributes.get("role") == "region")
 
 
-def test_nothing_points_outside(written: Path) -> None:
+def test_the_page_has_no_external_references(written: Path) -> None:
     text = written.read_text(encoding="utf-8")
     page = Page(text)
     for tag, attributes in page.elements:
@@ -198,20 +198,20 @@ def test_an_unconfirmed_study(load: Any, unconfirmed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("trials", [0, 1])
-def test_a_study_that_has_hardly_begun(load: Any, unconfirmed: dict[str, Any], tmp_path: Path, trials: int) -> None:
+def test_a_study_with_no_or_one_trial(load: Any, unconfirmed: dict[str, Any], tmp_path: Path, trials: int) -> None:
     kept = unconfirmed | {"trials": unconfirmed["trials"][:trials], "epochs": []}
     page = Page(study_report.write(load(kept), tmp_path / "report").read_text(encoding="utf-8"))
     assert ("No search trial has completed" in page.text) == (trials == 0)
-    assert ("No run has begun" in page.text) == (trials == 0)
+    assert ("No run has started" in page.text) == (trials == 0)
     assert len(page.of("script")) == (0 if trials == 0 else 2 + len(page.of("figure")))
 
 
 def test_a_study_whose_trials_all_failed_shows_why(load: Any, unconfirmed: dict[str, Any], tmp_path: Path) -> None:
     for trial in unconfirmed["trials"]:
-        trial |= {"state": "FAIL", "validation/top1_error": None, "error": "no room & no <hope>"}
+        trial |= {"state": "FAIL", "validation/top1_error": None, "error": "no space & no <hope>"}
     page = Page(study_report.write(load(unconfirmed), tmp_path / "report").read_text(encoding="utf-8"))
     assert "No search trial has completed (8 failed)" in page.text
-    assert "no room & no <hope>" in page.text
+    assert "no space & no <hope>" in page.text
 
 
 def test_other_objectives_and_spaces(load: Any, content: dict[str, Any], tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_other_objectives_and_spaces(load: Any, content: dict[str, Any], tmp_pat
     assert "kind among a, None, True" in page.text
 
 
-def test_an_error_of_a_figure_is_not_silent(
+def test_an_error_in_a_figure_is_raised(
     load: Any, content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("analysis.plots.slices.draw", lambda _: 1 / 0)

@@ -1,4 +1,4 @@
-"""Levels are round and inside; lines have the value that they claim."""
+"""Tests levels and lines of equal value."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_levels_lie_strictly_inside_and_evenly_apart(low, width) -> None:
     assert np.diff(found) == pytest.approx(np.diff(found)[0])
 
 
-def test_no_room_for_levels() -> None:
+def test_an_empty_range_has_no_levels() -> None:
     assert levels(1.0, 1.0) == []
 
 

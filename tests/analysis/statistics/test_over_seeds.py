@@ -42,7 +42,7 @@ def test_mean_and_sample_standard_deviation() -> None:
 
 
 @pytest.mark.parametrize("wrong", [[], [math.nan], [1.0, math.inf]])
-def test_what_is_no_measurement_is_refused(wrong: list[float]) -> None:
+def test_missing_and_non_finite_values_are_refused(wrong: list[float]) -> None:
     for function in (mean_std, t_interval):
         with pytest.raises(ValueError, match="finite"):
             function(wrong)
@@ -83,7 +83,7 @@ def test_paired_difference_of_few_and_of_equal_values() -> None:
     assert paired_difference([0.2], [0.3]) == (pytest.approx(-0.1), None, None, 1)
     assert paired_difference([0.2, 0.3], [0.2, 0.3]) == (0.0, (0.0, 0.0), 1.0, 2)
     assert paired_difference([0.5, 0.75], [0.25, 0.5]) == (0.25, (0.25, 0.25), 0.0, 2)
-    with pytest.raises(ValueError, match="as many values"):
+    with pytest.raises(ValueError, match="must be equally many"):
         paired_difference([0.2, 0.3], [0.2])
 
 

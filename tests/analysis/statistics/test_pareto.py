@@ -1,4 +1,4 @@
-"""Fronts and areas against their definitions."""
+"""Tests fronts and hypervolumes against their definitions."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def costs():
     return np.random.default_rng(0).random((40, 2))
 
 
-def test_the_front_is_what_no_point_dominates(costs) -> None:
+def test_no_point_dominates_the_front(costs) -> None:
     for index, chosen in enumerate(front(costs)):
         dominated = any((other <= costs[index]).all() and (other < costs[index]).any() for other in costs)
         assert chosen == (not dominated)
@@ -27,7 +27,7 @@ def test_the_hypervolume_is_the_share_of_random_points_that_are_dominated(costs)
     assert hypervolume(costs, np.array([1.2, 1.2])) == pytest.approx(1.44 * dominated.mean(), abs=0.02)
 
 
-def test_points_beyond_the_reference_cover_nothing() -> None:
+def test_points_beyond_the_reference_do_not_count() -> None:
     assert hypervolume(np.array([[2.0, 0.0], [0.5, 0.5]]), np.array([1.0, 1.0])) == 0.25
 
 

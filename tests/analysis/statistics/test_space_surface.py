@@ -1,4 +1,4 @@
-"""Averages of a surface against the function that made the trials."""
+"""Tests averages of a surface against the function behind the trials."""
 
 import numpy as np
 import pytest
@@ -21,12 +21,12 @@ def test_the_interval_is_that_of_the_average_not_of_a_trial(load, searched) -> N
     assert (curve["high"] - curve["low"]).median() < 0.004
 
 
-def test_parameters_that_are_no_numbers_are_left_out(load, searched) -> None:
+def test_non_numeric_parameters_are_ignored(load, searched) -> None:
     searched["study"]["distributions"]["kind"] = {"choices": ["a", "b"]}
     searched["trials"] = [trial | {"params/kind": "a"} for trial in searched["trials"]]
     assert len(space_surface.collect(load(searched)).axes) == 3
 
 
 @pytest.mark.parametrize("trials", [0, 7])
-def test_too_few_trials(load, searched, trials) -> None:
+def test_with_too_few_trials_there_is_no_surface(load, searched, trials) -> None:
     assert space_surface.collect(load(searched | {"trials": searched["trials"][:trials]})) is None

@@ -1,4 +1,4 @@
-"""LaTeX that compiles: balanced, as many cells as columns, no command from outside; compiled where there is LaTeX."""
+"""Tests that LaTeX is balanced, has a cell per column and no foreign command, and compiles where LaTeX is installed."""
 
 import re
 import shutil
@@ -37,7 +37,7 @@ hostile = st.text(st.characters(), max_size=60)
 
 
 def check(source: str, columns: int) -> None:
-    """What TeX would stumble over."""
+    """Checks for what TeX would reject."""
     bare = re.sub(r"\\[&%$#_{}]|\\\\|\{%\n", lambda found: "{" if found[0] == "{%\n" else "", source)
     assert source.isascii()
     assert set(re.findall(r"\\([A-Za-z]+)", bare)) <= COMMANDS
@@ -80,7 +80,7 @@ def test_blocks_are_ruled_and_the_best_is_bold() -> None:
 
 @pytest.fixture
 def written(load: Any, content: dict[str, Any], with_predictions: Any) -> list[Table]:
-    """The tables of a study."""
+    """Returns the tables of a study."""
     results = load(content)
     tables = [best_config_table(collect(results))]
     if against := significance.collect(results):

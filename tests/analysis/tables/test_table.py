@@ -39,7 +39,7 @@ def test_csv_keeps_numbers_exact() -> None:
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_csv_runs_no_formula(start: str) -> None:
+def test_csv_has_no_formulas(start: str) -> None:
     cell = next(csv.reader(io.StringIO(to_csv(Table("", (f"{start}cmd()",), ())))))[0]
     assert cell == "'" + escape(f"{start}cmd()")
 
@@ -78,9 +78,12 @@ def test_the_best_config_table(load: Any, content: dict[str, Any]) -> None:
     plain = " ".join(text.split())
     assert "all runs of the study together: 0.076." in plain
     assert "sample standard deviation over fresh seeds, n=3" in plain
-    assert "The winner, search/7, was chosen on validation before the test set was opened." in plain
-    assert "Better test mean: search/4, controls/1. The winner stays" in plain
-    assert "search/7 against controls/0: distinguishable from zero (95 %, n=3)." in plain
+    assert "The winner, search/7, was selected on validation data before the test set was read." in plain
+    assert "Better test mean than the winner's: search/4, controls/1. The winner stays" in plain
+    assert (
+        "search/7 against controls/0: difference distinguishable from zero (95 % interval, n=3 pairs of seeds)."
+        in plain
+    )
     assert "search/7 differs from it (+0.33, Welch's t-test, p = 0.034)" in plain
     assert "not comparable" not in plain
 
@@ -90,7 +93,9 @@ def test_arms_at_an_edge_are_marked(load: Any, content: dict[str, Any]) -> None:
         content["study"]["arms"][name]["config"]["method"]["temperature"] = 0.5
     table = best_config_table(collect(load(content)))
     assert [row[table.columns.index("at an edge")] for row in table.rows] == ["T (lower)", None, None, None, None]
-    assert any("temperature: {low: 0.2102, high: 16, log: true} would tell" in note for note in table.notes)
+    assert any(
+        "To check, run a study with temperature: {low: 0.2102, high: 16, log: true}." in note for note in table.notes
+    )
 
 
 def test_the_best_config_table_while_the_winner_is_not_confirmed(load: Any, extended: dict[str, Any]) -> None:
@@ -110,7 +115,7 @@ def test_the_best_config_table_before_confirmation(load: Any, unconfirmed: dict[
     assert table.notes[0].startswith("Not confirmed yet: the value of search/7 is a search value, optimistic")
 
 
-def test_a_parameter_that_is_the_same_everywhere_is_left_out(load: Any, content: dict[str, Any]) -> None:
+def test_a_parameter_that_is_equal_in_all_arms_is_omitted(load: Any, content: dict[str, Any]) -> None:
     del content["study"]["arms"]["controls/1"]
     assert "λ_E" not in best_config_table(collect(load(content))).columns
 
@@ -122,7 +127,7 @@ def test_values_in_nats_are_no_percent(load: Any, content: dict[str, Any]) -> No
     assert "0.9000 ± 0.0000" in table.rows[0]
 
 
-def test_long_names_are_whole_where_there_is_room():
+def test_long_names_are_cut_only_in_wide_tables():
     name = "cifar100-preact_resnet18-cs_kd"
     narrow = Table("t", ("study", "state"), ((name, "done"),))
     assert name in to_text(narrow, 80)

@@ -1,10 +1,10 @@
-"""How well two colours can be told apart."""
+"""Contrast of two colours."""
 
 from collections.abc import Sequence
 
 
 def ratio(first: Sequence[int], second: Sequence[int]) -> float:
-    """Contrast ratio of two colours ``(r, g, b)`` from 0 to 255, between 1 and 21 (WCAG 2, section 1.4.3)."""
+    """Returns the contrast ratio, 1 to 21, of two colours ``(r, g, b)`` from 0 to 255 (WCAG 2, section 1.4.3)."""
     light, dark = sorted((_luminance(colour) for colour in (first, second)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 

@@ -1,4 +1,4 @@
-"""Carries out a dispatcher's runs in this process, epoch by epoch and in random order, as Ray Tune would in others."""
+"""Fake executor: runs a dispatcher's assignments in this process, epoch by epoch in random order."""
 
 import errno
 import random
@@ -35,11 +35,11 @@ def _one_figure() -> dict[str, ModuleType]:
 
 
 class DriverKilledError(Exception):
-    """The driver dies here; nothing is tidied up."""
+    """Simulates a killed driver, without any clean-up."""
 
 
 class Watcher:
-    """A listener that remembers; ``events`` holds (kind, phase, number, attempt, detail)."""
+    """Listener that records ``events`` as (kind, phase, number, attempt, detail)."""
 
     def __init__(self) -> None:
         self.events: list[tuple] = []
@@ -76,19 +76,22 @@ class Watcher:
 
 
 def no_fault(assignment: Assignment, epoch: int) -> None:
-    """All goes well."""
+    """Injects no fault."""
 
 
 class Executor:
-    """Runs a study to its end, or to a fault.
+    """Runs a study to its end, or until a fault kills the driver.
 
     Args:
-        study: An open study.
-        fault: Asked before each epoch: None, ``lost`` (worker), ``refused`` (by its node), ``stop`` (by a scheduler),
-            ``nan``, ``driver``, or a key of ``ERRORS``.
-        slots: Runs at once.
-        seed: Of the order in which running trials advance.
-        until: ``search`` leaves the confirmation out.
+        study: Open study.
+        fault: Function called before each epoch; returns None, ``lost`` (worker), ``refused`` (by its node), ``stop``
+            (by a scheduler), ``nan``, ``driver``, or a key of ``ERRORS``.
+        slots: Number of concurrent runs.
+        seed: Seed of the order in which running trials advance.
+        until: Last phase; ``search`` omits the confirmation.
+        retries: Number of retries per run.
+        prunes: Whether the study has a scheduler that prunes.
+        listener: Listener of the dispatcher; a ``Watcher`` by default.
     """
 
     def __init__(
@@ -147,7 +150,7 @@ class Executor:
         return ToyRun(assignment, files)
 
     def _advance(self, run: ToyRun) -> bool:
-        """One epoch; True when the run has ended in whatever way."""
+        """Runs one epoch; returns whether the run has ended for any reason."""
         assignment = run.assignment
         fault = self._fault(assignment, run.epoch + 1)
         if fault == "driver":

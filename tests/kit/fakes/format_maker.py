@@ -1,7 +1,7 @@
-"""Writes what tests keep of a format: ``python -m tests.kit.fakes.format_maker``.
+"""Writes the test archive of a file format: ``python -m tests.kit.fakes.format_maker``.
 
-A toy study whose driver died in its search, with finished, running and failed trials and its results so far, and a run
-of real training that stopped after two of four epochs. To be run once for each format, when it is released.
+The archive contains a toy study whose driver was killed during the search, with finished, running and failed trials and
+intermediate results, and a real training run that stopped after two of four epochs. Run once per released format.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from tests.kit.fakes.toy import STUDY
 from tests.kit.inputs.training import small_config
 from trainables.training.run import Run
 
-FOLDER = Path(__file__).parents[2] / "study" / "formats"
+FOLDER = Path(__file__).parents[2] / "promises" / "formats"
 SMALL = {"name": "preact_resnet10", "width": 1, "input_size": 8}
 
 
 def make(storage: Path) -> None:
-    """Leaves ``storage/toy`` and ``storage/run``."""
+    """Creates ``storage/toy`` and ``storage/run``."""
     config = loading.build(yaml_reader.parse(STUDY.encode(), "toy"), "toy")
     directory = study_directory.create(config, storage)
     sys.argv = ["cskd", "launch", "toy.yaml"]
@@ -42,12 +42,12 @@ def make(storage: Path) -> None:
 
 
 def fault(assignment, epoch: int) -> str | None:
-    """One trial diverges, and at the sixth the driver dies."""
+    """Makes one trial diverge and kills the driver at the sixth trial."""
     return {(1, 2): "nan", (5, 2): "driver"}.get((assignment.number, epoch))
 
 
 def packed(storage: Path) -> bytes:
-    """The folder as an archive without owners, times and locks."""
+    """Returns the folder as an archive without owners, times and lock files."""
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w:gz") as tar:
         for path in sorted(storage.rglob("*")):
@@ -60,7 +60,7 @@ def packed(storage: Path) -> bytes:
 
 
 def main() -> None:
-    """Says nothing of this machine in what is kept."""
+    """Writes the archive, without the host name, platform and commit of this machine."""
     with (
         tempfile.TemporaryDirectory() as folder,
         patch("socket.gethostname", return_value="host"),

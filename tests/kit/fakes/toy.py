@@ -1,4 +1,4 @@
-"""A run without training: its values follow from configuration, seed and epoch; faults are asked for by name."""
+"""Toy run without training: values depend on configuration, seed and epoch; faults are injected by name."""
 
 import json
 import math
@@ -23,7 +23,7 @@ SAVE_EVERY = int(os.environ.get("TOY_SAVE_EVERY", "1"))
 
 
 def value(config, epoch: int) -> float:
-    """An error in (0, 1) that falls with the epochs, with its best at T = 4 and lambda_cls = 1."""
+    """Returns an error in (0, 1) that decreases with the epoch and is lowest at T = 4 and lambda_cls = 1."""
     method = config.method
     noise = int(digest_of([config.digest(), epoch]), 16) / 16**16
     if method.part_name() != "cs_kd":
@@ -33,7 +33,7 @@ def value(config, epoch: int) -> float:
 
 
 class ToyRun:
-    """Imitates ``trainables.training.run.Run``, with a checkpoint at every ``SAVE_EVERY``-th epoch."""
+    """Imitates ``trainables.training.run.Run`` and saves a checkpoint every ``SAVE_EVERY`` epochs."""
 
     def __init__(self, assignment, files: RunDirectory | None = None) -> None:
         self.assignment = assignment
@@ -114,7 +114,7 @@ class ToyTrainable(StudyTrainable):
 
 
 def main() -> None:
-    """``cskd`` with the toy in place of training; reports have no figures, whose drawing takes seconds."""
+    """Runs ``cskd`` with the toy instead of training, and without figures, whose drawing takes seconds."""
     import functools
 
     from analysis.report import figures
@@ -128,7 +128,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # Workers import the class by its module's name, which is not __main__.
+    # Workers import the class by module name, which must not be __main__.
     from tests.kit.fakes import toy
 
     toy.main()

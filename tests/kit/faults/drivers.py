@@ -1,4 +1,4 @@
-"""Real drivers in sessions of their own, which a test may kill; training is a toy's, or real."""
+"""Starts real drivers in separate sessions, which a test may kill; training is simulated by the toy, or real."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def start(
     seconds: float = 0.0,
     uri: str = "",
 ) -> subprocess.Popen:
-    """A driver in its own session; without ``uri`` it is tracked in the default store, if it is."""
+    """Starts a driver in a new session; with an empty ``uri`` tracking, if enabled, uses the default store."""
     environment = os.environ | {
         "PYTHONPATH": PYTHON_PATH,
         "TOY_FAULTS": json.dumps(faults or {}),
@@ -47,14 +47,14 @@ def launch(folder: Path, *words: str, **options) -> subprocess.Popen:
 
 
 def kill(process: subprocess.Popen, number: signal.Signals) -> list[psutil.Process]:
-    """Sends the signal to the driver; returns it and all its children as they were before."""
+    """Sends the signal to the driver; returns the driver and the children that it had before."""
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(number)
     return family
 
 
 def left_behind(family: list[psutil.Process], seconds: float = 60) -> list[str]:
-    """What is still alive after some seconds; a worker outlives its driver by ten, until it misses its raylet."""
+    """Returns the processes still alive after ``seconds``; a worker needs ten to notice that its raylet is gone."""
     _, alive = psutil.wait_procs(family, timeout=patience(seconds))
     return [str(process) for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
@@ -64,7 +64,7 @@ def read_log(folder: Path) -> str:
 
 
 def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
-    """Until a driver has written a text; it must not end before."""
+    """Waits until the driver has logged a text; fails if the driver ends first."""
     while text not in read_log(folder):
         assert process.poll() is None, read_log(folder)
         time.sleep(0.1)
@@ -73,15 +73,15 @@ def wait_for(folder: Path, process: subprocess.Popen, text: str) -> None:
 def kill_repeatedly(
     folder: Path, study: Path, first: tuple[str, ...], kills: int, number: signal.Signals, **options
 ) -> dict[str, int]:
-    """Stops the driver at random moments, each time followed by ``resume``, until it has ended; returns counts.
+    """Stops the driver at random moments and resumes the study until it has finished; returns counts.
 
     Args:
-        folder: Where the driver's log goes.
-        study: The study directory that the first command makes.
-        first: The launch.
-        kills: How often at most.
-        number: The signal.
-        options: Of ``start``.
+        folder: Folder of the driver's log.
+        study: Study directory that the first command creates.
+        first: Arguments of the launch command.
+        kills: Largest number of stops.
+        number: Signal to send.
+        options: Arguments of ``start``.
     """
     generator = random.Random(kills)
     process = start(folder, *first, **options)
@@ -98,7 +98,7 @@ def kill_repeatedly(
         code = process.wait(patience(60))
         stopped += 1
         assert code in ((-signal.SIGKILL,) if number == signal.SIGKILL else (130, 0)), read_log(folder)
-        if stopped % 2:  # every second time the next driver meets the last one's workers
+        if stopped % 2:  # every other time the next driver starts beside the previous driver's workers
             left_behind(family, seconds=15)
         for path, content in finished.items():
             assert (path.parent / "metrics.jsonl").read_bytes() == content  # V2

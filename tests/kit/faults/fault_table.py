@@ -1,7 +1,7 @@
-"""A pytest plug-in that writes what one run of the marked tests says of each fault and each refused input.
+"""Pytest plug-in that writes a table with the test results of each fault and each rejected input.
 
-Use it with ``python -m pytest -p tests.kit.faults.fault_table --fault-table=FILE -m "fault or bad_input"``. A test that
-measures something adds it with ``record_property("result", ...)``.
+Use it with ``python -m pytest -p tests.kit.faults.fault_table --fault-table=FILE -m "fault or bad_input"``. A test adds
+a measurement to its row with ``record_property("result", ...)``.
 """
 
 import os
@@ -12,20 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.kit.fault_list import BAD_INPUTS, FAULTS
+
+from tests.kit.faults.fault_list import BAD_INPUTS, FAULTS
 
 KINDS = {"fault": FAULTS, "bad_input": BAD_INPUTS}
-TITLES = {"fault": "Faults", "bad_input": "Refused inputs"}
+TITLES = {"fault": "Faults", "bad_input": "Rejected inputs"}
 
 
 @dataclass
 class Row:
-    """What the tests of one row of the list came to."""
+    """Test results of one row of the list."""
 
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    measured: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -36,14 +37,16 @@ class Row:
         if self.failed:
             return f"**fails**: {', '.join(self.failed)}"
         if not self.passed:
-            return f"**not shown**: {self.skipped[0]}" if self.skipped else "**no test**"
+            return f"**skipped**: {self.skipped[0]}" if self.skipped else "**no test**"
         tests = f"{self.passed} test{'s' if self.passed > 1 else ''}"
-        left_out = f"; {len(self.skipped)} left out ({self.skipped[0]})" if self.skipped else ""
-        return "; ".join([f"as expected ({tests}{left_out})", *self.said])
+        skipped = f"; {len(self.skipped)} skipped ({self.skipped[0]})" if self.skipped else ""
+        return "; ".join([f"as expected ({tests}{skipped})", *self.measured])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fault-table", type=Path, help="where the table of faults and refused inputs is written")
+    parser.addoption(
+        "--fault-table", type=Path, help="file to which the table of faults and rejected inputs is written"
+    )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -58,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class FaultTable:
-    """Collects reports where they arrive: in the process that has the workers of a distributed run."""
+    """Collects test reports in the controlling process of a distributed run."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -66,7 +69,7 @@ class FaultTable:
         self._rows: dict[tuple[str, int], Row] = defaultdict(Row)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for kind, number in [of for of in report.user_properties if of[0] in KINDS]:
+        for kind, number in [each for each in report.user_properties if each[0] in KINDS]:
             row = self._rows[(kind, number)]
             row.seconds += report.duration
             if report.failed:
@@ -75,7 +78,7 @@ class FaultTable:
                 row.skipped.append(report.longrepr[2] if isinstance(report.longrepr, tuple) else "")
             elif report.when == "call":
                 row.passed += 1
-                row.said += [value for name, value in report.user_properties if name == "result"]
+                row.measured += [value for name, value in report.user_properties if name == "result"]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if session.config.option.collectonly:
@@ -90,7 +93,7 @@ class FaultTable:
     def _text(self) -> str:
         minutes = (time.monotonic() - self._begun) / 60
         machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-        lines = ["# Faults and refused inputs", "", f"What `make faults` found ({machine}; {minutes:.0f} min)."]
+        lines = ["# Faults and rejected inputs", "", f"Results of `make faults` ({machine}; {minutes:.0f} min)."]
         for kind in KINDS:
             lines += ["", f"## {TITLES[kind]}", "", *self._lines(kind)]
         return "\n".join([*lines, ""])

@@ -1,4 +1,4 @@
-"""What must hold of a study directory after any fault: V1 to V6 of the acceptance list, as far as files can tell."""
+"""Checks of a study directory after any fault: V1 to V6 of the acceptance list, as far as files show them."""
 
 import json
 from collections import Counter
@@ -13,7 +13,13 @@ from trainables.runs.run_directory import RunDirectory
 
 
 def verify_study(directory: Path, *, done: bool = True, retrained_per_attempt: int = 1) -> dict[str, int]:
-    """Asserts V1, V3, V4, V5 and V6; returns counts for a report."""
+    """Asserts V1, V3, V4, V5 and V6; returns counts of trials, attempts and repeated epochs.
+
+    Args:
+        directory: Study directory.
+        done: Whether the study must be finished.
+        retrained_per_attempt: Number of epochs that each further attempt may repeat.
+    """
     counts = Counter()
     with open_study(directory) as study:
         for phase in phases_of(study):
@@ -52,13 +58,13 @@ def verify_study(directory: Path, *, done: bool = True, retrained_per_attempt: i
 
 
 def finished_runs(directory: Path) -> dict[Path, bytes]:
-    """Content of every finished run's metrics; a later driver must not change it (V2)."""
+    """Returns the content of every finished run's metrics, which a later driver must not change (V2)."""
     outcomes = list(directory.glob("*/*/outcome.json"))
     return {path: (path.parent / "metrics.jsonl").read_bytes() for path in outcomes}
 
 
 def shown_values(rows: list, objectives: tuple[str, ...], epochs: int) -> dict[str, list[tuple[int, float]]]:
-    """Metric to (epoch, value): a short list at each epoch, all of the last epoch."""
+    """Returns the expected (epoch, value) pairs by metric: a few metrics of each epoch, all of the last epoch."""
     found: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         for name, value in {**row.metrics, "epoch_seconds": row.epoch_seconds}.items():
@@ -68,9 +74,9 @@ def shown_values(rows: list, objectives: tuple[str, ...], epochs: int) -> dict[s
 
 
 def verify_tracking(directory: Path, uri: str | None = None) -> dict[str, int]:
-    """Asserts V4 and V5 of MLflow: one run for each trial, each value once, state and parameters as in the truth.
+    """Asserts V4 and V5 of MLflow: one run per trial, each value once, state and parameters as in the database.
 
-    Reads with MLflow's own client, not with ours.
+    Reads with MLflow's client, not with the project's.
     """
     from mlflow import MlflowClient
     from mlflow.entities import ViewType
@@ -83,10 +89,12 @@ def verify_tracking(directory: Path, uri: str | None = None) -> dict[str, int]:
             experiments, f"tags.`cskd.study_id` = '{study.identity}'", ViewType.ACTIVE_ONLY, max_results=1000
         )
         runs = {run.data.tags["cskd.run"]: run for run in found}
-        assert len(runs) == len(found)  # none twice
+        assert len(runs) == len(found)  # no duplicates
         parent = runs.pop("study").info.run_id
         expected = {
-            f"{of.name}/{trial.number}": (of, trial) for of in phases_of(study) for trial in of.store.trials(of.name)
+            f"{phase.name}/{trial.number}": (phase, trial)
+            for phase in phases_of(study)
+            for trial in phase.store.trials(phase.name)
         }
         assert runs.keys() == expected.keys()
         for key, (phase, trial) in expected.items():

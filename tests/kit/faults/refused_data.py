@@ -1,4 +1,4 @@
-"""Inputs 36 to 41 of the acceptance list: data, checkpoints, result files, services; see ``inputs.py``."""
+"""Inputs 36 to 41 of the acceptance list: data, checkpoints, result files and services."""
 
 import pickle
 from collections.abc import Callable
@@ -15,14 +15,14 @@ DATABASE = "CSKD_DATABASE_URL"
 
 
 class Code:
-    """A pickle of this makes the folder ``ran`` where it is loaded."""
+    """Creates the folder ``ran`` when unpickled."""
 
     def __reduce__(self) -> tuple:
         return Path.mkdir, (Path("ran"),)
 
 
 def folder_of_images(**classes: int) -> Callable[[Path], None]:
-    """Makes ``images`` with so many of each class."""
+    """Creates the folder ``images`` with the given number of images per class."""
 
     def make(folder: Path) -> None:
         from tests.kit.inputs.archive_maker import picture
@@ -42,7 +42,7 @@ def own_images(**options: object) -> str:
 
 
 def labels(*values: int) -> Callable[[Path], None]:
-    """Writes the user's own data set ``strange.py``, whose training labels are these."""
+    """Writes the custom data set ``strange.py`` with these training labels."""
 
     def make(folder: Path) -> None:
         (folder / "strange.py").write_text(
@@ -59,7 +59,7 @@ def labels(*values: int) -> Callable[[Path], None]:
 
 
 def archive(**members: bytes | None) -> Callable[[Path], None]:
-    """Makes ``birds.tgz``, a small CUB-200-2011 with other members."""
+    """Creates ``birds.tgz``, a small CUB-200-2011 with changed members."""
 
     def make(folder: Path) -> None:
         from tests.kit.inputs.archive_maker import birds, tar_of
@@ -70,7 +70,7 @@ def archive(**members: bytes | None) -> Callable[[Path], None]:
 
 
 def archive_with(kind: bytes, name: str = "evil", target: str = "") -> Callable[[Path], None]:
-    """Makes ``birds.tgz`` with one member of another kind."""
+    """Creates ``birds.tgz`` with one member of the given type."""
 
     def make(folder: Path) -> None:
         import tarfile
@@ -90,12 +90,12 @@ def unpacked(prepare: Callable[[Path], None], what: str, says: str, number: str 
         (folder / "data" / "cub200").mkdir(parents=True)
         prepare(folder)
 
-    words = ("data", "prepare", "cub200", "--root", "data", "--archive", "birds.tgz", *more)
-    return Case(number, what, says, None, words, 65, make)
+    command = ("data", "prepare", "cub200", "--root", "data", "--archive", "birds.tgz", *more)
+    return Case(number, what, says, None, command, 65, make)
 
 
 def teacher(write: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Makes ``teacher.pt`` and its checksum."""
+    """Creates ``teacher.pt`` and its checksum."""
 
     def make(folder: Path) -> None:
         from trainables.files.durable import sha256_of
@@ -109,7 +109,7 @@ def teacher(write: Callable[[Path], None]) -> Callable[[Path], None]:
 
 
 def of_other_weights(path: Path) -> None:
-    """A checkpoint that says of itself what its weights are not."""
+    """Writes a checkpoint whose configuration does not match its weights."""
     from study.definition import loading
     from study.definition.yaml_reader import parse
     from tests.kit.fakes.toy import STUDY
@@ -127,7 +127,7 @@ def taught(write: Callable[[Path], None], what: str, says: str) -> Case:
 
 
 def result_files(spoil: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Makes the results of ``runs/toy``, and spoils them."""
+    """Creates the results of ``runs/toy`` and damages them."""
 
     def make(folder: Path) -> None:
         from analysis.records import result_files as records
@@ -205,7 +205,7 @@ DATA_CASES = (
             "ray://host:10001": "Ray Client cannot carry a study's driver",
         }.items()
     ),
-    Case("41", "nobody at the address", "cannot be reached", STUDY, (*LAUNCH, "--address", "127.0.0.1:1"), 69),
+    Case("41", "no server at the address", "cannot be reached", STUDY, (*LAUNCH, "--address", "127.0.0.1:1"), 69),
     Case(
         "41", "no tracking URI", "tracking.uri: a URI begins with one of", STUDY, given("tracking.uri=localhost:5000")
     ),
@@ -227,7 +227,7 @@ DATA_CASES = (
     Case(
         "41", "database by value", "never the URL itself", edited(database=f"postgresql://me:{CANARY}@host/db"), LAUNCH
     ),
-    in_database(f"me:{CANARY}@host", "no URL", f"{DATABASE} holds no URL"),
+    in_database(f"me:{CANARY}@host", "no URL", f"{DATABASE} does not hold a URL"),
     in_database(f"mysql://me:{CANARY}@host/db", "database of another kind", "not of PostgreSQL"),
-    in_database(f"postgresql://me:{CANARY}@127.0.0.1:1/db", "nobody at the database", "127.0.0.1:1/db", 69),
+    in_database(f"postgresql://me:{CANARY}@127.0.0.1:1/db", "no server at the database", "127.0.0.1:1/db", 69),
 )

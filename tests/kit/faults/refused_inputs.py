@@ -1,4 +1,4 @@
-"""Inputs 1 to 31, 33 to 35 and 42 of the acceptance list: what is typed, and what must be said."""
+"""Inputs 1 to 31, 33 to 35 and 42 of the acceptance list: commands and the expected messages."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for 
 
 @dataclass(frozen=True)
 class Case:
-    """An input.
+    """An input and the expected result.
 
     Attributes:
-        number: In the list.
-        what: In a few words.
-        says: Part of the message; for what is accepted, part of the output.
-        content: Of the study file ``my.yaml``; None writes none.
-        words: Of ``cskd``, in the folder of the file.
-        code: Exit code.
-        prepare: Puts more into the folder.
-        environment: Variables that are set.
+        number: Number in the acceptance list.
+        what: Short description.
+        says: Expected part of the error message, or of the output if the input is accepted.
+        content: Content of the study file ``my.yaml``; None to write no file.
+        words: Arguments of ``cskd``, which runs in the folder of the file.
+        code: Expected exit code.
+        prepare: Function that adds files to the folder.
+        environment: Environment variables to set.
     """
 
     number: str
@@ -39,7 +39,7 @@ class Case:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Makes the folder in which the command is typed."""
+        """Writes the files of the folder in which the command runs."""
         if self.content is not None:
             content = self.content.encode() if isinstance(self.content, str) else self.content
             (folder / NAME).write_bytes(content)
@@ -48,7 +48,7 @@ class Case:
 
 
 def edited(**changes: object) -> str:
-    """The toy's study file with other keys: ``search__trials=3`` stands for ``search.trials``."""
+    """Returns the toy study file with changed keys; ``search__trials=3`` sets ``search.trials``."""
     import yaml
 
     content = yaml.safe_load(STUDY)
@@ -58,7 +58,7 @@ def edited(**changes: object) -> str:
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = value
-    return json.dumps(content)  # which is YAML, too
+    return json.dumps(content)  # JSON is valid YAML
 
 
 def space(**words: object) -> str:
@@ -75,7 +75,7 @@ def large(folder: Path) -> None:
 
 
 def made(content: str = STUDY, changed: str | None = None) -> Callable[[Path], None]:
-    """Makes the study directory ``runs/toy``, of code or data that have changed since."""
+    """Creates the study directory ``runs/toy``; ``changed`` records different ``code`` or ``data`` in it."""
 
     def make(folder: Path) -> None:
         from study.definition import loading
@@ -188,7 +188,7 @@ CASES = (
     Case(
         "34",
         "the same study",
-        "holds this study already; go on with `cskd resume",
+        "already holds this study; resume it with `cskd resume",
         STUDY,
         ("launch", NAME),
         prepare=made(),

@@ -1,4 +1,4 @@
-"""Small archives in the layout of published ones, and hostile ones."""
+"""Small archives with the layout of published ones."""
 
 import io
 import tarfile
@@ -11,7 +11,7 @@ from scipy.io import savemat
 
 
 def picture(seed=0, size=(40, 30), mode="RGB", image_format="JPEG") -> bytes:
-    """A coloured square pattern as an image file; ``size`` is width and height."""
+    """Returns a coloured pattern as an image file; ``size`` is width and height in pixels."""
     pixels = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
     image = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).convert(mode)
     sink = io.BytesIO()
@@ -20,7 +20,7 @@ def picture(seed=0, size=(40, 30), mode="RGB", image_format="JPEG") -> bytes:
 
 
 def tar_of(path: Path, members: dict[str, bytes], mode="w") -> Path:
-    """A tar archive with these files."""
+    """Writes a tar archive with these files."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, mode) as tar:
         for name, content in members.items():
@@ -29,7 +29,7 @@ def tar_of(path: Path, members: dict[str, bytes], mode="w") -> Path:
 
 
 def tar_bytes(members: dict[str, bytes]) -> bytes:
-    """A tar archive's content."""
+    """Returns a tar archive with these files."""
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w") as tar:
         for name, content in members.items():
@@ -38,14 +38,14 @@ def tar_bytes(members: dict[str, bytes]) -> bytes:
 
 
 def plain_member(name: str, size: int) -> tarfile.TarInfo:
-    """A regular file of an archive."""
+    """Returns the header of a regular file in a tar archive."""
     member = tarfile.TarInfo(name)
     member.size = size
     return member
 
 
 def zip_of(path: Path, members: dict[str, bytes]) -> Path:
-    """A zip archive with these files."""
+    """Writes a zip archive with these files."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
@@ -54,7 +54,7 @@ def zip_of(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def birds(classes=2, train=3, test=2, changes=None) -> dict[str, bytes]:
-    """Members of a small CUB-200-2011; ``changes`` replaces some, or leaves out those that are None."""
+    """Returns the files of a small CUB-200-2011; ``changes`` replaces files, or removes those that are None."""
     top, rows, number = "CUB_200_2011", [], 0
     members = {f"{top}/classes.txt": "".join(f"{n + 1} {n + 1:03}.Bird_{n}\n" for n in range(classes)).encode()}
     for label in range(classes):
@@ -72,7 +72,7 @@ def birds(classes=2, train=3, test=2, changes=None) -> dict[str, bytes]:
 
 
 def dogs(folder: Path, breeds=2, train=3, test=2, changes=None) -> list[Path]:
-    """``images.tar`` and ``lists.tar`` of a small Stanford Dogs; the first image is a PNG file under a .jpg name."""
+    """Writes ``images.tar`` and ``lists.tar`` of a small Stanford Dogs; the first image is a PNG named .jpg."""
     names = [f"n0{breed}-Breed_{breed}" for breed in range(breeds)]
     rows = [(f"{name}/{place}.jpg", breed) for breed, name in enumerate(names) for place in range(train + test)]
     images = {f"Images/{name}": picture(number) for number, (name, _) in enumerate(rows)}
@@ -84,7 +84,7 @@ def dogs(folder: Path, breeds=2, train=3, test=2, changes=None) -> list[Path]:
 
 
 def mat_list(rows: list[tuple[str, int]]) -> bytes:
-    """A list in MATLAB's format, its entries in arrays of one element, labels from 1."""
+    """Returns a list in MATLAB format, with nested one-element arrays and labels from 1."""
     nested = np.empty((len(rows), 1), object)
     for number, (name, _) in enumerate(rows):
         nested[number, 0] = np.array([name], object)
@@ -94,19 +94,19 @@ def mat_list(rows: list[tuple[str, int]]) -> bytes:
 
 
 def rooms(folder: Path, train: list[str], test: list[str], end="\r\n") -> list[Path]:
-    """The three files of a small MIT67, whose archive holds an image that no list names."""
+    """Writes the three files of a small MIT67; the archive contains an unlisted image."""
     images = {f"Images/{name}": picture(number) for number, name in enumerate([*train, *test, "zoo/unused.jpg"])}
     images[f"Images/{train[0]}"] = picture(mode="CMYK")
     images[f"Images/{test[0]}"] = picture(mode="L")
     lists = {folder / "TrainImages.txt": train, folder / "TestImages.txt": test}
     archive = tar_of(folder / "indoorCVPR_09.tar", images)
     for path, names in lists.items():
-        path.write_bytes(end.join(names).encode())  # the published lists have no end of line at their end
+        path.write_bytes(end.join(names).encode())  # the published lists do not end with a newline
     return [archive, *lists]
 
 
 def imagenet(folder: Path, train=3) -> list[Path]:
-    """The three archives of a small ImageNet: two classes, the second one first in the competition's numbering."""
+    """Writes the three archives of a small ImageNet with two classes, in reverse order of the ILSVRC numbers."""
     wnids = ["n01", "n02"]
     inner = {
         f"{wnid}.tar": tar_bytes({f"{wnid}_{place}.JPEG": picture(10 * number + place) for place in range(train)})

@@ -1,4 +1,4 @@
-"""Images of different sizes, and what is made of them: crops, batches, a data set."""
+"""Images of different sizes, with crops, batches and a data set made from them."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ AMPLE = 1 << 30
 
 
 def ragged(images: list[np.ndarray], memory_limit: int = AMPLE) -> RaggedImages:
-    """The images in one buffer with junk before and between them."""
+    """Packs images into one buffer, with filler bytes before and between them."""
     flat, start = [np.zeros(7, np.uint8)], []
     for image in images:
         start.append(sum(map(len, flat)))
@@ -34,14 +34,17 @@ def noise(shapes: Iterable[tuple[int, int]]) -> list[np.ndarray]:
 
 
 def levels(batch: torch.Tensor) -> np.ndarray:
-    """Grey levels ``[b, height, width, 3]`` of a batch that was normalised by mean 0 and deviation 1."""
+    """Returns the grey levels ``[b, height, width, 3]`` of a batch normalised with mean 0 and standard deviation 1."""
     return (batch * 255).round().permute(0, 2, 3, 1).int().cpu().numpy()
 
 
 def crop_pipeline(
     device: torch.device, *, memory_limit: int = AMPLE, ahead: int | None = None, views: tuple[View, ...] = VIEWS
 ) -> InputPipeline:
-    """Three classes of four images, in batches of 5, 5 and 2; ``ahead`` makes a CPU cut as it does for a GPU."""
+    """Returns a pipeline of three classes with four images each, in batches of 5, 5 and 2.
+
+    ``ahead`` makes the CPU prepare crops ahead, as it does for a GPU.
+    """
     images = ragged(noise([(70 + n, 90 - n) for n in range(12)]), memory_limit)
     store = RaggedStore(images, SPEC, ZERO, ONE, device)
     if ahead is not None:
@@ -51,7 +54,7 @@ def crop_pipeline(
 
 
 def assert_same_batches(found: Iterable[Batch], expected: Iterable[Batch], most: int = 0) -> None:
-    """The same images, but for so many grey levels."""
+    """Asserts that batches are equal up to ``most`` grey levels."""
     for one, other in zip(found, expected, strict=True):
         assert one.labels.tolist() == other.labels.tolist()
         assert list(one.views) == list(other.views)
@@ -60,7 +63,7 @@ def assert_same_batches(found: Iterable[Batch], expected: Iterable[Batch], most:
 
 
 class Snapshots(CroppedDataset):
-    """Noisy images of four classes and of different sizes, which differ by their brightness."""
+    """Noisy images of different sizes in four classes, which differ in brightness."""
 
     crop: int = 8
     stored_side: int = 16
@@ -76,6 +79,6 @@ class Snapshots(CroppedDataset):
 
 
 def snapshots(memory_limit: int) -> dict:
-    """96 images, 64 of them for training."""
+    """Returns the configuration of ``Snapshots``: 96 images, 64 of them for training."""
     name = f"{Snapshots.__module__}:Snapshots"
     return {"name": name, "memory_limit": memory_limit, "validation": {"per_class": 8}}

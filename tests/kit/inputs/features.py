@@ -1,4 +1,4 @@
-"""Features among which nearest neighbours are easy or hard to tell."""
+"""Features for nearest-neighbour tests, with and without ties."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ KINDS = ("ties", "floats", "half collapsed", "collapsed", "far")
 
 
 def features_of(kind: str, rng: np.random.Generator, count: int, width: int) -> np.ndarray:
-    """Float32 ``[count, width]``: small whole numbers, or what the kind makes of them."""
+    """Returns float32 features ``[count, width]``: small integers, modified according to ``kind``."""
     features = rng.integers(-2, 3, (count, width)).astype(np.float32)
     if kind == "floats":
         features += rng.normal(size=features.shape)

@@ -1,4 +1,4 @@
-"""Strings that try to be more than text, and a method of a user's own that takes any."""
+"""Strings with injection attempts, and a custom method with a text option."""
 
 from typing import ClassVar
 
@@ -15,11 +15,11 @@ STRINGS = (
     r"\input{/etc/passwd}",
     "x" * 10_000,
 )
-CLASSES = ("<b>=cmd()", "\x1b[31mred\nline", "{{7*7}}\u202e", "@SUM(A1)")  # what a folder may be called
+CLASSES = ("<b>=cmd()", "\x1b[31mred\nline", "{{7*7}}\u202e", "@SUM(A1)")  # valid folder names
 
 
 class Policy(CsKd):
-    """CS-KD with an option that is any text."""
+    """CS-KD with a text option."""
 
     policy: str = "none"
     kept: ClassVar[tuple[str, ...]] = STRINGS

@@ -1,4 +1,4 @@
-"""A method of a user's own with a mistake in it."""
+"""Custom method with an error in its code."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ class Mine(CsKd):
 
 
 def error_of_own_part(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> KeyError:
-    """What it raises, in line 4 of ``module`` in ``folder``."""
+    """Returns the error that the method raises, in line 4 of ``module`` in ``folder``."""
     (folder / f"{module}.py").write_text(CODE)
     monkeypatch.syspath_prepend(folder)
     with pytest.raises(KeyError) as raised:

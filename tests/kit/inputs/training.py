@@ -1,4 +1,4 @@
-"""Small real runs: some digits, a network of width 4, and parts of a user's own that a configuration names by path."""
+"""Small real runs: a few digits, a network of width 4, and custom components that a configuration imports by path."""
 
 import math
 from pathlib import Path
@@ -22,7 +22,7 @@ DIGITS = {"name": "digits", "validation": {"per_class": 8}, "subset": {"classes"
 
 
 def small_config(method="cs_kd", *, model=None, dataset=DIGITS, train_on="train", seed=0, **training) -> TrainConfig:
-    """64 training and 32 validation images in four batches; milliseconds an epoch."""
+    """Returns a configuration with 64 training and 32 validation images in four batches; an epoch takes milliseconds."""
     defaults = {"epochs": 4, "batch_size": 16, "lr": 0.05, "device": "cpu", "checkpoint_seconds": 0}
     return TrainConfig.model_validate(
         {
@@ -37,18 +37,18 @@ def small_config(method="cs_kd", *, model=None, dataset=DIGITS, train_on="train"
 
 
 def trainer_of(config: TrainConfig) -> Trainer:
-    """A trainer with its data on its device."""
+    """Creates a trainer with its data on its device."""
     device = choose_device(config.training.device)
     return Trainer(config, open_training_data(config.dataset, config.train_on, device), device)
 
 
 def weights(trainer: Trainer) -> list[torch.Tensor]:
-    """Parameters and buffers of its network."""
+    """Returns the parameters and buffers of the trainer's network."""
     return list(trainer.model.state_dict().values())
 
 
 class Ledger:
-    """A test access that remembers its readings, and what the run had written by then."""
+    """Test access that records its readings and the files that the run had written by then."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -60,7 +60,7 @@ class Ledger:
 
 
 class BrokenLoss(Method):
-    """Cross-entropy that breaks: its value at once, or only its gradient."""
+    """Cross-entropy whose value, or only its gradient, is NaN."""
 
     gradient_only: bool = False
 
@@ -75,7 +75,7 @@ class BrokenLoss(Method):
 
 
 class DropoutNet(Model):
-    """Draws from torch's generator while it trains."""
+    """Network with dropout, which draws from torch's generator during training."""
 
     def build(self, num_classes):
         from torch import nn
@@ -90,7 +90,7 @@ class DropoutNet(Model):
 
 
 class Patterns(Dataset):
-    """Noisy images of four patterns, of any size; the test part has other noise."""
+    """Noisy images of four patterns, of configurable size; the noise differs between the parts."""
 
     mean: ClassVar = (0.5, 0.5, 0.5)
     std: ClassVar = (0.25, 0.25, 0.25)
@@ -110,13 +110,13 @@ class Patterns(Dataset):
 
 
 def patterns(size=8, per_class=24) -> dict:
-    """96 images of four classes, 64 of them for training."""
+    """Returns the configuration of ``Patterns``: 96 images of four classes, 64 of them for training."""
     name = f"{Patterns.__module__}:Patterns"
     return {"name": name, "size": size, "per_class": per_class, "validation": {"per_class": per_class // 3}}
 
 
 class OwnHead(Method):
-    """A user's own method with all that a method may declare but a trained teacher."""
+    """Custom method that uses everything a method may declare except a trained teacher."""
 
     weight: float = 0.5
     kept: float = 0.75

@@ -6,9 +6,11 @@ this one has ended and then kills all processes with the mark.
 
 import contextlib
 import os
+import signal
 import sys
 import time
 import uuid
+from pathlib import Path
 
 VARIABLE = "CSKD_TEST_PROCESS"
 PERIOD_SECONDS = 1.0
@@ -28,10 +30,10 @@ def guard(pid: int, mark: str) -> None:
         time.sleep(PERIOD_SECONDS)
     needle = f"{VARIABLE}={mark}".encode()
     for _ in range(ROUNDS):
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-                if int(name) != os.getpid() and needle in file.read().split(b"\0"):
-                    os.kill(int(name), 9)
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended, or belongs to another user
+                if process.name != str(os.getpid()) and needle in (process / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
         time.sleep(PERIOD_SECONDS / 5)
 
 

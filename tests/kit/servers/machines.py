@@ -1,4 +1,4 @@
-"""A Ray cluster of machines with addresses of their own, of which a test may cut, kill and add some."""
+"""Ray cluster of simulated machines with separate IP addresses, which a test can disconnect, kill and add."""
 
 import json
 import secrets
@@ -18,8 +18,8 @@ PORT = 6379
 HIDE = "mount -t tmpfs none {}"
 PUT = "mount --bind {} {}"
 STARTED = "Ray runtime started"
-# A machine counts as lost after four silent seconds, not after half a minute.
-IMPATIENT = {
+# Ray declares a silent machine dead after four seconds instead of half a minute.
+HEALTH_CHECK = {
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 1000,
     "health_check_timeout_ms": 1000,
@@ -28,12 +28,12 @@ IMPATIENT = {
 
 
 class Machines:
-    """A head without CPUs, and machines with one each.
+    """Cluster with a head without CPUs and machines with one CPU each.
 
     Args:
-        folder: Of studies and logs.
-        shared: Whether the other machines see it; where they do not, they see an empty one.
-        environment: For all processes.
+        folder: Folder of studies and logs.
+        shared: Whether the other machines share the folder; otherwise it is empty there.
+        environment: Environment variables of all processes.
     """
 
     def __init__(self, folder: Path, *, shared: bool = True, environment: dict[str, str] | None = None) -> None:
@@ -57,16 +57,16 @@ class Machines:
             f"--port={PORT}",
             "--num-cpus=0",
             "--include-dashboard=false",
-            f"--system-config={json.dumps(IMPATIENT)}",
+            f"--system-config={json.dumps(HEALTH_CHECK)}",
         )
 
     def join(self, name: str, *, shared: bool = True, code: Path = ROOT) -> None:
-        """A machine joins the cluster, for the first time or again.
+        """Adds a machine to the cluster, for the first time or again.
 
         Args:
-            name: Of the machine.
-            shared: Whether it sees the folder.
-            code: What it has as our ``trainables`` lies here.
+            name: Name of the machine.
+            shared: Whether it shares the folder.
+            code: Checkout from which it takes ``trainables``.
         """
         if name not in self.network.addresses:
             self.network.add(name)
@@ -86,7 +86,7 @@ class Machines:
         return (self.folder / "driver.log").read_text()
 
     def wait_for(self, process: subprocess.Popen, text: str) -> float:
-        """Seconds until the driver says something."""
+        """Waits until the driver has logged a text; returns the seconds waited."""
         begun = time.monotonic()
         while text not in self.log():
             assert process.poll() is None, self.log()
@@ -104,7 +104,7 @@ class Machines:
             time.sleep(0.1)
 
     def start(self, name: str, *command: object, log: str) -> subprocess.Popen:
-        """A process on a machine."""
+        """Starts a process on a machine."""
         if mounts := self._mounts.get(name):  # in the mount namespace that `ip netns exec` makes
             command = ("sh", "-c", " && ".join([*mounts, 'exec "$@"']), "machine", *command)
         return self.network.start(name, *command, log=self.folder / log, environment=self.environment)

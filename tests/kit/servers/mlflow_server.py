@@ -1,4 +1,4 @@
-"""A real MLflow server, and a proxy before it that misbehaves on demand."""
+"""Real MLflow server, and a proxy in front of it that fails requests on demand."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 class Server:
-    """``mlflow server`` on a database of its own; can be killed and started again on the same port."""
+    """``mlflow server`` with its own database; can be killed and restarted on the same port."""
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "server.db"
@@ -36,7 +36,7 @@ class Server:
         self._process: subprocess.Popen | None = None
 
     def start(self) -> "Server":
-        """Starts the server unless it runs; returns when it answers."""
+        """Starts the server unless it runs; waits until it answers."""
         if self._process is not None:
             return self
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
@@ -61,7 +61,7 @@ class Server:
         return [parent, *parent.children(recursive=True)]
 
     def kill(self) -> None:
-        """SIGKILL to the server and its workers."""
+        """Kills the server and its workers with SIGKILL."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -70,14 +70,17 @@ class Server:
 
 
 class Proxy:
-    """Passes requests on to a server; each entry of ``faults`` spoils one request.
+    """Forwards requests to a server; each entry of ``faults`` affects one request.
 
-    ``503``: refused without reaching the server; ``hang``: passed on after ``hang_seconds``, when nobody waits for it;
-    ``reset``: carried out, but the connection is reset before the answer.
+    ``503``: rejected without reaching the server; ``hang``: forwarded after ``hang_seconds``, when the client has timed
+    out; ``reset``: executed, but the connection is reset before the answer.
 
     Attributes:
-        faults: What becomes of the next requests that change something.
-        requests: How many came, by the last part of their path.
+        faults: Faults of the next requests that change data.
+        requests: Number of requests by the last segment of their path.
+        spoiled: Fault and last path segment of each affected request.
+        hang_seconds: Delay of a hanging request in seconds.
+        uri: URI of the proxy.
     """
 
     def __init__(self, server: Server) -> None:
@@ -101,7 +104,7 @@ class Proxy:
                 self.do_POST()
 
             def log_message(self, *_: object) -> None:
-                """Says nothing."""
+                """Disables the log."""
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Machines of their own on one: network namespaces, each with an address, on a bridge whose links can be cut."""
+"""Simulated machines: network namespaces with separate addresses, on a bridge whose links can be cut."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ SUBNET = "10.77.0"
 
 
 def possible() -> bool:
-    """Whether this process may make network namespaces."""
+    """Returns whether this process can create network namespaces."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
     name = f"{PREFIX}probe"
@@ -22,7 +22,7 @@ def possible() -> bool:
 
 
 class Network:
-    """A bridge in a namespace of its own and the machines on it; all of it is removed by ``close``."""
+    """Bridge in a separate namespace and the machines connected to it; ``close`` removes all of them."""
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
@@ -34,7 +34,7 @@ class Network:
         self._in_switch("link", "set", "bridge", "up")
 
     def add(self, name: str) -> str:
-        """A new machine; returns its address."""
+        """Adds a machine and returns its address."""
         address = f"{SUBNET}.{len(self.addresses) + 2}"
         namespace, inside = f"{PREFIX}{name}", f"{PREFIX}-{name}"
         _ip("netns", "add", namespace)
@@ -52,14 +52,14 @@ class Network:
         return address
 
     def cut(self, name: str) -> None:
-        """The machine goes on, but nobody reaches it and it reaches nobody."""
+        """Disconnects a machine from the network; its processes continue."""
         self._in_switch("link", "set", name, "down")
 
     def mend(self, name: str) -> None:
         self._in_switch("link", "set", name, "up")
 
     def start(self, name: str, *command: object, log: Path, environment: dict[str, str]) -> subprocess.Popen:
-        """A process on a machine, in a session of its own."""
+        """Starts a process on a machine, in a new session."""
         with log.open("ab") as file:
             process = subprocess.Popen(
                 ["ip", "netns", "exec", f"{PREFIX}{name}", *map(str, command)],
@@ -72,11 +72,11 @@ class Network:
         return process
 
     def processes(self, name: str) -> list[int]:
-        """What runs on a machine."""
+        """Returns the ids of the processes on a machine."""
         return [int(number) for number in _ip("netns", "pids", f"{PREFIX}{name}").split()]
 
     def kill(self, name: str) -> None:
-        """The machine loses its power."""
+        """Kills all processes of a machine, as a power failure does."""
         for number in self.processes(name):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
@@ -93,7 +93,7 @@ class Network:
 
     @staticmethod
     def _remove_namespaces() -> None:
-        """Those of a run that was killed, too."""
+        """Removes all namespaces, including those of a killed test run."""
         for line in _ip("netns", "list").splitlines():
             if line.startswith(PREFIX):
                 _ip("netns", "del", line.split()[0])

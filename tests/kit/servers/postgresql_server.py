@@ -1,4 +1,4 @@
-"""A real PostgreSQL server, of the binaries that this machine has."""
+"""Real PostgreSQL server, started from the programs installed on this machine."""
 
 import os
 import secrets
@@ -8,19 +8,19 @@ from pathlib import Path
 
 from tests.kit.servers.mlflow_server import free_port
 
-NOBODY = 65534  # PostgreSQL refuses to be root
+NOBODY = 65534  # PostgreSQL refuses to run as root
 PASSWORD = "canary-" + secrets.token_hex(8)
 
 
 def binaries() -> Path | None:
-    """The folder of ``initdb`` and ``pg_ctl``; Debian keeps them out of the path."""
+    """Returns the folder of ``initdb`` and ``pg_ctl``, which is not in PATH on Debian; None if there is none."""
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return folders[-1] if folders else None
 
 
 class PostgreSQL:
-    """A server on a port of its own, which asks for a password."""
+    """Server on a free port that requires a password."""
 
     def __init__(self, folder: Path) -> None:
         self._bin = binaries()
@@ -42,11 +42,11 @@ class PostgreSQL:
         self._do("pg_ctl", "-D", self._data, "-w", "-o", settings, "-l", self._data / "log", "start")
 
     def stop(self, mode: str = "immediate") -> None:
-        """``immediate`` breaks every connection and recovers at the next start, as after a crash."""
+        """Stops the server; ``immediate`` closes every connection and recovers at the next start, as after a crash."""
         self._do("pg_ctl", "-D", self._data, "-w", "-m", mode, "stop")
 
     def create(self, database: str) -> str:
-        """A new database's URL."""
+        """Creates a database and returns its URL."""
         self.query(f"CREATE DATABASE {database}")
         return self.url(database)
 
@@ -60,7 +60,7 @@ class PostgreSQL:
         command = [str(self._bin / program), *map(str, words)]
         done = subprocess.run(
             command,
-            check=False,  # its words are shown below
+            check=False,  # the assertion below shows the output
             user=self._user,
             cwd="/",
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The head of a real Ray cluster on this machine, which asks for a token."""
+"""Head of a real Ray cluster on this machine that requires a token."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Head:
-    """Where it answers, and what it wants to hear."""
+    """Addresses and token of a running head."""
 
     port: int
     dashboard: str
@@ -33,7 +33,7 @@ class Head:
         return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
     def status(self, route: str, token: str | None = None) -> int:
-        """What a request gets."""
+        """Returns the HTTP status of a GET request to the dashboard."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         try:
             with urllib.request.urlopen(urllib.request.Request(self.dashboard + route, headers=headers)) as answer:
@@ -44,15 +44,14 @@ class Head:
 
 @contextlib.contextmanager
 def ray_head(cpus: int = 2) -> Iterator[Head]:
-    """Starts ``ray start --head`` in a session of its own; ends all of it."""
+    """Runs ``ray start --head`` in a new session; ends all its processes on exit."""
     head = Head(free_port(), f"http://127.0.0.1:{free_port()}", secrets.token_hex(32))
-    path = os.pathsep.join([str(BIN), os.environ["PATH"]])  # jobs call python
+    path = os.pathsep.join([str(BIN), os.environ["PATH"]])  # jobs run `python`
     with tempfile.TemporaryDirectory(prefix="rh-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         command = [str(BIN / "ray"), "start", "--head", "--block", "--disable-usage-stats", f"--port={head.port}"]
         command += [f"--num-cpus={cpus}", f"--temp-dir={folder}", "--dashboard-host=127.0.0.1"]
-        command += [
-            f"--dashboard-agent-listen-port={free_port()}"
-        ]  # without one nobody takes jobs; others have the usual
+        # Jobs need the agent; its default port may be in use by another cluster.
+        command += [f"--dashboard-agent-listen-port={free_port()}"]
         command += ["--include-dashboard=true", f"--dashboard-port={head.dashboard.rpartition(':')[2]}"]
         log = Path(folder) / "start.log"
         with log.open("wb") as file:
@@ -67,7 +66,7 @@ def ray_head(cpus: int = 2) -> Iterator[Head]:
             _wait(head, process, log)
             yield head
         finally:
-            process.send_signal(signal.SIGTERM)  # it ends what it has started
+            process.send_signal(signal.SIGTERM)  # it ends its child processes
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience(20))
             with contextlib.suppress(ProcessLookupError):

@@ -1,6 +1,7 @@
 """What of a Ray cluster answers whom: every HTTP route of its head, its GCS, and every port that it listens on.
 
-``python -m tests.kit.servers.ray_routes`` starts a head that asks for a token and prints the tables of docs/cluster.md.
+``python -m tests.kit.servers.ray_routes`` starts a head that asks for a token, and prints the tables of
+docs/explanation/security.md.
 """
 
 import contextlib
@@ -19,12 +20,19 @@ from tests.kit.servers.ray_head import Head, ray_head
 
 PATIENCE_SECONDS = 10
 WRONG_TOKEN = "0" * 64
-FOLDERS = "/tmp/rh-"  # those of ray_head
+FOLDERS = "/tmp/rh-"  # prefix of the temporary folders of ray_head
 
 
 @dataclass(frozen=True)
 class Route:
-    """One of the dashboard's, with the status of its answer without a token and to a wrong one."""
+    """Route of the dashboard.
+
+    Attributes:
+        method: HTTP method.
+        path: Path, with placeholders in braces.
+        without: HTTP status of a request without a token.
+        wrong: HTTP status of a request with a wrong token.
+    """
 
     method: str
     path: str
@@ -33,15 +41,15 @@ class Route:
 
 
 def dashboard_routes() -> list[tuple[str, str]]:
-    """Methods and paths of Ray's own tables, as its dashboard fills them."""
+    """Returns methods and paths from the route tables of Ray's dashboard."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own use of pydantic
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ray uses deprecated features of pydantic
         from ray.dashboard import utils
         from ray.dashboard.subprocesses.module import SubprocessModule
         from ray.dashboard.subprocesses.routes import SubprocessRouteTable
 
         for kind in (utils.DashboardHeadModule, SubprocessModule):
-            utils.get_all_modules(kind)  # imports them, which fills the tables
+            utils.get_all_modules(kind)  # importing the modules fills the tables
         from ray.dashboard.optional_utils import DashboardHeadRouteTable
 
     entries = [*DashboardHeadRouteTable.routes(), *SubprocessRouteTable.routes()]
@@ -50,20 +58,20 @@ def dashboard_routes() -> list[tuple[str, str]]:
 
 
 def ask(head: Head, method: str, path: str, token: str | None) -> int:
-    """Status of a request; what varies in a path is filled."""
+    """Returns the HTTP status of a request; replaces placeholders in the path."""
     headers = {"Content-Type": "application/json"} | ({} if token is None else {"Authorization": f"Bearer {token}"})
     url = head.dashboard + re.sub(r"\{[^}]*\}", "x", path)
     body = b"{}" if method in ("POST", "PUT", "PATCH") else None
-    asked = urllib.request.Request(url, data=body, headers=headers, method=method)
+    request = urllib.request.Request(url, data=body, headers=headers, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
 
 
 def probed(head: Head) -> list[Route]:
-    """Every route of the dashboard."""
+    """Returns every route of the dashboard with the status of its answers."""
     return [
         Route(method, path, ask(head, method, path, None), ask(head, method, path, WRONG_TOKEN))
         for method, path in dashboard_routes()
@@ -71,7 +79,7 @@ def probed(head: Head) -> list[Route]:
 
 
 def gcs_answer(head: Head, token: str | None) -> str:
-    """What the GCS says to a caller who asks for the nodes."""
+    """Returns the gRPC status of a request to the GCS for the list of nodes."""
     import grpc
     from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
@@ -86,7 +94,7 @@ def gcs_answer(head: Head, token: str | None) -> str:
 
 
 def listening() -> Iterator[tuple[str, str, int]]:
-    """Program, address and port of all that listens; Ray renames its processes, so their log files tell them."""
+    """Yields program, address and port of each listening Ray process, found by its open files in ``FOLDERS``."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if any(each.path.startswith(FOLDERS) for each in process.open_files()):
@@ -96,7 +104,7 @@ def listening() -> Iterator[tuple[str, str, int]]:
 
 
 def http_answer(address: str, port: int, path: str) -> str:
-    """Status of a request without a token; ``no HTTP`` of a port that speaks something else."""
+    """Returns the HTTP status of a request without a token, or ``no HTTP`` if the port uses another protocol."""
     connection = http.client.HTTPConnection(
         "localhost" if address in ("::", "0.0.0.0") else address, port, timeout=PATIENCE_SECONDS
     )

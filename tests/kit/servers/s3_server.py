@@ -1,4 +1,4 @@
-"""A real S3 server in this process, which can go away and come back with all that it has."""
+"""Real S3 server in this process that can be stopped and restarted without losing its objects."""
 
 import secrets
 import sys
@@ -17,17 +17,17 @@ KEYS = {
 
 
 def place(address: str, folder: str = "all") -> str:
-    """URI of a folder in the bucket of a server."""
+    """Returns the URI of a folder in the bucket of a server."""
     return f"s3://{BUCKET}/{folder}?endpoint_override={quote(address, safe='')}"
 
 
 def command(host: str, port: int) -> list[str]:
-    """What starts a server with its bucket elsewhere; it notes each request on standard error."""
+    """Returns the command that runs a server in another process; it logs each request to standard error."""
     return [sys.executable, __file__, host, str(port)]
 
 
 class S3:
-    """A server with one bucket."""
+    """Server with one bucket."""
 
     def __init__(self, host: str = "127.0.0.1", port: int | None = None, *, verbose: bool = False) -> None:
         self.host = host

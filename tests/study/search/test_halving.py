@@ -147,7 +147,7 @@ def test_a_study_resumes_after_its_driver_was_killed(new_study) -> None:
 def test_a_search_is_extended_by_points(new_study) -> None:
     study = new_study(**HALVING)
     Executor(study, until="search").run()
-    with pytest.raises(api.UsageError, match="6 search trials already"):
+    with pytest.raises(api.UsageError, match="already has 6 search trials"):
         api._extend(study, 5)
     api._extend(study, 9)
     assert phases_of(study)[1].upcoming() == 1

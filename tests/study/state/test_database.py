@@ -1,4 +1,4 @@
-"""Trials in a database that studies share, on a real PostgreSQL server that is stopped and comes back."""
+"""Tests trials in a shared database, on a real PostgreSQL server that is stopped and restarted."""
 
 import tempfile
 import threading
@@ -24,7 +24,7 @@ MOUNTS = ["/dev/sda1 / ext4 rw 0 0", "server:/home /home nfs4 rw 0 0", r"//host/
 def server():
     if binaries() is None:
         pytest.skip("no PostgreSQL on this machine (Debian's package is postgresql)")
-    # Runs as nobody, from whom pytest closes its own folders, whenever another of its sessions begins.
+    # The server runs as nobody, and each new pytest session removes access to pytest's own folders.
     with tempfile.TemporaryDirectory(prefix="cskd-pg-") as folder:
         server = PostgreSQL(Path(folder))
         server.start()
@@ -34,7 +34,7 @@ def server():
 
 @pytest.fixture
 def shared(server, request, monkeypatch):
-    """The name of a new database, which the environment refers to."""
+    """Creates a database, sets the environment variable to its URL, and returns its name."""
     name = f"d{abs(hash(request.node.name))}"
     monkeypatch.setenv("CSKD_DATABASE_URL", server.create(name))
     return name
@@ -55,20 +55,20 @@ def values(directory):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "CSKD_DATABASE_URL is not set"),
-        ("me:canary-1@host", "holds no URL"),
+        ("me:canary-1@host", "does not hold a URL"),
         ("mysql://me:canary-1@host/db", "a URL of mysql, not of PostgreSQL"),
-        ("postgresql://me:canary-1@host:port/db", "holds no URL"),
+        ("postgresql://me:canary-1@host:port/db", "does not hold a URL"),
     ],
 )
-def test_a_wrong_url_is_told_without_showing_it(monkeypatch, tmp_path, content, said):
+def test_a_wrong_url_is_reported_without_showing_it(monkeypatch, tmp_path, content, message):
     monkeypatch.delenv("CSKD_DATABASE_URL", raising=False)
     if content is not None:
         monkeypatch.setenv("CSKD_DATABASE_URL", content)
-    with pytest.raises(UsageError, match=said) as caught:
-        database.place_of(Database(**REFERENCE), tmp_path)
+    with pytest.raises(UsageError, match=message) as caught:
+        database.url_of(Database(**REFERENCE), tmp_path)
     assert "canary" not in str(caught.value)
     assert "set CSKD_DATABASE_URL to postgresql://USER:PASSWORD@HOST/DATABASE" in str(caught.value)
 
@@ -94,7 +94,7 @@ def test_a_local_file_system_is_fine(tmp_path):
     database.refuse_network_file_system(tmp_path)
 
 
-def test_nobody_answers(toy, tmp_path, monkeypatch):
+def test_an_unreachable_server_is_reported(toy, tmp_path, monkeypatch):
     monkeypatch.setenv("CSKD_DATABASE_URL", "postgresql://me:canary-1@127.0.0.1:1/db")
     with pytest.raises(ServiceError, match=r"study database postgresql.*127\.0\.0\.1:1/db: .*refused") as caught:
         make(toy, tmp_path)
@@ -102,14 +102,14 @@ def test_nobody_answers(toy, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_wrong_password_is_told_at_once(toy, tmp_path, server, monkeypatch):
+def test_a_wrong_password_is_reported_at_once(toy, tmp_path, server, monkeypatch):
     monkeypatch.setenv("CSKD_DATABASE_URL", server.url().replace(PASSWORD, "canary-1"))
     with pytest.raises(ServiceError, match="password authentication failed") as caught:
         make(toy, tmp_path)
     assert "canary" not in str(caught.value)
 
 
-def test_a_study_in_postgresql_equals_one_in_a_file(toy, tmp_path, shared, server, done_directory):
+def test_a_study_in_postgresql_equals_one_in_sqlite(toy, tmp_path, shared, server, done_directory):
     directory = make(toy, tmp_path)
     run(directory)
     verify_study(directory)
@@ -132,23 +132,23 @@ def test_two_studies_and_drivers_share_a_database(toy, tmp_path, shared, done_di
         assert values(directory) == values(done_directory)
 
 
-def test_a_name_that_another_directory_has_in_the_database_is_refused(toy, tmp_path, shared):
+def test_a_name_that_the_database_holds_for_another_directory_is_refused(toy, tmp_path, shared):
     run(make(toy, tmp_path / "here"), until="search")
-    with pytest.raises(StudyDirectoryError, match="holds another study 'toy', of another directory"):
+    with pytest.raises(StudyDirectoryError, match="holds a study 'toy' of another directory"):
         make(toy, tmp_path / "there")
     assert not (tmp_path / "there").exists()
     run(tmp_path / "here" / "toy")
     verify_study(tmp_path / "here" / "toy")
 
 
-def test_a_study_directory_does_not_open_anothers_trials(toy, tmp_path, shared):
-    mine, copied = make(toy, tmp_path / "mine"), make(toy, tmp_path / "copied")  # at the same moment: neither had begun
+def test_a_study_directory_does_not_open_the_trials_of_another(toy, tmp_path, shared):
+    mine, copied = make(toy, tmp_path / "mine"), make(toy, tmp_path / "copied")  # both created before either starts
     run(mine, until="search")
     with pytest.raises(StudyDirectoryError, match="of another directory"):
         run(copied)
 
 
-def test_a_launch_that_does_not_begin_leaves_nothing_in_the_database(toy, tmp_path, shared, server):
+def test_a_discarded_study_leaves_nothing_in_the_database(toy, tmp_path, shared, server):
     directory = make(toy, tmp_path)
     with study_directory.open_study(directory) as study:
         study_directory.discard(study)
@@ -157,35 +157,35 @@ def test_a_launch_that_does_not_begin_leaves_nothing_in_the_database(toy, tmp_pa
 
 
 @pytest.mark.fault(14)
-def test_a_server_that_crashes_and_comes_back_is_waited_for(
+def test_the_driver_waits_for_a_server_that_crashes_and_restarts(
     toy, tmp_path, shared, server, done_directory, record_property
 ):
     directory = make(toy, tmp_path)
     crashed, back, settled = [], [], []
 
-    def come_back():
+    def restart():
         server.start()
         back.append(time.monotonic())
 
     def fault(assignment, epoch):
         if not crashed and (assignment.phase, epoch) == ("search", 2):
             server.stop()
-            threading.Timer(1.0, come_back).start()
+            threading.Timer(1.0, restart).start()
             crashed.append(assignment.number)
 
     class Following(Watcher):
-        def settled(self, assignment, *words):
+        def settled(self, assignment, *details):
             settled.append(time.monotonic())
 
     run(directory, fault=fault, listener=Following())
     first = min(moment for moment in settled if moment > back[0])
     verify_study(directory)
     assert values(directory) == values(done_directory)
-    record_property("result", f"the next trial is told {first - back[0]:.1f} s after the server is back")
+    record_property("result", f"the next trial is stored {first - back[0]:.1f} s after the server is back")
 
 
 @pytest.mark.fault(15)
-def test_a_server_that_is_gone_for_good_ends_the_driver_and_a_resume_completes(
+def test_a_lost_server_ends_the_driver_and_a_resume_completes(
     toy, tmp_path, shared, server, done_directory, monkeypatch
 ):
     monkeypatch.setattr(database, "OUTAGE_SECONDS", 0.5)

@@ -1,4 +1,4 @@
-"""A study directory is made once and never changes its study."""
+"""Tests that a study directory is created once and never changes its study."""
 
 from pathlib import Path
 
@@ -10,16 +10,18 @@ from study.state import directory as study_directory
 from study.state.directory import create, open_study, read_config, read_results, studies_in
 
 
-def test_created_once_and_frozen(toy, tmp_path: Path) -> None:
+def test_a_directory_is_created_once_and_its_study_is_frozen(toy, tmp_path: Path) -> None:
     directory = create(toy(), tmp_path)
     assert directory == tmp_path / "toy"
     assert [path.name for path in directory.iterdir() if not path.name.startswith(".")] == ["study.yaml"]
     assert read_config(directory).resolved() == toy().resolved()
-    with pytest.raises(StudyDirectoryError, match=f"holds this study already; go on with `cskd resume {directory}`"):
+    with pytest.raises(
+        StudyDirectoryError, match=f"already holds this study; resume it with `cskd resume {directory}`"
+    ):
         create(toy(), tmp_path)
 
 
-def test_another_study_of_the_name_is_refused_with_the_difference(toy, tmp_path: Path) -> None:
+def test_another_study_of_the_same_name_is_refused_with_the_differences(toy, tmp_path: Path) -> None:
     create(toy(), tmp_path)
     before = (tmp_path / "toy/study.yaml").read_bytes()
     space = {"temperature": {"choices": [1, 4]}, "lambda_cls": {"low": 1, "high": 5, "step": 1}}
@@ -31,7 +33,7 @@ def test_another_study_of_the_name_is_refused_with_the_difference(toy, tmp_path:
     assert "training.lr: 0.1 there, 0.2 here" in message
     assert "search.objectives: ['validation/top1_error'] there, ['validation/nll'] here" in message
     assert "search.space.lambda_cls.high: 4.0 there, 5.0 here" in message
-    assert "give yours another name or another --storage" in message
+    assert "choose another name or another --storage" in message
     assert caught.value.exit_code == 64
     assert (tmp_path / "toy/study.yaml").read_bytes() == before
 
@@ -43,44 +45,44 @@ def test_many_differences_are_cut_short(toy, tmp_path: Path) -> None:
         create(toy(training=options | {"epochs": 4}), tmp_path)
 
 
-def test_the_same_study_in_other_words_is_the_same(toy, tmp_path: Path) -> None:
+def test_the_same_study_written_differently_is_recognised(toy, tmp_path: Path) -> None:
     create(toy(), tmp_path)
     same = toy(search__space__temperature={"low": 1, "high": 4, "step": 3}, resources="auto")
-    with pytest.raises(StudyDirectoryError, match="holds this study already"):
+    with pytest.raises(StudyDirectoryError, match="already holds this study"):
         create(same, tmp_path)
 
 
 @pytest.mark.fault(20)
-def test_a_file_where_the_directory_should_be(toy, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_directory_is_refused(toy, tmp_path: Path) -> None:
     (tmp_path / "toy").write_text("")
     with pytest.raises(CannotCreateError, match="toy: cannot be created or written: File exists") as caught:
         create(toy(), tmp_path)
     assert caught.value.exit_code == 73
 
 
-def test_no_study_here(tmp_path: Path) -> None:
+def test_a_directory_without_a_study_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(StudyDirectoryError, match=r"no study here \(study.yaml is missing\)"), open_study(empty):
         pass
     assert list(empty.iterdir()) == []
-    with pytest.raises(StudyDirectoryError, match=r"no study here \(there is no such folder\)"):
+    with pytest.raises(StudyDirectoryError, match=r"no study here \(no such folder\)"):
         read_config(tmp_path / "missing")
 
 
-def test_no_study_here_but_near(toy, tmp_path: Path) -> None:
+def test_a_nearby_study_is_suggested(toy, tmp_path: Path) -> None:
     made = create(toy(), tmp_path / "runs")
-    for place, words in {
+    for place, hint in {
         tmp_path / "runs": f", but below it; name one of {made}$",
         tmp_path: f", but below it; name one of {made}$",
         made / "results": rf"; did you mean {made}\?",
         made.parent / "tyo": rf"; did you mean {made}\?",
     }.items():
-        with pytest.raises(StudyDirectoryError, match=f"^{place}: no study here{words}"):
+        with pytest.raises(StudyDirectoryError, match=f"^{place}: no study here{hint}"):
             read_results(place)
 
 
-def test_studies_of_a_storage_folder(toy, tmp_path: Path) -> None:
+def test_studies_of_a_storage_folder_are_sorted_by_name(toy, tmp_path: Path) -> None:
     for name in ("b", "a"):
         create(toy(name=name), tmp_path)
     (tmp_path / "other").mkdir()
@@ -88,7 +90,7 @@ def test_studies_of_a_storage_folder(toy, tmp_path: Path) -> None:
     assert studies_in(tmp_path / "missing") == []
 
 
-def test_trials_wanted_come_from_the_file_or_from_an_extension(new_study) -> None:
+def test_the_number_of_trials_comes_from_the_file_or_an_extension(new_study) -> None:
     study = new_study()
     assert study.trials_wanted == 8
     study.store.set_study_attribute("trials", 20)
@@ -97,7 +99,7 @@ def test_trials_wanted_come_from_the_file_or_from_an_extension(new_study) -> Non
 
 
 @pytest.mark.fault(17)
-def test_without_room_nothing_is_made(toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_free_space_nothing_is_created(toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(free_space, "LEAST_BYTES", 1 << 60)
     with pytest.raises(OSError, match="No space left on device"):
         study_directory.create(toy(), tmp_path / "runs")

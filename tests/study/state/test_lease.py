@@ -1,4 +1,4 @@
-"""One driver per study, with a lock that dies with its process."""
+"""Tests the lock of a study, which ends with the driver's process."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from study.state.lease import lease
 with lease(Path(sys.argv[1])):
     try:
         print("held", flush=True)
-        while True:  # a signal that comes just before a long wait would not end it
+        while True:  # a signal just before one long sleep would not end it
             time.sleep(0.05)
     except KeyboardInterrupt:
         print("interrupted", flush=True)
@@ -38,9 +38,9 @@ def other_driver(tmp_path: Path):
         process.kill()
 
 
-def test_held_and_given_back(tmp_path: Path) -> None:
+def test_the_lock_is_held_and_released(tmp_path: Path) -> None:
     assert not is_held(tmp_path)
-    assert list(tmp_path.iterdir()) == []  # looking leaves nothing
+    assert list(tmp_path.iterdir()) == []  # the check leaves no file
     with lease(tmp_path):
         assert is_held(tmp_path)
         found = holder(tmp_path)
@@ -53,18 +53,18 @@ def test_held_and_given_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault(26)
-def test_the_second_driver_is_told_who_holds_it(tmp_path: Path, other_driver) -> None:
+def test_the_error_of_a_second_driver_names_the_holder(tmp_path: Path, other_driver) -> None:
     with pytest.raises(HeldError) as caught, lease(tmp_path):
         pass
     assert f"held by {other_driver.pid}@{socket.gethostname()} since 20" in str(caught.value)
     assert f"cskd stop {tmp_path}" in str(caught.value)
     assert caught.value.exit_code == 75
-    assert holder(tmp_path).pid == other_driver.pid  # the refusal took nothing away
+    assert holder(tmp_path).pid == other_driver.pid  # the refusal changed nothing
     assert is_held(tmp_path)
 
 
 @pytest.mark.fault(26)
-def test_the_lease_of_a_killed_driver_is_taken_over(tmp_path: Path, other_driver) -> None:
+def test_the_lock_of_a_killed_driver_is_free(tmp_path: Path, other_driver) -> None:
     other_driver.send_signal(signal.SIGKILL)
     other_driver.wait(patience(10))
     assert holder(tmp_path).pid == other_driver.pid  # its file is stale
@@ -73,7 +73,7 @@ def test_the_lease_of_a_killed_driver_is_taken_over(tmp_path: Path, other_driver
         assert holder(tmp_path).pid == os.getpid()
 
 
-def test_a_damaged_file_does_not_matter(tmp_path: Path) -> None:
+def test_a_damaged_holder_file_is_ignored(tmp_path: Path) -> None:
     with lease(tmp_path):
         for content in ("", "{", "[]", '{"pid": 1}'):
             (tmp_path / ".driver.json").write_text(content)
@@ -82,15 +82,15 @@ def test_a_damaged_file_does_not_matter(tmp_path: Path) -> None:
             pass
 
 
-def test_stop(tmp_path: Path, other_driver) -> None:
+def test_stop_ends_the_driver(tmp_path: Path, other_driver) -> None:
     assert stop_holder(tmp_path).pid == other_driver.pid
     assert other_driver.wait(patience(10)) == 0
     assert other_driver.stdout.read() == "interrupted\n"
-    with pytest.raises(UsageError, match="no driver is running, so there is nothing to stop; `cskd status"):
+    with pytest.raises(UsageError, match="no driver is running, so there is nothing to stop; see `cskd status"):
         stop_holder(tmp_path)
 
 
-def test_a_driver_of_another_host_is_not_signalled(tmp_path: Path) -> None:
+def test_a_driver_on_another_host_gets_no_signal(tmp_path: Path) -> None:
     with lease(tmp_path):
         elsewhere = Holder(os.getpid(), "elsewhere", "2026-01-01 00:00:00")
         (tmp_path / ".driver.json").write_text(json.dumps(vars(elsewhere)))
@@ -98,8 +98,8 @@ def test_a_driver_of_another_host_is_not_signalled(tmp_path: Path) -> None:
             stop_holder(tmp_path)
 
 
-def test_a_stale_file_never_leads_to_a_signal(tmp_path: Path) -> None:
-    stale = Holder(os.getpid(), socket.gethostname(), "2026-01-01 00:00:00")  # the pid is another process's by now
+def test_a_stale_holder_file_never_causes_a_signal(tmp_path: Path) -> None:
+    stale = Holder(os.getpid(), socket.gethostname(), "2026-01-01 00:00:00")  # another process has this pid
     (tmp_path / ".driver.json").write_text(json.dumps(vars(stale)))
     (tmp_path / ".driver.lock").touch()
     with pytest.raises(UsageError, match="no driver is running"):

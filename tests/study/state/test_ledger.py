@@ -1,4 +1,4 @@
-"""The ledger only grows, and a line is there before the data is."""
+"""Tests that the ledger only grows and is written before the data is returned."""
 
 import dataclasses
 import pickle
@@ -16,11 +16,11 @@ def access(tmp_path: Path) -> LedgeredAccess:
     return LedgeredAccess(tmp_path / FILE_NAME, "toy", 3, 1, "search/7", "abc", 5)
 
 
-def test_lines_are_added_in_order_and_survive_a_torn_one(access: LedgeredAccess, tmp_path: Path) -> None:
+def test_lines_are_appended_in_order_after_an_incomplete_one(access: LedgeredAccess, tmp_path: Path) -> None:
     assert readings(tmp_path) == []
     access.record("digits", 360)
     with access.ledger.open("ab") as file:
-        file.write(b'{"time": 1, "ho')  # a kill in the middle of a line
+        file.write(b'{"time": 1, "ho')  # a process killed while writing
     dataclasses.replace(access, attempt=2).record("digits", 360)
     found = readings(tmp_path)
     assert [line["attempt"] for line in found] == [1, 2]
@@ -35,11 +35,11 @@ def test_lines_are_added_in_order_and_survive_a_torn_one(access: LedgeredAccess,
     }
 
 
-def test_it_travels_to_workers(access: LedgeredAccess) -> None:
+def test_an_access_can_be_pickled_for_workers(access: LedgeredAccess) -> None:
     assert pickle.loads(pickle.dumps(access)) == access
 
 
-def test_test_data_opens_with_it_only_and_is_ledgered_first(access: LedgeredAccess, tmp_path: Path) -> None:
+def test_test_data_requires_an_access_and_is_recorded_first(access: LedgeredAccess, tmp_path: Path) -> None:
     digits = registry.load("datasets", "digits").model_validate({})
     with pytest.raises(TestSetClosedError):
         digits.test_images(None)

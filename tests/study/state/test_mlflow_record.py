@@ -1,3 +1,5 @@
+"""Tests the record of a study's MLflow runs."""
+
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ def test_a_record_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [None, "", "{", "[]", '{"uri": "x"}', '{"uri": "x", "experiment_id": "1", "new": 1}']
 )
-def test_without_a_whole_record_there_is_none(tmp_path: Path, content: str | None) -> None:
+def test_a_missing_or_damaged_record_is_none(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / mlflow_record.FILE_NAME).write_text(content)
     assert mlflow_record.read(tmp_path) is None

@@ -1,4 +1,4 @@
-"""The study's truth in a real SQLite file."""
+"""Tests the study's database in a real SQLite file."""
 
 import sqlite3
 import threading
@@ -66,7 +66,7 @@ def test_a_final_state_is_final(store: Store) -> None:
     assert store.trials("search")[0].state == TrialState.COMPLETE
 
 
-def test_phases_are_sibling_studies_with_numbers_of_their_own(store: Store, tmp_path: Path) -> None:
+def test_phases_are_sibling_studies_with_separate_numbers(store: Store, tmp_path: Path) -> None:
     for phase in PHASES:
         assert store.begin(phase, {}, {}, {"of": phase}).number == 0
     assert [store.trials(phase)[0].user_attrs["of"] for phase in PHASES] == list(PHASES)
@@ -76,14 +76,14 @@ def test_phases_are_sibling_studies_with_numbers_of_their_own(store: Store, tmp_
     assert names == {"toy", "toy/controls", "toy/race", "toy/confirm"}
 
 
-def test_a_phase_that_a_study_has_not_is_one_without_trials(tmp_path: Path) -> None:
+def test_a_phase_that_the_study_lacks_has_no_trials(tmp_path: Path) -> None:
     phases = ("controls", "search", "confirm")
     store = Store(tmp_path / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE], phases=phases)
     assert store.trials("race") == store.running("race") == []
     store.close()
 
 
-def test_attributes_of_the_study(store: Store, tmp_path: Path) -> None:
+def test_study_attributes_are_stored(store: Store, tmp_path: Path) -> None:
     assert store.attribute("trials") is None
     store.set_study_attribute("trials", 12)
     store.set_study_attribute("trials", 16)
@@ -92,7 +92,7 @@ def test_attributes_of_the_study(store: Store, tmp_path: Path) -> None:
     again.close()
 
 
-def test_another_reader_sees_what_was_told(store: Store, tmp_path: Path) -> None:
+def test_another_reader_sees_the_stored_states(store: Store, tmp_path: Path) -> None:
     reader = Store(tmp_path / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE])
     trial = store.begin("search", POINT, SPACE, {})
     assert [found.state.name for found in reader.trials("search")] == ["RUNNING"]
@@ -102,7 +102,7 @@ def test_another_reader_sees_what_was_told(store: Store, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("folder", ["what?x=1", "50%20off", "a b", "a#b", "ä@b:c"])
-def test_whatever_the_folder_is_called(tmp_path: Path, folder: str) -> None:
+def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
     Store(tmp_path / folder / "optuna.db", "toy", directions=[StudyDirection.MINIMIZE]).close()
     assert (tmp_path / folder / "optuna.db").stat().st_size > 0
@@ -110,7 +110,7 @@ def test_whatever_the_folder_is_called(tmp_path: Path, folder: str) -> None:
 
 
 @pytest.mark.fault(16)
-def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_times_out_with_the_name_of_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LOCK_SECONDS", 0.3)
     path = tmp_path / "optuna.db"
     store = Store(path, "toy", directions=[StudyDirection.MINIMIZE])
@@ -125,12 +125,12 @@ def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path, monkeypa
     assert caught.value.exit_code == 69
     other.execute("rollback")
     other.close()
-    assert store.begin("search", POINT, SPACE, {}).number == 1  # goes on when the lock is gone
+    assert store.begin("search", POINT, SPACE, {}).number == 1  # works again after the lock is released
     store.close()
 
 
 @pytest.mark.fault(16)
-def test_a_lock_of_two_seconds_is_only_waited_for(tmp_path: Path) -> None:
+def test_a_lock_of_two_seconds_only_delays(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     store = Store(path, "toy", directions=[StudyDirection.MINIMIZE])
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -142,9 +142,11 @@ def test_a_lock_of_two_seconds_is_only_waited_for(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_damaged_database_is_named_and_given_back(tmp_path: Path) -> None:
+def test_a_damaged_database_is_named_and_closed(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(ServiceError, match=r"optuna.db: file is not a database") as caught:
         Store(path, "toy", directions=[StudyDirection.MINIMIZE])
-    assert str(path) not in {file.path for file in psutil.Process().open_files()}, caught  # alive with all it refers to
+    assert str(path) not in {file.path for file in psutil.Process().open_files()}, (
+        caught
+    )  # keeps the exception and its references alive

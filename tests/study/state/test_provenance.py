@@ -1,4 +1,4 @@
-"""What is noted of code and machine."""
+"""Tests the recorded provenance of code and machine."""
 
 import platform
 import re
@@ -32,12 +32,14 @@ def test_notes_are_lines_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert first["commit"] is None or re.fullmatch(r"[0-9a-f]{40}(\+changes)?", first["commit"])
 
 
-def test_the_code_digest_follows_what_decides_a_runs_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_digest_depends_on_the_code_that_determines_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for package in ("trainables", "search_spaces"):
         shutil.copytree(provenance.CODE / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     original = provenance.code_digest()
     monkeypatch.setattr(provenance, "CODE", tmp_path)
-    assert provenance.code_digest() == original  # wherever it lies
+    assert provenance.code_digest() == original  # independent of the location
     (tmp_path / "analysis").mkdir()
     (tmp_path / "analysis/new.py").write_text("x = 1\n")
     (tmp_path / "trainables/notes.txt").write_text("x")
@@ -50,13 +52,13 @@ def test_the_code_digest_follows_what_decides_a_runs_outcome(tmp_path: Path, mon
     assert provenance.code_digest() not in (original, changed)
 
 
-def test_the_commit_says_when_the_tree_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commit_is_marked_when_the_tree_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "CODE", tmp_path)
-    assert provenance.git_commit() is None  # outside of a checkout
-    who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    assert provenance.git_commit() is None  # outside a Git checkout
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
     (tmp_path / "a.py").write_text("1")
-    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "x"]):
-        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    for arguments in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "x"]):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True)
     clean = provenance.git_commit()
     assert re.fullmatch(r"[0-9a-f]{40}", clean)
     (tmp_path / "a.py").write_text("2")

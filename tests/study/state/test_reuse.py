@@ -1,4 +1,4 @@
-"""Studies side by side in one storage folder: the second trains only what the first has not."""
+"""Tests studies in one storage folder: the second trains only the runs that the first lacks."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ OF_REUSE = [name for name in POINTS if name.startswith("reuse")]
 
 @pytest.fixture(scope="module")
 def finished(toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study ``first``, with a control and three search trials of two epochs; tests copy it."""
+    """The finished study ``first``, with a control and three search trials of two epochs; tests copy it."""
     folder = directory.create(toy(**SMALL, name="first"), tmp_path_factory.mktemp("storage"))
     with open_study(folder) as study:
         Executor(begun(study)).run()
@@ -42,13 +42,13 @@ def finished(toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def first(finished: Path, tmp_path: Path) -> Path:
-    """A copy of it in the test's storage folder."""
+    """Copy of ``finished`` in the test's storage folder."""
     return Path(shutil.copytree(finished, tmp_path / "first"))
 
 
 @pytest.fixture
 def launched(new_study):
-    """Makes a study as ``api.launch`` does: with the digests of its data and a line of its provenance."""
+    """Creates a study as ``api.launch`` does, with the digests of its data and a line of provenance."""
 
     def make(name: str = "second", *, data: str = "data", **overrides) -> Study:
         return begun(new_study(**SMALL | overrides, name=name), data)
@@ -64,17 +64,17 @@ def begun(study: Study, data: str = "data") -> Study:
 
 
 def trained(executor: Executor) -> list[tuple]:
-    """Phase and number of each run that was trained, without confirmations."""
+    """Returns phase and number of each trained run, without confirmation runs."""
     return sorted({event[:2] for event in executor.watcher.of("started") if event[0] != "confirm"})
 
 
 def offered(study: Study) -> list[str | None]:
-    """What would be taken over for the first control and the first three search trials."""
+    """Returns the sources that the first control and the first three search trials would reuse."""
     reuse, found = Reuse(study), []
     for phase in phases_of(study)[:2]:
         for _ in range(min(3, phase.planned())):
             trial = phase.start_next()
-            found.append(reuse.takes_over(trial, phase.assignment(trial)))
+            found.append(reuse.copy_finished_run(trial, phase.assignment(trial)))
     return found
 
 
@@ -90,7 +90,7 @@ def values(study: Study, phase: str) -> list:
     return [trial.values for trial in study.store.trials(phase)]
 
 
-def test_the_second_study_trains_only_what_the_first_has_not(first: Path, launched) -> None:
+def test_the_second_study_trains_only_the_runs_that_the_first_lacks(first: Path, launched) -> None:
     second = launched(search__trials=4)
     assert trained(Executor(second).run()) == [("search", 3)]
     verify_study(second.directory)
@@ -100,11 +100,11 @@ def test_the_second_study_trains_only_what_the_first_has_not(first: Path, launch
         assert values(second, "controls") == values(study, "controls")
     assert [trial.user_attrs.get("reused_from") for trial in second.store.trials("confirm")] == [None, None]
     assert verify(second).violations == []
-    _check_words(second)
+    _check_outputs(second)
 
 
-def _check_words(second: Study) -> None:
-    """A copy costs nothing and says everywhere where it comes from."""
+def _check_outputs(second: Study) -> None:
+    """Checks that a copy has no cost and that all outputs name its source."""
     own = Spending(second.config, second.store, second.directory).device_seconds()
     assert own == pytest.approx(0.01 * 2 * 3)  # a search trial and two confirmations of two epochs
     results = result_files.read(second.directory / "results")
@@ -112,8 +112,8 @@ def _check_words(second: Study) -> None:
     assert frame.loc[("controls", 0), "reused_from"] == "first/controls/0"
     assert frame.loc[("controls", 0), "device_seconds"] == 0
     assert frame.loc[("controls", 0), "epochs"] == 2
-    said = "4 runs were taken over from first"
-    assert any(said in sentence for sentence in summary.studied(results))
+    said = "4 runs were reused from first"
+    assert any(said in sentence for sentence in summary.setup(results))
     found = status.describe(second)
     assert found["reused"]["controls/0"] == "first/controls/0"
     assert said in status.table(found).notes[-1]
@@ -121,7 +121,7 @@ def _check_words(second: Study) -> None:
     assert (tags["search/2"], tags["confirm/0"]) == ("first/search/2", None)
 
 
-def test_a_copy_of_a_copy_names_the_run_that_was_trained_and_outlives_it(first: Path, launched) -> None:
+def test_a_copy_of_a_copy_names_the_trained_run_and_outlives_it(first: Path, launched) -> None:
     Executor(launched(), until="search").run()
     shutil.rmtree(first)
     third = launched("third")
@@ -141,14 +141,14 @@ def test_a_copy_of_a_copy_names_the_run_that_was_trained_and_outlives_it(first: 
         {"search__reuse": False},
     ],
 )
-def test_another_seed_split_setting_or_data_is_trained(first: Path, launched, overrides) -> None:
+def test_a_run_with_another_seed_split_setting_or_data_is_trained(first: Path, launched, overrides) -> None:
     assert offered(launched(**overrides)) == [None] * 4
 
 
 @pytest.mark.parametrize(
     ("of", "code", "allowed"), [("first", "other", ["code"]), ("first", None, ["data"]), ("second", "other", ["code"])]
 )
-def test_a_study_that_went_on_with_other_code_or_data_is_left_out(first: Path, launched, of, code, allowed) -> None:
+def test_a_study_continued_with_other_code_or_data_is_excluded(first: Path, launched, of, code, allowed) -> None:
     second = launched()
     line = provenance.notes(second.directory)[0] | {"allowed": allowed}
     line["digests"] |= {"code": code or line["digests"]["code"]}
@@ -156,15 +156,13 @@ def test_a_study_that_went_on_with_other_code_or_data_is_left_out(first: Path, l
     assert offered(second) == [None] * 4
 
 
-def test_a_part_of_the_users_own_is_trained_for_no_digest_covers_its_code(
-    launched, tmp_path: Path, monkeypatch
-) -> None:
+def test_a_run_with_a_user_defined_part_is_trained(launched, tmp_path: Path, monkeypatch) -> None:
     code = "from trainables.methods.cs_kd import CsKd\n\n\nclass Own(CsKd):\n    pass\n"
     (tmp_path / "own_part_of_reuse_test.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
-    of_own = {"method": {"name": "own_part_of_reuse_test:Own"}}
-    Executor(launched("first", **of_own), until="search").run()
-    assert offered(launched(**of_own)) == ["first/controls/0", None, None, None]
+    user_defined = {"method": {"name": "own_part_of_reuse_test:Own"}}
+    Executor(launched("first", **user_defined), until="search").run()
+    assert offered(launched(**user_defined)) == ["first/controls/0", None, None, None]
 
 
 def damaged_line(run: Path) -> None:
@@ -190,12 +188,12 @@ def test_a_damaged_source_is_not_used(first: Path, launched, damage) -> None:
     assert offered(launched()) == ["first/controls/0", "first/search/0", "first/search/1", None]
 
 
-def test_a_study_that_cannot_be_opened_is_left_out(first: Path, launched) -> None:
+def test_a_study_that_cannot_be_opened_is_excluded(first: Path, launched) -> None:
     (first / "optuna.db").write_bytes(b"no database" * 1000)
     assert offered(launched()) == [None] * 4
 
 
-def test_only_what_has_finished_is_taken_over(launched) -> None:
+def test_only_finished_runs_are_reused(launched) -> None:
     def fault(run, epoch) -> str | None:
         return {1: "nan", 2: "wrong"}.get(run.number) if run.phase == "search" and epoch == 2 else None
 
@@ -203,7 +201,7 @@ def test_only_what_has_finished_is_taken_over(launched) -> None:
     assert offered(launched()) == ["first/controls/0", "first/search/0", None, None]
 
 
-def test_values_at_the_rungs_are_kept_for_the_scheduler(launched) -> None:
+def test_values_at_the_rungs_are_stored_for_the_scheduler(launched) -> None:
     of_tpe = {"search__sampler": {"name": "tpe"}, "training__epochs": 8}
     Executor(launched("first", **of_tpe), until="search").run()
     second = launched(**of_tpe, search__scheduler={"name": "asha"})
@@ -213,7 +211,7 @@ def test_values_at_the_rungs_are_kept_for_the_scheduler(launched) -> None:
         assert trial.intermediate_values[5] == rows[4].metrics[OBJECTIVE]
 
 
-def test_verify_says_where_a_source_has_other_values(first: Path, launched) -> None:
+def test_verify_reports_a_source_with_other_values(first: Path, launched) -> None:
     second = launched()
     Executor(second, until="search").run()
     other_values(first / "controls" / "0")
@@ -224,7 +222,7 @@ def test_verify_says_where_a_source_has_other_values(first: Path, launched) -> N
 @pytest.mark.parametrize(
     ("point", "source_goes"), [*((point, goes) for point in OF_REUSE for goes in (False, True)), (BEGUN, False)]
 )
-def test_a_driver_killed_while_it_takes_over(first: Path, toy, tmp_path: Path, point: str, source_goes: bool) -> None:
+def test_a_driver_killed_while_it_copies_a_run(first: Path, toy, tmp_path: Path, point: str, source_goes: bool) -> None:
     folder = directory.create(toy(**SMALL, name="second"), tmp_path)
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""A study whose workers share no folder with its driver: what they leave in the store comes to the study directory."""
+"""Tests studies whose workers share no folder with the driver: runs are collected from an object store."""
 
 import os
 import signal
@@ -40,14 +40,14 @@ def small(new_study, place: str):
 
 
 def same_as_without(study, new_study) -> bool:
-    """Whether a study found what it finds in a shared folder."""
+    """Returns whether a study has the values that it has in a shared folder."""
     other = new_study(name="shared", **SMALL)
     Executor(other).run()
     found = [[trial.values for trial in each.store.trials("search")] for each in (study, other)]
     return found[0] == found[1]
 
 
-def test_a_study_without_a_shared_folder_finds_what_one_with_it_finds(small, new_study, place: str) -> None:
+def test_a_study_with_an_object_store_has_the_results_of_one_with_a_shared_folder(small, new_study, place: str) -> None:
     study = small()
     Executor(study).run()
     verify_study(study.directory)
@@ -58,13 +58,13 @@ def test_a_study_without_a_shared_folder_finds_what_one_with_it_finds(small, new
     assert len(ledger.readings(study.directory)) == 1
     confirmed = RunDirectory(study.directory / "confirm" / "0")
     assert len(predictions.read(confirmed.predictions).labels) == 4
-    assert [path.name for path in confirmed.checkpoints.glob("*.pt")] == ["epoch_000003.pt"]  # for cskd evaluate
+    assert [path.name for path in confirmed.checkpoints.glob("*.pt")] == ["epoch_000003.pt"]  # kept for cskd evaluate
     assert status.describe(study)["artifacts"] == place
     left = [path for path in Path(os.environ[scratch.VARIABLE]).rglob("*") if path.is_file()]
     assert [path.name for path in left] == [scratch.OWNER]
 
 
-def test_workers_are_lost_and_others_go_on(small) -> None:
+def test_runs_of_lost_workers_are_resumed_by_others(small) -> None:
     study, faults = small(), {("search", 0): 2, ("confirm", 0): 3, ("search", 1): 1}
 
     def fault(assignment, epoch):
@@ -79,7 +79,7 @@ def test_workers_are_lost_and_others_go_on(small) -> None:
 
 
 @pytest.mark.parametrize("step", [4])
-def test_the_driver_dies_and_the_study_directory_catches_up(small, step: int) -> None:
+def test_the_study_directory_catches_up_after_the_driver_was_killed(small, step: int) -> None:
     study, steps = small(), iter(range(1000))
     with pytest.raises(DriverKilledError):
         Executor(study, lambda *_: "driver" if next(steps) == step else None).run()
@@ -89,7 +89,7 @@ def test_the_driver_dies_and_the_study_directory_catches_up(small, step: int) ->
 
 
 @pytest.mark.parametrize("point", OF_THE_STORE)
-def test_killed_at_each_point(small, point: str) -> None:
+def test_a_driver_killed_at_any_fault_point_can_resume(small, point: str) -> None:
     directory = small().directory
     child = os.fork()
     if child == 0:
@@ -104,7 +104,7 @@ def test_killed_at_each_point(small, point: str) -> None:
         assert verify(study).violations == []
 
 
-def test_what_a_driver_did_not_fetch_is_told_and_synced(small, place: str) -> None:
+def test_lines_that_the_driver_did_not_fetch_are_reported_and_synced(small, place: str) -> None:
     study = small()
     Executor(study).run()
     lost = study.directory / "trials" / "1" / "metrics.jsonl"
@@ -118,11 +118,11 @@ def test_what_a_driver_did_not_fetch_is_told_and_synced(small, place: str) -> No
     assert verify(study).violations == []
 
 
-def test_a_damaged_checkpoint_is_told_and_passed_over(small) -> None:
+def test_a_damaged_checkpoint_is_reported_and_skipped(small) -> None:
     study, steps = small(), iter(range(1000))
     with pytest.raises(DriverKilledError):
         Executor(study, lambda *_: "driver" if next(steps) == 4 else None, slots=1).run()
-    place = ObjectStore(run_collection.place_of(study.config.artifacts, "toy", study.store))
+    place = ObjectStore(run_collection.study_uri(study.config.artifacts, "toy", study.store))
     place.write("search/1/0001/epoch_000001.pt", b"other")
     said = "the checkpoint of attempt 1, epoch 1"
     assert f"{said} does not match its checksum in the object store" in [v.found for v in verify(study).violations]
@@ -131,7 +131,7 @@ def test_a_damaged_checkpoint_is_told_and_passed_over(small) -> None:
     verify_study(study.directory)
 
 
-def test_clean_removes_checkpoints_there_too(small, place: str) -> None:
+def test_clean_removes_checkpoints_from_the_object_store(small, place: str) -> None:
     study = small()
     Executor(study).run()
     before = {name for name in ObjectStore(place).names() if ".pt" in name}
@@ -142,7 +142,7 @@ def test_clean_removes_checkpoints_there_too(small, place: str) -> None:
     assert cleaning.clean(study.directory).files == 0
 
 
-def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_store_ends_the_study_and_a_resume_completes(small, monkeypatch: pytest.MonkeyPatch) -> None:
     study, steps, away = small(), iter(range(1000)), False
     open_filesystem = object_store.open_filesystem
 
@@ -158,7 +158,7 @@ def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monk
 
     monkeypatch.setattr(object_store, "open_filesystem", failing)
     monkeypatch.setattr(object_store.ObjectStore.__init__, "__defaults__", (0.0, lambda: True, "artifacts"))
-    with pytest.raises(ServiceError, match=r"^artifacts at file://.*: no network; when it is back, resume"):
+    with pytest.raises(ServiceError, match=r"^artifacts at file://.*: no network; resume when it is back"):
         Executor(study, fault).run()
     with pytest.raises(ServiceError, match="cskd doctor"):
         run_collection.require(study.config.artifacts)
@@ -169,14 +169,14 @@ def test_a_store_that_stays_away_ends_the_study_and_a_resume_goes_on(small, monk
     verify_study(study.directory)
 
 
-def test_studies_of_one_name_do_not_meet(small, toy, place: str, tmp_path: Path) -> None:
-    one = run_collection.place_of(small().config.artifacts, "toy", small().store)
+def test_studies_of_the_same_name_have_separate_folders(small, toy, place: str, tmp_path: Path) -> None:
+    one = run_collection.study_uri(small().config.artifacts, "toy", small().store)
     directory = study_directory.create(toy(artifacts=place), tmp_path / "elsewhere")
     with study_directory.open_study(directory) as other:
-        assert run_collection.place_of(other.config.artifacts, "toy", other.store) != one
+        assert run_collection.study_uri(other.config.artifacts, "toy", other.store) != one
 
 
-def test_a_node_proves_that_it_reaches_the_store(place: str, tmp_path: Path) -> None:
+def test_a_node_checks_its_access_to_the_store(place: str, tmp_path: Path) -> None:
     said = examination.inspect_node(None, place)
     assert said.error is None
     examination.refuse_unfit("10.0.0.2", said, None)
@@ -190,7 +190,7 @@ def test_a_node_proves_that_it_reaches_the_store(place: str, tmp_path: Path) -> 
     assert said.code == provenance.code_digest()
 
 
-def test_a_uri_alone_is_enough_and_a_mistaken_one_is_refused(toy) -> None:
+def test_a_plain_uri_is_accepted_and_one_with_a_key_is_refused(toy) -> None:
     assert toy(artifacts="s3://bucket/x").artifacts == toy(artifacts={"uri": "s3://bucket/x"}).artifacts
     assert toy().artifacts is None
     with pytest.raises(StudyFileError, match=r"^toy: artifacts\.uri: .*holds a key; leave it out") as caught:

@@ -1,4 +1,4 @@
-"""What MLflow should show, as plain data."""
+"""Tests of the MLflow runs that are derived from a study."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def epoch(number: int, **metrics: float) -> EpochRow:
     return EpochRow(number, 1, {name.replace("__", "/"): x for name, x in metrics.items()}, 0.25, 1000.0 + number)
 
 
-def test_a_short_list_at_each_epoch_and_everything_at_the_last() -> None:
+def test_few_metrics_at_each_epoch_and_all_at_the_last() -> None:
     rows = [epoch(n, train__loss=1 / n, train__ce=0.5, validation__ece=0.1) for n in (1, 2, 3)]
     points = list(points_of(rows, ["validation/top1_error"], epochs=3))
     assert points[:2] == [Point("train/loss", 1.0, 1, 1_001_000), Point("epoch_seconds", 0.25, 1, 1_001_000)]
@@ -36,7 +36,7 @@ def test_points_of_a_longer_run_begin_with_those_of_a_shorter_one() -> None:
     assert longer[: len(shorter)] == shorter
 
 
-def test_params_are_flat_and_without_the_machine(toy, tmp_path: Path) -> None:
+def test_params_are_flat_and_without_local_paths(toy, tmp_path: Path) -> None:
     config = toy(dataset__root=str(tmp_path)).search_config({"temperature": 4.0, "lambda_cls": 1.5}, 3)
     params = params_of(config)
     assert params["temperature"] == "4.0"
@@ -46,10 +46,10 @@ def test_params_are_flat_and_without_the_machine(toy, tmp_path: Path) -> None:
     assert params["dataset.validation.per_class"] == "8"
     assert params["seed"] == str(config.seed)
     assert str(tmp_path) not in "".join(params.values())
-    assert len(params) < 100  # what one request takes
+    assert len(params) < 100  # MLflow's limit for one request
 
 
-def test_states(new_study) -> None:
+def test_unfinished_runs_are_running_or_interrupted(new_study) -> None:
     study = new_study()
 
     def kill(assignment, at: int) -> str | None:
@@ -68,7 +68,7 @@ def test_states(new_study) -> None:
     assert "search/4" not in {run.key for run in trial_runs(study, live=True, without=frozenset({"search/4"}))}
 
 
-def test_a_finished_study_tells_its_findings(new_study) -> None:
+def test_the_run_of_a_finished_study_has_its_findings(new_study) -> None:
     study = new_study()
     Executor(study).run()
     run = study_run(study, live=False)
@@ -76,11 +76,11 @@ def test_a_finished_study_tells_its_findings(new_study) -> None:
     assert run.tags["cskd.winner"].startswith("search/")
     assert f"The winner is {run.tags['cskd.winner']}" in run.tags["mlflow.note.content"]
     assert {point.metric for point in run.points} == {"winner/validation/top1_error", "winner/test/top1_error"}
-    assert study_run(study, live=False) == run  # nothing in it depends on the clock
+    assert study_run(study, live=False) == run  # does not depend on the current time
     assert not run.replaceable
 
 
-def test_hostile_text_is_escaped_and_cut(new_study) -> None:
+def test_hostile_text_is_escaped_and_truncated(new_study) -> None:
     study = new_study()
     Executor(study, lambda a, _: "wrong" if a.phase == "search" else None).run()
     trial = study.store.begin("search", {}, {}, {})

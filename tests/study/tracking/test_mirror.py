@@ -1,4 +1,4 @@
-"""MLflow against the truth: real toy studies, a real MLflow database, and every way in which the two may differ."""
+"""Tests that MLflow matches the study: real toy studies, a real MLflow database, and every way of differing."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from trainables.runs.run_directory import RunDirectory
 
 @pytest.fixture
 def mirror_of(local_tracking: str) -> Callable[..., Mirror]:
-    """Opens the mirror of a study, as a driver or ``cskd sync`` does."""
+    """Function that opens the mirror of a study, as a driver or ``cskd sync`` does."""
     del local_tracking
     return open_mirror
 
@@ -34,7 +34,7 @@ def killed_at(phase: str, number: int, epoch: int) -> Callable:
     )
 
 
-def test_a_finished_study_is_shown_once_however_often_it_is_told(new_study, mirror_of) -> None:
+def test_repeated_updates_store_each_run_once(new_study, mirror_of) -> None:
     study = new_study()
     Executor(study).run()
     for _ in range(3):
@@ -49,18 +49,18 @@ def test_a_finished_study_is_shown_once_however_often_it_is_told(new_study, mirr
     assert parent.data.params["method"] == "cs_kd"
 
 
-def test_a_run_that_is_complete_costs_no_request(new_study, mirror_of, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_run_needs_no_request(new_study, mirror_of) -> None:
     study = new_study()
     Executor(study).run()
     mirror_of(study).bring_up_to_date(live=False)
     again = mirror_of(study)
-    heard: list[int] = []
-    again._service._heard = lambda: heard.append(1)
+    responses: list[int] = []
+    again._service._on_response = lambda: responses.append(1)
     again.bring_up_to_date(live=False)
-    assert heard == []
+    assert responses == []
 
 
-def test_states_of_trials_that_fail_diverge_and_are_pruned(new_study, mirror_of) -> None:
+def test_failed_diverged_and_pruned_trials_have_their_states(new_study, mirror_of) -> None:
     study = new_study()
     faults = {("search", 1): "wrong", ("search", 2): "nan", ("search", 3): "stop"}
     Executor(study, lambda a, epoch: faults.get((a.phase, a.number)) if epoch == 3 else None, prunes=True).run()
@@ -73,7 +73,7 @@ def test_states_of_trials_that_fail_diverge_and_are_pruned(new_study, mirror_of)
     assert runs(study)["search/1"].data.tags["cskd.error"] == "ValueError: a wrong option"
 
 
-def test_an_interrupted_run_is_killed_and_opened_again(new_study, mirror_of) -> None:
+def test_an_interrupted_run_is_killed_and_reopened_by_a_resume(new_study, mirror_of) -> None:
     study = new_study()
     with pytest.raises(DriverKilledError):
         Executor(study, killed_at("search", 4, 3)).run()
@@ -99,7 +99,7 @@ def test_an_interrupted_run_is_killed_and_opened_again(new_study, mirror_of) -> 
     assert (after["search/4"].info.status, after["search/4"].data.tags["cskd.attempt"]) == ("FINISHED", "2")
 
 
-def test_epochs_that_may_be_trained_again_wait(new_study, mirror_of, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_epochs_after_the_last_checkpoint_are_not_shown(new_study, mirror_of, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.kit.fakes import toy
 
     monkeypatch.setattr(toy, "SAVE_EVERY", 2)
@@ -114,16 +114,14 @@ def test_epochs_that_may_be_trained_again_wait(new_study, mirror_of, monkeypatch
     assert [point.step for point in shown] == [1, 2]
 
 
-def test_a_rewritten_past_makes_the_run_anew(new_study, mirror_of) -> None:
+def test_a_run_whose_epochs_changed_is_created_again(new_study, mirror_of) -> None:
     study = new_study()
     with pytest.raises(DriverKilledError):
         Executor(study, killed_at("search", 4, 4)).run()
     mirror_of(study).bring_up_to_date(live=False)
     old = runs(study)["search/4"].info.run_id
     run = RunDirectory(study.directory / "trials/4")
-    for path in checkpoint_names.generations(
-        run.checkpoints
-    ):  # the disk lost what was saved: trained again from the start
+    for path in checkpoint_names.generations(run.checkpoints):  # without checkpoints, the run starts from scratch
         path.unlink()
     again = new_study()
     Executor(again).run()
@@ -147,7 +145,7 @@ def test_a_lost_store_is_filled_again(new_study, mirror_of, empty_tracking_datab
     assert verify_tracking(study.directory) == first
 
 
-def test_verify_finds_values_that_nobody_trained(new_study, mirror_of) -> None:
+def test_verify_finds_values_that_no_run_produced(new_study, mirror_of) -> None:
     study = new_study()
     Executor(study).run()
     mirror_of(study).bring_up_to_date(live=False)
@@ -163,7 +161,7 @@ def test_verify_finds_values_that_nobody_trained(new_study, mirror_of) -> None:
     verify_tracking(study.directory)
 
 
-def test_a_run_that_was_made_twice_is_kept_once(new_study, mirror_of) -> None:
+def test_a_duplicate_run_is_deleted(new_study, mirror_of) -> None:
     study = new_study()
     Executor(study).run()
     mirror = mirror_of(study)
@@ -178,7 +176,9 @@ def test_a_run_that_was_made_twice_is_kept_once(new_study, mirror_of) -> None:
     assert runs(study)["search/3"].info.run_id == stored.info.run_id
 
 
-def test_two_studies_of_one_name_do_not_meet(new_study, toy, tmp_path, mirror_of, local_tracking, monkeypatch) -> None:
+def test_two_studies_of_the_same_name_stay_separate(
+    new_study, toy, tmp_path, mirror_of, local_tracking, monkeypatch
+) -> None:
     from study.state import directory
 
     study = new_study()
@@ -193,7 +193,7 @@ def test_two_studies_of_one_name_do_not_meet(new_study, toy, tmp_path, mirror_of
     verify_tracking(study.directory, local_tracking)
 
 
-def test_the_record_says_where_each_run_is(new_study, mirror_of, local_tracking: str) -> None:
+def test_the_record_has_the_id_of_each_run(new_study, mirror_of, local_tracking: str) -> None:
     study = new_study()
     assert mlflow_record.read(study.directory) is None
     Executor(study).run()
@@ -204,7 +204,7 @@ def test_the_record_says_where_each_run_is(new_study, mirror_of, local_tracking:
     assert record.runs == {key: run.info.run_id for key, run in runs(study).items()}
 
 
-def test_files_go_with_the_study_and_only_when_they_change(new_study, mirror_of, monkeypatch) -> None:
+def test_files_of_the_study_are_uploaded_only_when_they_change(new_study, mirror_of, monkeypatch) -> None:
     study = new_study()
     Executor(study).run()
     mirror = mirror_of(study)
@@ -226,19 +226,19 @@ def test_files_go_with_the_study_and_only_when_they_change(new_study, mirror_of,
     assert sent == ["study.yaml", "best_config.yaml", "report"]
 
 
-def test_nothing_is_made_for_a_study_without_trials(new_study, mirror_of) -> None:
+def test_a_study_without_trials_gets_no_run(new_study, mirror_of) -> None:
     study = new_study()
     mirror_of(study).bring_up_to_date(live=True)
     assert runs(study) == {}
 
 
-def test_telling_the_end_again_adds_nothing(new_study, mirror_of) -> None:
+def test_an_update_after_the_end_adds_no_values(new_study, mirror_of) -> None:
     from study.state import provenance
 
     study = new_study()
     Executor(study).run()
     mirror_of(study).bring_up_to_date(live=False)
-    provenance.note(study.directory, "resume", study.config.digest(), [])  # a resume that had nothing to do
+    provenance.note(study.directory, "resume", study.config.digest(), [])  # a resume without anything left to run
     mirror_of(study).bring_up_to_date(live=False)
     service = mirror_of(study)._service
     parent = runs(study)["study"]

@@ -1,4 +1,4 @@
-"""The door to MLflow, on a real database."""
+"""Tests of the MLflow client with a real database."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ def run(key: str = "search/0", **more: object) -> TrackedRun:
     return TrackedRun(key, "RUNNING", 1000.5, None, {}, tags, (), None, **more)
 
 
-def test_a_run_is_found_by_the_study_that_it_belongs_to(service: TrackingService) -> None:
+def test_runs_are_found_by_their_study(service: TrackingService) -> None:
     made = service.create(run(), {"mlflow.parentRunId": "p"})
     assert service.runs_of("other") == []
     (found,) = service.runs_of("abc")
@@ -28,7 +28,7 @@ def test_a_run_is_found_by_the_study_that_it_belongs_to(service: TrackingService
     assert found.tags["mlflow.parentRunId"] == "p"
 
 
-def test_values_that_are_sent_twice_are_there_once(service: TrackingService) -> None:
+def test_values_sent_twice_are_stored_once(service: TrackingService) -> None:
     run_id = service.create(run(), {}).run_id
     points = [Point("train/loss", 1 / n, n, 1_000_000 + n) for n in range(1, 2 * VALUES_PER_REQUEST + 7)]
     for _ in range(2):
@@ -37,7 +37,7 @@ def test_values_that_are_sent_twice_are_there_once(service: TrackingService) -> 
     assert service.metrics_of(run_id) == {"train/loss": points[-1].value}
 
 
-def test_status_and_time(service: TrackingService) -> None:
+def test_set_status_ends_and_reopens_a_run(service: TrackingService) -> None:
     from mlflow import MlflowClient
 
     run_id = service.create(run(), {}).run_id
@@ -48,7 +48,7 @@ def test_status_and_time(service: TrackingService) -> None:
     assert MlflowClient(service.uri).get_run(run_id).info.status == "RUNNING"
 
 
-def test_data_may_be_noted_twice(service: TrackingService) -> None:
+def test_data_recorded_twice_is_stored_once(service: TrackingService) -> None:
     from mlflow import MlflowClient
 
     run_id = service.create(run(), {}).run_id
@@ -58,9 +58,7 @@ def test_data_may_be_noted_twice(service: TrackingService) -> None:
     assert (used.dataset.name, used.dataset.digest, used.tags[0].value) == ("digits", "0123", "training (full)")
 
 
-def test_deleted_runs_and_experiments_do_not_stand_in_the_way(
-    service: TrackingService, local_tracking: str, tmp_path: Path
-) -> None:
+def test_a_deleted_experiment_is_restored(service: TrackingService, local_tracking: str, tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
     service.delete(service.create(run(), {}).run_id)
@@ -71,7 +69,7 @@ def test_deleted_runs_and_experiments_do_not_stand_in_the_way(
     again.create(run(), {})
 
 
-def test_the_experiment_of_the_environment_wins(
+def test_the_experiment_of_the_environment_takes_precedence(
     local_tracking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
@@ -83,7 +81,7 @@ def test_the_experiment_of_the_environment_wins(
     assert TrackingService(local_tracking, tmp_path, "some study", lambda: None).experiment_id == "0"
 
 
-def test_files_lie_in_the_storage_folder_whatever_the_working_directory(
+def test_files_are_stored_in_the_storage_folder_from_any_working_directory(
     local_tracking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
@@ -105,10 +103,12 @@ def test_files_lie_in_the_storage_folder_whatever_the_working_directory(
     [
         ("http://127.0.0.1:9", "MLflow at http://127.0.0.1:9: Connection refused"),
         ("http://me:canary@127.0.0.1:9", "MLflow at http://…@127.0.0.1:9: Connection refused"),
-        ("sqlite:////proc/none/mlflow.db", "MLflow's database /proc/none/mlflow.db cannot be made: "),
+        ("sqlite:////proc/none/mlflow.db", "MLflow's database /proc/none/mlflow.db cannot be created: "),
     ],
 )
-def test_an_unreachable_service_is_one_line_without_a_password(uri: str, message: str, tmp_path: Path) -> None:
+def test_an_unreachable_service_is_reported_in_one_line_without_a_password(
+    uri: str, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(ServiceError) as raised:
         TrackingService(uri, tmp_path, "s", lambda: None)
     assert str(raised.value).startswith(message)
@@ -116,13 +116,13 @@ def test_an_unreachable_service_is_one_line_without_a_password(uri: str, message
     assert len(str(raised.value).splitlines()) == 1
 
 
-def test_every_answer_is_heard(local_tracking: str, tmp_path: Path) -> None:
-    heard = SimpleNamespace(count=0)
+def test_on_response_is_called_for_every_response(local_tracking: str, tmp_path: Path) -> None:
+    responses = SimpleNamespace(count=0)
 
-    def hear() -> None:
-        heard.count += 1
+    def on_response() -> None:
+        responses.count += 1
 
-    service = TrackingService(local_tracking, tmp_path, "s", hear)
-    before = heard.count
+    service = TrackingService(local_tracking, tmp_path, "s", on_response)
+    before = responses.count
     service.create(run(), {})
-    assert heard.count == before + 1
+    assert responses.count == before + 1

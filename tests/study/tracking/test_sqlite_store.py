@@ -1,4 +1,4 @@
-"""An MLflow database is there whole or not at all, whenever its maker is killed."""
+"""Tests of the atomic creation of an MLflow database."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def usable(path: Path) -> bool:
 
 
 @pytest.mark.slow
-def test_it_is_made_once_and_can_be_used(tmp_path: Path) -> None:
+def test_the_database_is_created_once_and_usable(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     sqlite_store.ensure(uri(path))
     made = path.stat()
@@ -36,30 +36,30 @@ def test_it_is_made_once_and_can_be_used(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.5, 1.5, 2.0, 2.5, 3.0])
-def test_a_maker_that_is_killed_leaves_none_or_a_whole_one(tmp_path: Path, seconds: float) -> None:
+def test_a_killed_process_leaves_no_incomplete_database(tmp_path: Path, seconds: float) -> None:
     path = tmp_path / "mlflow.db"
     code = f"from study.tracking import sqlite_store; sqlite_store.ensure({uri(path)!r})"
     root = Path(__file__).parents[3]
-    maker = subprocess.Popen([sys.executable, "-c", code], cwd=root, start_new_session=True)
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=root, start_new_session=True)
     time.sleep(seconds)
-    os.killpg(maker.pid, signal.SIGKILL)
-    maker.wait()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     sqlite_store.ensure(uri(path))
     assert usable(path)
 
 
 @pytest.mark.slow
-def test_of_two_makers_one_wins_and_both_go_on(tmp_path: Path) -> None:
+def test_two_processes_may_create_the_database_at_once(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     code = f"from study.tracking import sqlite_store; sqlite_store.ensure({uri(path)!r})"
     root = Path(__file__).parents[3]
-    makers = [subprocess.Popen([sys.executable, "-c", code], cwd=root) for _ in range(2)]
-    assert [maker.wait(patience(60)) for maker in makers] == [0, 0]
+    processes = [subprocess.Popen([sys.executable, "-c", code], cwd=root) for _ in range(2)]
+    assert [process.wait(patience(60)) for process in processes] == [0, 0]
     assert usable(path)
     assert [left.name for left in tmp_path.iterdir()] == ["mlflow.db"]
 
 
-def test_others_are_left_alone(tmp_path: Path) -> None:
+def test_servers_and_existing_files_are_left_alone(tmp_path: Path) -> None:
     sqlite_store.ensure("http://127.0.0.1:9")
     sqlite_store.ensure("postgresql://host/name")
     (tmp_path / "mine.db").touch()
@@ -67,18 +67,18 @@ def test_others_are_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "mine.db").stat().st_size == 0
 
 
-def test_a_folder_that_cannot_be_written_is_one_line() -> None:
-    with pytest.raises(ServiceError, match=r"MLflow's database .* cannot be made: ") as raised:
+def test_a_read_only_folder_is_reported_in_one_line() -> None:
+    with pytest.raises(ServiceError, match=r"MLflow's database .* cannot be created: ") as raised:
         sqlite_store.ensure(uri(Path("/proc/none/mlflow.db")))
     assert len(str(raised.value).splitlines()) == 1
 
 
-def test_what_a_killed_maker_left_is_removed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_store, "_failure_of_making", lambda path: path.touch())
+def test_stale_temporary_databases_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_store, "_create", lambda path: path.touch())
     old, young = tmp_path / ".mlflow.db.1.tmp", tmp_path / ".mlflow.db.2.tmp"
     for left in (old, young):
         left.touch()
     os.utime(old, (0, 0))
     sqlite_store.ensure(uri(tmp_path / "mlflow.db"))
     assert not old.exists()
-    assert young.exists()  # another may be at work
+    assert young.exists()  # another process may be writing it

@@ -1,4 +1,4 @@
-"""A study that MLflow follows through every fault of a real server: nothing lost, nothing doubled, no trial harmed."""
+"""Tests of the tracker with faults of a real MLflow server: no value is lost or stored twice, and no trial fails."""
 
 import random
 import resource
@@ -25,7 +25,7 @@ TRIALS = 4 + 1 + 2
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short pauses, so that faults are met often; a request is given up after a second."""
+    """Shortens the pauses, so that faults occur often, and the request timeout to one second."""
     monkeypatch.setattr(tracker, "PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(tracker, "LONGEST_PAUSE_SECONDS", 0.5)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
@@ -41,7 +41,7 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def followed(new_study, monkeypatch: pytest.MonkeyPatch) -> Callable:
-    """Runs a toy study with a tracker; returns it and what the user was told."""
+    """Function that runs a toy study with a tracker and returns the study and the lines for the user."""
 
     def run(uri: str, *, meanwhile: Callable[[int], None] = lambda _: None, patience: float = 20):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -65,24 +65,24 @@ def followed(new_study, monkeypatch: pytest.MonkeyPatch) -> Callable:
 
 
 def store_of(server: Server) -> str:
-    """The server's database, read past the server."""
+    """URI of the server's database, to read it without the server."""
     return f"sqlite:///{server.database}"
 
 
-def told_again(study) -> None:
-    """What ``cskd sync`` does with MLflow."""
+def sync_mlflow(study) -> None:
+    """Updates MLflow as ``cskd sync`` does."""
     mirror = tracker.open_mirror(study)
     mirror.verify(live=False)
     mirror.bring_up_to_date(live=False)
 
 
-def test_a_quiet_study_is_told_nothing(followed, local_tracking: str) -> None:
+def test_without_faults_the_user_gets_no_message(followed, local_tracking: str) -> None:
     study, told = followed(local_tracking)
     assert told == []
     assert verify_tracking(study.directory)["FINISHED"] == TRIALS
 
 
-def test_the_files_of_the_study_are_sent_at_its_end(followed, local_tracking: str) -> None:
+def test_the_files_of_the_study_are_uploaded_at_its_end(followed, local_tracking: str) -> None:
     from mlflow import MlflowClient
 
     followed(local_tracking)
@@ -93,7 +93,7 @@ def test_the_files_of_the_study_are_sent_at_its_end(followed, local_tracking: st
     assert parent.info.status == "FINISHED"
 
 
-def test_a_driver_that_dies_with_an_error_leaves_no_run_open(new_study, local_tracking: str) -> None:
+def test_a_driver_that_ends_with_an_error_leaves_no_running_run(new_study, local_tracking: str) -> None:
     study = new_study(**SIZE)
 
     def die(assignment, epoch: int) -> str | None:
@@ -111,7 +111,7 @@ def test_a_driver_that_dies_with_an_error_leaves_no_run_open(new_study, local_tr
     assert counts["KILLED"] >= 1
 
 
-def test_without_tracking_nothing_is_made(new_study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tracking_no_database_is_created(new_study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     study = new_study()
     with Tracker(study.directory, print, enabled=False) as following:
@@ -123,11 +123,10 @@ def test_without_tracking_nothing_is_made(new_study, tmp_path: Path, monkeypatch
 
 @pytest.mark.fault(10)
 def test_mlflow_is_down_from_the_start(followed, own_server: Server) -> None:
-    """Fault 10."""
     study, told = followed(own_server.uri, patience=2)
     assert told == [
-        f"MLflow at {own_server.uri}: Connection refused; the study goes on, MLflow is told later",
-        f"MLflow has not been told everything yet; `cskd sync {study.directory}` sends the rest",
+        f"MLflow at {own_server.uri}: Connection refused; the study continues and updates MLflow later",
+        f"MLflow is not up to date; `cskd sync {study.directory}` sends the rest",
     ]
     own_server.start()
     written, runs = api.sync(study.directory)
@@ -139,7 +138,7 @@ def test_mlflow_is_down_from_the_start(followed, own_server: Server) -> None:
 @pytest.mark.fault(11)
 @pytest.mark.slow
 def test_mlflow_is_killed_and_comes_back(followed, own_server: Server) -> None:
-    """Fault 11, with the fake executor; the real driver's is in test_tracking_faults.py."""
+    """Uses the fake executor; test_resume.py has the test with the real driver."""
     own_server.start()
     back: list[threading.Timer] = []
 
@@ -151,8 +150,8 @@ def test_mlflow_is_killed_and_comes_back(followed, own_server: Server) -> None:
 
     study, told = followed(own_server.uri, meanwhile=kill, patience=60)
     back[0].join()
-    if told[-1].startswith("MLflow has not been told"):  # the study was over before the server answered
-        told_again(study)
+    if told[-1].startswith("MLflow is not up to date"):  # the study ended before the server answered
+        sync_mlflow(study)
     assert told[0].startswith(f"MLflow at {own_server.uri}: ")
     assert len(told) == 2
     assert verify_tracking(study.directory, store_of(own_server))["FINISHED"] == TRIALS
@@ -170,35 +169,33 @@ def test_mlflow_is_killed_and_comes_back(followed, own_server: Server) -> None:
     ],
     ids=lambda faults: f"{faults.count('ok')}-{faults[-1]}-{len(faults) - faults.count('ok')}",
 )
-def test_requests_are_refused_hang_or_are_carried_out_without_an_answer(
+def test_values_are_stored_once_if_requests_fail_hang_or_lose_their_response(
     followed, mlflow_server: Server, proxy: Proxy, faults: list[str]
 ) -> None:
-    """Fault 12: each value is there once."""
     proxy.hang_seconds = 2.0
     proxy.faults.extend(faults)
     study, told = followed(proxy.uri)
     assert not proxy.faults
     assert len(told) == 2
-    assert told[1] == "MLflow answers again and has been told what it missed"
-    time.sleep(1.2 if "hang" in faults else 0)  # what hung is carried out now
+    assert told[1] == "MLflow answers again and is up to date"
+    time.sleep(1.2 if "hang" in faults else 0)  # the server carries out the hanging request after the client's timeout
     if "hang" in faults:
-        told_again(study)
+        sync_mlflow(study)
     assert verify_tracking(study.directory, store_of(mlflow_server))["FINISHED"] == TRIALS
 
 
 @pytest.mark.fault(12)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_faults_of_all_kinds_at_random(followed, mlflow_server: Server, proxy: Proxy, seed: int) -> None:
+def test_values_are_stored_once_with_random_faults(followed, mlflow_server: Server, proxy: Proxy, seed: int) -> None:
     proxy.faults.extend(random.Random(seed).choices(["ok", "503", "reset"], weights=[6, 1, 1], k=60))
     study, _ = followed(proxy.uri)
     proxy.faults.clear()
-    told_again(study)
+    sync_mlflow(study)
     assert verify_tracking(study.directory, store_of(mlflow_server))["FINISHED"] == TRIALS
 
 
 @pytest.mark.fault(13)
 def test_the_database_is_locked_for_three_seconds(followed, local_tracking: str, tmp_path: Path) -> None:
-    """Fault 13."""
     locks: list[sqlite3.Connection] = []
 
     def lock(epoch: int) -> None:
@@ -214,7 +211,7 @@ def test_the_database_is_locked_for_three_seconds(followed, local_tracking: str,
 @pytest.mark.fault(13)
 @pytest.mark.slow
 def test_the_disk_of_mlflow_is_full(followed, own_server: Server) -> None:
-    """Fault 13: the server may not write a byte more than it has, until it may again."""
+    """The server's file size limit stops all writes for some epochs."""
     own_server.start()
     server = own_server.processes()
 
@@ -233,7 +230,7 @@ def test_the_disk_of_mlflow_is_full(followed, own_server: Server) -> None:
     assert verify_tracking(study.directory, store_of(own_server))["FINISHED"] == TRIALS
 
 
-def test_waiting_ends_when_nothing_answers(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catch_up_gives_up_if_mlflow_does_not_answer(new_study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     study = new_study(**SIZE)
     Executor(study).run()
@@ -242,18 +239,20 @@ def test_waiting_ends_when_nothing_answers(new_study, monkeypatch: pytest.Monkey
         start = time.monotonic()
         assert not following.catch_up(60)
         assert not following.catch_up(60, limit=0.1)
-        assert time.monotonic() - start < patience(30)  # some tries, not a minute of patience
+        assert time.monotonic() - start < patience(30)  # ends after a few failed attempts, before the patience does
 
 
-def test_a_limit_holds_although_mlflow_answers(new_study, local_tracking: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A driver that was told to stop does not wait for a long list of runs."""
+def test_catch_up_keeps_its_limit_while_mlflow_answers(
+    new_study, local_tracking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver that was asked to stop does not wait for a long list of runs."""
     study = new_study(**SIZE)
     Executor(study).run()
     original = TrackingService.write
-    monkeypatch.setattr(TrackingService, "write", lambda *words: (time.sleep(0.3), original(*words)))
+    monkeypatch.setattr(TrackingService, "write", lambda *arguments: (time.sleep(0.3), original(*arguments)))
     with Tracker(study.directory, print) as following:
         following.start()
         start = time.monotonic()
         assert not following.catch_up(60, limit=1.0)
         assert time.monotonic() - start < patience(5)
-        assert following.catch_up(60)  # without a limit it comes to its end
+        assert following.catch_up(60)  # succeeds without a limit

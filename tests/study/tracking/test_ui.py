@@ -1,4 +1,4 @@
-"""MLflow's pages as ``cskd ui`` starts them, seen in a browser."""
+"""Tests of ``cskd ui``: MLflow's pages in a browser, their address and their security."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory, empty_tracking_database: P
 
 @pytest.fixture(scope="module")
 def started(storage: Path) -> Iterator[tuple[subprocess.Popen, str, str]]:
-    """``cskd ui`` as a user starts it: its process, the address and the study's page that it printed."""
+    """A running ``cskd ui``: its process, and the address and the study's page that it printed."""
     environment = {name: x for name, x in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     process = subprocess.Popen(
         [sys.executable, "-m", "study.cli", "ui", "--storage", str(storage)],
@@ -64,7 +64,7 @@ def started(storage: Path) -> Iterator[tuple[subprocess.Popen, str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_from_the_study_to_a_trial(started, storage: Path, browser: Any) -> None:
+def test_the_pages_lead_from_the_study_to_a_trial(started, storage: Path, browser: Any) -> None:
     _, address, page = started
     opened = browser.new_page()
     outside: list[str] = []
@@ -86,7 +86,7 @@ def test_from_the_study_to_a_trial(started, storage: Path, browser: Any) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_only_this_machine_and_known_hosts(started) -> None:
+def test_the_server_accepts_only_this_machine_and_known_hosts(started) -> None:
     process, address, _ = started
     port = int(address.rpartition(":")[2])
     with urllib.request.urlopen(address) as answer:
@@ -109,13 +109,13 @@ def test_only_this_machine_and_known_hosts(started) -> None:
         if connection.status == psutil.CONN_LISTEN
     }
     assert listening == {"127.0.0.1"}
-    assert not any("huey" in " ".join(member.cmdline()) for member in family)  # runs no jobs
+    assert not any("huey" in " ".join(member.cmdline()) for member in family)  # no job execution
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_when_it_is_stopped(storage: Path, number: signal.Signals) -> None:
+def test_a_stopped_ui_leaves_no_process(storage: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "study.cli", "ui", "--storage", str(storage)],
         cwd=ROOT,
@@ -134,14 +134,14 @@ def test_nothing_is_left_when_it_is_stopped(storage: Path, number: signal.Signal
     assert alive == []
 
 
-def test_a_folder_without_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_runs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UsageError, match="no runs here; `cskd launch"), ui.serve(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_port_that_is_taken(storage: Path) -> None:
+def test_a_taken_port_is_refused(storage: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -153,22 +153,22 @@ def test_a_port_that_is_taken(storage: Path) -> None:
             pass
 
 
-def test_a_server_elsewhere_is_only_named(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_external_server_is_not_started(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example/")
     start = time.monotonic()
     with ui.serve(storage) as pages:
-        pages.wait(lambda: False)  # there is nothing to wait for
+        pages.wait(lambda: False)  # returns at once
         assert "secret" not in pages.address
         assert pages.address.endswith("@mlflow.example")
         assert ui.links(storage, pages.address) == {"toy": f"tracked at sqlite:///{storage / 'mlflow.db'}"}
     assert time.monotonic() - start < patience(5)
 
 
-def test_the_way_to_the_runs_of_a_study(storage: Path, tmp_path: Path) -> None:
-    assert ui.way_to(storage / "toy") == f"cskd ui --storage {storage}"
-    assert ui.way_to(tmp_path) is None
+def test_page_or_command_of_a_study(storage: Path, tmp_path: Path) -> None:
+    assert ui.page_or_command(storage / "toy") == f"cskd ui --storage {storage}"
+    assert ui.page_or_command(tmp_path) is None
     TrackingRecord("https://mlflow.example/", "7").write(tmp_path)
-    assert ui.way_to(tmp_path) == "https://mlflow.example/#/experiments/7/runs"
+    assert ui.page_or_command(tmp_path) == "https://mlflow.example/#/experiments/7/runs"
 
 
 def test_links_lead_to_the_experiment_of_each_study(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:

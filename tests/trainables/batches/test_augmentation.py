@@ -13,7 +13,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, size=(3, 5, 7, 3), dtype=np.u
 
 
 def reference(image, padding, top, left, flip):
-    """Padded, cropped, flipped, scaled and normalised with plain NumPy in float64; channels first."""
+    """Pads, crops, flips, scales and normalises with NumPy in float64; channels first."""
     height, width, _ = image.shape
     padded = np.zeros((height + 2 * padding, width + 2 * padding, 3))
     padded[padding : padding + height, padding : padding + width] = image / 255
@@ -46,14 +46,14 @@ def test_padding_is_black_before_normalisation():
 
 
 @pytest.mark.parametrize("padding", [0, 2])
-def test_plain_is_the_whole_image_in_the_order_asked_for(padding):
+def test_plain_is_the_whole_image_in_the_requested_order(padding):
     store = ImageStore(IMAGES, MEAN, STD, padding, CPU)
     found = store.plain(torch.tensor([2, 0, 2]))
     expected = np.stack([reference(IMAGES[i], 0, 0, 0, flip=False) for i in (2, 0, 2)])
     torch.testing.assert_close(found.double(), torch.from_numpy(expected), rtol=0, atol=2e-6)
 
 
-def test_batches_are_channels_last_and_the_images_stay_as_they_are():
+def test_batches_are_channels_last_and_the_images_are_unchanged():
     images = IMAGES.copy()
     store = ImageStore(images, MEAN, STD, 1, CPU)
     index = torch.arange(3)
@@ -81,14 +81,14 @@ def test_draws_are_uniform_and_independent():
 
 
 @pytest.mark.parametrize(("flip", "flips"), [(0.0, 0), (1.0, 100)])
-def test_certain_flips_are_certain(flip, flips):
+def test_flip_probabilities_0_and_1_are_exact(flip, flips):
     draws = draw_crops(np.random.default_rng(0), 100, Augmentation(padding=0, flip=flip), CPU)
     assert int(draws.flip.sum()) == flips
     assert not draws.top.any()
     assert not draws.left.any()
 
 
-def test_draws_depend_on_the_numpy_generator_alone():
+def test_draws_depend_only_on_the_numpy_generator():
     before = torch.get_rng_state()
     first, second, other = (
         draw_crops(np.random.default_rng(seed), 50, Augmentation(padding=4, flip=0.5), CPU) for seed in (0, 0, 1)

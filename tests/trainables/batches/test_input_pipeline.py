@@ -12,7 +12,7 @@ ALL_VIEWS = (View("anchor"), View("partner", "partner"), View("other", "other_pa
 
 
 def pipeline(labels, views=ALL_VIEWS, *, batch_size=4, seed=0, padding=1, flip=0.5, size=4) -> InputPipeline:
-    """Image i is grey with the value i + 1, so that a batch shows which images it holds."""
+    """Image i is grey with the value i + 1, so that the images of a batch can be identified."""
     values = np.arange(1, len(labels) + 1, dtype=np.uint8)
     images = np.broadcast_to(values[:, None, None, None], (len(labels), size, size, 3)).copy()
     data = LabelledImages(images, labels, tuple("abcdefgh"))
@@ -21,7 +21,7 @@ def pipeline(labels, views=ALL_VIEWS, *, batch_size=4, seed=0, padding=1, flip=0
 
 
 def shown(view) -> np.ndarray:
-    """Which images a view holds; padding is black, so the brightest pixel tells."""
+    """Indices of the images of a view, from the brightest pixel, because padding is black."""
     return (view.amax(dim=(1, 2, 3)) * 255).round().long().numpy() - 1
 
 
@@ -47,7 +47,7 @@ def test_row_i_of_every_view_belongs_to_anchor_i_and_each_anchor_comes_once(size
 
 
 @given(st.integers(2, 60), st.integers(2, 20))
-def test_batches_are_full_but_for_the_last_and_none_has_a_single_anchor(count, batch_size):
+def test_all_batches_except_the_last_are_full_and_none_has_a_single_anchor(count, batch_size):
     bounds = pipeline(np.zeros(count, np.int64), batch_size=batch_size).bounds()
     sizes = [stop - start for start, stop in bounds]
     assert [start for start, _ in bounds] == [sum(sizes[:number]) for number in range(len(sizes))]
@@ -99,7 +99,7 @@ def test_any_epoch_can_be_drawn_without_the_earlier_ones():
     assert not torch.equal(earlier[0][0], earlier[1][0])
 
 
-def test_epochs_seeds_and_views_have_draws_of_their_own():
+def test_epochs_seeds_and_views_have_different_draws():
     labels = np.zeros(100, np.int64)
     draws = [
         draw.top.numpy().tobytes()

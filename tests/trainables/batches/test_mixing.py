@@ -10,7 +10,7 @@ def drawn(alpha=1.0, seed=0, epoch=0, sizes=(8, 8, 3)):
     return list(draw_mixing(alpha, seed, epoch, sizes, CPU))
 
 
-def test_each_batch_has_a_share_and_a_permutation_of_its_own():
+def test_each_batch_has_its_own_share_and_permutation():
     mixings = drawn()
     assert [sorted(mixing.order.tolist()) for mixing in mixings] == [list(range(size)) for size in (8, 8, 3)]
     assert len({float(mixing.share) for mixing in mixings}) == 3
@@ -18,7 +18,7 @@ def test_each_batch_has_a_share_and_a_permutation_of_its_own():
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"epoch": 1}])
-def test_seed_and_epoch_decide(other):
+def test_the_mixing_depends_on_seed_and_epoch(other):
     assert [float(mixing.share) for mixing in drawn()] == [float(mixing.share) for mixing in drawn()]
     assert [float(mixing.share) for mixing in drawn()] != [float(mixing.share) for mixing in drawn(**other)]
 

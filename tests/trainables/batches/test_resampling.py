@@ -9,7 +9,7 @@ SHAPES = [(97, 130), (256, 341), (300, 90), (40, 40), (11, 500)]
 
 
 def smooth_noise(shape, seed):
-    """An image with detail at every scale."""
+    """Image with detail at all scales."""
     rng = np.random.default_rng(seed)
     image = np.zeros((*shape, 3))
     for size in (3, 9, 40, max(shape)):
@@ -63,7 +63,7 @@ def test_a_single_box_agrees_with_pillow(size):
     assert (together > 1).mean() < 1e-5
 
 
-def test_a_box_of_the_wanted_size_is_untouched():
+def test_a_box_of_the_requested_size_is_unchanged():
     image = smooth_noise((50, 60), 0)
     assert np.array_equal(batched([image], [(3, 4, 20, 20)], 20)[0].numpy(), image[3:23, 4:24])
     assert np.array_equal(resize_box(torch.from_numpy(image), (3, 4, 20, 20), (20, 20)), image[3:23, 4:24])

@@ -4,14 +4,14 @@ import threading
 import numpy as np
 import torch
 
-from trainables.batches.residency import fetched, free_bytes, landing
+from trainables.batches.residency import free_bytes, host_buffer, to_arrays
 
 CPU = torch.device("cpu")
 
 
 def test_memory_from_inference_mode_may_be_filled_by_another_thread():
     with torch.inference_mode():
-        space = landing((2, 3), torch.uint8, CPU)
+        space = host_buffer((2, 3), torch.uint8, CPU)
         thread = threading.Thread(target=space.fill_, args=(7,))
         thread.start()
         thread.join()
@@ -20,9 +20,9 @@ def test_memory_from_inference_mode_may_be_filled_by_another_thread():
     assert space.unique().tolist() == [7]
 
 
-def test_a_cpu_hands_out_its_own_memory_and_has_no_bound():
+def test_a_cpu_copies_nothing_and_has_unlimited_memory():
     values = torch.arange(6, dtype=torch.float32).view(2, 3)
-    array = fetched({"logits": values})["logits"]
+    array = to_arrays({"logits": values})["logits"]
     values[0, 0] = 9
     assert np.array_equal(array, [[9, 1, 2], [3, 4, 5]])
     assert free_bytes(CPU) == sys.maxsize

@@ -52,7 +52,7 @@ def test_training_crops_of_photographs_agree_with_torchvision(birds, size):
     index = np.random.default_rng(1).permutation(np.repeat(np.arange(len(birds)), 5))
     draws = store.draw(np.random.default_rng(2), index, spec)
     resident = RaggedStore(ragged(birds), spec, ZERO, ONE, CPU)
-    resident._may_reside = True  # what other devices do
+    resident._may_reside = True  # as on other devices
     found = [levels(each.augmented(torch.from_numpy(index), draws)) for each in (store, resident)]
     beyond = np.zeros(2)
     for row, image in enumerate(index):
@@ -100,7 +100,7 @@ def test_boxes_lie_inside_and_follow_torchvisions_distribution():
 
 
 @pytest.mark.parametrize(("size", "expected"), [((10, 400), (0, 193, 10, 13)), ((400, 10), (193, 0, 13, 10))])
-def test_where_no_box_fits_the_middle_is_taken(size, expected):
+def test_the_central_box_is_used_if_no_box_fits(size, expected):
     spec = ResizedCrop(size=8, resize=9, area=(1.0, 1.0))
     assert draw_boxes(np.random.default_rng(0), np.array([size]), spec).tolist() == [list(expected)]
 
@@ -141,7 +141,7 @@ def test_batches_are_normalised_and_channels_last():
         assert found.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_the_middle_square():
+def test_the_central_square():
     assert centre_box(256, 341, 224, 256) == ((256, 341), (16, 58))
     assert centre_box(341, 256, 224, 256) == ((341, 256), (58, 16))
     assert centre_box(64, 64, 32, 32) == ((32, 32), (0, 0))
@@ -169,7 +169,7 @@ def test_an_epoch_of_crops_can_be_drawn_without_the_earlier_ones():
 
 @pytest.mark.parametrize("memory_limit", [0, AMPLE], ids=["no centres", "centres kept"])
 @pytest.mark.parametrize("ahead", [1, 8, 100])
-def test_batches_that_are_cut_ahead_are_the_batches(ahead, memory_limit):
+def test_batches_prepared_ahead_are_the_same(ahead, memory_limit):
     made = crop_pipeline(CPU, memory_limit=memory_limit, ahead=ahead)
     found, expected = list(made.batches(3)), crop_pipeline(CPU).batches(3)
     for one, other in zip(found, expected, strict=True):
@@ -179,7 +179,7 @@ def test_batches_that_are_cut_ahead_are_the_batches(ahead, memory_limit):
     assert running() == 0
 
 
-def test_an_epoch_that_is_left_in_the_middle_leaves_no_thread():
+def test_an_epoch_that_is_closed_early_ends_its_threads():
     batches = crop_pipeline(CPU, memory_limit=0, ahead=2).batches(0)
     next(batches)
     assert running() == 1
@@ -187,10 +187,10 @@ def test_an_epoch_that_is_left_in_the_middle_leaves_no_thread():
     assert running() == 0
 
 
-def test_an_image_that_cannot_be_cut_is_told_in_its_turn():
+def test_an_image_that_cannot_be_cropped_raises_in_its_batch():
     made = crop_pipeline(CPU, memory_limit=0, ahead=100, views=VIEWS[:1])
     last = made.plan(0).indices["anchor"].host[-1]
-    made._store._images.sizes[last] = (1 << 20, 1 << 20)  # as if a file had been cut off
+    made._store._images.sizes[last] = (1 << 20, 1 << 20)  # as if a file were truncated
     batches = made.batches(0)
     list(islice(batches, 2))
     with pytest.raises(RuntimeError, match="invalid for input of size"):
@@ -199,7 +199,7 @@ def test_an_image_that_cannot_be_cut_is_told_in_its_turn():
 
 
 @pytest.mark.parametrize("memory_limit", [0, AMPLE])
-def test_a_trainer_that_cuts_ahead_trains_and_measures_as_one_that_does_not(memory_limit):
+def test_preparing_batches_ahead_does_not_change_training_and_evaluation(memory_limit):
     plain, cutting = (trainer_of(small_config(dataset=snapshots(memory_limit))) for _ in range(2))
     data = cutting._data.train, cutting._data.validation
 

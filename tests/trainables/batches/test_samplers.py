@@ -60,7 +60,7 @@ def test_seeds_and_epochs_differ():
     assert len(orders) == 4
 
 
-def test_draws_are_the_same_everywhere():
+def test_draws_have_fixed_values():
     drawn = ClassPairSampler(np.arange(8) % 2, seed=7).epoch(3, SOURCES)
     assert {source: indices.tolist() for source, indices in drawn.items()} == {
         "anchor": [2, 5, 7, 3, 0, 6, 4, 1],
@@ -86,7 +86,7 @@ def test_partners_are_uniform_over_the_class(source, choices):
     assert abs(statistic - degrees) < 3.3 * (2 * degrees) ** 0.5
 
 
-def test_every_place_of_the_order_is_equally_likely():
+def test_every_position_of_the_order_is_equally_likely():
     sampler = ClassPairSampler(np.zeros(10, np.int64), seed=0)
     counts = np.zeros((10, 10))
     for epoch in range(2000):

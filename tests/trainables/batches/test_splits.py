@@ -20,7 +20,7 @@ LABELS = np.arange(30) % 3
 
 
 @given(st.lists(st.integers(3, 30), min_size=2, max_size=8), st.floats(0.01, 0.3), st.integers(0, 2**40))
-def test_every_class_keeps_its_share(sizes, fraction, seed):
+def test_every_class_keeps_its_fraction(sizes, fraction, seed):
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
     split = split_training(images_of(labels), ValidationSplit(fraction=fraction, seed=seed))
     assert np.array_equal(np.sort(np.concatenate([split.train, split.validation])), np.arange(len(labels)))
@@ -36,13 +36,13 @@ def test_images_per_class():
     assert np.bincount(LABELS[split.validation]).tolist() == [4, 4, 4]
 
 
-def test_the_split_is_the_same_everywhere():
+def test_the_split_has_fixed_values():
     split = split_training(images_of(LABELS), ValidationSplit(per_class=2, seed=0))
     assert split.validation.tolist() == [1, 3, 11, 13, 20, 21]
     assert split.digest == "9f31f7b5d08af91c"
 
 
-def test_the_digest_tells_seed_and_data_apart():
+def test_the_digest_depends_on_seed_and_data():
     other_labels = LABELS.copy()
     other_labels[[0, 1]] = other_labels[[1, 0]]
     digests = {
@@ -75,7 +75,7 @@ def test_a_label_out_of_range_is_refused(label):
         split_training(images_of([0, 0, 1, label, 1], classes=2), ValidationSplit(per_class=1))
 
 
-def test_the_data_digest_sees_every_pixel_label_and_name():
+def test_the_data_digest_depends_on_every_pixel_label_and_name():
     images = LabelledImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), ("a", "b"))
     pixels = images.images.copy()
     pixels[3, 7, 7, 2] = 1

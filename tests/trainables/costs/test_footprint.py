@@ -1,4 +1,4 @@
-"""What a process takes of the machine, counted from outside the process that takes it."""
+"""Private memory of a process, measured in a separate process."""
 
 import subprocess
 import sys
@@ -6,20 +6,20 @@ from pathlib import Path
 
 MAP_AND_TAKE = """
 import mmap, sys
-from trainables.costs.footprint import most_own_bytes
-before = most_own_bytes()
+from trainables.costs.footprint import peak_private_bytes
+before = peak_private_bytes()
 with open(sys.argv[1], "rb") as file:
     mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     sum(mapped[:: mmap.PAGESIZE])
-    shared = most_own_bytes() - before
+    shared = peak_private_bytes() - before
     taken = b"x" * (200 << 20)
-    own = most_own_bytes() - before
+    own = peak_private_bytes() - before
     del taken
-print(shared >> 20, own >> 20, most_own_bytes() - before >> 20)
+print(shared >> 20, own >> 20, peak_private_bytes() - before >> 20)
 """
 
 
-def test_a_mapped_file_is_nobodys_own_and_a_peak_is_kept(tmp_path: Path) -> None:
+def test_mapped_files_do_not_count_and_the_peak_is_kept(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(bytes(300 << 20))
     words = [sys.executable, "-c", MAP_AND_TAKE, str(tmp_path / "data")]
     shared, own, later = map(int, subprocess.run(words, check=True, capture_output=True, text=True).stdout.split())

@@ -1,4 +1,4 @@
-"""A real parent is killed, and its real child ends."""
+"""A child process ends when its parent is killed."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def is_running(number: int) -> bool:
         return False
 
 
-def test_a_process_ends_with_the_parent_that_was_killed() -> None:
+def test_a_process_ends_when_its_parent_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())

@@ -1,4 +1,4 @@
-"""A probe measures what a run then takes, and leaves no trace."""
+"""A probe measures the time and memory that a run then takes, and writes no file."""
 
 import time
 
@@ -17,7 +17,7 @@ def rate() -> Rate:
     return probe(small_config(model=WIDE))
 
 
-def test_a_rate_is_whole(rate):
+def test_a_rate_has_all_values(rate):
     assert (rate.anchors, rate.validation_images) == (64, 32)
     assert rate.epoch_seconds == rate.training_seconds + rate.evaluation_seconds
     assert rate.step_seconds == pytest.approx(rate.training_seconds * 16 / 64)
@@ -25,17 +25,17 @@ def test_a_rate_is_whole(rate):
     assert rate.device
 
 
-def test_a_run_takes_about_what_the_probe_says(rate, tmp_path):
+def test_a_run_takes_about_the_time_that_the_probe_measured(rate, tmp_path):
     run = Run(small_config(model=WIDE, epochs=12, checkpoint_seconds=1e9), tmp_path)
     run.advance()
     start = time.perf_counter()
     for _ in range(10):
         run.advance()
     measured = (time.perf_counter() - start) / 10
-    assert rate.epoch_seconds / 4 < measured < 4 * rate.epoch_seconds  # other work goes on beside tests
+    assert rate.epoch_seconds / 4 < measured < 4 * rate.epoch_seconds  # other processes run beside the tests
 
 
-def test_data_that_is_not_here_is_not_fetched(tmp_path):
+def test_missing_data_is_not_fetched(tmp_path):
     config = small_config(
         model={"name": "preact_resnet10", "width": 4}, dataset={"name": "cifar100", "root": str(tmp_path)}
     )
@@ -44,6 +44,6 @@ def test_data_that_is_not_here_is_not_fetched(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_memory_lies_on_the_line_through_the_last_two_peaks():
+def test_memory_is_extrapolated_from_the_last_two_peaks():
     assert peak_at(128, [(0, 100), (4, 200), (16, 320)]) == 1440
     assert peak_at(16, [(0, 100), (64, 500)]) == 500

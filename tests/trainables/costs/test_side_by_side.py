@@ -1,4 +1,4 @@
-"""Runs side by side: what is chosen, by the figures; what is measured, on real processes."""
+"""Concurrent runs: the choice of their number, with given rates; the measurement, with real processes."""
 
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
@@ -23,14 +23,14 @@ from trainables.errors import ConfigError, DataError
         ((1.0, 0.9), 1),
     ],
 )
-def test_the_fewest_that_do_the_most(rates: tuple[float, ...], best: int) -> None:
+def test_the_best_number_is_the_smallest_with_the_highest_throughput(rates: tuple[float, ...], best: int) -> None:
     found = Packing("a GPU", rates, 1, 1)
     assert (found.best, found.speedup) == (best, rates[best - 1])
 
 
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
-    """A device that does so many epochs a second with one run, two …; returns the numbers that were tried."""
+    """Imitates a device with a given throughput for one run, two, …; returns the numbers that were tried."""
 
     def prepare(*rates: float | Exception, peak: int = 1, memory: int = 100) -> list[int]:
         tried: list[int] = []
@@ -49,7 +49,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
     return prepare
 
 
-def test_it_ends_with_the_first_number_that_is_no_better(device: Callable) -> None:
+def test_the_measurement_ends_with_the_first_number_without_a_gain(device: Callable) -> None:
     tried = device(2.0, 3.0, 3.9, 4.0, 9.0)
     found = side_by_side.measure(small_config())
     assert (tried, found.best, found.host_bytes) == ([1, 2, 3, 4], 3, 1004)
@@ -57,16 +57,16 @@ def test_it_ends_with_the_first_number_that_is_no_better(device: Callable) -> No
 
 @pytest.mark.parametrize(
     ("most", "peak", "tried"),
-    [(2, 1, [1, 2]), (8, 31, [1, 2]), (8, 46, [1]), (8, 1000, [1])],  # 90 of 100 bytes are for runs
+    [(2, 1, [1, 2]), (8, 31, [1, 2]), (8, 46, [1]), (8, 1000, [1])],  # runs may use 90 of 100 bytes
 )
-def test_no_more_are_tried_than_cores_and_memory_hold(device: Callable, most: int, peak: int, tried: list) -> None:
+def test_the_number_of_runs_is_limited_by_cores_and_memory(device: Callable, most: int, peak: int, tried: list) -> None:
     assert device(1.0, 2.0, 3.0, 4.0, peak=peak) == []
     found = side_by_side.measure(small_config(), most)
     assert found.best == len(tried)
 
 
 @pytest.mark.parametrize("error", [ConfigError("no memory"), BrokenProcessPool("killed"), BrokenBarrierError()])
-def test_a_number_that_memory_does_not_hold_is_the_end(device: Callable, error: Exception) -> None:
+def test_the_measurement_ends_if_memory_is_insufficient(device: Callable, error: Exception) -> None:
     tried = device(1.0, 1.9, error)
     assert side_by_side.measure(small_config()).epochs_per_second == (1.0, 1.9)
     assert tried == [1, 2, 3]
@@ -74,21 +74,26 @@ def test_a_number_that_memory_does_not_hold_is_the_end(device: Callable, error: 
 
 @pytest.mark.parametrize(
     ("error", "message"),
-    [(ConfigError("no memory"), "no memory"), (BrokenProcessPool("killed"), "was killed while it was measured, as")],
+    [
+        (ConfigError("no memory"), "no memory"),
+        (BrokenProcessPool("killed"), "was killed during the measurement, probably"),
+    ],
 )
-def test_a_single_run_that_memory_does_not_hold_is_a_mistake(device: Callable, error: Exception, message: str) -> None:
+def test_a_single_run_that_does_not_fit_into_memory_is_refused(
+    device: Callable, error: Exception, message: str
+) -> None:
     device(error)
     with pytest.raises(ConfigError, match=message):
         side_by_side.measure(small_config())
 
 
 @pytest.mark.slow
-def test_real_runs_train_at_the_same_time_in_processes_of_their_own() -> None:
+def test_real_runs_train_at_the_same_time_in_separate_processes() -> None:
     found = side_by_side.together(small_config(), 2, 0.3)
     assert len(found) == 2
     for run in found:
         assert run.epochs_per_second > 0
-        assert run.host_bytes > 100 << 20  # torch alone takes more
+        assert run.host_bytes > 100 << 20  # torch alone needs more
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A process that hangs is ended whatever it does; one that does not leaves nothing behind."""
+"""A process that hangs is always ended; one that does not hang leaves no report."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ HANGS = {
 
 @pytest.mark.fault(25)
 @pytest.mark.parametrize("what", HANGS)
-def test_a_process_that_hangs_is_ended_and_says_where_it_stood(tmp_path: Path, what: str) -> None:
+def test_a_process_that_hangs_is_ended_and_reports_where(tmp_path: Path, what: str) -> None:
     code = f"""
 import ctypes, signal, time
 from pathlib import Path
@@ -35,7 +35,7 @@ with watched(Path({str(tmp_path / "run" / "hang.txt")!r}), 0.3):
     assert "in stuck" in (tmp_path / "run" / "hang.txt").read_text()
 
 
-def test_a_block_that_ends_in_time_leaves_nothing(tmp_path: Path) -> None:
+def test_a_block_that_ends_in_time_leaves_no_report(tmp_path: Path) -> None:
     for _ in range(3):
         with watched(tmp_path / "hang.txt", 60):
             pass
@@ -44,7 +44,7 @@ def test_a_block_that_ends_in_time_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "hang.txt").exists()
 
 
-def test_the_error_of_a_block_whose_folder_is_gone_is_its_own(tmp_path: Path) -> None:
+def test_a_block_whose_folder_is_gone_raises_its_own_error(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError), watched(tmp_path / "run" / "hang.txt", 60):
         _lose(tmp_path / "run")
 
@@ -54,6 +54,6 @@ def _lose(folder: Path) -> None:
     raise NotADirectoryError(folder)
 
 
-def test_without_patience_nothing_is_watched(tmp_path: Path) -> None:
+def test_without_a_limit_nothing_is_watched(tmp_path: Path) -> None:
     with watched(tmp_path / "hang.txt", None):
         assert not (tmp_path / "hang.txt").exists()

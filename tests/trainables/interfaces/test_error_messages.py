@@ -45,11 +45,11 @@ def with_training(**changes) -> dict:
         ({key: GOOD[key] for key in GOOD if key != "method"}, "method: is missing"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(content, line):
+def test_a_mistake_is_reported_in_one_line(content, line):
     assert lines_of(content) == [line]
 
 
-def test_each_mistake_has_its_line():
+def test_each_mistake_has_one_line():
     content = with_training(epochs=-1, lr="x") | {"sed": 1}
     assert [line.split(":")[0] for line in lines_of(content)] == ["training.epochs", "training.lr", "sed"]
 

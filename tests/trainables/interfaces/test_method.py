@@ -1,4 +1,4 @@
-"""What a method of one's own cannot declare is said when a study file is read."""
+"""Invalid declarations of a user-defined method are refused when a study file is read."""
 
 from typing import ClassVar
 
@@ -50,7 +50,7 @@ class Property(Averaging):
         (Number, {}, "averaging returns 0.9, which is not a numeric field"),
         (Property, {}, r"averaging is not a method; write def averaging\(self\)"),
         (Averaging, {"decay": 1.0}, r"decay, the decay of the averaged weights per step, must be in \[0, 1\)"),
-        (Averaging, {"decay": -0.5}, "must lie in"),
+        (Averaging, {"decay": -0.5}, "must be in"),
     ],
 )
 def test_it_is_refused(method: type[CsKd], options: dict, why: str) -> None:
@@ -59,5 +59,5 @@ def test_it_is_refused(method: type[CsKd], options: dict, why: str) -> None:
 
 
 @pytest.mark.parametrize("decay", [0, 0.999])
-def test_a_share_below_one_is_right(decay: float) -> None:
+def test_a_decay_below_one_is_accepted(decay: float) -> None:
     assert Averaging(decay=decay).decay == decay

@@ -1,4 +1,4 @@
-"""What every method, model and data set must keep to."""
+"""Requirements for all methods, models and data sets."""
 
 import inspect
 import subprocess
@@ -32,7 +32,7 @@ def test_a_wrong_option_is_refused_by_name(package, name):
 
 
 @pytest.mark.parametrize(("package", "name"), PARTS)
-def test_a_part_says_what_it_is(package, name):
+def test_a_part_has_a_description(package, name):
     part = registry.load(package, name)
     description = inspect.getdoc(part)
     assert description != inspect.getdoc(BASES[package])
@@ -52,7 +52,7 @@ assert not heavy, heavy
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_views_of_a_method_have_names_of_their_own(name):
+def test_the_views_of_a_method_have_distinct_names(name):
     names = [view.name for view in part_from("methods", name).views()]
     assert len(names) == len(set(names)) > 0
 

@@ -6,12 +6,12 @@ from trainables.methods.cs_kd import CsKd
 
 
 class Own(CsKd):
-    """A user's own method."""
+    """A user-defined method."""
 
 
 @pytest.fixture
-def own_module(tmp_path, monkeypatch):
-    """Folder on the search path, for modules with names of their own."""
+def module_folder(tmp_path, monkeypatch):
+    """Folder on the module search path, for modules with distinct names."""
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
@@ -23,31 +23,31 @@ def test_parts_are_found_on_disk():
 
 
 @pytest.mark.parametrize("package", registry.PACKAGES)
-def test_every_name_is_its_parts_name(package):
+def test_every_name_is_the_name_of_its_part(package):
     for name in registry.available(package):
         part = registry.load(package, name)
         assert issubclass(part, Part)
         assert part.part_name() == name
 
 
-def test_a_misspelt_name_is_answered_with_the_nearest():
+def test_a_misspelt_name_is_refused_with_the_nearest_one():
     with pytest.raises(ConfigError, match=r"no method is called 'cskd'; did you mean 'cs_kd'\?"):
         registry.load("methods", "cskd")
 
 
-def test_a_strange_name_is_answered_with_all_names():
+def test_an_unknown_name_is_refused_with_all_names():
     with pytest.raises(ConfigError, match=r"no dataset is called 'zzzz'; there are: .*cifar100, .*digits"):
         registry.load("datasets", "zzzz")
 
 
 @pytest.mark.parametrize("name", ["", "..", "cs_kd.CsKd", "__init__"])
-def test_names_that_are_no_files_are_refused(name):
+def test_names_that_are_not_files_are_refused(name):
     with pytest.raises(ConfigError):
         registry.load("methods", name)
 
 
-def test_a_users_own_part_is_loaded_by_its_path(own_module):
-    (own_module / "own_parts_of_registry_test.py").write_text(
+def test_a_user_defined_part_is_loaded_by_its_path(module_folder):
+    (module_folder / "own_parts_of_registry_test.py").write_text(
         "from trainables.methods.cs_kd import CsKd\nclass Mine(CsKd):\n    'Mine.'\n    mine: float = 2.0\n"
     )
     part = registry.load("methods", "own_parts_of_registry_test:Mine")
@@ -57,26 +57,26 @@ def test_a_users_own_part_is_loaded_by_its_path(own_module):
 
 
 @pytest.mark.parametrize("path", ["no_such_module:Part", "json:NoSuchClass", ":Part", "json:"])
-def test_an_own_part_that_cannot_be_imported_is_refused(path):
+def test_a_user_defined_part_that_cannot_be_imported_is_refused(path):
     with pytest.raises(ConfigError, match=f"method '{path}' cannot be imported"):
         registry.load("methods", path)
 
 
-def test_where_a_module_is_looked_for_is_said():
+def test_a_missing_module_is_reported_with_pythonpath():
     with pytest.raises(ConfigError, match="there is no module 'no_such_module'; add its folder to PYTHONPATH"):
         registry.load("methods", "no_such_module.below:Part")
 
 
-def test_an_own_part_must_be_a_part():
+def test_a_user_defined_class_that_is_not_a_part_is_refused():
     with pytest.raises(ConfigError, match="'json:JSONDecoder' is not a part"):
         registry.load("methods", "json:JSONDecoder")
 
 
-def test_an_own_module_with_a_mistake_is_refused(own_module):
-    (own_module / "broken_part_of_registry_test.py").write_text("class Part(\n")
+def test_a_user_module_with_an_error_is_refused(module_folder):
+    (module_folder / "broken_part_of_registry_test.py").write_text("class Part(\n")
     with pytest.raises(ConfigError, match="cannot be imported"):
         registry.load("methods", "broken_part_of_registry_test:Part")
-    (own_module / "unfinished_part_of_registry_test.py").write_text("\nclass Part(undefined_name): ...\n")
+    (module_folder / "unfinished_part_of_registry_test.py").write_text("\nclass Part(undefined_name): ...\n")
     with pytest.raises(
         ConfigError, match=r"imported: \S+/unfinished_part_of_registry_test.py:2: name 'undefined_name'"
     ):

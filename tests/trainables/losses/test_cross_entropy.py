@@ -34,7 +34,7 @@ def test_matches_the_formula_and_its_gradient(smoothing):
     np.testing.assert_allclose(logits.grad, (p - targets) / 7, atol=1e-12)
 
 
-def test_permuting_samples_leaves_the_loss():
+def test_permuting_samples_does_not_change_the_loss():
     logits, labels, order = torch.randn(6, 4), torch.arange(6) % 4, torch.randperm(6)
     torch.testing.assert_close(cross_entropy(logits, labels, 0.1), cross_entropy(logits[order], labels[order], 0.1))
 

@@ -22,7 +22,7 @@ def test_is_summed_over_classes_and_averaged_over_the_batch():
     assert mean_entropy(torch.zeros(3, 100)).item() == pytest.approx(math.log(100))
 
 
-def test_a_certain_prediction_has_none():
+def test_a_certain_prediction_has_no_entropy():
     assert mean_entropy(torch.tensor([[1000.0, 0.0]])).item() == 0
 
 
@@ -30,6 +30,6 @@ def test_half_precision_is_computed_in_float32():
     assert mean_entropy(torch.zeros(2, 3, dtype=torch.bfloat16)).dtype is torch.float32
 
 
-def test_permuting_samples_leaves_the_loss():
+def test_permuting_samples_does_not_change_the_loss():
     logits = torch.randn(6, 4)
     torch.testing.assert_close(mean_entropy(logits), mean_entropy(logits[torch.randperm(6)]))

@@ -5,7 +5,7 @@ import torch
 from trainables.losses.feature_distance import distance_of_means, mean_distance
 
 
-def test_match_the_formulas():
+def test_the_distances_match_their_formulas():
     one, other = np.random.default_rng(0).normal(size=(2, 6, 5))
     tensors = torch.tensor(one), torch.tensor(other)
     assert distance_of_means(*tensors).item() == pytest.approx(((one.mean(0) - other.mean(0)) ** 2).sum(), rel=1e-12)

@@ -41,7 +41,7 @@ def test_matches_the_formula_and_its_gradient(temperature):
     np.testing.assert_allclose(gradient, temperature / 6 * (p - q), atol=1e-12)
 
 
-def test_permuting_pairs_leaves_the_loss():
+def test_permuting_pairs_does_not_change_the_loss():
     student, teacher = torch.randn(2, 8, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     order = torch.randperm(8, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(softened_kl(student, teacher, 4.0), softened_kl(student[order], teacher[order], 4.0))
@@ -55,7 +55,7 @@ def test_no_gradient_reaches_the_teacher():
     assert teacher.grad is None
 
 
-def test_the_gradient_can_be_let_into_the_teacher():
+def test_the_gradient_can_flow_into_the_teacher():
     student, teacher = torch.randn(4, 3), torch.randn(4, 3, requires_grad=True)
     loss = softened_kl(student, teacher, 2.0, teacher_gradient=True)
     loss.backward()
@@ -63,7 +63,7 @@ def test_the_gradient_can_be_let_into_the_teacher():
     torch.testing.assert_close(loss, softened_kl(student, teacher, 2.0))
 
 
-def test_a_tensor_temperature_equals_a_number_and_gets_no_surprise_type():
+def test_a_tensor_temperature_equals_a_number_and_keeps_the_type():
     student, teacher = torch.randn(2, 4, 3)
     as_tensor = softened_kl(student, teacher, torch.tensor(3.0))
     torch.testing.assert_close(as_tensor, softened_kl(student, teacher, 3.0))

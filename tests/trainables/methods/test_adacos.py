@@ -64,7 +64,7 @@ def test_the_fixed_scale_stays(golden):
     assert terms.parts["scale"].item() == network.classifier.scale.item() == pytest.approx(case["scale_before"])
 
 
-def test_evaluation_can_leave_the_scale_out_and_never_changes_it(golden):
+def test_evaluation_can_omit_the_scale_and_never_changes_it(golden):
     case, method = case_of(golden), Adacos(eval_scale="none")
     network = network_of(method, case, torch.float32)
     network.model.eval()

@@ -39,7 +39,7 @@ def test_matches_golden(golden, as_values, dtype, tolerance):
     assert terms.total.item() == pytest.approx(case["total"], rel=tolerance)
 
 
-def test_the_deepest_learns_from_its_labels_alone(golden, as_values):
+def test_the_deepest_classifier_learns_only_from_the_labels(golden, as_values):
     case, outputs, terms = terms_of(golden, as_values)
     terms.total.backward()
     probabilities = outputs.logits.detach().softmax(dim=1)
@@ -49,7 +49,7 @@ def test_the_deepest_learns_from_its_labels_alone(golden, as_values):
     assert all(out.features.grad is not None for out in outputs.exits)
 
 
-def test_options_change_what_they_say(golden, as_values):
+def test_each_option_has_its_effect(golden, as_values):
     case, _, terms = terms_of(golden, as_values)
     total = terms.total.item()
     weighted = terms_of(golden, as_values, weight_deepest=True)[2].total.item()
@@ -60,7 +60,7 @@ def test_options_change_what_they_say(golden, as_values):
     assert total - without_last == pytest.approx(case["lambda_feat"] * case["feat"][-1])
 
 
-def test_exits_and_their_mean_are_read_out(golden):
+def test_exits_and_their_mean_are_readouts(golden):
     _, outputs, _ = setting(golden)
     found = Byot().readouts(outputs, None)
     assert list(found) == ["exit1", "exit2", "exit3", "ensemble"]

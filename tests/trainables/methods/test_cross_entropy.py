@@ -4,7 +4,7 @@ from trainables.interfaces import Batch, View
 from trainables.methods.cross_entropy import CrossEntropy
 
 
-def test_loss_is_that_of_torch(logits_forward):
+def test_the_loss_equals_that_of_torch(logits_forward):
     logits, labels = torch.randn(6, 4), torch.arange(6) % 4
     terms = CrossEntropy().loss_terms(logits_forward, Batch({"anchor": logits}, labels), {})
     torch.testing.assert_close(terms.total, torch.nn.functional.cross_entropy(logits, labels))

@@ -10,7 +10,7 @@ DTYPES = [(torch.float64, 1e-8), (torch.float32, 2e-5)]
 
 
 class Answers:
-    """A network that answers a view's name with given logits and features."""
+    """Imitates a network: returns given logits and features for the name of a view."""
 
     def __init__(self, **outputs):
         self.outputs = outputs
@@ -52,7 +52,7 @@ def test_the_published_values_are_the_defaults(golden):
     }
 
 
-def test_options_change_what_they_say(golden, as_values):
+def test_each_option_has_its_effect(golden, as_values):
     case, _, _ = setting(golden)
     gradients, totals = {}, {}
     for option in ("none", "average_ce", "target_gradient"):
@@ -67,7 +67,7 @@ def test_options_change_what_they_say(golden, as_values):
     assert not torch.allclose(gradients["target_gradient"], gradients["none"])
 
 
-def test_one_pass_of_both_views_gives_the_same_terms(logits_forward, as_values):
+def test_a_joint_forward_pass_gives_the_same_terms(logits_forward, as_values):
     torch.manual_seed(0)
     batch = Batch({"anchor": torch.randn(6, 4), "other": torch.randn(6, 4)}, torch.arange(6) % 4)
     values = as_values({"temperature": 3.0, "lambda_kl": 1.0, "mu": 0.1})

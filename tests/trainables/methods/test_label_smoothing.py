@@ -6,7 +6,7 @@ from trainables.interfaces import Batch
 from trainables.methods.label_smoothing import LabelSmoothing
 
 
-def test_loss_is_that_of_torch(logits_forward, as_values):
+def test_the_loss_equals_that_of_torch(logits_forward, as_values):
     logits, labels = torch.randn(6, 4, dtype=torch.float64), torch.arange(6) % 4
     batch = Batch({"anchor": logits}, labels)
     terms = LabelSmoothing(epsilon=0.2).loss_terms(logits_forward, batch, as_values({"epsilon": 0.2}))

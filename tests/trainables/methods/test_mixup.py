@@ -8,7 +8,7 @@ DTYPES = [(torch.float64, 1e-8), (torch.float32, 2e-5)]
 
 
 class Answers:
-    """Answers with given logits whatever it sees."""
+    """Imitates a network: returns given logits for any images."""
 
     def __init__(self, logits):
         self.logits = logits

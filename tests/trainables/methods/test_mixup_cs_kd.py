@@ -8,7 +8,7 @@ DTYPES = [(torch.float64, 1e-8), (torch.float32, 2e-5)]
 
 
 class Answers:
-    """Answers anchors and partners with given logits, and keeps what it saw."""
+    """Imitates a network: returns given logits for anchors and partners, and stores the images."""
 
     def __init__(self, student, teacher):
         self.answers = {"student": student, "teacher": teacher}

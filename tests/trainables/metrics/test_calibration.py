@@ -26,12 +26,12 @@ def test_temperature_scaling_matches_golden(golden, dtype):
         assert scaled["nll_scaled"] == pytest.approx(case["nll_after"], abs=near)
         before = ece.expected_calibration_error(logits, labels)
         assert before == pytest.approx(case["ece_before_percent"] / 100, abs=near)
-        # The bound of the case's own temperature, 1e-4, moves confidences and so the error behind the eighth digit.
+        # The tolerance of the golden temperature, 1e-4, changes the error beyond the eighth digit.
         assert scaled["ece_scaled"] == pytest.approx(case["ece_after_percent"] / 100, abs=max(near, 1e-6))
 
 
 @given(st.integers(0, 2**32), st.floats(0.2, 20))
-def test_the_temperature_is_where_scipy_finds_it(seed, scale):
+def test_the_temperature_equals_that_of_scipy(seed, scale):
     logits, labels = drawn(seed, count=60, scale=scale)
     logits[np.arange(60), labels] += scale
     found = calibration.fit_temperature(logits, labels)
@@ -46,14 +46,14 @@ def test_the_temperature_is_where_scipy_finds_it(seed, scale):
 
 
 @pytest.mark.parametrize("factor", [0.1, 1.0, 15.0])
-def test_logits_and_their_temperature_grow_together(factor):
+def test_the_temperature_scales_with_the_logits(factor):
     logits, labels = drawn(1)
     logits[np.arange(200), labels] += 2
     one, other = (calibration.fit_temperature(logits * k, labels).temperature for k in (1, factor))
     assert other == pytest.approx(one * factor, rel=1e-5)
 
 
-def test_a_temperature_at_the_end_of_the_range_says_so():
+def test_a_temperature_at_the_end_of_the_range_is_reported():
     logits, labels = np.eye(4) * 5, np.arange(4)
     assert calibration.fit_temperature(logits, labels) == pytest.approx((0.01, False), abs=1e-6)
     assert not calibration.fit_temperature(logits, (labels + 1) % 4).inside
@@ -75,7 +75,7 @@ def test_brier_equals_its_formula_and_lies_between_zero_and_one():
 
 
 @given(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 20))
-def test_equal_mass_bins_hold_equally_many_and_rise(seed, count, bins):
+def test_equal_mass_bins_have_equal_counts_and_ascend(seed, count, bins):
     logits, labels = drawn(seed, count)
     found = calibration.equal_mass_bins(np.exp(probabilities.log_softmax(logits)), labels, bins)
     assert found.count.sum() == count

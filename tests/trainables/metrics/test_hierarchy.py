@@ -27,7 +27,7 @@ def test_a_wrong_class_of_the_right_group_counts_half():
     assert found.confusion.tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
-def test_a_group_without_samples_has_no_row():
+def test_the_row_of_a_group_without_samples_is_nan():
     found = hierarchy_of_predictions(np.array([0]), np.array([0]), ("a", "b"))
     assert np.isnan(found.confusion[1]).all()
     assert np.isnan(found.top1_error[1])

@@ -21,7 +21,7 @@ def test_has_the_published_number_of_parameters(classes, expected):
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
 
 
-def test_gives_the_logits_of_torchvision():
+def test_the_logits_equal_those_of_torchvision():
     torch.manual_seed(0)
     reference = models.densenet121(num_classes=5).eval()
     torch.manual_seed(0)
@@ -30,7 +30,7 @@ def test_gives_the_logits_of_torchvision():
         torch.testing.assert_close(network(images), reference(images))
 
 
-def test_starts_as_published():
+def test_the_initialisation_is_the_published_one():
     torch.manual_seed(0)
     network = Densenet121().build(5)
     convolution = network.between[2][2].weight

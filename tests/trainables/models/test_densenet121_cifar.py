@@ -28,7 +28,7 @@ def test_feature_maps_have_the_published_shapes():
     assert shapes == [(256, 32, 32), (512, 16, 16), (1024, 8, 8), (1024, 4, 4)]
 
 
-def test_the_growth_can_be_narrowed():
+def test_the_growth_rate_can_be_reduced():
     with torch.device("meta"):
         network = Densenet121Cifar(growth=12).build(100)
     assert sum(parameter.numel() for parameter in network.parameters()) == 1_035_268

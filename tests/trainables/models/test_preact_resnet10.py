@@ -42,10 +42,10 @@ def test_impossible_options_are_refused(options):
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "cure"),
-    [(8, 8, "set model.input_size: 8"), (30, 30, "that 8 divides"), (32, 24, "that 8 divides")],
+    ("height", "width", "remedy"),
+    [(8, 8, "set model.input_size: 8"), (30, 30, "a multiple of 8"), (32, 24, "a multiple of 8")],
 )
-def test_images_of_another_size_are_refused_with_what_to_set(height, width, cure):
+def test_images_of_another_size_are_refused_with_what_to_set(height, width, remedy):
     PreactResnet10().check_images(32, 32)
-    with pytest.raises(ConfigError, match=f"preact_resnet10: input_size is 32, .* {height}x{width}; .*{cure}"):
+    with pytest.raises(ConfigError, match=f"preact_resnet10: input_size is 32, .* {height}x{width}; .*{remedy}"):
         PreactResnet10().check_images(height, width)

@@ -35,7 +35,7 @@ def test_convolutions_start_kaiming_normal_by_fan_out():
     assert weight.std().item() == pytest.approx((2 / (256 * 9)) ** 0.5, rel=0.01)
 
 
-def test_small_images_are_refused_with_what_to_take():
+def test_small_images_are_refused_with_an_alternative():
     Resnet10().check_images(32, 32)
-    with pytest.raises(ConfigError, match=r"resnet10: .* 28x28, at least 32x32 are needed; take .* preact_resnet18"):
+    with pytest.raises(ConfigError, match=r"resnet10: .* 28x28, at least 32x32 are needed; use .* preact_resnet18"):
         Resnet10().check_images(28, 28)

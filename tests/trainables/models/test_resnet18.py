@@ -21,7 +21,7 @@ def test_has_the_published_number_of_parameters(classes, expected):
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
 
 
-def test_gives_the_logits_of_torchvision():
+def test_the_logits_equal_those_of_torchvision():
     torch.manual_seed(0)
     reference = models.resnet18(num_classes=5).eval()
     torch.manual_seed(0)

@@ -18,7 +18,7 @@ def test_has_the_known_number_of_parameters(inputs, reduction, expected):
 
 @pytest.mark.parametrize("strided", [False, True])
 @pytest.mark.parametrize(("size", "reduction"), [(32, 8), (16, 4), (8, 2)])
-def test_brings_the_map_to_width_and_size_of_the_last(size, reduction, strided):
+def test_the_map_is_reduced_to_width_and_size_of_the_last_map(size, reduction, strided):
     branch = Branch(6, 16, 3, reduction, strided=strided)
     assert branch.body(torch.zeros(2, 6, size, size)).shape == (2, 16, 4, 4)
     outputs = branch(torch.zeros(2, 6, size, size))

@@ -3,7 +3,7 @@ import torch
 from trainables.models.layers.cosine_head import CosineHead
 
 
-def test_logits_do_not_depend_on_lengths():
+def test_logits_do_not_depend_on_norms():
     torch.manual_seed(0)
     head, features = CosineHead(4, 3, 5.0, scaled=True), torch.randn(6, 4)
     torch.testing.assert_close(head(features), head(7 * features))

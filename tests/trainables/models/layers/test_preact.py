@@ -11,7 +11,7 @@ def build(blocks=(2, 2, 2, 2), num_classes=5, width=4, input_size=8, shortcut="p
 
 
 def convolution_of_nothing(block):
-    """Leaves the shortcut alone in a block's output."""
+    """Sets the weights so that a block returns its shortcut only."""
     nn.init.zeros_(block.conv2.weight)
     return block.eval()
 
@@ -69,6 +69,6 @@ def test_images_of_another_size_are_refused(size):
         build()(torch.zeros(1, 3, *size))
 
 
-def test_the_seed_of_torch_decides_the_weights():
+def test_the_seed_of_torch_determines_the_weights():
     one, other = build(), build()
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))

@@ -30,6 +30,6 @@ def test_features_are_the_mean_of_the_last_map():
     torch.testing.assert_close(network(images), network.classifier(network.features(images)))
 
 
-def test_nothing_between_and_nothing_last():
+def test_layers_between_and_after_the_stages_are_optional():
     network = StagedNetwork(nn.Identity(), [nn.Conv2d(3, 4, 1), nn.Conv2d(4, 5, 1)], nn.Linear(5, 2))
     assert [maps.shape[1] for maps in network.feature_maps(torch.zeros(1, 3, 4, 4))] == [4, 5]

@@ -4,7 +4,7 @@ from trainables.models.layers.torchvision_import import models
 from trainables.models.layers.torchvision_networks import staged_densenet, staged_resnet
 
 
-def test_no_weight_is_lost():
+def test_all_weights_are_kept():
     with torch.device("meta"):
         for network, staged in (
             (models.resnet18(), staged_resnet(models.resnet18())),
