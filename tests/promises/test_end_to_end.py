@@ -12,7 +12,6 @@ import yaml
 
 from analysis.records import result_files
 from study.state import ledger
-from study.state.directory import open_study
 from trainables.config import TrainConfig
 
 ROOT = Path(__file__).parents[2]
@@ -38,8 +37,8 @@ def reproduced(out: str) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_launch_reproduce_and_extend(tmp_path: Path) -> None:
-    settings = ("search.trials=3", "training.epochs=2", "confirm.seeds=[1,2]")
+def test_launch_and_reproduce(tmp_path: Path) -> None:
+    settings = ("search.trials=3", "training.epochs=2", "model.width=8", "confirm.seeds=[1,2]")
     out = cskd(tmp_path, "launch", "digits", "--storage", tmp_path, *(x for word in settings for x in ("--set", word)))
     study = tmp_path / "digits"
     assert f"best configuration: {study / 'best_config.yaml'}" in out
@@ -73,13 +72,3 @@ def test_launch_reproduce_and_extend(tmp_path: Path) -> None:
     assert {name for name in metrics if name.startswith("test/")}
     for name, value in metrics.items():
         assert value == pytest.approx(same[name], abs=5e-7), name  # printed with six decimals
-
-    before = {path: path.read_bytes() for path in study.glob("*/*/metrics.jsonl")}
-    cskd(tmp_path, "resume", study, "--trials", 4)
-    for path, content in before.items():
-        assert path.read_bytes() == content
-    with open_study(study) as opened:
-        assert [trial.state.name for trial in opened.store.trials("search")] == 4 * ["COMPLETE"]
-        pairs = [(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in opened.store.trials("confirm")]
-    assert len(pairs) == len(set(pairs)) in (4, 6)  # two more when the new trial is the winner
-    assert len(result_files.read(study / "results").trials) == 5

@@ -131,6 +131,8 @@ def test_a_driver_that_is_told_to_stop_says_how_to_resume(tmp_path: Path, number
     assert verify_tracking(tmp_path / "toy")["KILLED"] >= 1  # tagged as interrupted; none is RUNNING
     with open_study(tmp_path / "toy") as study:
         assert study.store.running("search")  # still open for `resume`, not failed
+    if whom == "group":
+        return  # the resume after any stop is the same; once is enough
     process = start(tmp_path, "resume", str(tmp_path / "toy"))
     assert process.wait(patience(200)) == 0, read_log(tmp_path)
     assert verify_study(tmp_path / "toy")["retrained_epochs"] <= 2

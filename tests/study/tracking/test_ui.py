@@ -114,7 +114,7 @@ def test_the_server_accepts_only_this_machine_and_known_hosts(started) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_stopped_ui_leaves_no_process(storage: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "study.cli", "ui", "--storage", str(storage)],
