@@ -159,13 +159,13 @@ def test_files_that_a_driver_is_writing_are_skipped(new_study) -> None:
 
 
 @pytest.mark.slow
-def test_mlflow_is_compared(new_study, tmp_path: Path) -> None:
+def test_mlflow_is_compared(new_study, local_tracking: str) -> None:
     study = new_study(tracking__enabled=True, search__trials=3)
     Executor(study).run()
     tracker.open_mirror(study).bring_up_to_date(live=False)
     write_results(study)
     assert broken(study.directory, tracked=True) == []
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = MlflowClient(local_tracking)
     runs = {run.data.tags["cskd.run"]: run.info.run_id for run in client.search_runs(["1"])}
     client.delete_run(runs["search/0"])
     client.log_metric(runs["search/1"], "train/loss", 9.0, step=2)

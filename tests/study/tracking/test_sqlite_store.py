@@ -34,10 +34,11 @@ def test_the_database_is_created_once_and_usable(tmp_path: Path) -> None:
     assert [left.name for left in tmp_path.iterdir()] == ["mlflow.db"]
 
 
+SECONDS = [1.5, *(pytest.param(each, marks=pytest.mark.long) for each in (0.5, 2.0, 2.5, 3.0))]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "seconds", [1.5, *(pytest.param(moment, marks=pytest.mark.long) for moment in (0.5, 2.0, 2.5, 3.0))]
-)
+@pytest.mark.parametrize("seconds", SECONDS)
 def test_a_killed_process_leaves_no_incomplete_database(tmp_path: Path, seconds: float) -> None:
     path = tmp_path / "mlflow.db"
     code = f"from study.tracking import sqlite_store; sqlite_store.ensure({uri(path)!r})"
