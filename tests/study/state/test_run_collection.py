@@ -113,7 +113,7 @@ def test_lines_that_the_driver_did_not_fetch_are_reported_and_synced(small, plac
     assert "lines are only in the object store; `cskd sync` fetches them" in {
         v.found[2:] for v in verify(study).violations
     }
-    api._fetch(study)
+    api._collect_remote_files(study)
     assert lost.read_bytes() == whole
     assert verify(study).violations == []
 
