@@ -1,4 +1,4 @@
-"""A whole study as a user runs it: real command line, real Ray, real training on handwritten digits."""
+"""Complete study as a user runs it: real command line, real Ray, real training on handwritten digits."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def cskd(folder: Path, *words: object) -> str:
-    """Standard output of a command that succeeds, run from outside of the checkout."""
+    """Runs a command outside of the checkout; returns its standard output and asserts that it succeeds."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "study.cli", *map(str, words)]
     done = subprocess.run(
@@ -31,7 +31,7 @@ def cskd(folder: Path, *words: object) -> str:
 
 
 def reproduced(out: str) -> dict[str, float]:
-    """Metrics that ``cskd train`` printed."""
+    """Parses the metrics that ``cskd train`` prints."""
     pairs = (line.rsplit(" ", 1) for line in out.splitlines() if "/" in line.split(" ")[0] and " after " not in line)
     return {name: float(value) for name, value in pairs}
 
@@ -81,5 +81,5 @@ def test_launch_reproduce_and_extend(tmp_path: Path) -> None:
     with open_study(study) as opened:
         assert [trial.state.name for trial in opened.store.trials("search")] == 4 * ["COMPLETE"]
         pairs = [(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in opened.store.trials("confirm")]
-    assert len(pairs) == len(set(pairs)) in (4, 6)  # two more when the new trial is the winner
+    assert len(pairs) == len(set(pairs)) in (4, 6)  # two more if the new trial is selected
     assert len(result_files.read(study / "results").trials) == 5
