@@ -105,7 +105,7 @@ def test_the_second_study_trains_only_the_runs_that_the_first_lacks(first: Path,
 
 def _check_outputs(second: Study) -> None:
     """Checks that a copy has no cost and that all outputs name its source."""
-    own = Spending(second.config, second.store, second.directory).device_seconds()
+    own = Spending(second).device_seconds()
     assert own == pytest.approx(0.01 * 2 * 3)  # a search trial and two confirmations of two epochs
     results = result_files.read(second.directory / "results")
     frame = results.trials.set_index(["phase", "trial"])
