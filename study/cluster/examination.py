@@ -22,7 +22,7 @@ ANSWER_SECONDS = 60
 
 @dataclass(frozen=True)
 class NodeReport:
-    """What a node reports about itself.
+    """Report of a node about itself.
 
     Attributes:
         host: Host name.
