@@ -12,7 +12,6 @@ install = $(BIN)/python -m pip install --progress-bar off -c constraints.txt -e 
 else
 install = UV_COMPILE_BYTECODE=1 $(UV) pip install --python $(BIN)/python -c constraints.txt -e '.[$(1)]'
 endif
-DOCS_STAMP := .venv/.installed-docs
 
 # One thread a process: trials and tests run side by side, and results do not depend on the number of cores.
 export OMP_NUM_THREADS := 1
@@ -72,12 +71,8 @@ audit: setup
 	.audit/bin/python -m pip install --quiet -r tests/audit/tools.txt
 	.audit/bin/python -m tests.audit $(BIN)/python
 
-$(DOCS_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
-	touch $@
-
 # The manual with its reference as a site in build/site/; a broken link is an error. `python -m` finds docs/formulas.py.
-docs: $(DOCS_STAMP)
+docs: setup
 	$(BIN)/python -m zensical build --strict --clean
 
 # Runs from the bare source tree with any Python that has torch: no .venv, no Ray, no MLflow.

@@ -107,6 +107,8 @@ def _parameter(parameter: Any) -> tuple[str, str, str]:
     shown = parameter.show_default
     if isinstance(shown, str):
         default = shown
+    elif parameter.secondary_opts:
+        default = _code((parameter.opts if parameter.default else parameter.secondary_opts)[0])
     elif not shown or parameter.is_flag or parameter.default in (None, ()):
         default = "required" if parameter.required else ""
     else:

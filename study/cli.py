@@ -21,7 +21,8 @@ from study.commands import (
     services,
     upkeep,
 )
-from study.errors import INTERNAL, code_and_lines, harmless
+from study.commands.exit_codes import INTERNAL, code_and_lines
+from study.safe_text import safe_line
 
 app = typer.Typer(
     name="cskd",
@@ -63,7 +64,7 @@ def main() -> None:
     except Exception as error:
         code, lines = code_and_lines(error)
         if code == INTERNAL:
-            _print_error(*map(harmless, traceback.format_exc().splitlines()))
+            _print_error(*map(safe_line, traceback.format_exc().splitlines()))
         _fail(lines, code)
 
 

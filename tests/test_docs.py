@@ -11,6 +11,7 @@ import typer
 from docs import generate
 from study import errors as study_errors
 from study.cli import app
+from study.commands import exit_codes
 from study.definition import loading, yaml_reader
 from trainables import errors as trainables_errors
 from trainables.config import TrainConfig
@@ -138,7 +139,7 @@ def test_every_exit_code_is_documented() -> None:
     )
     errors = [each for module in (study_errors, trainables_errors) for each in vars(module).values()]
     codes = {each.exit_code for each in errors if isinstance(each, type) and hasattr(each, "exit_code")}
-    assert codes | {study_errors.INTERNAL, 0, 130, 143} <= documented
+    assert codes | {exit_codes.INTERNAL, 0, 130, 143} <= documented
 
 
 def test_formulas_become_mathml() -> None:

@@ -47,4 +47,4 @@ def test_every_part_is_named() -> None:
 def test_the_layers_are_those_of_the_import_contracts(package: str) -> None:
     (line,) = re.findall(rf"^\* \*\*{package}\*\*[^:]*: (.*(?:\n  .*)*)", README, flags=re.MULTILINE)
     layers = [layer.strip().split(", ") for layer in " ".join(line.split()).split("→")]
-    assert [sorted(layer) for layer in layers] == [sorted(layer.split(" | ")) for layer in LAYERS[package]]
+    assert [sorted(layer) for layer in layers] == [sorted(re.split(" [|:] ", layer)) for layer in LAYERS[package]]

@@ -9,6 +9,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from study.cluster.requirements import other_code, other_directory, sees_marker
 from study.errors import ServiceError
 from study.state import provenance, run_collection
 
@@ -21,7 +22,7 @@ ANSWER_SECONDS = 60
 
 @dataclass(frozen=True)
 class NodeReport:
-    """What a node reports about itself.
+    """Report of a node about itself.
 
     Attributes:
         host: Host name.
@@ -99,7 +100,7 @@ def _shares_directory(marker: Path) -> tuple[bool, str | None]:
         error = None
     except OSError as caught:
         error = caught.strerror or str(caught)
-    return marker.exists(), error
+    return sees_marker(marker), error
 
 
 def refuse_unfit(address: str, report: NodeReport, marker: Path | None) -> None:
@@ -117,25 +118,20 @@ def refuse_unfit(address: str, report: NodeReport, marker: Path | None) -> None:
         _refuse_unshared(address, report, marker)
     elif report.error is not None:
         raise ServiceError(f"node {address}: {report.error}; every node needs credentials and a network route")
-    if report.code != provenance.code_digest():
-        raise ServiceError(
-            f"node {address}: has other code of cs-kd-study ({report.code}, here {provenance.code_digest()}); install "
-            "the same version on every node"
-        )
+    if reason := other_code(report.code, provenance.code_digest()):
+        raise ServiceError(f"node {address}: {reason}; install the same version on every node")
 
 
 def _refuse_unshared(address: str, report: NodeReport, marker: Path) -> None:
-    directory = marker.parent
-    shared = (
-        f"node {address}: {directory} is not the study directory of the driver's machine; all nodes must share it "
-        "(NFS), or the study needs an object store (artifacts: {uri: s3://…})"
-    )
-    if report.error is not None and not report.reads:
-        raise ServiceError(f"{shared}: {report.error}")
-    if report.error is not None:
-        raise ServiceError(f"node {address}: {directory} cannot be written: {report.error}")
-    if not report.reads or not marker.with_name(f"{marker.name}.{report.host}").exists():
-        raise ServiceError(shared)
+    if report.reads and report.error is not None:
+        raise ServiceError(f"node {address}: {marker.parent} cannot be written: {report.error}")
+    shared = report.reads and marker.with_name(f"{marker.name}.{report.host}").exists()
+    if reason := other_directory(marker, shared):
+        cause = "" if report.error is None else f": {report.error}"
+        raise ServiceError(
+            f"node {address}: {reason}; all nodes must share it (NFS), or the study needs an object store "
+            f"(artifacts: {{uri: s3://…}}){cause}"
+        )
 
 
 def version_differences(address: str, there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:

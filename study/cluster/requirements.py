@@ -49,16 +49,31 @@ class Requirements:
             UnfitNodeError: The node has other code or another study directory, its kind of GPU was not measured, or its
                 disk has too little free space for the data.
         """
-        if _code_of_process() != self.code:
-            raise UnfitNodeError(f"it has other code of cs-kd-study ({_code_of_process()}, the driver {self.code})")
-        if self.marker is not None and not os.path.lexists(self.marker):  # False also if the path to it is broken
-            raise UnfitNodeError(f"{self.marker.parent} there is not the study directory of the driver's machine")
+        if reason := other_code(_code_of_process(), self.code):
+            raise UnfitNodeError(reason)
+        if self.marker is not None and (reason := other_directory(self.marker, sees_marker(self.marker))):
+            raise UnfitNodeError(reason)
         if self.gpu_kinds is not None and (kind := _gpu_kind_of_node()) not in {None, *self.gpu_kinds}:
             raise UnfitNodeError(f"its GPUs ({kind}) were not measured; `cskd resume` measures them")
         if self.dataset is not None and not _has_free_space(self.dataset):
             raise UnfitNodeError(
                 f"its disk has too little free space for a copy of the data; set {VARIABLE} there to a folder with more"
             )
+
+
+def other_code(found: str, required: str) -> str | None:
+    """Returns why a node with the code digest ``found`` is unfit for a driver with ``required``; None if it is fit."""
+    return None if found == required else f"it has other code of cs-kd-study ({found}, the driver {required})"
+
+
+def other_directory(marker: Path, seen: bool) -> str | None:
+    """Returns why a node is unfit if it does not see the driver's marker file; None if it has ``seen`` the file."""
+    return None if seen else f"{marker.parent} there is not the study directory of the driver's machine"
+
+
+def sees_marker(marker: Path) -> bool:
+    """Returns whether this node sees the driver's marker file; False also if the path to it is broken."""
+    return os.path.lexists(marker)
 
 
 @contextlib.contextmanager

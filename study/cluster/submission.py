@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from study.definition import yaml_reader
-from study.errors import ServiceError, UsageError, without_password
+from study.errors import ServiceError, UsageError
+from study.safe_text import without_password
 from study.state.provenance import CODE
 
 if TYPE_CHECKING:

@@ -55,5 +55,7 @@ class StudyConfig(StudyFields):
     def resolved(self) -> dict[str, Any]:
         """Returns the content of the study file with every default written out."""
         content = self.model_dump(mode="json")
-        content["search"]["space"] = {name: spaces.as_mapping(of) for name, of in self.space().items()}
+        content["search"]["space"] = {
+            name: spaces.as_mapping(distribution) for name, distribution in self.space().items()
+        }
         return content

@@ -66,13 +66,13 @@ def resolved(teacher: Teacher) -> Teacher:
     if teacher.sha256 is not None:
         return teacher
     if teacher.study is not None:
-        path, errors = _of_study(teacher, teacher.study)
+        path, errors = _run_of_study(teacher, teacher.study)
     elif teacher.checkpoint is not None:
-        path, errors = teacher.checkpoint, _errors_beside(teacher.checkpoint)
+        path, errors = teacher.checkpoint, _final_metrics(teacher.checkpoint)
     else:
         return teacher
     known: dict[str, Any] = {f"{split}_top1_error": errors.get(f"{split}/top1_error") for split in ERRORS}
-    known["trained_on"] = _trained_on(_errors_beside(path))
+    known["trained_on"] = _trained_on(_final_metrics(path))
     return teacher.model_copy(update={"checkpoint": path, "sha256": _digest(path), **known})
 
 
@@ -98,13 +98,14 @@ def _digest(path: Path) -> str:
     return digest
 
 
-def _errors_beside(checkpoint: Path) -> Mapping[str, float]:
+def _final_metrics(checkpoint: Path) -> Mapping[str, float]:
     """Returns the final metrics of the checkpoint's run; empty if the file is not in a run directory."""
     outcome = RunDirectory(checkpoint.parent.parent).outcome()
     return {} if outcome is None else outcome.metrics
 
 
-def _of_study(teacher: Teacher, study: Path) -> tuple[Path, Mapping[str, float]]:
+def _run_of_study(teacher: Teacher, study: Path) -> tuple[Path, Mapping[str, float]]:
+    """Returns checkpoint and errors of the confirmation run with the teacher's arm and seed."""
     from analysis.records import result_files
 
     if not study.exists():
@@ -127,7 +128,7 @@ def _of_study(teacher: Teacher, study: Path) -> tuple[Path, Mapping[str, float]]
     kept = generations(run / "checkpoints")
     if not kept:
         raise CheckpointError(f"the teacher's run {run} has no checkpoint; it was removed")
-    return kept[0], _errors_in(results, arm) | dict(_errors_beside(kept[0]))
+    return kept[0], _search_error(results, arm) | dict(_final_metrics(kept[0]))
 
 
 def _arm_of(teacher: Teacher, results: Results, study: Path) -> str:
@@ -139,7 +140,7 @@ def _arm_of(teacher: Teacher, results: Results, study: Path) -> str:
     return finalists[0]
 
 
-def _errors_in(results: Results, arm: str) -> dict[str, float]:
+def _search_error(results: Results, arm: str) -> dict[str, float]:
     """Returns the validation error from the search, because a confirmation on all training data measures none."""
     objective = results.study["objectives"][0]
     entry = results.study["arms"].get(arm)

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from study.errors import HIDDEN, ServiceError, UsageError
+from study.errors import ServiceError, UsageError
+from study.safe_text import HIDDEN
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 

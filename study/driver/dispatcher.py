@@ -114,7 +114,7 @@ class Dispatcher:
         """Returns the next item that no other study has finished."""
         while (item := self._next_item()) is not None:
             assignment = item.phase.assignment(item.trial)
-            source = self._reuse.takes_over(item.trial, assignment)
+            source = self._reuse.copy_finished_run(item.trial, assignment)
             outcome = None if source is None else self._outcome(assignment)
             if source is None or outcome is None:
                 return item
@@ -128,7 +128,7 @@ class Dispatcher:
             return None
         if len(self._in_flight) >= self.max_concurrent or self._has_exclusive_run():
             return None
-        free_space.require(self._phases[0].directory)
+        free_space.require(self._phases[0].study.directory)
         item = self._pop_item()
         if item is None:
             self.finished = not self._in_flight and not self._waiting

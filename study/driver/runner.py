@@ -98,7 +98,7 @@ class Driver:
         self._events = events
         self._trainable = trainable
         self._phases = sequence.phases_until(study, until)
-        self._limits = Limits(study.config, study.store, study.directory)
+        self._limits = Limits(study)
         self._signals = StopSignals()
         self._stopping = Stopping(self._signals, self._limits)
         say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
@@ -246,7 +246,7 @@ class Driver:
         from trainables.tune import StudyTrainable
 
         study = self._study
-        pruner = pruning.pruner_of(study.config, study.store, study.directory)
+        pruner = pruning.pruner_of(study)
         searcher = StudySearcher(dispatcher, pruner, exclusion, requirements)
         with tempfile.TemporaryDirectory(prefix="cskd-tune-") as disposable:
             tuner = tune.Tuner(

@@ -150,11 +150,11 @@ def _epoch_rows(study: Study, phase: Phase, trial: FrozenTrial) -> list[dict[str
 
 def _description(study: Study) -> dict[str, Any]:
     config, store = study.config, study.store
-    best = confirm.finalists(config, store, study.directory)
-    controls = confirm.controls(config, store)
+    best = confirm.finalists(study)
+    controls = confirm.controls(study)
     confirmed = {trial.user_attrs[TrialAttribute.ARM] for trial in store.trials("confirm")}
     known = {arm.label: arm for arm in [*best, *controls]}
-    arms = [*known.values(), *(confirm.arm_from(config, store, label) for label in sorted(confirmed - known.keys()))]
+    arms = [*known.values(), *(confirm.arm_from(study, label) for label in sorted(confirmed - known.keys()))]
     baseline = next((arm.label for arm in controls if arm.config.method.part_name() == "cross_entropy"), None)
     notes = provenance.notes(study.directory)
     return {
@@ -173,9 +173,11 @@ def _description(study: Study) -> dict[str, Any]:
         "ledger": ledger.readings(study.directory),
         "finalists": [arm.label for arm in best],
         "baseline": baseline,
-        "race": race.describe(config, store, study.directory),
+        "race": race.describe(study),
         "extended": _extended_after_reading(study),
-        "cut_short": {name: ended._asdict() for name in limits.CUT if (ended := limits.over(store, name)) is not None},
+        "cut_short": {
+            name: ended._asdict() for name in limits.RUN_NAMES if (ended := limits.early_end(store, name)) is not None
+        },
         "arms": {
             arm.label: {
                 "role": "finalist" if arm.phase == "search" else "control",

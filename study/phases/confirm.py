@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from study.phases.limits import over
+from study.phases.limits import early_end
 from study.phases.phase import Phase, SeededPhase
-from study.phases.race import course_of, seeds_of
-from study.search.ranking import deserving
+from study.phases.race import race_state, seeds_of
+from study.search.ranking import confirmation_order
 from study.state.attribute_names import TrialAttribute
 from study.state.ledger import FILE_NAME, LedgeredAccess
 from study.state.optuna_store import arm_and_seed
@@ -19,12 +19,10 @@ from trainables.runs.run_key import PhaseName, RunKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
-    from study.definition.study_config import StudyConfig
-    from study.state.optuna_store import Store
+    from study.state.directory import Study
     from trainables.config import TrainConfig
 
 
@@ -54,13 +52,13 @@ class Arm:
         return str(RunKey(self.phase, self.trial))
 
 
-def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
+def finalists(study: Study) -> list[Arm]:
     """Returns the best search trials, or the leaders of the race if there is one, best first.
 
     The first is the winner; it is selected before the test set is read.
     """
-    best = deserving(config, store, directory)
-    race_means = _race_means(config, store, directory)
+    best = confirmation_order(study)
+    race_means = _race_means(study)
     if race_means:
         by_label = {str(RunKey("search", trial.number)): (trial, mean) for trial, mean in best}
         best = [by_label[label] for label in race_means]
@@ -68,37 +66,41 @@ def finalists(config: StudyConfig, store: Store, directory: Path) -> list[Arm]:
         Arm(
             "search",
             trial.number,
-            config.search_config(trial.params, trial.number),
+            study.config.search_config(trial.params, trial.number),
             trial.values[0],
             mean,
             race_means.get(str(RunKey("search", trial.number))),
         )
-        for trial, mean in best[: config.confirm.finalists]
+        for trial, mean in best[: study.config.confirm.finalists]
     ]
 
 
-def _race_means(config: StudyConfig, store: Store, directory: Path) -> dict[str, float | None]:
+def _race_means(study: Study) -> dict[str, float | None]:
     """Returns the race's means by label, best first; empty before the first complete round or without a race."""
-    course, rule = course_of(config, store, directory), config.confirm.race
-    if course is None or rule is None or not course.standing.rounds:
+    race, rule = race_state(study), study.config.confirm.race
+    if race is None or rule is None or not race.standing.rounds:
         return {}
-    seeds = seeds_of(config, rule)
-    return {label: course.mean(label, seeds) for label in course.standing.order}
+    seeds = seeds_of(study.config, rule)
+    return {label: race.mean(label, seeds) for label in race.standing.order}
 
 
-def controls(config: StudyConfig, store: Store) -> list[Arm]:
+def controls(study: Study) -> list[Arm]:
     """Returns the completed controls."""
-    complete = [trial for trial in store.trials("controls") if trial.state == TrialState.COMPLETE]
-    return [Arm("controls", trial.number, config.control_config(trial.number), trial.values[0]) for trial in complete]
+    complete = [trial for trial in study.store.trials("controls") if trial.state == TrialState.COMPLETE]
+    return [_control(study, trial) for trial in complete]
 
 
-def arm_from(config: StudyConfig, store: Store, label: str) -> Arm:
+def arm_from(study: Study, label: str) -> Arm:
     """Returns the arm with a label such as ``search/7``."""
     key = RunKey.parse(label)
-    trial = store.trials(key.phase)[key.number]
+    trial = study.store.trials(key.phase)[key.number]
     if key.phase == "search":
-        return Arm("search", trial.number, config.search_config(trial.params, trial.number), trial.values[0])
-    return Arm("controls", trial.number, config.control_config(trial.number), trial.values[0])
+        return Arm("search", trial.number, study.config.search_config(trial.params, trial.number), trial.values[0])
+    return _control(study, trial)
+
+
+def _control(study: Study, trial: FrozenTrial) -> Arm:
+    return Arm("controls", trial.number, study.config.control_config(trial.number), trial.values[0])
 
 
 class ConfirmPhase(SeededPhase):
@@ -110,8 +112,8 @@ class ConfirmPhase(SeededPhase):
 
     name: PhaseName = "confirm"
 
-    def __init__(self, config: StudyConfig, store: Store, directory: Path, preceding: Sequence[Phase] = ()) -> None:
-        super().__init__(config, store, directory)
+    def __init__(self, study: Study, preceding: Sequence[Phase] = ()) -> None:
+        super().__init__(study)
         self._preceding = preceding
 
     def planned(self) -> int:
@@ -119,16 +121,16 @@ class ConfirmPhase(SeededPhase):
         if self._waits():
             arms = self.config.confirm.finalists + len(self.config.controls)
             return arms * len(self.config.confirm.seeds)
-        ended = over(self.store, self.name)
+        ended = early_end(self.store, self.name)
         return len({*self._started(), *self._wanted()}) if ended is None else ended.runs
 
     def assignment(self, trial: FrozenTrial) -> Assignment:
         """Returns the run of an arm with a seed, with access to the test set."""
         confirm = self.config.confirm
         (label, seed), attempt = arm_and_seed(trial), trial.user_attrs[TrialAttribute.ATTEMPT]
-        arm = arm_from(self.config, self.store, label)
+        arm = arm_from(self.study, label)
         config = arm.config.model_copy(update={"seed": seed, "train_on": confirm.train_on})
-        ledger = self.directory / FILE_NAME
+        ledger = self.study.directory / FILE_NAME
         name, objects = self.config.name, self._objects(trial.number)
         access = LedgeredAccess(ledger, name, trial.number, attempt, label, config.digest(), seed, objects)
         return self._assignment(trial, config, access, test_each_epoch=confirm.test_each_epoch)
@@ -142,7 +144,7 @@ class ConfirmPhase(SeededPhase):
         return any(phase.is_open() for phase in self._preceding)
 
     def _missing(self) -> list[tuple[str, int]]:
-        if self._waits() or over(self.store, self.name) is not None:
+        if self._waits() or early_end(self.store, self.name) is not None:
             return []
         started = self._started()
         return [pair for pair in self._wanted() if pair not in started]
@@ -151,8 +153,8 @@ class ConfirmPhase(SeededPhase):
         return {arm_and_seed(trial) for trial in self.store.trials(self.name)}
 
     def _wanted(self) -> list[tuple[str, int]]:
-        best = finalists(self.config, self.store, self.directory)
+        best = finalists(self.study)
         if not best:
             return []
-        arms = [*best, *controls(self.config, self.store)]
+        arms = [*best, *controls(self.study)]
         return [(arm.label, seed) for seed in self.config.confirm.seeds for arm in arms]

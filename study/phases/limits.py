@@ -15,21 +15,20 @@ from study.state.attribute_names import StudyAttribute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
-    from study.definition.study_config import StudyConfig
+    from study.state.directory import Study
     from study.state.optuna_store import Store
     from trainables.runs.run_key import PhaseName
 
 FIRST_FAILURES = 5
 HOUR = 3600
-CUT: Mapping[PhaseName, str] = {"search": "search trial", "race": "run of the race", "confirm": "confirmation"}
+RUN_NAMES: Mapping[PhaseName, str] = {"search": "search trial", "race": "run of the race", "confirm": "confirmation"}
 RACE_LEAVES = 0.5  # share of the reserve that the race leaves for the confirmation
 
 
-class Over(NamedTuple):
+class EarlyEnd(NamedTuple):
     """The early end of a phase.
 
     Attributes:
@@ -41,10 +40,10 @@ class Over(NamedTuple):
     reason: str
 
 
-def over(store: Store, phase: PhaseName) -> Over | None:
+def early_end(store: Store, phase: PhaseName) -> EarlyEnd | None:
     """Returns how a phase was cut short; None if it was not."""
     found = store.attribute(StudyAttribute.over(phase))
-    return None if found is None else Over(int(found["runs"]), str(found["reason"]))
+    return None if found is None else EarlyEnd(int(found["runs"]), str(found["reason"]))
 
 
 def cut_short(store: Store, phase: PhaseName, runs: int, reason: str) -> None:
@@ -52,14 +51,14 @@ def cut_short(store: Store, phase: PhaseName, runs: int, reason: str) -> None:
     store.set_study_attribute(StudyAttribute.over(phase), {"runs": runs, "reason": reason})
 
 
-def ask_anew(store: Store, more_hours: float = 0.0) -> None:
+def reset(store: Store, more_hours: float = 0.0) -> None:
     """Deletes the early ends of all phases, so that the next driver checks the limits again.
 
     Args:
         store: Trial database of the study.
         more_hours: Hours to add to the budget's hours and device hours.
     """
-    for phase in CUT:
+    for phase in RUN_NAMES:
         if store.attribute(StudyAttribute.over(phase)) is not None:
             store.set_study_attribute(StudyAttribute.over(phase), None)
     if more_hours:
@@ -72,18 +71,16 @@ class Limits:
     """Checks whether a phase may start more runs; used by the driver only.
 
     Args:
-        config: Configuration of the study.
-        store: Trial database of the study.
-        directory: The study directory.
+        study: An open study.
     """
 
-    def __init__(self, config: StudyConfig, store: Store, directory: Path) -> None:
-        self._config = config
-        self._budget = config.search.budget
-        self._store = store
-        self._spending = Spending(config, store, directory)
-        self._granted = HOUR * float(store.attribute(StudyAttribute.HOURS_GRANTED) or 0.0)
-        self._trusted_from = int(store.attribute(StudyAttribute.TRUSTED_FROM) or 0)
+    def __init__(self, study: Study) -> None:
+        self._config = study.config
+        self._budget = study.config.search.budget
+        self._store = study.store
+        self._spending = Spending(study)
+        self._granted = HOUR * float(study.store.attribute(StudyAttribute.HOURS_GRANTED) or 0.0)
+        self._trusted_from = int(study.store.attribute(StudyAttribute.TRUSTED_FROM) or 0)
 
     def reason(self, phase: PhaseName, runs: int) -> str | None:
         """Returns why a phase's next runs must not start; None if they may. Controls always may.
@@ -113,7 +110,7 @@ class Limits:
         share = {"search": 1.0, "race": RACE_LEAVES}.get(phase, 0.0)
         left_over = share * self._budget.reserve_for_confirmation
         kept = f", {100 * left_over:.0f} % of it kept for the confirmation" if left_over else ""
-        what = CUT[phase]
+        what = RUN_NAMES[phase]
         spent = self._spending
         if self._budget.hours is not None:
             limit = (HOUR * self._budget.hours + self._granted) * (1 - left_over)

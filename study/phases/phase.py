@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from study.phases.limits import over
+from study.phases.limits import early_end
 from study.search.halving import ladder_of, points_of
 from study.search.sampling import suggest
 from study.state import run_collection
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from study.definition.study_config import StudyConfig
+    from study.state.directory import Study
     from study.state.ledger import LedgeredAccess
-    from study.state.optuna_store import Store
     from trainables.config import TrainConfig
 
 
@@ -32,17 +31,15 @@ class Phase(ABC):
     """A phase of a study: the trials that it needs and their runs.
 
     Args:
-        config: Configuration of the study.
-        store: Trial database of the study.
-        directory: The study directory.
+        study: An open study.
     """
 
     name: PhaseName
 
-    def __init__(self, config: StudyConfig, store: Store, directory: Path) -> None:
-        self.config = config
-        self.store = store
-        self.directory = directory
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.config = study.config
+        self.store = study.store
 
     @abstractmethod
     def planned(self) -> int:
@@ -88,7 +85,7 @@ class Phase(ABC):
 
     def _objects(self, number: int) -> str | None:
         """Returns the address of a run's files in the object store; None if runs share the study directory."""
-        return run_collection.place_of_run(self.config.artifacts, self.config.name, self.store, self.name, number)
+        return run_collection.run_uri(self.config.artifacts, self.config.name, self.store, self.name, number)
 
     def is_open(self) -> bool:
         """Whether trials are running or more will start."""
@@ -100,7 +97,7 @@ class Phase(ABC):
 
     def run_directory(self, number: int) -> Path:
         """Returns the folder of a trial's run."""
-        return self.directory / FOLDERS[self.name] / str(number)
+        return self.study.directory / FOLDERS[self.name] / str(number)
 
 
 class SeededPhase(Phase):
@@ -157,15 +154,15 @@ class SearchPhase(Phase):
 
     name: PhaseName = "search"
 
-    def __init__(self, config: StudyConfig, store: Store, directory: Path, trials: int) -> None:
-        super().__init__(config, store, directory)
-        self._space = config.space()
-        self._points = config.planned_trials(trials)
-        self._ladder = ladder_of(config)
+    def __init__(self, study: Study, trials: int) -> None:
+        super().__init__(study)
+        self._space = study.config.space()
+        self._points = study.config.planned_trials(trials)
+        self._ladder = ladder_of(study.config)
 
     def planned(self) -> int:
         """Number of points, at most the cells of the space, plus promotions; the actual number after an early end."""
-        ended = over(self.store, self.name)
+        ended = early_end(self.store, self.name)
         return sum(self._ladder.counts(self._points, self.store.trials(self.name))) if ended is None else ended.runs
 
     def upcoming(self) -> int:
@@ -212,7 +209,7 @@ class SearchPhase(Phase):
 
     def epochs_to_begin(self) -> int:
         """Approximate number of epochs of the trials that have not started; compressed schedules have fewer epochs."""
-        if len(self._ladder.lengths) == 1 or over(self.store, self.name) is not None:
+        if len(self._ladder.lengths) == 1 or early_end(self.store, self.name) is not None:
             return super().epochs_to_begin()
         return self._ladder.epochs_to_begin(self._points, self.store.trials(self.name))
 

@@ -9,26 +9,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.trial import TrialState
 
-from study.phases.limits import over
+from study.phases.limits import early_end
 from study.phases.phase import Phase, SeededPhase
 from study.phases.race_rule import Standing, standing
-from study.search.ranking import deserving
+from study.search.ranking import confirmation_order
 from study.state.attribute_names import TrialAttribute
 from study.state.optuna_store import arm_and_seed
 from trainables.runs.run_key import PhaseName, RunKey
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from optuna.trial import FrozenTrial
 
     from study.definition.sections import Race
     from study.definition.study_config import StudyConfig
-    from study.state.optuna_store import Store
+    from study.state.directory import Study
     from trainables.runs.assignment import Assignment
 
 
-class Course(NamedTuple):
+class RaceState(NamedTuple):
     """The standing of a race and its runs.
 
     Attributes:
@@ -51,13 +49,13 @@ def seeds_of(config: StudyConfig, rule: Race) -> tuple[int, ...]:
     return tuple(config.race_seed(number) for number in range(rule.seeds))
 
 
-def course_of(config: StudyConfig, store: Store, directory: Path) -> Course | None:
+def race_state(study: Study) -> RaceState | None:
     """Returns the state of the race from the study's database; None without a race."""
-    rule = config.confirm.race
+    config, rule = study.config, study.config.confirm.race
     if rule is None:
         return None
-    names = [str(RunKey("search", trial.number)) for trial, _ in deserving(config, store, directory)[: rule.candidates]]
-    runs = {arm_and_seed(trial): trial for trial in store.trials("race")}
+    names = [str(RunKey("search", trial.number)) for trial, _ in confirmation_order(study)[: rule.candidates]]
+    runs = {arm_and_seed(trial): trial for trial in study.store.trials("race")}
     table = {
         key: trial.values[0] if trial.state == TrialState.COMPLETE else None
         for key, trial in runs.items()
@@ -71,10 +69,10 @@ def course_of(config: StudyConfig, store: Store, directory: Path) -> Course | No
         rule=rule,
         minimizes=config.minimizes,
     )
-    return Course(found, runs)
+    return RaceState(found, runs)
 
 
-def describe(config: StudyConfig, store: Store, directory: Path) -> dict[str, Any] | None:
+def describe(study: Study) -> dict[str, Any] | None:
     """Describes the race for ``study.json``; None without a race.
 
     Returns:
@@ -83,29 +81,29 @@ def describe(config: StudyConfig, store: Store, directory: Path) -> dict[str, An
         ``trials`` in the phase ``race``, and how it dropped out: number of seeds (``dropped_after``), corrected ``p``,
         and whether its run ``failed``.
     """
-    course, rule = course_of(config, store, directory), config.confirm.race
-    if course is None or rule is None:
+    race, rule = race_state(study), study.config.confirm.race
+    if race is None or rule is None:
         return None
-    found, exits = course.standing, {gone.name: gone for gone in course.standing.exits}
-    seeds = seeds_of(config, rule)
+    found, exits = race.standing, {left.name: left for left in race.standing.exits}
+    seeds = seeds_of(study.config, rule)
     candidates = []
     for label in found.order:
-        gone = exits.get(label)
+        left = exits.get(label)
         candidates.append(
             {
                 "arm": label,
-                "mean": course.mean(label, seeds),
-                "seeds": gone.seeds if gone else found.rounds,
-                "trials": [course.runs[label, seed].number for seed in seeds if (label, seed) in course.runs],
-                "dropped_after": gone.seeds if gone else None,
-                "p": gone.p if gone else None,
-                "failed": gone is not None and gone.p is None,
+                "mean": race.mean(label, seeds),
+                "seeds": left.seeds if left else found.rounds,
+                "trials": [race.runs[label, seed].number for seed in seeds if (label, seed) in race.runs],
+                "dropped_after": left.seeds if left else None,
+                "p": left.p if left else None,
+                "failed": left is not None and left.p is None,
             }
         )
     return {
         "rounds": found.rounds,
-        "over": not found.wanted or over(store, "race") is not None,
-        "runs": len(course.runs),
+        "over": not found.wanted or early_end(study.store, "race") is not None,
+        "runs": len(race.runs),
         "runs_at_most": len(candidates) * rule.seeds,
         "level": rule.level,
         "candidates": candidates,
@@ -121,18 +119,18 @@ class RacePhase(SeededPhase):
 
     name: PhaseName = "race"
 
-    def __init__(self, config: StudyConfig, store: Store, directory: Path, search: Phase) -> None:
-        super().__init__(config, store, directory)
+    def __init__(self, study: Study, search: Phase) -> None:
+        super().__init__(study)
         self._search = search
 
     def planned(self) -> int:
         """Number of runs if no further candidate drops out."""
-        rule, ended = self.config.confirm.race, over(self.store, self.name)
+        rule, ended = self.config.confirm.race, early_end(self.store, self.name)
         if rule is None or ended is not None:
             return 0 if ended is None else ended.runs
         if self._search.is_open():
             return min(rule.candidates, self._search.planned()) * rule.seeds
-        found, runs = self._course()
+        found, runs = self._state()
         if not found.wanted:
             return len(runs)
         seeds = seeds_of(self.config, rule)[found.rounds :]
@@ -145,12 +143,12 @@ class RacePhase(SeededPhase):
         return self._assignment(trial, config.model_copy(update={"seed": trial.user_attrs[TrialAttribute.SEED]}))
 
     def _missing(self) -> list[tuple[str, int]]:
-        if self._search.is_open() or over(self.store, self.name) is not None:
+        if self._search.is_open() or early_end(self.store, self.name) is not None:
             return []
-        found, runs = self._course()
+        found, runs = self._state()
         return [pair for pair in found.wanted if pair not in runs]
 
-    def _course(self) -> Course:
-        course = course_of(self.config, self.store, self.directory)
-        assert course is not None  # noqa: S101 - the phase exists only in a study with a race
-        return course
+    def _state(self) -> RaceState:
+        state = race_state(self.study)
+        assert state is not None  # noqa: S101 - the phase exists only in a study with a race
+        return state

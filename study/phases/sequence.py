@@ -23,11 +23,10 @@ State = Literal["running", "interrupted", "failed", "searched", "done"]
 
 def phases_of(study: Study) -> list[Phase]:
     """Returns the phases of a study in the order in which they start."""
-    config, store, directory = study.config, study.store, study.directory
-    search = SearchPhase(config, store, directory, study.trials_wanted)
-    race = [] if config.confirm.race is None else [RacePhase(config, store, directory, search)]
-    first = [ControlPhase(config, store, directory), search, *race]
-    return [*first, ConfirmPhase(config, store, directory, first)]
+    search = SearchPhase(study, study.trials_wanted)
+    race = [] if study.config.confirm.race is None else [RacePhase(study, search)]
+    first = [ControlPhase(study), search, *race]
+    return [*first, ConfirmPhase(study, first)]
 
 
 def phases_until(study: Study, until: str | None) -> list[Phase]:

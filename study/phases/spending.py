@@ -10,12 +10,9 @@ from study.state.optuna_store import FOLDERS, PHASES
 from trainables.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from optuna.trial import FrozenTrial
 
-    from study.definition.study_config import StudyConfig
-    from study.state.optuna_store import Store
+    from study.state.directory import Study
     from trainables.runs.run_key import PhaseName
 
 
@@ -23,17 +20,15 @@ class Spending:
     """Counts the wall time of a study's drivers and the training time of its runs, in seconds.
 
     Args:
-        config: Configuration of the study.
-        store: Trial database of the study, which also stores the drivers' time.
-        directory: The study directory.
+        study: An open study; its database also stores the drivers' time.
     """
 
-    def __init__(self, config: StudyConfig, store: Store, directory: Path) -> None:
-        self._store = store
-        self._directory = directory
-        self._epochs_a_run = config.training.epochs
-        self._gpus = config.resources.gpus_per_trial
-        self._before = float(store.attribute(StudyAttribute.DRIVER_SECONDS) or 0.0)
+    def __init__(self, study: Study) -> None:
+        self._store = study.store
+        self._directory = study.directory
+        self._epochs_per_run = study.config.training.epochs
+        self._gpus = study.config.resources.gpus_per_trial
+        self._before = float(study.store.attribute(StudyAttribute.DRIVER_SECONDS) or 0.0)
         self._begun = time.monotonic()
         self._ended: dict[tuple[PhaseName, int], tuple[int, float]] = {}
 
@@ -51,14 +46,14 @@ class Spending:
         for phase in PHASES:
             for trial in self._store.trials(phase):
                 epochs, seconds = self._cost_of(phase, trial)
-                whole = trial.user_attrs.get(TrialAttribute.EPOCHS, self._epochs_a_run)
+                whole = trial.user_attrs.get(TrialAttribute.EPOCHS, self._epochs_per_run)
                 remaining = 0 if trial.state.is_finished() else max(whole - epochs, 0)
                 total += seconds + remaining * epoch
         return self._share() * total
 
     def run_seconds(self) -> float:
         """Estimates the training time of a full run from the epochs so far; 0 before the first."""
-        return self._epochs_a_run * self._epoch_seconds()
+        return self._epochs_per_run * self._epoch_seconds()
 
     def run_device_seconds(self) -> float:
         """Estimates the device time of a full run, counted as in ``device_seconds``."""

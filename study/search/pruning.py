@@ -20,13 +20,11 @@ from trainables.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from optuna.trial import FrozenTrial
 
     from study.definition.sections import Scheduler
-    from study.definition.study_config import StudyConfig
-    from study.state.optuna_store import Store
+    from study.state.directory import Study
 
 
 class Rule(NamedTuple):
@@ -78,27 +76,26 @@ def is_kept(value: float, others: Sequence[float], scheduler: Scheduler) -> bool
     return len(others) + 1 < scheduler.min_trials or RULES[scheduler.name].keeps(value, others, scheduler)
 
 
-def pruner_of(config: StudyConfig, store: Store, directory: Path) -> Pruner | None:
+def pruner_of(study: Study) -> Pruner | None:
     """Returns the pruner of a study; None if its scheduler does not stop runs."""
-    return None if config.search.scheduler.name not in RULES else Pruner(config, store, directory)
+    return None if study.config.search.scheduler.name not in RULES else Pruner(study)
 
 
 class Pruner:
     """Decides which search trials of a study stop early.
 
     Args:
-        config: Configuration of a study with a scheduler in ``RULES``.
-        store: Trial database of the study.
-        directory: The study directory.
+        study: An open study with a scheduler in ``RULES``.
     """
 
-    def __init__(self, config: StudyConfig, store: Store, directory: Path) -> None:
+    def __init__(self, study: Study) -> None:
+        config = study.config
         self._scheduler = config.search.scheduler
         self._rungs = self._scheduler.rungs(config.training)
         self._objective = config.objective
         self._sign = 1 if config.minimizes else -1
-        self._store = store
-        self._runs = directory / FOLDERS["search"]
+        self._store = study.store
+        self._runs = study.directory / FOLDERS["search"]
         self._judged: dict[int, int] = {}
 
     def stops(self, number: int, epoch: int, metrics: Mapping[str, float]) -> bool:

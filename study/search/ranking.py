@@ -16,46 +16,47 @@ from study.state.optuna_store import FOLDERS
 from trainables.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
     from study.definition.study_config import StudyConfig
-    from study.state.optuna_store import Store
+    from study.state.directory import Study
 
 FEWEST_FOR_POSTERIOR = 16
 
 
-def ranked(config: StudyConfig, store: Store, directory: Path) -> list[FrozenTrial]:
+def ranked(study: Study) -> list[FrozenTrial]:
     """Returns completed search trials, best first: by the objective, then by validation NLL, then by number.
 
     The tie-break matters because several trials reach the same error on small splits. With two objectives the first one
     ranks, but trials of the Pareto front come before all others, in the order of ``pareto.by_coverage``.
     """
+    config = study.config
     sign = 1 if config.minimizes else -1
 
     def order(trial: FrozenTrial) -> tuple[float, float, int]:
-        rows = RunDirectory(directory / FOLDERS["search"] / str(trial.number)).epochs()
+        rows = RunDirectory(study.directory / FOLDERS["search"] / str(trial.number)).epochs()
         nll = rows[-1].metrics.get("validation/nll", math.inf) if rows else math.inf
         return sign * trial.values[0], nll, trial.number
 
-    complete = sorted((trial for trial in store.trials("search") if trial.state == TrialState.COMPLETE), key=order)
+    complete = sorted(
+        (trial for trial in study.store.trials("search") if trial.state == TrialState.COMPLETE), key=order
+    )
     return complete if len(config.directions) == 1 else _front_first(config, complete)
 
 
-def deserving(config: StudyConfig, store: Store, directory: Path) -> list[tuple[FrozenTrial, float | None]]:
+def confirmation_order(study: Study) -> list[tuple[FrozenTrial, float | None]]:
     """Returns completed search trials with their posterior means, in the order in which they are selected.
 
     The best of many noisy values is mostly lucky. ``confirm.choose_by: posterior_mean`` therefore fits a Gaussian
     process to all completed trials and orders them by posterior mean. With fewer than 16 trials the estimate is too
     uncertain, and with two objectives there is no single best: then the rank decides, and the means are None.
     """
-    trials = ranked(config, store, directory)
-    means = _posterior_means(config, trials)
+    trials = ranked(study)
+    means = _posterior_means(study.config, trials)
     if means is None:
         return [(trial, None) for trial in trials]
-    order = np.argsort(means if config.minimizes else -means, kind="stable")
+    order = np.argsort(means if study.config.minimizes else -means, kind="stable")
     return [(trials[index], float(means[index])) for index in order]
 
 

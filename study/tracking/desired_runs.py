@@ -154,7 +154,7 @@ def milliseconds(seconds: float) -> int:
 
 def _trial_run(study: Study, phase: Phase, trial: FrozenTrial, *, live: bool) -> TrackedRun:
     key, final = str(RunKey(phase.name, trial.number)), trial.state.is_finished()
-    config = phase.assignment(trial).config
+    config = phase.run_config(trial)
     run = RunDirectory(phase.run_directory(trial.number))
     rows = run.epochs() if final else run.settled_epochs()
     state = trial.state.name if final or live else INTERRUPTED

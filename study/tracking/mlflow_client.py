@@ -9,8 +9,9 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.tables.table import escape
-from study.errors import ServiceError, without_password
+from study.errors import ServiceError
 from study.machine.mlflow_server import MLFLOW_SETTINGS
+from study.safe_text import without_password
 from study.tracking import sqlite_store
 from study.tracking.desired_runs import Point, milliseconds
 
@@ -236,10 +237,10 @@ class TrackingService:
 
 def _reason(error: BaseException) -> str:
     """Returns the operating system's message of the root cause, or else the first line of the error."""
-    said = [
+    messages = [
         cause.strerror or str(cause) for cause in _causes(error) if type(cause).__module__ in ("builtins", "socket")
     ]
-    lines = (said[-1] if said else str(error)).strip().splitlines() or [type(error).__name__]
+    lines = (messages[-1] if messages else str(error)).strip().splitlines() or [type(error).__name__]
     return escape(without_password(lines[0]))[:LONGEST_REASON]
 
 

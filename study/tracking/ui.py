@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from study.definition.tracking_address import tracking_uri
-from study.errors import ServiceError, UsageError, without_password
+from study.errors import ServiceError, UsageError
 from study.machine import mlflow_server
+from study.safe_text import without_password
 from study.state import mlflow_record
 from study.state.directory import studies_in
 

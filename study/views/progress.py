@@ -13,8 +13,8 @@ from rich.text import Text
 
 from analysis.words.units import clock
 from search_spaces.symbols import symbol
-from study.errors import harmless
 from study.phases.sequence import SEARCHING
+from study.safe_text import safe_line
 from study.state.optuna_store import PHASES, rank_value
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Writes a line of text."""
-        self._console.print(harmless(text), highlight=False, markup=False, soft_wrap=True)
+        self._console.print(safe_line(text), highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, text: str) -> None:
         done = sum(sum(counts.values()) for counts in self._settled.values())

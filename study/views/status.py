@@ -22,7 +22,7 @@ def describe(study: Study) -> dict[str, Any]:
     """Returns the study's state, driver, counts by phase and state, and best trial so far, ready for JSON."""
     phases = sequence.counts_of(study)
     held = lease.is_held(study.directory)
-    best = ranked(study.config, study.store, study.directory)
+    best = ranked(study)
     return {
         "name": study.config.name,
         "directory": str(study.directory),

@@ -15,9 +15,9 @@ from analysis.statistics.importance import ped_anova
 from analysis.words.units import clock
 from analysis.words.wording import hours
 from search_spaces.symbols import symbol
-from study.errors import harmless
 from study.phases import sequence
 from study.phases.spending import Spending
+from study.safe_text import safe_line
 from study.search.ranking import ranked
 from study.state import lease
 from study.state.attribute_names import StudyAttribute
@@ -51,7 +51,7 @@ def describe(study: Study) -> dict[str, Any]:
     until = study.store.attribute(StudyAttribute.UNTIL)
     to_begin = sum(phase.epochs_to_begin() for phase in phases if sequence.is_wanted(phase.name, until))
     epochs_left = to_begin + sum(run["epochs"] - run["epoch"] for run in running)
-    best = ranked(study.config, study.store, study.directory)[:BEST]
+    best = ranked(study)[:BEST]
     return {
         "name": study.config.name,
         "state": sequence.state_of(counts, held=lease.is_held(study.directory), until=until),
@@ -61,7 +61,7 @@ def describe(study: Study) -> dict[str, Any]:
         "best": [{"trial": trial.number, "value": rank_value(trial), "params": trial.params} for trial in best],
         "importance": importance(study),
         "epochs_a_minute": 60 * rate,
-        "device_hours": Spending(study.config, study.store, study.directory).device_seconds() / 3600,
+        "device_hours": Spending(study).device_seconds() / 3600,
         "seconds_left": epochs_left / rate if rate else None if epochs_left else 0.0,
     }
 
@@ -143,7 +143,7 @@ def _best(found: dict[str, Any]) -> Table:
             f"{symbol(name).text} {x:.4g}" if isinstance(x, float) else f"{symbol(name).text} {x}"
             for name, x in trial["params"].items()
         )
-        table.add_row(str(RunKey("search", trial["trial"])), f"{trial['value']:.4f}", harmless(point))
+        table.add_row(str(RunKey("search", trial["trial"])), f"{trial['value']:.4f}", safe_line(point))
     return table
 
 

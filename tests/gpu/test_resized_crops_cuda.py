@@ -17,7 +17,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 @pytest.mark.parametrize(
     ("memory_limit", "ahead", "most"),
     [(AMPLE, 0, 2), (0, 0, 0), (0, 1, 0), (0, 8, 0)],
-    ids=["resident", "cut when asked for", "one ahead", "eight ahead"],
+    ids=["resident", "not ahead", "one ahead", "eight ahead"],
 )
 def test_a_gpu_makes_the_batches_of_a_cpu(memory_limit, ahead, most):
     on_gpu = crop_pipeline(CUDA, memory_limit=memory_limit, ahead=ahead)

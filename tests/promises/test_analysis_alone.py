@@ -1,4 +1,4 @@
-"""Analysis where neither PyTorch nor Ray nor MLflow is installed: only the result files are needed."""
+"""Analysis works without PyTorch, Ray and MLflow: it only needs the result files."""
 
 import subprocess
 import sys
@@ -34,12 +34,12 @@ print(export.of_study(results, "args"))
 
 
 @pytest.mark.slow
-def test_tables_page_and_export_need_no_training_library(
+def test_tables_report_and_export_need_no_training_library(
     content: dict[str, Any], with_predictions: Any, tmp_path: Path
 ) -> None:
     result_files.write(tmp_path / "results", **content)
-    words = [sys.executable, "-c", SCRIPT, str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("--dataset cifar100")
     assert "Calibration" in (tmp_path / "page.html").read_text(encoding="utf-8")

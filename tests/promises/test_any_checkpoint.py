@@ -1,4 +1,4 @@
-"""Whatever a checkpoint's file holds, it is read as data or refused in one line; nothing of it ever runs."""
+"""A checkpoint file with any content is read as data or rejected with one line; its code never runs."""
 
 import io
 import os
@@ -24,7 +24,7 @@ few = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.functio
 
 
 class Runs:
-    """Unpickled it would make a folder, which proves that it ran."""
+    """Creates a folder when unpickled, which proves that code ran."""
 
     def __init__(self, proof: Path) -> None:
         self._proof = proof
@@ -43,16 +43,16 @@ WHOLE = whole()
 
 
 def load(folder: Path, content: bytes) -> None:
-    """Loads a file whose checksum is right, as a stranger would send it."""
+    """Loads an untrusted file with a correct checksum; asserts that it is read or rejected with one line."""
     path = folder / "epoch_000001.pt"
     path.write_bytes(content)
     checksum_of(path).write_text(sha256_of(content))
-    said = None
+    message = None
     try:
         assert isinstance(checkpoint.load(path), dict)
     except CheckpointError as error:
-        said = str(error)
-    assert said is None or (str(path) in said and len(said.splitlines()) == 1)
+        message = str(error)
+    assert message is None or (str(path) in message and len(message.splitlines()) == 1)
     assert not (folder / "ran").exists()
 
 
@@ -63,9 +63,9 @@ def test_any_bytes(tmp_path: Path, content: bytes) -> None:
 
 
 @few
-@given(place=st.integers(0, len(WHOLE) - 1), gone=st.integers(0, 30), put=st.binary(max_size=8))
-def test_any_damage(tmp_path: Path, place: int, gone: int, put: bytes) -> None:
-    load(tmp_path, WHOLE[:place] + put + WHOLE[place + gone :])
+@given(place=st.integers(0, len(WHOLE) - 1), removed=st.integers(0, 30), inserted=st.binary(max_size=8))
+def test_any_damage(tmp_path: Path, place: int, removed: int, inserted: bytes) -> None:
+    load(tmp_path, WHOLE[:place] + inserted + WHOLE[place + removed :])
 
 
 @few
@@ -80,8 +80,8 @@ def test_a_flipped_bit_without_a_new_checksum_is_never_loaded(tmp_path: Path, pl
         checkpoint.load(path)
 
 
-def around(value: Any, layers: list[str]) -> Any:
-    """A value inside lists, tuples and dictionaries."""
+def nested(value: Any, layers: list[str]) -> Any:
+    """Wraps a value in lists, tuples and dictionaries."""
     for layer in layers:
         value = {"list": [value], "tuple": (1, value), "dict": {"model": value}, "key": {"a": [value, "b"]}}[layer]
     return value
@@ -93,10 +93,10 @@ layers = st.lists(st.sampled_from(["list", "tuple", "dict", "key"]), max_size=4)
 @few
 @given(layers=layers, how=st.sampled_from(["torch", "old torch", "bare", "renamed"]), protocol=st.integers(2, 5))
 def test_code_never_runs(tmp_path: Path, layers: list[str], how: str, protocol: int) -> None:
-    state, sink = around(Runs(tmp_path / "ran"), layers), io.BytesIO()
+    state, sink = nested(Runs(tmp_path / "ran"), layers), io.BytesIO()
     if how == "bare":
         pickle.dump(state, sink, protocol=protocol)
-    elif how == "renamed":  # only the pickle inside a good file is another
+    elif how == "renamed":  # replaces only the pickle inside a valid file
         with zipfile.ZipFile(io.BytesIO(WHOLE)) as good, zipfile.ZipFile(sink, "w") as made:
             for member in good.namelist():
                 bad = member.endswith("data.pkl")
@@ -108,6 +108,6 @@ def test_code_never_runs(tmp_path: Path, layers: list[str], how: str, protocol: 
         checkpoint.load(tmp_path / "epoch_000001.pt")
 
 
-def test_the_proof_would_be_seen(tmp_path: Path) -> None:
+def test_unpickling_creates_the_folder(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Runs(tmp_path / "ran")))
     assert (tmp_path / "ran").exists()

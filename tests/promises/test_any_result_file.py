@@ -1,4 +1,4 @@
-"""Whatever lies where result files should be is read, or refused in one line; what is read can be shown."""
+"""Result files with any content are read or rejected with one line; a report can show what is read."""
 
 import copy
 import json
@@ -20,7 +20,7 @@ from analysis.records.result_files import Results, ResultsError
 from analysis.report import appendix, summary
 from analysis.tables import table as tables
 
-pytestmark = [pytest.mark.bad_input(40), pytest.mark.filterwarnings("ignore::RuntimeWarning")]  # of infinite values
+pytestmark = [pytest.mark.bad_input(40), pytest.mark.filterwarnings("ignore::RuntimeWarning")]  # from infinite values
 EXAMPLES = int(os.environ.get("CSKD_EXAMPLES", "30"))
 FILES = ["trials.parquet", "epochs.parquet", "confirmations.parquet", "study.json"]
 few = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -28,14 +28,14 @@ few = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.functio
 
 @pytest.fixture(scope="module")
 def good(_content: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of good result files; a test puts back what it spoils."""
+    """Folder of valid result files; a test restores the files that it changes."""
     folder = tmp_path_factory.mktemp("study") / "results"
     result_files.write(folder, **_content)
     return folder
 
 
 def show(results: Results) -> None:
-    """What a report says in words and tables."""
+    """Renders the text and tables of a report."""
     tables.to_text(best_config_table.best_config_table(best_config.collect(results)), 80)
     for section in (summary.setup, summary.findings, summary.protocol, caveats.caveats, appendix.trials_table):
         section(results)
@@ -43,16 +43,19 @@ def show(results: Results) -> None:
 
 
 def read(folder: Path) -> None:
-    """Reads and shows, or meets the one error that is told in a line."""
-    said = None
+    """Reads and renders the results; asserts that an error is a ``ResultsError`` of one line."""
+    message = None
     try:
         show(result_files.read(folder))
     except ResultsError as error:
-        said = str(error)
-    assert said is None or (len(said.splitlines()) == 1 and (str(folder) in said or "no search trial" in said))
+        message = str(error)
+    assert message is None or (
+        len(message.splitlines()) == 1 and (str(folder) in message or "no search trial" in message)
+    )
 
 
-def spoiled(folder: Path, name: str, content: bytes) -> None:
+def read_replaced(folder: Path, name: str, content: bytes) -> None:
+    """Reads the results with other content in one file, then restores the file."""
     whole = (folder / name).read_bytes()
     try:
         (folder / name).write_bytes(content)
@@ -66,15 +69,15 @@ def spoiled(folder: Path, name: str, content: bytes) -> None:
     name=st.sampled_from(FILES), content=st.binary(max_size=100) | st.sampled_from([b"PAR1PAR1", b"PAR1" * 20, b"{"])
 )
 def test_any_bytes(good: Path, name: str, content: bytes) -> None:
-    spoiled(good, name, content)
+    read_replaced(good, name, content)
 
 
 @settings(few, max_examples=EXAMPLES // 2)
-@given(name=st.sampled_from(FILES), place=st.floats(0, 1), gone=st.integers(0, 50), put=st.binary(max_size=8))
-def test_any_damage(good: Path, name: str, place: float, gone: int, put: bytes) -> None:
+@given(name=st.sampled_from(FILES), place=st.floats(0, 1), removed=st.integers(0, 50), inserted=st.binary(max_size=8))
+def test_any_damage(good: Path, name: str, place: float, removed: int, inserted: bytes) -> None:
     whole = (good / name).read_bytes()
     start = int(place * len(whole))
-    spoiled(good, name, whole[:start] + put + whole[start + gone :])
+    read_replaced(good, name, whole[:start] + inserted + whole[start + removed :])
 
 
 columns = st.dictionaries(
@@ -89,7 +92,7 @@ columns = st.dictionaries(
 @few
 @given(name=st.sampled_from(FILES[:3]), more=columns, kept=st.integers(0, 18), marked=st.booleans())
 def test_any_other_table(good: Path, name: str, more: dict[str, list[Any]], kept: int, marked: bool) -> None:
-    """Even one that says of itself that it is ours: columns are missing, of another type, or more."""
+    """The table may carry the project's metadata; columns are missing, added or have another type."""
     table = pq.read_table(good / name)
     marks = table.schema.metadata if marked else {}
     made = table.select(table.column_names[:kept]).slice(0, 1)
@@ -102,7 +105,7 @@ def test_any_other_table(good: Path, name: str, more: dict[str, list[Any]], kept
     digest = result_files._shape_digest(made)
     sink = pa.BufferOutputStream()
     pq.write_table(made.replace_schema_metadata(marks | {b"cskd.shape": digest.encode()}), sink)
-    spoiled(good, name, bytes(sink.getvalue()))
+    read_replaced(good, name, bytes(sink.getvalue()))
 
 
 values = st.sampled_from(
@@ -111,7 +114,7 @@ values = st.sampled_from(
 
 
 class Small(NamedTuple):
-    """The study with few epochs; hypothesis shows it by its short name."""
+    """Study with few epochs and a short ``repr`` for Hypothesis."""
 
     content: dict[str, Any]
 
@@ -126,7 +129,7 @@ def small(_content: dict[str, Any]) -> Small:
 
 @st.composite
 def edits(draw: st.DrawFn) -> list[tuple[Any, ...]]:
-    """Cells of tables that get another value, in one row or in all, or rows that are cut off."""
+    """Draws changes of table cells, in one row or in all rows."""
     one = st.tuples(
         st.sampled_from(["trials", "epochs", "confirmations"]), st.integers(0, 50), st.integers(0, 30), values
     )
@@ -146,11 +149,11 @@ def test_any_values(small: Small, tmp_path: Path, changes: list[tuple[Any, ...]]
                 changed[names[column % len(names)]] = value
     try:
         result_files.write(tmp_path, **content)
-    except (ValueError, TypeError, OverflowError):  # no such value fits the column
+    except (ValueError, TypeError, OverflowError):  # the value does not fit the column
         return
     read(tmp_path)
 
 
-@pytest.mark.parametrize("strange", ["null", "[]", '"text"', json.dumps({"schema": [1]}), json.dumps({"schema": None})])
-def test_other_json_is_no_study(good: Path, strange: str) -> None:
-    spoiled(good, "study.json", strange.encode())
+@pytest.mark.parametrize("content", ["null", "[]", '"text"', json.dumps({"schema": [1]}), json.dumps({"schema": None})])
+def test_any_other_json(good: Path, content: str) -> None:
+    read_replaced(good, "study.json", content.encode())

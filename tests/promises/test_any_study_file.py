@@ -1,4 +1,4 @@
-"""Any study file is a study, or a few clean lines; never another error, never slow."""
+"""Any study file is read quickly, as a study or with a few clean error lines."""
 
 import copy
 import datetime
@@ -14,7 +14,8 @@ from study.campaigns import preview
 from study.definition import template, yaml_reader
 from study.definition.loading import build
 from study.definition.study_config import StudyConfig
-from study.errors import LONGEST_LINE, StudyFileError
+from study.errors import StudyFileError
+from study.safe_text import LONGEST_LINE
 from tests.kit.fakes.toy import STUDY
 from tests.kit.patience import patience
 
@@ -25,7 +26,7 @@ SLOW_SECONDS = 5  # a tenth of a second on a quiet machine
 
 
 def read(content: bytes) -> StudyConfig | None:
-    """What ``cskd validate`` does with a file."""
+    """Reads a file as ``cskd validate`` does; checks error lines and duration."""
     start = time.monotonic()
     try:
         study = build(yaml_reader.parse(content, "my.yaml"), "my.yaml")
@@ -42,7 +43,7 @@ def read(content: bytes) -> StudyConfig | None:
 
 
 def check(content: bytes) -> None:
-    """A study is still the same one after it was frozen, and after it was written with comments."""
+    """Checks that a valid study survives a round trip, as a resolved file and as a commented template."""
     study = read(content)
     if study is not None:
         for text in (yaml_reader.dump(study.resolved()), template.commented(study).encode()):
@@ -114,7 +115,7 @@ def paths_of(value: object, path: tuple = ()) -> list[tuple]:
 
 @st.composite
 def mutations(draw: st.DrawFn) -> dict:
-    """The toy's study file with a few keys replaced, dropped or added."""
+    """Draws the toy study file with a few keys replaced, dropped or added."""
     content = copy.deepcopy(TOY)
     for _ in range(draw(st.integers(1, 3))):
         *parents, last = draw(st.sampled_from(paths_of(content)))
@@ -145,8 +146,8 @@ def test_any_bytes(content: bytes) -> None:
 
 @given(st.integers(0, len(STUDY) - 1), st.integers(0, 20), st.binary(max_size=4) | grammar)
 @settings(max_examples=EXAMPLES)
-def test_any_damage_to_a_valid_file(place: int, gone: int, put: bytes) -> None:
-    check(STUDY.encode()[:place] + put + STUDY.encode()[place + gone :])
+def test_any_damage_to_a_valid_file(place: int, removed: int, inserted: bytes) -> None:
+    check(STUDY.encode()[:place] + inserted + STUDY.encode()[place + removed :])
 
 
 @given(junk | st.dictionaries(st.sampled_from(list(TOY)) | scalars, junk, max_size=6))

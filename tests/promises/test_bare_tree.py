@@ -1,4 +1,4 @@
-"""GPU machines come with their own image: the trainer and its tests must do without our other libraries."""
+"""The trainer and its GPU tests run without the study's libraries, which images of GPU machines may lack."""
 
 import os
 import subprocess
@@ -12,24 +12,24 @@ MISSING = ("ray", "optuna", "mlflow", "altair", "vl_convert", "jinja2", "hypothe
 
 
 def bare(code: str) -> str:
-    """What a program prints where importing any of those fails."""
+    """Returns the output of a program for which importing any of ``MISSING`` fails."""
     start = f"import sys; sys.modules.update(dict.fromkeys({MISSING!r}))\n"
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    words = [sys.executable, "-c", start + code]
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", start + code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.mark.slow
 def test_gpu_tests_are_collected_without_ray_optuna_mlflow_and_plug_ins() -> None:
-    said = bare("import pytest; sys.exit(pytest.main(['tests/gpu', '-q', '-p', 'no:cacheprovider']))")
-    assert "passed" in said or "skipped" in said
+    output = bare("import pytest; sys.exit(pytest.main(['tests/gpu', '-q', '-p', 'no:cacheprovider']))")
+    assert "passed" in output or "skipped" in output
 
 
 @pytest.mark.slow
 def test_gpu_benchmarks_start_without_ray_optuna_and_mlflow() -> None:
-    said = bare(
+    output = bare(
         "import runpy; sys.argv[1:] = ['--gpu', '--list']; runpy.run_module('tests.benchmarks', run_name='__main__')"
     )
-    assert [line.split()[0] for line in said.splitlines()] == ["gpu_step", "gpu_epoch", "gpu_waits", "gpu_packing"]
+    assert [line.split()[0] for line in output.splitlines()] == ["gpu_step", "gpu_epoch", "gpu_waits", "gpu_packing"]

@@ -1,4 +1,4 @@
-"""What every method keeps on every model: the project's own and a user's, all through the same trainer."""
+"""Contracts that every method, built-in or custom, fulfils with every model in the same trainer."""
 
 import copy
 from functools import cache
@@ -28,7 +28,7 @@ TINY = {"name": "preact_resnet10", "width": 8, "input_size": 8}
 
 @pytest.fixture(scope="session")
 def teachers(tmp_path_factory):
-    """Checkpoint of a trained network for images of a size."""
+    """Function that returns the checkpoint of a network trained on images of a size."""
 
     @cache
     def checkpoint(size):
@@ -45,7 +45,7 @@ def teachers(tmp_path_factory):
 
 @pytest.fixture
 def config_of(teachers):
-    """Configuration of a method, with a teacher where it needs one."""
+    """Function that builds the configuration of a method, with a teacher if it needs one."""
 
     def build(method, model, size=8, **training):
         options = {"name": method}
@@ -62,7 +62,7 @@ def trainer(config):
 
 
 class Watching:
-    """Passes a method's calls on and keeps what the teachers answer."""
+    """Forwards a method's calls and records the outputs of the teachers."""
 
     def __init__(self, network):
         self._network = network
@@ -124,7 +124,7 @@ def test_the_loss_is_float32_where_the_network_is_not(config_of, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_evaluation_measures_the_network_and_the_declared_readouts(config_of, method):
+def test_evaluation_reports_the_network_and_the_declared_readouts(config_of, method):
     made = trainer(config_of(method, TINY))
     values, predictions = made.evaluate(made._data.validation, "validation", final=True)
     assert predictions.logits.shape == (32, 4)
@@ -162,7 +162,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(config_of, tmp_path, method):
 
 
 def flat(state, prefix=""):
-    """Tensors and numbers of a nested state by path."""
+    """Returns the tensors and numbers of a nested state by path."""
     if isinstance(state, dict):
         return {path: leaf for key, value in state.items() for path, leaf in flat(value, f"{prefix}/{key}").items()}
     if isinstance(state, list):
@@ -181,7 +181,7 @@ def test_the_optimizer_trains_every_weight(config_of, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_64_images_are_learnt_by_heart(config_of, method):
+def test_64_images_are_memorised(config_of, method):
     made = trainer(config_of(method, TINY, epochs=30))
     for _ in range(30):
         made.run_epoch()
@@ -200,7 +200,7 @@ WITHOUT_WEIGHT = {
 
 
 @pytest.mark.parametrize("method", WITHOUT_WEIGHT)
-def test_without_weight_the_gradients_are_those_of_the_plain_loss(config_of, method):
+def test_a_weight_of_zero_gives_the_gradients_of_the_plain_loss(config_of, method):
     plain, options = WITHOUT_WEIGHT[method]
     gradients = []
     for made in (trainer(config_of(method, TINY, options=options)), trainer(config_of(plain, TINY))):
@@ -224,7 +224,7 @@ def test_every_method_starts_from_the_same_weights(config_of, method):
 
 
 @pytest.mark.parametrize("method", ["kd", "kd_cs_kd"])
-def test_a_trained_teacher_stays_as_it_is(config_of, method):
+def test_a_trained_teacher_is_not_changed(config_of, method):
     made = trainer(config_of(method, TINY))
     teacher = made._workbench.network._pretrained.model
     before = copy.deepcopy(teacher.state_dict())

@@ -1,4 +1,4 @@
-"""A driver that is killed at each crash point, then resumed: nothing is lost, doubled or different (V1 to V6, V10)."""
+"""Kills the driver at each crash point and resumes it: no result is lost, duplicated or different (V1 to V6, V10)."""
 
 import os
 import re
@@ -25,12 +25,12 @@ from trainables.training.run import Run
 
 OF_A_REAL_RUN = [name for name in POINTS if name.split(":")[0] in ("checkpoint", "run")]
 OF_MLFLOW = [name for name in POINTS if name.startswith("mirror")]
-# Visited beside another study, and with an object store: test_reuse, test_artifacts, test_data_copies.
+# Visited only with another study or an object store: test_reuse, test_run_collection, test_local_copies.
 OF_OTHERS = ("reuse", "objects", "data")
 OF_A_STUDY = [
     name for name in POINTS if name not in (*OF_A_REAL_RUN, *OF_MLFLOW) and name.split(":")[0] not in OF_OTHERS
 ]
-RETRIED = "dispatcher: attempt counted"  # visited by a resume only
+RETRIED = "dispatcher: attempt counted"  # visited only by a resumed driver
 LIMIT = "limits: cut short"
 UNREPORTED = "results: written, no report"
 LAST_HIT = {LIMIT: 1, UNREPORTED: 1, "ledger: reading noted": 3}
@@ -38,7 +38,7 @@ BUDGET = {"device_hours": 0.2 / 3600, "reserve_for_confirmation": 0.25}
 
 
 def in_child(work: Callable[[], object], fault: str | None) -> int:
-    """Runs ``work`` in a forked child with a fault armed; minus the signal that killed it, or its exit code."""
+    """Runs ``work`` in a forked child with a fault armed; returns its exit code, or minus the signal that killed it."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -52,18 +52,18 @@ def in_child(work: Callable[[], object], fault: str | None) -> int:
 
 
 def drive(folder: Path, conclude: Callable[[Study], object] = results.write_results) -> None:
-    """A driver from its beginning to its end: goes on with what is there.
+    """Starts or resumes a study and runs it to its end.
 
-    Draws no figures unless ``conclude`` is ``results.write_all``: their renderer has threads, which no fork survives.
+    Draws figures only if ``conclude`` is ``results.write_all``, because threads of the renderer do not survive a fork.
     """
     with open_study(folder) as study:
-        limits.ask_anew(study.store)
+        limits.reset(study.store)
         Executor(study).run()
         conclude(study)
 
 
 def table(folder: Path) -> list[tuple]:
-    """What a study found, without times."""
+    """Returns the results of a study, without times."""
     found = result_files.read(folder / "results")
     columns = ["phase", "trial", "state", "params/temperature", "params/lambda_cls", "seed", "epochs"]
     rows = [
@@ -112,7 +112,7 @@ def test_a_driver_killed_at_a_point_goes_on_as_if_nothing_had_been(
     assert {path: after[path] for path in before} == before  # V2
     with open_study(folder) as study:
         assert verify(study).violations == []
-    if name != LIMIT:  # what was trained twice is in the budget
+    if name != LIMIT:  # repeated epochs count against the budget
         assert table(folder) == unbroken  # V10
 
 

@@ -1,8 +1,8 @@
-"""Spike 3, kept: durability is affordable. Real runs are killed before each of their durable writes, and resumed.
+"""Kills real runs before each of their durable writes and resumes them.
 
-One process imports torch, reads the digits and forks a child for each attempt; a child counts its durable writes and
-kills itself before the n-th. A slow disk makes a checkpoint's write last into the next epoch.
-What durability costs is measured by ``tests/benchmarks/durability.py``.
+One process imports torch, reads the digits and forks a child for each attempt. A child counts its durable writes and
+kills itself before the n-th. A simulated slow disk extends the write of a checkpoint into the next epoch.
+``tests/benchmarks/training/durability.py`` measures the cost of durability.
 """
 
 import itertools
@@ -22,11 +22,11 @@ from tests.kit.paths import PYTHON_PATH
 from trainables.runs.run_directory import RunDirectory
 
 EPOCHS = 3
-DISK_SECONDS = 0.03  # that each write of a checkpoint takes longer: nearly an epoch
+DISK_SECONDS = 0.03  # delay of each write of a checkpoint: nearly an epoch
 
 
 class Kills:
-    """Lets durable writes through until the n-th is asked for, by whichever thread."""
+    """Counts durable writes of all threads and kills the process before the n-th."""
 
     def __init__(self, at: int | None) -> None:
         self._at = at
@@ -48,7 +48,7 @@ class Kills:
 
 
 def attempt(directory: Path, number: int, kill_at: int | None) -> bool:
-    """Whether the attempt, in a process of its own, came to the run's end."""
+    """Runs an attempt in a child process; returns whether it finished the run."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -78,7 +78,7 @@ def train(directory: Path, number: int, kills: Kills) -> None:
 
 
 def sweep(folder: Path) -> int:
-    """Kills one attempt before each durable write in turn and lets the next one end; returns the number of writes."""
+    """Kills an attempt before each durable write in turn and lets the next one finish; returns the number of writes."""
     kill_at = 1
     while not attempt(directory := folder / f"kill_{kill_at}", 1, kill_at):
         assert attempt(directory, 2, None)
@@ -87,7 +87,7 @@ def sweep(folder: Path) -> int:
 
 
 def stumble(folder: Path) -> int:
-    """Kills attempt after attempt at random; returns how many it took."""
+    """Kills attempts at random writes until one finishes; returns the number of attempts."""
     draw, number = random.Random(0), 1
     while not attempt(folder / "stumble", number, draw.randint(1, 9)):
         number += 1
@@ -98,7 +98,7 @@ def main(folder: Path) -> None:
     from tests.kit.inputs.training import small_config
     from trainables.training.run import Run
 
-    Run(small_config(), folder / "warm")  # imports what a run needs and loads its data, for all children
+    Run(small_config(), folder / "warm")  # children inherit the imported modules and the loaded data
     assert attempt(folder / "unbroken", 1, None)
     print(json.dumps({"writes": sweep(folder), "attempts": stumble(folder)}))
 
@@ -108,7 +108,7 @@ if __name__ == "__main__":
 
 
 def check_run(directory: Path, unbroken: Path, attempts: int) -> int:
-    """Asserts that a killed run ended as the unbroken one; returns how many epochs were trained twice."""
+    """Asserts that a killed run ended like the uninterrupted one; returns the number of repeated epochs."""
     from analysis.records.predictions import read
     from trainables.runs import checkpoint, checkpoint_names
 
@@ -124,20 +124,20 @@ def check_run(directory: Path, unbroken: Path, attempts: int) -> int:
     found, wanted = read(run.predictions), read(expected.predictions)
     assert all((a == b).all() for a, b in zip(found, wanted, strict=True))
     again = run.epochs_trained() - len(rows)
-    assert again <= attempts - 1  # one epoch for each kill at most
+    assert again <= attempts - 1  # at most one epoch per kill
     return again
 
 
 @pytest.mark.fault(1, 4)
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_a_kill_before_any_durable_write_loses_an_epoch_at_most(tmp_path):
+def test_a_kill_before_any_durable_write_costs_at_most_one_epoch(tmp_path):
     environment = os.environ | {"PYTHONPATH": PYTHON_PATH}
     command = [sys.executable, __file__, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout.splitlines()[-1])
-    writes = 4 + 3 * EPOCHS  # begin, predictions of two splits and outcome; line, checkpoint and checksum of each epoch
+    writes = 4 + 3 * EPOCHS  # start, predictions of two splits, outcome; line, checkpoint, checksum per epoch
     assert counts["writes"] == writes
     unbroken = tmp_path / "unbroken"
     assert sum(check_run(tmp_path / f"kill_{number}", unbroken, 2) for number in range(1, writes + 1)) > 0

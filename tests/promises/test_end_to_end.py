@@ -1,4 +1,4 @@
-"""A whole study as a user runs it: real command line, real Ray, real training on handwritten digits."""
+"""Complete study as a user runs it: real command line, real Ray, real training on handwritten digits."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def cskd(folder: Path, *words: object) -> str:
-    """Standard output of a command that succeeds, run from outside of the checkout."""
+    """Runs a command outside of the checkout; returns its standard output and asserts that it succeeds."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "study.cli", *map(str, words)]
     done = subprocess.run(
@@ -30,7 +30,7 @@ def cskd(folder: Path, *words: object) -> str:
 
 
 def reproduced(out: str) -> dict[str, float]:
-    """Metrics that ``cskd train`` printed."""
+    """Parses the metrics that ``cskd train`` prints."""
     pairs = (line.rsplit(" ", 1) for line in out.splitlines() if "/" in line.split(" ")[0] and " after " not in line)
     return {name: float(value) for name, value in pairs}
 

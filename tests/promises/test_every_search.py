@@ -1,4 +1,4 @@
-"""Digits with each sampler, each scheduler and each way to end: what Optuna, MLflow and Parquet say of the states."""
+"""Digits study with each sampler, scheduler and way to end: Optuna, MLflow and Parquet hold the same states."""
 
 from collections import Counter
 from pathlib import Path
@@ -39,7 +39,7 @@ ENDINGS = {
 
 
 def launch(folder: Path, settings: dict, *words: object, name: str = "digits") -> Path:
-    """Runs a study of the digits and checks it with both oracles."""
+    """Runs a digits study; checks its directory and its MLflow runs."""
     chosen = [x for key, value in (SHORT | {"name": name} | settings).items() for x in ("--set", f"{key}={value}")]
     driver = start(folder, "launch", "digits", "--storage", str(folder), *chosen, *map(str, words), program=REAL)
     assert driver.wait(patience(300)) == 0, read_log(folder)
@@ -49,7 +49,7 @@ def launch(folder: Path, settings: dict, *words: object, name: str = "digits") -
 
 
 def states_in_optuna(directory: Path, config: StudyConfig) -> dict[str, Counter]:
-    """States by phase, read with Optuna's own functions."""
+    """Returns the trial states by phase, read with Optuna."""
     storage = optuna.storages.RDBStorage(f"sqlite:///{directory / 'optuna.db'}")
     every = optuna.get_all_study_names(storage)
     names = {name.removeprefix(config.name).removeprefix("/") or "search": name for name in every}
@@ -70,7 +70,7 @@ def states_in_parquet(directory: Path) -> dict[str, Counter]:
 
 
 @pytest.mark.parametrize("case", [*SAMPLERS, *SCHEDULERS, *ENDINGS])
-def test_states_are_the_same_everywhere(case: str, tmp_path: Path) -> None:
+def test_optuna_mlflow_and_parquet_hold_the_same_states(case: str, tmp_path: Path) -> None:
     directory = launch(tmp_path, (SAMPLERS | SCHEDULERS | ENDINGS)[case])
     states = states_in_optuna(directory, read_config(directory))
     assert states == states_in_parquet(directory)
@@ -79,17 +79,17 @@ def test_states_are_the_same_everywhere(case: str, tmp_path: Path) -> None:
         assert search == {"COMPLETE": 6}
     elif case in SCHEDULERS:
         assert search["COMPLETE"] >= 1
-        assert search["PRUNED"] >= (1 if case == "halving" else 0)  # the others may find nothing to stop
+        assert search["PRUNED"] >= (1 if case == "halving" else 0)  # the others may stop no trial
     elif case == "out of budget":
         assert 0 < search["COMPLETE"] < 40
         assert "search" in result_files.read(directory / "results").study["cut_short"]
-        assert set(states) >= {"search", "controls"}  # a slow machine spends the rest on what ran at the same time
+        assert set(states) >= {"search", "controls"}  # on a slow machine concurrent runs may use the reserve
         return
     assert states["confirm"]["COMPLETE"] >= 2
     assert set(states) == {"search", "controls", "confirm", *(["race"] if case == "race" else [])}
 
 
-def test_a_warm_started_study_begins_with_the_best_of_another(tmp_path: Path) -> None:
+def test_a_warm_started_study_begins_with_the_best_trial_of_another(tmp_path: Path) -> None:
     first = launch(tmp_path, {"search.sampler.name": "random"}, name="first")
     second = launch(tmp_path, {"search.reuse": "false"}, "--warm-start", first, name="second")
     assert states_in_optuna(second, read_config(second)) == states_in_parquet(second)

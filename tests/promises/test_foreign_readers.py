@@ -1,4 +1,4 @@
-"""What others read our files with: DuckDB and pandas, without a line of ours."""
+"""DuckDB and pandas read the result files without the project's code."""
 
 from pathlib import Path
 from typing import Any

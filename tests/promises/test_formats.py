@@ -1,4 +1,4 @@
-"""What every released format left can still be read and gone on with; what is newer is refused in one line."""
+"""Studies of every released format can be read and resumed; newer formats are rejected with one line."""
 
 import re
 import shutil
@@ -27,18 +27,18 @@ FORMATS = sorted(Path(__file__).with_name("formats").glob("*.tar.gz"))
 NEWER = yaml_reader.FORMAT + 1
 
 
-def test_the_present_format_is_kept() -> None:
+def test_the_current_format_has_an_archive() -> None:
     assert f"{yaml_reader.FORMAT}.tar.gz" in {path.name for path in FORMATS}
 
 
 @pytest.fixture(params=FORMATS, ids=lambda path: path.name.partition(".")[0])
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A storage folder as it was left in each format."""
+    """Storage folder written in each released format."""
     unpack(request.param, tmp_path)
     return tmp_path
 
 
-def test_it_is_looked_at(cskd, old: Path) -> None:
+def test_commands_show_an_old_study(cskd, old: Path) -> None:
     code, out, err = cskd("status", old / "toy")
     assert (code, err) == (0, "")
     assert "running" in out.lower()
@@ -48,7 +48,7 @@ def test_it_is_looked_at(cskd, old: Path) -> None:
     assert "Not confirmed yet" in study_report.html(result_files.read(old / "toy" / "results"), ())
 
 
-def test_it_is_gone_on_with(old: Path) -> None:
+def test_an_old_study_is_resumed(old: Path) -> None:
     before = {path: path.read_bytes() for path in (old / "toy").glob("trials/[0-3]/metrics.jsonl")}
     with study_directory.open_study(old / "toy") as study:
         Executor(study).run()
@@ -57,15 +57,17 @@ def test_it_is_gone_on_with(old: Path) -> None:
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_other_code_is_said_before_it_is_resumed(cskd, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "code_digest", lambda: "0123456789abcdef")  # on the day of a release it is the same
+def test_resuming_with_other_code_is_refused(cskd, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        provenance, "code_digest", lambda: "0123456789abcdef"
+    )  # the code may not have changed since the release
     code, out, err = cskd("resume", old / "toy")
     assert (code, out) == (64, "")
     assert err.count("\n") == 1
     assert "code changed since the study began" in err
 
 
-def test_its_checkpoint_is_gone_on_from(old: Path) -> None:
+def test_a_run_resumes_from_an_old_checkpoint(old: Path) -> None:
     (newest, _) = generations(old / "run" / "checkpoints")
     state = checkpoint.load(newest)
     from trainables.training.pretrained import config_of
@@ -79,8 +81,10 @@ def test_its_checkpoint_is_gone_on_from(old: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "sync", "resume", "verify"])
-def test_a_directory_without_a_format_is_left_alone(cskd, done_directory: Path, tmp_path: Path, command: str) -> None:
-    """One from before the first release: its lines have no checksums, and a sync would write results without values."""
+def test_a_directory_without_a_format_is_refused_and_not_changed(
+    cskd, done_directory: Path, tmp_path: Path, command: str
+) -> None:
+    """Versions before the first release wrote lines without checksums; a sync would write results without values."""
     directory = shutil.copytree(done_directory, tmp_path / "toy")
     path = directory / "study.yaml"
     path.write_text(re.sub("(?m)^format:.*\n", "", path.read_text()))
@@ -103,7 +107,7 @@ def test_a_newer_directory_is_refused(cskd, done_directory: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.0", "x", "true", "[1]", "null"])
-def test_what_is_no_format_is_refused(value: str) -> None:
+def test_an_invalid_format_is_refused(value: str) -> None:
     with pytest.raises(StudyFileError, match="format: is a whole number from 1"):
         yaml_reader.parse(f"format: {value}\nname: x".encode(), "my.yaml")
 

@@ -1,6 +1,6 @@
-"""A study on a real file system that is full at one write after another: nothing is lost, and room is all it needs.
+"""Runs a study on a real file system that is full at one write after another: nothing is lost.
 
-The file system is a small one in memory, in a mount namespace of a process of its own.
+The file system is a small tmpfs in a separate mount namespace, which grows after each failure.
 """
 
 import json
@@ -22,10 +22,10 @@ def resize(folder: Path, kibibytes: int) -> None:
 
 
 def attempt(folder: Path) -> tuple[int, str]:
-    """A driver from its beginning to its end; exit code and what it says."""
+    """Starts or resumes the study and runs it to its end; returns exit code and message."""
+    from study.commands.exit_codes import code_and_lines
     from study.definition import yaml_reader
     from study.definition.loading import build
-    from study.errors import code_and_lines
     from study.state import directory
     from study.state.directory import open_study
     from tests.kit.fakes.executor import Executor
@@ -46,32 +46,32 @@ def attempt(folder: Path) -> tuple[int, str]:
     return 0, ""
 
 
-def main(small: Path, roomy: Path) -> None:
-    """Makes room little by little, until the study is done; then compares it with one that had room at once."""
+def main(small: Path, large: Path) -> None:
+    """Enlarges the file system step by step until the study is done; compares it with a study on a large one."""
     from analysis.records import result_files
     from study.machine import free_space
     from tests.kit.faults.oracle import finished_runs, verify_study
 
-    free_space.LEAST_BYTES = 0  # so that it is the writes that fail
-    said, size, finished = [], FIRST_KIB, {}
+    free_space.LEAST_BYTES = 0  # disables the check of free space, so that writes fail
+    errors, size, finished = [], FIRST_KIB, {}
     while True:
         code, line = attempt(small)
         if code == 0:
             break
-        said.append((code, line))
+        errors.append((code, line))
         after = finished_runs(small / "toy") if (small / "toy").exists() else {}
         assert {path: after[path] for path in finished} == finished  # V2
         finished = {path: content for path, content in after.items() if content}
         size += STEP_KIB
         resize(small, size)
-    assert attempt(roomy) == (0, "")
+    assert attempt(large) == (0, "")
     counts = verify_study(small / "toy")
-    verify_study(roomy / "toy")
+    verify_study(large / "toy")
     values = [
         sorted(result_files.read(folder / "toy" / "results").trials["validation/top1_error"].dropna())
-        for folder in (small, roomy)
+        for folder in (small, large)
     ]
-    print(json.dumps({"said": said, "same": values[0] == values[1], "trials": counts["trials"]}))
+    print(json.dumps({"errors": errors, "same": values[0] == values[1], "trials": counts["trials"]}))
 
 
 if __name__ == "__main__":
@@ -82,25 +82,25 @@ if __name__ == "__main__":
 @pytest.mark.slow
 @pytest.mark.fault(17)
 @pytest.mark.timeout(120)
-def test_a_study_whose_disk_is_full_at_one_write_after_another(tmp_path: Path) -> None:
-    small, roomy = tmp_path / "small", tmp_path / "roomy"
+def test_a_study_survives_a_full_disk_at_any_write(tmp_path: Path) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
     small.mkdir()
-    roomy.mkdir()
+    large.mkdir()
     mount = f'mount -t tmpfs -o size={FIRST_KIB}k none "$1" && exec "$0" "$2" "$1" "$3"'
-    words = ["unshare", "-m", "sh", "-c", mount, sys.executable, str(small), __file__, str(roomy)]
+    command = ["unshare", "-m", "sh", "-c", mount, sys.executable, str(small), __file__, str(large)]
     if subprocess.run(
-        [*words[:4], 'mount -t tmpfs none "$0"', str(small)], capture_output=True, check=False
+        [*command[:4], 'mount -t tmpfs none "$0"', str(small)], capture_output=True, check=False
     ).returncode:
         pytest.skip("this user may not mount a file system")
     environment = os.environ | {"PYTHONPATH": PYTHON_PATH}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found["said"]) >= 5
-    for code, line in found["said"]:
+    assert len(found["errors"]) >= 5
+    for code, line in found["errors"]:
         assert code == 74, line
         assert str(small) in line
         assert "No space left on device, " in line
-        assert line.endswith(" bytes are free; make room, then resume")
+        assert line.endswith(" bytes are free; free some space, then resume")
     assert found["same"]
     assert found["trials"] == 4 + 1 + 2

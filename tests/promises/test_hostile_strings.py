@@ -1,4 +1,4 @@
-"""Strings that try to be more than text go the whole way: stored as they are, harmless wherever they are shown."""
+"""Strings with injection attempts are stored unchanged and are harmless wherever they are shown."""
 
 import csv
 import html.parser
@@ -23,18 +23,18 @@ from tests.kit.inputs.hostile import CLASSES, STRINGS
 from trainables.runs.assignment import Assignment
 
 pytestmark = pytest.mark.bad_input(42)
-SHOWN = (STRINGS[1], STRINGS[7])  # arms of the tables, whoever wins
+SHOWN = (STRINGS[1], STRINGS[7])  # controls, which the tables always show
 FORMULA = re.compile(r"^\s*[=+@]|^\s*-(?![\d.−]*$)")
 
 
 def is_harmless(text: str) -> bool:
-    """No control or format character but the end of a line: nothing that a terminal or an editor would obey."""
+    """Returns whether a text has no control or format characters except newlines."""
     return not [c for c in text if c != "\n" and (unicodedata.category(c)[0] == "C" or c in "\u2028\u2029")]
 
 
 @pytest.fixture(scope="module")
 def strange(tmp_path_factory: pytest.TempPathFactory, toy: Callable, empty_tracking_database: Path) -> Path:
-    """A finished study of hostile choices, whose first trial failed with a hostile error; tests only read it."""
+    """Directory of a finished study with hostile choices and a hostile error; tests must not change it."""
     storage = tmp_path_factory.mktemp("storage")
     (storage / "mlflow.db").write_bytes(empty_tracking_database.read_bytes())
     config = toy(
@@ -59,7 +59,7 @@ def fail_first(assignment: Assignment, epoch: int) -> str | None:
 
 
 @pytest.mark.parametrize("line", ["status", "logs", "best", "export", "validate", "list"])
-def test_the_terminal_only_shows_them(cskd, strange: Path, line: str) -> None:
+def test_terminal_output_is_harmless(cskd, strange: Path, line: str) -> None:
     words = {
         "logs": ("logs", strange, "search/0"),
         "validate": ("validate", strange / "study.yaml"),
@@ -71,7 +71,7 @@ def test_the_terminal_only_shows_them(cskd, strange: Path, line: str) -> None:
     assert len(out) < 60_000
 
 
-def test_they_are_stored_as_they_are(strange: Path) -> None:
+def test_strings_are_stored_unchanged(strange: Path) -> None:
     frozen = yaml_reader.read(strange / "study.yaml")
     assert tuple(frozen["search"]["space"]["policy"]["choices"]) == STRINGS
     with study_directory.open_study(strange) as study:
@@ -82,7 +82,7 @@ def test_they_are_stored_as_they_are(strange: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "markdown", "latex", "hydra", "args", "json"])
-def test_what_is_exported_is_text(cskd, strange: Path, kind: str) -> None:
+def test_exports_are_harmless(cskd, strange: Path, kind: str) -> None:
     code, out, err = cskd("export", strange, "--format", kind)
     assert (code, err) == (0, "")
     assert is_harmless(out) or kind == "args"
@@ -97,7 +97,7 @@ def test_what_is_exported_is_text(cskd, strange: Path, kind: str) -> None:
 
 
 class Elements(html.parser.HTMLParser):
-    """What a page is made of: its elements, their attributes, its text."""
+    """Collects the element names, attribute names and text of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Elements(html.parser.HTMLParser):
         self.text += data
 
 
-def test_the_page_only_shows_them(strange: Path) -> None:
+def test_the_report_is_harmless(strange: Path) -> None:
     found = Elements(page := study_report.html(result_files.read(strange / "results"), ()))
     assert "script" not in found.names
     assert not [name for name in found.attributes if name.startswith("on")]
@@ -123,15 +123,15 @@ def test_the_page_only_shows_them(strange: Path) -> None:
     assert is_harmless(page)
 
 
-def test_mlflow_has_them_as_text(strange: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_tags_are_harmless(strange: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with study_directory.open_study(strange) as study:
         runs = connect(study).runs_of(study.identity)
-    assert len(runs) == len(STRINGS) + 2 + 2 * 3 + 1  # search, controls, confirmations of three arms, the study
+    assert len(runs) == len(STRINGS) + 2 + 2 * 3 + 1  # search, controls, confirmations of three arms, parent run
     assert all(is_harmless(value) or name == "cskd.config" for run in runs for name, value in run.tags.items())
 
 
-def test_names_of_classes_go_the_same_way(cskd, tmp_path: Path) -> None:
+def test_errors_about_hostile_class_names_are_harmless(cskd, tmp_path: Path) -> None:
     for number, name in enumerate(CLASSES):
         (tmp_path / "images" / name).mkdir(parents=True)
         for image in range(4 if number else 0):

@@ -1,4 +1,4 @@
-"""Inputs to refuse: one line, the documented exit code, nothing created."""
+"""Invalid inputs are rejected with one line and the documented exit code; no file is created."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tests.kit.faults.refused_data import CANARY, DATA_CASES
 from tests.kit.faults.refused_inputs import CASES, Case
 
 ROOT = Path(__file__).parents[2]
-NUMBERS = {*range(1, 43)} - {32}  # needs Ray's count of GPUs: test_allocation.py, and test_api.py on a real one
+NUMBERS = {*range(1, 43)} - {32}  # 32 needs a Ray cluster: test_share.py and test_api.py in tests/study
 
 
 LOCKS = (".driver.lock", ".cskd.lock")
@@ -25,7 +25,7 @@ ALL = (*CASES, *DATA_CASES)
 
 
 def marked(cases: Iterable[Case]) -> list[ParameterSet]:
-    """Each case as a parameter with its number in the list."""
+    """Returns each case as a parameter marked with its number in the list."""
     return [
         pytest.param(case, id=f"{case.number} {case.what}", marks=pytest.mark.bad_input(int(case.number)))
         for case in cases
@@ -33,7 +33,7 @@ def marked(cases: Iterable[Case]) -> list[ParameterSet]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """What is in a folder; locks of what was looked at, and what Python compiled of a user's part, are no trace."""
+    """Returns the content of a folder by path, except lock files and compiled Python."""
     files = {
         path: path.read_bytes() if path.is_file() and path.stat().st_size < 10**6 else b""
         for path in folder.rglob("*")
@@ -64,7 +64,7 @@ def test_every_number_of_the_list_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("case", marked(ALL))
-def test_refused_in_one_line_and_nothing_is_created(
+def test_an_invalid_input_is_rejected_with_one_line_and_creates_nothing(
     cskd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Case
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
@@ -77,7 +77,7 @@ def test_refused_in_one_line_and_nothing_is_created(
 
 
 @pytest.mark.parametrize("number", ["1", "6", "17", "33"])
-def test_at_once_as_a_command_of_its_own(tmp_path: Path, number: str) -> None:
+def test_a_separate_process_rejects_an_invalid_input_quickly(tmp_path: Path, number: str) -> None:
     case = next(case for case in CASES if case.number == number)
     case.write(tmp_path)
     before = tree(tmp_path)
@@ -91,6 +91,6 @@ def test_at_once_as_a_command_of_its_own(tmp_path: Path, number: str) -> None:
         check=False,
         env=os.environ | {"PYTHONPATH": path},
     )
-    assert time.monotonic() - start < 5  # a second on a quiet machine: tests/benchmarks/refusals.py
+    assert time.monotonic() - start < 5  # a second on an idle machine: tests/benchmarks/study/refusals.py
     check(case, done.returncode, done.stdout, done.stderr)
     assert tree(tmp_path) == before

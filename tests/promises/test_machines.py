@@ -1,4 +1,4 @@
-"""A study on a Ray cluster of machines with addresses of their own: one is cut off, comes back, loses its power."""
+"""Study on a Ray cluster of simulated machines that are disconnected, reconnected and killed."""
 
 import shutil
 import subprocess
@@ -40,7 +40,7 @@ def test_a_machine_is_cut_off_and_comes_back(machines: Machines, record_property
     machines.wait_for(process, "controls/0: COMPLETE")
     machines.network.cut("two")
     noticed = machines.wait_for(process, "the worker process was lost")
-    machines.network.mend("two")  # its Ray has given up: it was told that it is dead
+    machines.network.mend("two")  # its Ray node exits, because the head has declared it dead
     machines.network.kill("two")
     machines.join("two")
     counts = check(machines, process)
@@ -79,7 +79,7 @@ def test_machines_that_join_later_and_are_not_fit_get_no_run(machines: Machines,
 
 
 def another_version(folder: Path) -> Path:
-    """A copy of the trainables in which a line was added."""
+    """Returns a checkout with a changed copy of ``trainables``."""
     copied = shutil.copytree(ROOT / "trainables", folder / "other" / "trainables")
     with (copied / "metrics.py").open("a") as file:
         file.write("# another version\n")

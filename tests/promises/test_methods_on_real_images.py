@@ -1,4 +1,4 @@
-"""Every method learns something real: ten classes of CIFAR-100, and birds in crops of 64 pixels."""
+"""Every method learns from real images: ten classes of CIFAR-100, and birds in crops of 64 pixels."""
 
 import pytest
 
@@ -15,13 +15,13 @@ METHODS = (*registry.available("methods"), "cs_kd_e")
 
 @pytest.fixture(scope="module", params=["cifar100", "cub200"])
 def task(request, tmp_path_factory):
-    """Name of a data set, and what is trained there: data, model, epochs."""
+    """Name of a data set and the configuration for it: data, model, epochs."""
     return request.param, request.getfixturevalue(f"{request.param}_task")
 
 
 @pytest.fixture(scope="module")
 def cifar100_task(cifar100_root):
-    """100 training images of each of ten classes, a narrow network."""
+    """Configuration with 100 training images of each of ten classes and a narrow network."""
     dataset = {"name": "cifar100", "root": str(cifar100_root), "subset": {"classes": 10, "train_per_class": 100}}
     model = {"name": "preact_resnet10", "width": 16}
     return {"dataset": dataset | {"validation": {"per_class": 20}}, "model": model, "epochs": 5}
@@ -29,7 +29,7 @@ def cifar100_task(cifar100_root):
 
 @pytest.fixture(scope="module")
 def cub200_task(cub50_archive, tmp_path_factory):
-    """The first 20 classes, some 27 training images each, at 64 pixels."""
+    """Configuration with the first 20 classes, about 27 training images each, at 64 pixels."""
     root = tmp_path_factory.mktemp("cub50")
     expect = {"classes": 50, "train": 1500, "test": 1389}
     dataset = {"name": "cub200", "root": str(root), "expect": expect, "stored_side": 80, "crop": 64}
@@ -39,7 +39,7 @@ def cub200_task(cub50_archive, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def train(task):
-    """Trains a method to its last epoch."""
+    """Function that trains a method to its last epoch and returns the metrics of each epoch."""
 
     def run_to_the_end(method, folder):
         config = small_config(method, batch_size=32, **task[1])
@@ -59,7 +59,7 @@ def teacher(train, tmp_path_factory):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_loss_falls_and_classes_are_told_apart(task, train, teacher, tmp_path, method):
+def test_the_loss_falls_and_the_error_is_below_chance(task, train, teacher, tmp_path, method):
     options = {"name": "cs_kd", "lambda_e": 1.0} if method == "cs_kd_e" else {"name": method}
     if registry.load("methods", options["name"])().pretrained() is not None:
         options["teacher"] = teacher

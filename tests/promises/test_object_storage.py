@@ -1,4 +1,4 @@
-"""Studies whose workers write to a real S3 server: killed, with the server away, on machines that share no folder."""
+"""Studies whose workers write to a real S3 server: kills, an outage, and machines without a shared folder."""
 
 import signal
 import sys
@@ -76,7 +76,7 @@ def test_digits_killed_and_resumed_and_the_server_away(server: S3, tmp_path: Pat
     assert verify_tracking(study)["FINISHED"] == TRIALS + 1 + 2
     with open_study(study) as opened:
         found = verify(opened)
-    assert found.violations == []  # the canaries are in no file, too
+    assert found.violations == []  # includes a search for the canary secrets
     assert found.checked["runs in the object store"] == TRIALS + 3
     assert left_behind(everybody) == []  # V8
     record_property("result", f"first trial ended {resumed:.1f} s after the resume; {counts}")
@@ -87,7 +87,7 @@ def apart(tmp_path: Path) -> Iterator[Machines]:
     if not possible():
         pytest.skip("this process may not make network namespaces (root and `ip` are needed)")
     elsewhere = tmp_path.with_name(f"{tmp_path.name}-scratch")
-    # Machines other than the head see an empty folder, so that each has copies of its own.
+    # Machines other than the head have an empty folder there, so that each makes its own copies.
     places = {scratch.VARIABLE: str(elsewhere), local_copies.VARIABLE: str(tmp_path / "copies")}
     made = Machines(tmp_path, shared=False, environment={**KEYS, **places})
     yield made
@@ -143,7 +143,7 @@ def test_data_in_the_store_is_fetched_once_by_each_machine_or_streamed(
     counts = verify_study(folder / "birds")
     requests = (folder / "s3.log").read_text().splitlines()
     fetched = [line for line in requests if "GET" in line and "cub200-40-part-4-32-16.arrow HTTP" in line]
-    assert len(fetched) == 1 + 2, fetched  # the head's, by the killed driver, and one of each machine for its trials
+    assert len(fetched) == 1 + 2, fetched  # one by the killed driver on the head, one by each machine
     streamed = ("--set", "name=streamed", "--set", "search.reuse=false", "--set", "dataset.stream=always")
     assert cskd(*launch, *streamed, log="driver.log") == 0, apart.log()
     verify_study(folder / "streamed")

@@ -1,4 +1,4 @@
-"""Optuna's own tools open our storage: its command line and its dashboard."""
+"""Optuna's command line and dashboard open the study's database."""
 
 import json
 import os
@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.mark.slow
-def test_optunas_command_line_lists_our_trials(done_directory: Path) -> None:
+def test_optunas_command_line_lists_the_trials(done_directory: Path) -> None:
     storage = f"sqlite:///{done_directory / DATABASE}"
 
     def optuna(*words: str) -> list[dict]:
@@ -41,7 +41,7 @@ def test_optunas_command_line_lists_our_trials(done_directory: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_dashboard_shows_our_trials(done_directory: Path) -> None:
+def test_the_dashboard_shows_the_trials(done_directory: Path) -> None:
     port = free_port()
     process = subprocess.Popen(
         [

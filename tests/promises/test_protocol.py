@@ -1,4 +1,4 @@
-"""The protocol that code enforces: who may open the test set, found in the source itself."""
+"""Rules for access to the test set, checked in the source code."""
 
 import ast
 from pathlib import Path
@@ -15,7 +15,7 @@ SOURCES = [
 
 
 def callers(name: str) -> set[str]:
-    """Source files that call something of this name."""
+    """Returns the source files that call a function or method of this name."""
     found = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -30,13 +30,13 @@ def callers(name: str) -> set[str]:
 def test_the_test_set_has_one_reader_and_two_issuers() -> None:
     assert callers("test_images") == {"trainables/training/run.py"}
     assert callers("LedgeredAccess") == {"study/phases/confirm.py", "study/driver/single_run.py"}
-    # The mixed set reads the sets that it is made of; whoever asks it for test data has gone through the same door.
+    # The mixed set reads its component sets; access to its own test part is already checked.
     assert callers("_read") == {"trainables/interfaces/dataset.py", "trainables/datasets/bird_dog_indoor.py"}
 
 
 @pytest.mark.parametrize("name", registry.available("datasets"))
 @pytest.mark.parametrize("access", [None, object(), True])
-def test_no_data_set_opens_its_test_part_without_a_ledger(name: str, access: object) -> None:
+def test_every_data_set_refuses_its_test_part_without_a_ledger(name: str, access: object) -> None:
     dataset = registry.load("datasets", name)()
     assert isinstance(dataset, Dataset)
     with pytest.raises(TestSetClosedError, match="records it"):

@@ -1,4 +1,4 @@
-"""Real photographs from the archive to a network that learns."""
+"""Real photographs, from the archive to a network that learns."""
 
 import json
 
@@ -18,7 +18,7 @@ TINY20 = {"classes": 20, "train": 10_000, "test": 1_000}
 
 @pytest.fixture(scope="session")
 def cub50(cub50_archive, tmp_path_factory):
-    """Options of CUB-200-2011's first 50 classes, stored small."""
+    """Options of the first 50 classes of CUB-200-2011, stored at 80 pixels."""
     root = tmp_path_factory.mktemp("cub50")
     options = {"name": "cub200", "root": str(root), "expect": CUB50, "stored_side": 80, "crop": 64}
     part_from("datasets", options).prepare([cub50_archive])
@@ -27,7 +27,7 @@ def cub50(cub50_archive, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny20(tiny20_archive, tmp_path_factory):
-    """Options of Tiny ImageNet's first 20 classes."""
+    """Options of the first 20 classes of Tiny ImageNet."""
     options = {"name": "tiny_imagenet", "root": str(tmp_path_factory.mktemp("tiny20")), "expect": TINY20}
     part_from("datasets", options).prepare([tiny20_archive])
     return options
@@ -58,7 +58,7 @@ def test_tiny20(tiny20):
 
 
 def trained(directory, dataset, model, **training):
-    """Epochs of a run of CS-KD whose test set is read at the end."""
+    """Trains CS-KD and reads the test set at the end; returns the metrics of each epoch and the outcome."""
     config = TrainConfig.model_validate(
         {
             "dataset": dataset,

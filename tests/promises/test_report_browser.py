@@ -1,4 +1,4 @@
-"""The page in a real browser: everything is drawn, nothing is asked of a network, nothing hostile runs."""
+"""The report in a real browser: all figures are drawn, no network is used, no injected script runs."""
 
 import io
 import re
@@ -15,7 +15,7 @@ from tests.kit.fakes.contrast import ratio
 
 
 class Visit:
-    """A page that was opened, and what it did."""
+    """Opened page with its requests and errors."""
 
     def __init__(self, context: Any, path: Path) -> None:
         self.page = context.new_page()
@@ -28,14 +28,14 @@ class Visit:
         self.page.goto(path.as_uri())
 
     def drawn(self) -> list[str]:
-        """Names of the figures, once all are drawn."""
+        """Waits until all figures are drawn; returns their names."""
         figures = self.page.locator("figure.drawn")
         figures.nth(self.page.locator("figure").count() - 1).wait_for()
         return figures.evaluate_all("found => found.map(figure => figure.dataset.figure)")
 
 
 def contrast(page: Any, selector: str) -> float:
-    """Contrast of an element's text with what it stands on."""
+    """Returns the contrast ratio of an element's text and its background."""
     colours = page.evaluate(
         """selector => {
           let element = document.querySelector(selector);
@@ -50,26 +50,26 @@ def contrast(page: Any, selector: str) -> float:
 
 
 def channels(colour: str) -> tuple[int, ...]:
-    """The numbers of ``rgb(r, g, b)``."""
+    """Returns the channels of ``rgb(r, g, b)``."""
     return tuple(int(part) for part in re.findall(r"\d+", colour)[:3])
 
 
 def corner(image: Any) -> tuple[int, ...]:
-    """The colour in a corner of what an element shows."""
+    """Returns the colour in a corner of an element."""
     shown = Image.open(io.BytesIO(image.screenshot())).convert("RGB")
     return tuple(shown.getpixel((2, 2)))
 
 
 @pytest.fixture
 def context(browser: Any) -> Iterator[Any]:
-    """A fresh profile in a narrow window."""
+    """Browser context with a new profile and a narrow window."""
     opened = browser.new_context(viewport={"width": 390, "height": 800})
     yield opened
     opened.close()
 
 
 @pytest.mark.slow
-def test_all_figures_are_drawn_and_the_network_is_left_alone(context: Any, finished_report: Path) -> None:
+def test_all_figures_are_drawn_without_network_requests(context: Any, finished_report: Path) -> None:
     visit = Visit(context, finished_report)
     names = visit.drawn()
     assert sorted(names) == sorted(path.stem for path in finished_report.parent.glob("*.svg"))
@@ -81,7 +81,7 @@ def test_all_figures_are_drawn_and_the_network_is_left_alone(context: Any, finis
 
 
 @pytest.mark.slow
-def test_it_can_be_clicked_through(context: Any, finished_report: Path) -> None:
+def test_links_folds_and_downloads_work(context: Any, finished_report: Path) -> None:
     visit = Visit(context, finished_report)
     visit.drawn()
     for link in visit.page.locator("nav a").all():
@@ -106,7 +106,7 @@ def test_the_page_fits_a_narrow_window(context: Any, finished_report: Path) -> N
 
 
 @pytest.mark.slow
-def test_dark_and_light_can_both_be_read(context: Any, finished_report: Path) -> None:
+def test_text_has_enough_contrast_in_both_colour_schemes(context: Any, finished_report: Path) -> None:
     visit = Visit(context, finished_report)
     visit.drawn()
     for scheme in ("light", "dark"):
@@ -139,7 +139,9 @@ def test_hostile_text_does_not_run(
 
 
 @pytest.mark.slow
-def test_a_script_that_got_through_would_be_refused(context: Any, finished_report: Path, tmp_path: Path) -> None:
+def test_the_content_security_policy_blocks_an_injected_script(
+    context: Any, finished_report: Path, tmp_path: Path
+) -> None:
     page = finished_report.read_text(encoding="utf-8").replace("<main>", "<main><script>window.attacked = 1</script>")
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
     visit = Visit(context, tmp_path / "page.html")
@@ -149,7 +151,7 @@ def test_a_script_that_got_through_would_be_refused(context: Any, finished_repor
 
 
 @pytest.mark.slow
-def test_without_scripts_and_on_paper_the_static_figures_are_shown(
+def test_static_figures_are_shown_without_scripts_and_in_print(
     browser: Any, context: Any, finished_report: Path
 ) -> None:
     visit = Visit(context, finished_report)
@@ -170,7 +172,7 @@ def test_without_scripts_and_on_paper_the_static_figures_are_shown(
 
 
 @pytest.mark.slow
-def test_the_page_stands_alone(context: Any, finished_report: Path, tmp_path: Path) -> None:
+def test_the_page_needs_no_other_files(context: Any, finished_report: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone" / "page.html"
     alone.parent.mkdir()
     shutil.copy(finished_report, alone)

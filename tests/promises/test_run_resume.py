@@ -1,4 +1,4 @@
-"""A run that is killed and resumed equals the unbroken one bit for bit, and loses no more than it promises."""
+"""A killed and resumed run equals an uninterrupted one bit for bit and repeats a bounded number of epochs."""
 
 import itertools
 import time
@@ -19,14 +19,14 @@ METHODS = {"cross_entropy": "cross_entropy", "cs_kd": "cs_kd", "cs_kd_e": {"name
 
 
 def advance(run: Run, epochs: int) -> list:
-    """Reports of so many epochs; whatever is being written is left to be whole."""
+    """Runs some epochs and waits for the checkpoint; returns the reports."""
     reports = [run.advance() for _ in range(epochs)]
     run._writer.wait()
     return reports
 
 
 def same(found, expected) -> None:
-    """Bit for bit, through nested containers."""
+    """Asserts that nested containers are equal bit for bit."""
     if isinstance(expected, torch.Tensor):
         assert found.dtype is expected.dtype
         assert torch.equal(found, expected)
@@ -47,7 +47,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, method, model, chec
     config = small_config(METHODS[method], model=model, epochs=EPOCHS, checkpoint_seconds=checkpoint_seconds)
     unbroken = Run(config, tmp_path / "unbroken")
     advance(unbroken, EPOCHS)
-    advance(Run(config, tmp_path / "broken"), 3)  # dropped, as a kill drops it
+    advance(Run(config, tmp_path / "broken"), 3)  # not closed, as after a kill
     resumed = Run(config, tmp_path / "broken", attempt=2)
     saved = 0 if checkpoint_seconds else 3
     assert resumed.epoch == saved
@@ -59,7 +59,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, method, model, chec
     assert outcome == Outcome("finished", 2, EPOCHS, expected[-1].metrics)
 
 
-def test_a_closed_run_goes_on_where_it_was(tmp_path):
+def test_a_closed_run_resumes_after_its_last_epoch(tmp_path):
     config = small_config(checkpoint_seconds=1e9)
     stopped = Run(config, tmp_path)
     advance(stopped, 2)
@@ -76,7 +76,7 @@ def test_the_clock_counts_training_time_since_the_last_checkpoint(tmp_path, monk
         advance(clocked, 1)
         clocked._writer.wait()
         saved.append([int(path.stem[-6:]) for path in checkpoint_names.generations(tmp_path / "checkpoints")])
-    # Epochs of 25 s: a third one would go beyond the 60 s that may be trained twice.
+    # Epochs of 25 s: a third one without a checkpoint would exceed the 60 s that may be repeated.
     assert saved == [[], [2], [2], [4, 2], [4, 2], [6, 4], [6, 4]]
 
 
@@ -111,12 +111,12 @@ def test_a_run_killed_before_its_outcome_finishes_without_training(tmp_path):
 
 
 @pytest.mark.parametrize("broken", ["step", "metrics.jsonl"])
-def test_closing_after_an_error_saves_nothing_that_no_line_tells_of(tmp_path, broken, monkeypatch):
+def test_closing_after_an_error_saves_no_unrecorded_epoch(tmp_path, broken, monkeypatch):
     config = small_config(checkpoint_seconds=1e9)
     unbroken = advance(Run(config, tmp_path / "unbroken"), 4)[-1]
     stopped = Run(config, tmp_path / "broken")
     advance(stopped, 2)
-    if broken == "step":  # weights are then those of an epoch half done
+    if broken == "step":  # the weights are from the middle of an epoch
         workbench, steps = stopped._trainer._workbench, itertools.count()
 
         def interrupted(batch):
@@ -141,14 +141,14 @@ def test_closing_after_an_error_saves_nothing_that_no_line_tells_of(tmp_path, br
     assert [row.epoch for row in resumed._directory.epochs()] == [1, 2, 3, 4]
 
 
-def test_a_diverged_run_leaves_no_checkpoint_of_its_broken_weights(tmp_path):
+def test_a_diverged_run_saves_no_checkpoint(tmp_path):
     diverged = Run(small_config(f"{BrokenLoss.__module__}:BrokenLoss"), tmp_path)
     assert diverged.advance().state == "diverged"
     diverged.close()
     assert checkpoint.load_newest(tmp_path / "checkpoints") is None
 
 
-def test_a_slow_disk_does_not_stop_training_and_loses_one_epoch_at_most(tmp_path, monkeypatch):
+def test_training_waits_for_a_slow_disk_only_before_the_next_line(tmp_path, monkeypatch):
     written = []
 
     def slow(path, content):

@@ -1,4 +1,4 @@
-"""Canary secrets in the environment of a real driver occur in no byte that it leaves behind."""
+"""Canary secrets in the environment of a real driver appear in none of the files it leaves."""
 
 import os
 import shutil
@@ -19,13 +19,13 @@ from tests.kit.patience import patience
 from tests.kit.servers.mlflow_server import Server
 from tests.kit.servers.postgresql_server import PASSWORD, PostgreSQL, binaries
 
-CANARY = "canary-7d0a93c1f2"  # part of every secret below
+CANARY = "canary-7d0a93c1f2"  # contained in every secret below
 ROOT = Path(__file__).parents[2]
-RAY = Path("/tmp")  # where drivers put Ray's files, whatever TMPDIR says
+RAY = Path("/tmp")  # drivers place Ray's files here, regardless of TMPDIR
 
 
 def holding(needle: bytes, *places: Path) -> list[str]:
-    """Files below the places that hold the needle in their name or content."""
+    """Returns the files in ``places`` whose name or content contains the needle."""
     files = [path for place in places for path in (place.rglob("*") if place.is_dir() else [place])]
     return [
         str(path)
@@ -35,7 +35,7 @@ def holding(needle: bytes, *places: Path) -> list[str]:
 
 
 def careless(folder: Path, server: Server) -> dict[str, str]:
-    """What a careless user may have set: secrets of MLflow, Ray and others."""
+    """Returns an environment with secrets of MLflow, Ray and a cloud."""
     for name in ("home", "tmp"):
         (folder / name).mkdir(exist_ok=True)
     return os.environ | {
@@ -53,7 +53,7 @@ def careless(folder: Path, server: Server) -> dict[str, str]:
 def start(folder: Path, *words: str, variables: dict[str, str]) -> subprocess.Popen[bytes]:
     with (folder / "driver.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "toy", *words],
+            [sys.executable, "-m", toy.__name__, *words],
             cwd=folder,
             env=variables,
             stdout=log,
@@ -72,11 +72,11 @@ def wait_for(done: Path, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture
 def database() -> Iterator[PostgreSQL | None]:
-    """A PostgreSQL server; None on a machine without one, where the study is kept in a file."""
+    """PostgreSQL server; None if it is not installed, in which case the study uses SQLite."""
     if binaries() is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # whose parents its user may enter
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a folder that PostgreSQL's user can enter
         server = PostgreSQL(Path(folder))
         server.start()
         yield server
@@ -86,9 +86,7 @@ def database() -> Iterator[PostgreSQL | None]:
 @pytest.mark.long
 @pytest.mark.bad_input(41)
 @pytest.mark.timeout(700)
-def test_no_byte_that_is_left_behind_holds_a_secret(
-    tmp_path: Path, mlflow_server: Server, database: PostgreSQL | None
-) -> None:
+def test_no_file_contains_a_secret(tmp_path: Path, mlflow_server: Server, database: PostgreSQL | None) -> None:
     study, variables = tmp_path / "toy", careless(tmp_path, mlflow_server)
     words = ["launch", str(toy.write_study(tmp_path)), "--storage", str(tmp_path), "--set", "tracking.enabled=true"]
     if database is not None:
@@ -98,8 +96,8 @@ def test_no_byte_that_is_left_behind_holds_a_secret(
     try:
         process = start(tmp_path, *words, variables=variables)
         wait_for(study / "trials" / "1" / "outcome.json", process, tmp_path / "driver.log")
-        time.sleep(3)  # so that Ray has written what it writes from time to time
-        os.killpg(process.pid, signal.SIGKILL)  # nobody tidies up: pickles and logs of Ray are still there
+        time.sleep(3)  # waits for files that Ray writes periodically
+        os.killpg(process.pid, signal.SIGKILL)  # no clean-up: Ray's pickles and logs remain
         process.wait()
         left = [path for path in RAY.glob(f"{connection.RAY_FOLDER}*") if path not in before]
         assert any(path.rglob("*.pkl") for path in left)
@@ -107,30 +105,29 @@ def test_no_byte_that_is_left_behind_holds_a_secret(
         assert holding(CANARY.encode(), *places) == []
         assert holding(PASSWORD.encode(), *places) == []
         assert start(tmp_path, "resume", str(study), variables=variables).wait(patience(400)) == 0
-        assert start(tmp_path, "verify", str(study), variables=variables).wait(patience(120)) == 0, (
-            "verify searches, too"
-        )
+        verifying = start(tmp_path, "verify", str(study), variables=variables)
+        assert verifying.wait(patience(120)) == 0, "verify also searches"
         assert holding(CANARY.encode(), tmp_path, mlflow_server.database.parent) == []
         assert holding(PASSWORD.encode(), tmp_path, mlflow_server.database.parent) == []
         if database is not None:
             dump = database.dump("study")
             assert CANARY.encode() not in dump
             assert PASSWORD.encode() not in dump
-            assert b"validation/top1_error" in dump  # it is the study's
+            assert b"validation/top1_error" in dump  # the dump is of the study's database
         assert "search/" in (tmp_path / "driver.log").read_text()
     finally:
         for path in set(RAY.glob(f"{connection.RAY_FOLDER}*")) - before:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def test_ray_is_not_told_cloud_keys() -> None:
+def test_ray_does_not_receive_cloud_keys() -> None:
     from ray.tune.execution import class_cache
 
     connection._keep_secrets_from_logs()
     assert not [name for name in class_cache.ENV_VARS_TO_PROPAGATE if name in secrets.SECRETS]
 
 
-def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
+def test_the_search_finds_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "pickle").write_bytes(b"\x80\x04" + CANARY.encode() + b"\x00")
     (tmp_path / f"{CANARY}.log").touch()

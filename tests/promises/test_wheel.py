@@ -1,4 +1,4 @@
-"""The built package by itself, away from the source tree: all its data files are in it, and a study runs."""
+"""The built wheel, outside of the source tree, contains all data files and runs a study."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ SMALL = ("search.trials=1", "training.epochs=1", "confirm.seeds=[1]")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the installed wheel and nothing else."""
+    """Folder with nothing but the installed wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet"]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True)

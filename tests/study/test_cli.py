@@ -99,7 +99,7 @@ def test_a_mistake_prints_one_line_exits_with_64_and_creates_nothing(cskd, tmp_p
 
 def test_without_a_command_the_help_is_shown(cskd) -> None:
     code, out, err = cskd()
-    assert (code, err) == (64, "cskd: say what to do\n")
+    assert (code, err) == (64, "cskd: give a command\n")
     assert "Usage: " in out
 
 

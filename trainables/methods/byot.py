@@ -41,7 +41,7 @@ class Byot(Method):
       readouts ``exit1`` to ``exit3`` and ``ensemble``.
 
     Attributes:
-        temperature: Temperature of the distillation term.
+        temperature: Temperature of the softened predictions.
         alpha: Weight of the distillation term at the exits; their cross-entropy has the weight 1 - alpha.
         lambda_f: Weight of the squared feature distance at the exits.
         t_squared: Whether the distillation term is multiplied by the squared temperature.

@@ -31,7 +31,7 @@ class KdCsKd(Method):
     * Cost: about 1.33 times cross-entropy and a forward pass of the teacher.
 
     Attributes:
-        temperature: Temperature of the softened predictions, in both terms.
+        temperature: Temperature of the softened predictions.
         lambda_kd: Weight of the distillation term; without effect if alpha is set.
         lambda_cls: Weight of the class-wise term.
         alpha: Weight of the distillation term, while cross-entropy has the weight 1 - alpha; None uses ``lambda_kd``.

@@ -11,7 +11,8 @@ from study.cluster import connection, examination
 from study.cluster.requirements import marker_file
 from study.commands.doctor.finding import Finding
 from study.commands.doctor.web import status
-from study.errors import ServiceError, UsageError, without_password
+from study.errors import ServiceError, UsageError
+from study.safe_text import without_password
 
 DASHBOARD_PORT = 8265
 OPEN_CLUSTER = (

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from study.commands.doctor.finding import Finding
 from study.definition.service_sections import Database
-from study.errors import UsageError, without_password
+from study.errors import UsageError
+from study.safe_text import without_password
 from study.state import database
 
 VARIABLE = "CSKD_DATABASE_URL"

@@ -108,7 +108,7 @@ class Executor:
     ) -> None:
         self.watcher = listener or Watcher()
         self.stopping = False
-        self._pruner = pruner_of(study.config, study.store, study.directory)
+        self._pruner = pruner_of(study)
         self.dispatcher = Dispatcher(
             study.store,
             phases_until(study, until),
@@ -116,7 +116,7 @@ class Executor:
             retries=retries,
             prunes=prunes or self._pruner is not None,
             stopping=lambda: self.stopping,
-            limits=Limits(study.config, study.store, study.directory),
+            limits=Limits(study),
             reuse=Reuse(study),
             listener=self.watcher,
         )

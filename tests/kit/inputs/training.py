@@ -22,7 +22,7 @@ DIGITS = {"name": "digits", "validation": {"per_class": 8}, "subset": {"classes"
 
 
 def small_config(method="cs_kd", *, model=None, dataset=DIGITS, train_on="train", seed=0, **training) -> TrainConfig:
-    """Returns a configuration with 64 training and 32 validation images in four batches; an epoch takes milliseconds."""
+    """Returns a configuration with 64 training and 32 validation images; four batches and milliseconds per epoch."""
     defaults = {"epochs": 4, "batch_size": 16, "lr": 0.05, "device": "cpu", "checkpoint_seconds": 0}
     return TrainConfig.model_validate(
         {

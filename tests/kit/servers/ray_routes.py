@@ -1,6 +1,6 @@
-"""What of a Ray cluster answers whom: every HTTP route of its head, its GCS, and every port that it listens on.
+"""Access checks of a Ray cluster: every HTTP route of its head, its GCS, and every port that it listens on.
 
-``python -m tests.kit.servers.ray_routes`` starts a head that asks for a token, and prints the tables of
+``python -m tests.kit.servers.ray_routes`` starts a head that requires a token and prints the tables of
 docs/explanation/security.md.
 """
 

@@ -59,18 +59,18 @@ def test_a_campaign_continues_after_a_failed_study_and_resumes(toy, tmp_path):
         code = start(tmp_path, "launch", *map(str, words), "--storage", str(tmp_path)).wait(patience(200))
         return code, read_log(tmp_path)[before:]
 
-    code, said = launch(tmp_path / "bad.yaml", tmp_path / "one.yaml", "--hours", 1)
-    assert code == 1, said
-    assert "[1/2] bad" in said
-    assert "a trial asks for 1000 CPUs" in said
-    assert "1 of 2 studies did not finish" in said
+    code, output = launch(tmp_path / "bad.yaml", tmp_path / "one.yaml", "--hours", 1)
+    assert code == 1, output
+    assert "[1/2] bad" in output
+    assert "a trial requests 1000 CPUs" in output
+    assert "1 of 2 studies did not finish" in output
     assert not (tmp_path / "bad").exists()
     assert study_directory.read_config(tmp_path / "one").search.budget.hours == pytest.approx(1.0, abs=0.02)
     before = trials_of(tmp_path / "one")
-    code, said = launch(tmp_path / "one.yaml", tmp_path / "two.yaml")
-    assert code == 0, said
+    code, output = launch(tmp_path / "one.yaml", tmp_path / "two.yaml")
+    assert code == 0, output
     assert before == trials_of(tmp_path / "one")  # already finished
     assert (tmp_path / "two" / "best_config.yaml").exists()
     assert (tmp_path / "comparison" / "index.html").exists()
-    code, said = launch(tmp_path / "one.yaml", "--hours", 0)
-    assert (code, "the campaign's time budget is used up" in said) == (1, True)
+    code, output = launch(tmp_path / "one.yaml", "--hours", 0)
+    assert (code, "the campaign's time budget is used up" in output) == (1, True)

@@ -78,10 +78,10 @@ def test_a_folder_without_write_permission_is_named(mode: int, owner: int) -> No
 
 
 @pytest.mark.fault(20)
-@pytest.mark.parametrize("put", [broken_link, file_in_place])
+@pytest.mark.parametrize("obstruct", [broken_link, file_in_place])
 @pytest.mark.parametrize("below", ["", "below/it"])
-def test_a_path_that_is_not_a_directory_is_named(tmp_path: Path, put, below: str) -> None:
-    put(tmp_path / "storage")
+def test_a_path_that_is_not_a_directory_is_named(tmp_path: Path, obstruct, below: str) -> None:
+    obstruct(tmp_path / "storage")
     with pytest.raises(CannotCreateError, match=r"storage.*: cannot be created or written: ") as caught:
         make_directory(tmp_path / "storage" / below)
     assert caught.value.exit_code == 73

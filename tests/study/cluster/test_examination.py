@@ -38,7 +38,7 @@ def test_a_node_that_shares_code_and_directory_is_fit(marker):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"code": "0000"}, r"has other code of cs-kd-study \(0000, here"),
+        ({"code": "0000"}, r"it has other code of cs-kd-study \(0000, the driver"),
         ({"reads": False}, "all nodes must share it"),
         ({"reads": False, "error": "No such file or directory"}, "must share it .*No such file"),
         ({"error": "Read-only file system"}, "cannot be written: Read-only file system"),

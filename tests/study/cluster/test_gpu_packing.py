@@ -62,7 +62,7 @@ def test_each_trial_needs_a_core(toy: Callable, node: Node, share: Share, overri
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """Three nodes with fixed measurements."""
     nodes = {"a": Node(8, 2, 64 * GIB, "H100"), "b": Node(8, 2, 64 * GIB, "H100"), "c": Node(8, 1, 64 * GIB, "T4")}
-    found = SimpleNamespace(asked=[], known=[], unfit={}, refused=[], said=[])
+    found = SimpleNamespace(asked=[], known=[], unfit={}, refused=[], lines=[])
 
     def measure_packings(
         _config: object, _whole: object, known: set, _stopping: object, _say: object
@@ -86,7 +86,7 @@ def share_on(cluster: SimpleNamespace, study) -> Share:
         ALONE,
         stopping=lambda: False,
         refuse=lambda *each: cluster.refused.append(each),
-        say=cluster.said.append,
+        say=cluster.lines.append,
     )
     known = study.store.attribute(StudyAttribute.PACKING)
     assert kinds == known.keys() == {"H100", "T4", *known} - cluster.unfit.keys()
@@ -99,8 +99,8 @@ def test_each_kind_is_measured_once_per_study(cluster: SimpleNamespace, new_stud
         assert share_on(cluster, study) == Share(2, 0.5, 10, int(1.2 * 3 * GIB))
     assert study.store.attribute(StudyAttribute.GPU_SHARE) == 0.5
     assert cluster.asked == [{"H100", "T4"}]
-    assert cluster.said[0] == "measuring how many trials run at once on H100 and T4; takes about a minute"
-    assert cluster.said[1:3] == [describe("H100", LARGE), describe("T4", SMALL)]
+    assert cluster.lines[0] == "measuring how many trials run at once on H100 and T4; takes about a minute"
+    assert cluster.lines[1:3] == [describe("H100", LARGE), describe("T4", SMALL)]
 
 
 def test_kinds_of_another_cluster_do_not_count_as_known(cluster: SimpleNamespace, new_study: Callable) -> None:
@@ -128,9 +128,9 @@ def test_a_stop_request_ends_the_measurement(toy: Callable, monkeypatch: pytest.
         gpu_packing, "_usable", lambda _: {56 * "a": Node(8, 2, 64 * GIB, "H100")}
     )  # an id of Ray's length
     monkeypatch.setattr(gpu_packing, "LONG_SECONDS", 0)
-    looks, said = iter([False, False, True]), []
-    assert gpu_packing.measure_packings(toy(), ALONE, stopping=lambda: next(looks), say=said.append) == ({}, {})
-    assert said == ["still measuring; GPUs that are in use are measured when they are free"]  # once
+    looks, lines = iter([False, False, True]), []
+    assert gpu_packing.measure_packings(toy(), ALONE, stopping=lambda: next(looks), say=lines.append) == ({}, {})
+    assert lines == ["still measuring; GPUs that are in use are measured when they are free"]  # once
 
 
 @pytest.mark.long
@@ -146,8 +146,8 @@ def test_a_real_study_shares_a_gpu_as_measured(tmp_path: Path) -> None:
     try:
         made.add_node(num_cpus=2, num_gpus=1)  # declared only: torch finds no GPU and trains on the CPU
         made.wait_for_nodes()
-        words = ["search.trials=6", "training.epochs=40", "confirm.seeds=[1,2]", "resources.packing=measured"]
-        settings = [each for word in words for each in ("--set", word)]
+        options = ["search.trials=6", "training.epochs=40", "confirm.seeds=[1,2]", "resources.packing=measured"]
+        settings = [each for option in options for each in ("--set", option)]
         place = ("--storage", str(tmp_path), "--address", made.address)
         process = start(tmp_path, "launch", "digits", *place, *settings)
         wait_for(tmp_path, process, " at once on")

@@ -15,7 +15,7 @@ PUBLIC = {"/api/gcs_healthz"}  # health check, open without a token
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         ((), "give one of STUDY, --resume DIR and --follow JOB"),
         (("digits", "--follow", "job"), "give one of STUDY"),
@@ -27,8 +27,8 @@ PUBLIC = {"/api/gcs_healthz"}  # health check, open without a token
         (("digit", "--address", "http://h:8265", "--storage", "/shared"), "did you mean 'digits'?"),
     ],
 )
-def test_a_mistake_is_reported_before_the_cluster_is_contacted(cskd, words, message):
-    code, out, error = cskd("submit", *words)
+def test_a_mistake_is_reported_before_the_cluster_is_contacted(cskd, arguments, message):
+    code, out, error = cskd("submit", *arguments)
     assert (code, out) == (64, "")
     assert message in error
     assert len(error.splitlines()) == 1
@@ -47,8 +47,8 @@ def test_a_study_runs_as_a_job_and_is_followed_and_resumed(tmp_path):
     pytest.importorskip("aiohttp_cors", reason="the dashboard of a Ray head is not installed: .[cluster]")
     with ray_head() as head:
 
-        def cskd(*words: object) -> subprocess.CompletedProcess:
-            command = [sys.executable, "-m", "study.cli", *map(str, words), "--address", head.dashboard]
+        def cskd(*arguments: object) -> subprocess.CompletedProcess:
+            command = [sys.executable, "-m", "study.cli", *map(str, arguments), "--address", head.dashboard]
             environment = os.environ | head.environment
             return subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False

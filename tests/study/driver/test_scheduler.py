@@ -12,7 +12,7 @@ from tests.kit.fakes.executor import Executor
 
 
 def scheduler_of(study) -> tuple[StudyScheduler, StudySearcher]:
-    searcher = StudySearcher(Executor(study, slots=4).dispatcher, pruner_of(study.config, study.store, study.directory))
+    searcher = StudySearcher(Executor(study, slots=4).dispatcher, pruner_of(study))
     return StudyScheduler(searcher), searcher
 
 

@@ -26,7 +26,7 @@ def complete(study, *values: float, nll: float | None = None, temperature: float
 
 
 def numbers(study) -> list[int]:
-    return [trial.number for trial in ranking.ranked(study.config, study.store, study.directory)]
+    return [trial.number for trial in ranking.ranked(study)]
 
 
 def test_ranking_by_objective_then_nll_then_number(new_study) -> None:
@@ -53,7 +53,7 @@ def test_with_two_objectives_the_pareto_front_ranks_first(new_study) -> None:
     for error, recall in [(0.30, 0.9), (0.11, 0.3), (0.10, 0.4), (0.31, 0.8), (0.15, 0.85)]:
         complete(study, error, recall)
     assert numbers(study) == [2, 4, 0, 1, 3]
-    assert confirm.finalists(study.config, study.store, study.directory)[0].value == 0.10
+    assert confirm.finalists(study)[0].value == 0.10
     assert phases_of(study)[-1].objectives == ("test/top1_error", "test/recall_at_1")
 
 
@@ -61,18 +61,18 @@ def test_finalists_are_the_best_trials_with_their_configurations(new_study) -> N
     study = new_study(confirm__finalists=2)
     for value, temperature in [(0.3, 1.0), (0.1, 4.0), (0.2, 1.0)]:
         complete(study, value, temperature=temperature)
-    found = confirm.finalists(study.config, study.store, study.directory)
+    found = confirm.finalists(study)
     assert [(arm.label, arm.value) for arm in found] == [("search/1", 0.1), ("search/2", 0.2)]
     assert found[0].config == study.config.search_config({"temperature": 4.0, "lambda_cls": 1.0}, 1)
-    assert [confirm.arm_from(study.config, study.store, arm.label) for arm in found] == found
+    assert [confirm.arm_from(study, arm.label) for arm in found] == found
 
 
 def test_each_arm_runs_with_each_seed_on_the_full_training_set(new_study) -> None:
     study = new_study(confirm__finalists=2, confirm__seeds=[5, 6, 7], controls=[{"method": "cross_entropy"}, {}])
     Executor(study).run()
-    phase = ConfirmPhase(study.config, study.store, study.directory)
+    phase = ConfirmPhase(study)
     trials = study.store.trials("confirm")
-    arms = {arm.label: arm for arm in confirm.finalists(study.config, study.store, study.directory)}
+    arms = {arm.label: arm for arm in confirm.finalists(study)}
     assert {(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in trials} == {
         (arm, seed) for arm in [*arms, "controls/0", "controls/1"] for seed in (5, 6, 7)
     }
@@ -80,7 +80,7 @@ def test_each_arm_runs_with_each_seed_on_the_full_training_set(new_study) -> Non
         assignment = phase.assignment(trial)
         assert assignment.config.seed == trial.user_attrs["seed"]
         assert assignment.config.train_on == "full"
-        expected = confirm.arm_from(study.config, study.store, trial.user_attrs["arm"]).config
+        expected = confirm.arm_from(study, trial.user_attrs["arm"]).config
         assert assignment.config.method == expected.method
         assert assignment.config.training == expected.training
         assert trial.state == TrialState.COMPLETE
@@ -108,7 +108,7 @@ def test_only_confirmations_read_the_test_set_and_the_ledger_has_a_line_for_each
 def test_train_on_and_test_each_epoch_reach_the_assignment(new_study) -> None:
     study = new_study(confirm__train_on="train", confirm__test_each_epoch=True, confirm__seeds=[9])
     complete(study, 0.1)
-    phase = ConfirmPhase(study.config, study.store, study.directory)
+    phase = ConfirmPhase(study)
     assignment = phase.assignment(phase.start_next())
     assert assignment.config.train_on == "train"
     assert assignment.test_each_epoch
@@ -154,13 +154,13 @@ def test_an_extension_adds_arms_and_repeats_no_pair(new_study, extended: int) ->
     assert len(study.store.trials("search")) == extended
     pairs = [(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in study.store.trials("confirm")]
     assert len(pairs) == len(set(pairs))
-    winner = confirm.finalists(study.config, study.store, study.directory)[0].label
+    winner = confirm.finalists(study)[0].label
     assert set(pairs) == first | {(winner, 1), (winner, 2)}
     verify_study(study.directory)
 
 
 def test_a_reopened_study_has_the_same_arms(done_directory: Path) -> None:
     with directory.open_study(done_directory) as study:
-        phase = ConfirmPhase(study.config, study.store, study.directory)
+        phase = ConfirmPhase(study)
         assert phase.planned() == len(study.store.trials("confirm")) == 4
         assert phase.start_next() is None

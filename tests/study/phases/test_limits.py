@@ -3,7 +3,7 @@
 import pytest
 
 from study.phases import limits, sequence
-from study.phases.limits import Limits, Over, cut_short, over
+from study.phases.limits import EarlyEnd, Limits, cut_short, early_end
 from study.phases.spending import Spending
 from study.state.attribute_names import StudyAttribute
 from tests.kit.fakes.executor import Executor
@@ -42,9 +42,9 @@ def test_a_budget_of_training_time_ends_the_search_and_keeps_the_reserve_for_the
         ("controls", 1),
     ]
     assert [event[1] for event in executor.watcher.events if event[0] == "cut_short"] == ["search", "confirm"]
-    assert over(study.store, "search").runs == 3
-    assert "the budget of 0.005 min of training" in over(study.store, "search").reason
-    assert "40 % of it kept for the confirmation" in over(study.store, "search").reason
+    assert early_end(study.store, "search").runs == 3
+    assert "the budget of 0.005 min of training" in early_end(study.store, "search").reason
+    assert "40 % of it kept for the confirmation" in early_end(study.store, "search").reason
     verify_study(study.directory)
 
 
@@ -66,8 +66,8 @@ def test_a_study_that_was_cut_short_has_the_state_done(new_study) -> None:
 def test_more_hours_continue_the_search(new_study) -> None:
     study = new_study(search__budget=budget(0.30, 0.4))
     Executor(study, slots=1).run()
-    limits.ask_anew(study.store, more_hours=1.0)
-    assert over(study.store, "search") is None
+    limits.reset(study.store, more_hours=1.0)
+    assert early_end(study.store, "search") is None
     Executor(study, slots=1).run()
     assert states(study, "search") == 8 * ["COMPLETE"]
     verify_study(study.directory)
@@ -76,7 +76,7 @@ def test_more_hours_continue_the_search(new_study) -> None:
 def test_without_more_hours_a_resume_starts_no_more_runs(new_study) -> None:
     study = new_study(search__budget=budget(0.30, 0.4))
     Executor(study, slots=1).run()
-    limits.ask_anew(study.store)
+    limits.reset(study.store)
     Executor(study, slots=1).run()
     assert (len(states(study, "search")), len(states(study, "confirm"))) == (3, 2)
 
@@ -88,7 +88,7 @@ def test_hours_of_earlier_drivers_count(new_study, spent: float) -> None:
     Executor(study).run()
     if spent:
         assert states(study, "search") == []
-        assert over(study.store, "search").reason == (
+        assert early_end(study.store, "search").reason == (
             "the budget of 2 h has no time for another search trial: 1.4 h used, 30 % of it kept for the confirmation"
         )
     else:
@@ -101,7 +101,7 @@ def test_running_trials_stop_when_the_hours_are_used_up(new_study, spent, grante
     study = new_study(search__budget={"hours": 2.0})
     study.store.set_study_attribute(StudyAttribute.DRIVER_SECONDS, spent * HOUR)
     study.store.set_study_attribute(StudyAttribute.HOURS_GRANTED, granted)
-    assert Limits(study.config, study.store, study.directory).expired() is expired
+    assert Limits(study).expired() is expired
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_running_trials_stop_when_the_hours_are_used_up(new_study, spent, grante
 def test_a_run_on_a_share_of_a_gpu_counts_by_that_share(new_study, gpus, measured, share) -> None:
     study = new_study(resources__gpus_per_trial=gpus, search__trials=2)
     Executor(study, until="search").run()
-    spending = Spending(study.config, study.store, study.directory)
+    spending = Spending(study)
     runs = len(study.store.trials("search")) + len(study.store.trials("controls"))
     study.store.set_study_attribute(StudyAttribute.GPU_SHARE, measured)  # after the driver has read its limits
     assert spending.device_seconds() == pytest.approx(share * runs * RUN)
@@ -121,7 +121,7 @@ def test_a_run_on_a_share_of_a_gpu_counts_by_that_share(new_study, gpus, measure
 def test_a_study_without_a_budget_has_no_limits(new_study) -> None:
     study = new_study()
     study.store.set_study_attribute(StudyAttribute.DRIVER_SECONDS, 1e9)
-    found = Limits(study.config, study.store, study.directory)
+    found = Limits(study)
     assert found.reason("search", 1) is None
     assert not found.expired()
 
@@ -131,7 +131,9 @@ def test_a_study_whose_first_trials_all_fail_stops_with_a_reason(new_study) -> N
     Executor(study, fault=all_trials_fail).run()
     assert set(states(study, "search")) == {"FAIL"}
     assert 5 <= len(states(study, "search")) < 8  # others ran concurrently with the fifth
-    assert over(study.store, "search").reason == "the first 5 trials all failed, and the others probably would, too"
+    assert (
+        early_end(study.store, "search").reason == "the first 5 trials all failed, and the others probably would, too"
+    )
     assert sequence.state_of(sequence.counts_of(study), held=False, until="confirm") == "failed"
 
 
@@ -139,7 +141,7 @@ def test_a_resume_after_failures_starts_more_trials(new_study) -> None:
     study = new_study()
     Executor(study, fault=all_trials_fail).run()
     failed = len(states(study, "search"))
-    limits.ask_anew(study.store)
+    limits.reset(study.store)
     Executor(study).run()
     assert states(study, "search")[failed:] == (8 - failed) * ["COMPLETE"]
 
@@ -152,15 +154,15 @@ def test_the_search_continues_after_one_success_among_failures(new_study) -> Non
 
 def test_the_early_end_of_a_phase_is_stored(new_study) -> None:
     study = new_study()
-    assert over(study.store, "confirm") is None
+    assert early_end(study.store, "confirm") is None
     cut_short(study.store, "confirm", 2, "reason")
-    assert over(study.store, "confirm") == Over(2, "reason")
+    assert early_end(study.store, "confirm") == EarlyEnd(2, "reason")
 
 
 def test_the_time_spent_by_a_study(new_study) -> None:
     study = new_study(resources__gpus_per_trial=0.5)
     Executor(study, until="search", slots=1).run()
-    spending = Spending(study.config, study.store, study.directory)
+    spending = Spending(study)
     assert spending.run_seconds() == pytest.approx(RUN)
     assert spending.device_seconds() == pytest.approx(9 * RUN / 2)
     study.store.begin("confirm", {}, {}, {"arm": "search/0", "seed": 1})

@@ -8,7 +8,7 @@ from study.search.sampling import suggest
 
 def test_each_control_runs_once(new_study) -> None:
     study = new_study(controls=[{"method": "cross_entropy"}, {"temperature": 2}])
-    phase = ControlPhase(study.config, study.store, study.directory)
+    phase = ControlPhase(study)
     assert phase.planned() == 2
     assignments = [phase.assignment(phase.start_next()) for _ in range(2)]
     assert phase.start_next() is None
@@ -19,7 +19,7 @@ def test_each_control_runs_once(new_study) -> None:
 
 def test_the_search_asks_the_sampler_until_it_has_the_planned_trials(new_study) -> None:
     study = new_study()
-    phase = SearchPhase(study.config, study.store, study.directory, 3)
+    phase = SearchPhase(study, 3)
     assert phase.planned() == 3
     for number in range(3):
         asked = {"sampler": "random", "seed": 0, "minimizes": [True], "planned": 3}
@@ -33,7 +33,7 @@ def test_the_search_asks_the_sampler_until_it_has_the_planned_trials(new_study) 
 
 def test_the_search_ends_when_a_discrete_space_is_exhausted(new_study) -> None:
     study = new_study(search__space={"temperature": {"choices": [1, 4]}})
-    phase = SearchPhase(study.config, study.store, study.directory, 40)
+    phase = SearchPhase(study, 40)
     assert phase.planned() == 2
     assert {phase.start_next().params["temperature"] for _ in range(2)} == {1.0, 4.0}
     assert phase.start_next() is None
@@ -41,7 +41,7 @@ def test_the_search_ends_when_a_discrete_space_is_exhausted(new_study) -> None:
 
 def test_an_assignment_has_the_current_attempt(new_study) -> None:
     study = new_study()
-    phase = SearchPhase(study.config, study.store, study.directory, 1)
+    phase = SearchPhase(study, 1)
     trial = phase.start_next()
     study.store.set_attribute(trial, "attempt", 4)
     again = phase.assignment(study.store.trials("search")[0])

@@ -30,10 +30,6 @@ def raced(tmp_path_factory, toy):
         yield study, Executor(study).run()
 
 
-def course_of(study):
-    return race.course_of(study.config, study.store, study.directory)
-
-
 def test_candidates_race_between_search_and_confirmation_on_the_search_split(raced) -> None:
     study, executor = raced
     phases = {phase.name: phase for phase in sequence.phases_of(study)}
@@ -64,10 +60,10 @@ def named(study):
 
 def test_the_leader_is_confirmed_and_the_race_skips_some_runs(raced) -> None:
     study, _ = raced
-    found = course_of(study).standing
+    found = race.race_state(study).standing
     assert found.exits  # the toy's settings differ by more than its noise
     assert len(study.store.trials("race")) < RACE["candidates"] * RACE["seeds"]
-    (winner,) = confirm.finalists(study.config, study.store, study.directory)
+    (winner,) = confirm.finalists(study)
     assert winner.label == found.order[0]
     runs = [trial for trial in study.store.trials("race") if trial.user_attrs["arm"] == winner.label]
     assert winner.race_mean == pytest.approx(sum(trial.value for trial in runs) / len(runs))
@@ -127,13 +123,13 @@ def test_a_driver_that_dies_during_the_race_loses_no_run(new_study, raced) -> No
             break
     assert deaths >= 2
     verify_study(study.directory)
-    assert course_of(study).standing == course_of(raced[0]).standing
+    assert race.race_state(study).standing == race.race_state(raced[0]).standing
 
 
 def test_a_candidate_that_diverges_with_a_fresh_seed_is_not_a_finalist(new_study) -> None:
     study = new_study(**SMALL)
     Executor(study, until="search").run()
-    first = f"search/{ranking.deserving(study.config, study.store, study.directory)[0][0].number}"
+    first = f"search/{ranking.confirmation_order(study)[0][0].number}"
 
     def fault(assignment, epoch):
         if assignment.phase != "race":
@@ -144,8 +140,8 @@ def test_a_candidate_that_diverges_with_a_fresh_seed_is_not_a_finalist(new_study
     assert {trial.state for trial in study.store.trials("race") if trial.user_attrs["arm"] == first} == {
         TrialState.FAIL
     }
-    assert course_of(study).standing.exits[0] == Exit(first, 1, None)
-    assert confirm.finalists(study.config, study.store, study.directory)[0].label != first
+    assert race.race_state(study).standing.exits[0] == Exit(first, 1, None)
+    assert confirm.finalists(study)[0].label != first
     told = result_files.read(study.directory / "results").study["race"]["candidates"][-1]
     assert (told["arm"], told["failed"], told["p"], told["mean"]) == (first, True, None, None)
     verify_study(study.directory)
@@ -156,7 +152,7 @@ def test_the_race_leaves_half_of_the_reserve_to_the_confirmation(new_study) -> N
     budget = {"device_hours": 0.36 / 3600, "reserve_for_confirmation": 0.5}
     study = new_study(**SMALL | {"confirm__race": RACE | {"first_test": 4}, "search__budget": budget})
     Executor(study, slots=1).run()
-    ended = limits.over(study.store, "race")
+    ended = limits.early_end(study.store, "race")
     assert ended.runs == 5  # one complete round after seven runs, and no second one
     assert "25 % of it kept for the confirmation" in ended.reason
     assert len(study.store.trials("confirm")) == 2

@@ -171,7 +171,7 @@ def test_running_short_runs_count_with_their_own_schedule(new_study) -> None:
     executor.dispatcher.recover()
     executor.dispatcher.next()  # the control
     executor.dispatcher.next()
-    spending = Spending(study.config, study.store, study.directory)
+    spending = Spending(study)
     spending._epoch_seconds = lambda: 1.0
     assert spending.device_seconds() == 8 + 2
     assert phases_of(study)[1].epochs_to_begin() == 5 * 2 + 3 * 4 + 2 * 8

@@ -138,7 +138,7 @@ def test_a_trial_that_passed_a_rung_unjudged_is_judged_at_its_next_report(new_st
         run = ToyRun(assignment)
         values[assignment.number] = [run.advance().metrics[OBJECTIVE] for _ in range(6)]
     *better, worst = sorted(assignments, key=lambda assignment: values[assignment.number][4])
-    pruner = Pruner(study.config, study.store, study.directory)
+    pruner = Pruner(study)
     for assignment in better:
         at_rung = {OBJECTIVE: values[assignment.number][4]}
         assert not pruner.stops(assignment.number, 4, {OBJECTIVE: 0.0})  # not a rung
@@ -146,7 +146,7 @@ def test_a_trial_that_passed_a_rung_unjudged_is_judged_at_its_next_report(new_st
     assert pruner.stops(worst.number, 6, {OBJECTIVE: 0.0})  # judged by the value of epoch 5 in its file
     trial = study.store.trials("search")[worst.number]
     assert trial.intermediate_values == {5: values[worst.number][4]}
-    assert not Pruner(study.config, study.store, study.directory).stops(better[-1].number, 6, {OBJECTIVE: 0.99})
+    assert not Pruner(study).stops(better[-1].number, 6, {OBJECTIVE: 0.99})
 
 
 @pytest.mark.parametrize(("name", "stops"), [("asha", True), ("median", False)])
@@ -160,7 +160,7 @@ def test_the_median_counts_trials_stopped_earlier(new_study, name, stops) -> Non
     for trial in trials[:2]:
         study.store.tell(trial, TrialState.PRUNED, [0.5], 2, None)
     study.store.report(trials[2], 4, 0.2)
-    pruner = Pruner(study.config, study.store, study.directory)
+    pruner = Pruner(study)
     assert pruner.stops(3, 4, {OBJECTIVE: 0.25}) == stops  # worse than the trial at the rung, better than two of three
 
 
@@ -170,7 +170,7 @@ def test_larger_values_are_better_if_the_objective_is_maximized(new_study, monke
     for _ in range(4):
         executor.dispatcher.next()
     monkeypatch.setattr(type(study.config), "minimizes", False)  # recall, the only such metric, has no value at a rung
-    pruner = Pruner(study.config, study.store, study.directory)
+    pruner = Pruner(study)
     assert [pruner.stops(number, 5, {OBJECTIVE: value}) for number, value in enumerate([0.9, 0.8, 0.1, 0.85])] == [
         *(False, False),  # not enough trials yet
         *(True, False),

@@ -24,17 +24,13 @@ def truth(point) -> float:
     return 0.1 + 0.05 * np.log2(point["temperature"] / 4) ** 2 + 0.05 * (point["lambda_cls"] - 2) ** 2
 
 
-def order(study, function):
-    return function(study.config, study.store, study.directory)
-
-
 def test_the_posterior_mean_selects_better_settings_than_the_best_value(new_study) -> None:
     lucky, believed, optimism = [], [], []
     for seed in range(5):
         study = filled(new_study, 32, 0.05, seed=seed, name=f"s{seed}")
-        best, mean = order(study, ranking.deserving)[0]
+        best, mean = ranking.confirmation_order(study)[0]
         believed.append(truth(best.params))
-        luckiest = order(study, ranking.ranked)[0]
+        luckiest = ranking.ranked(study)[0]
         lucky.append(truth(luckiest.params))
         optimism.append((truth(luckiest.params) - luckiest.values[0], truth(best.params) - mean))
     assert np.mean(believed) < np.mean(lucky)
@@ -44,26 +40,26 @@ def test_the_posterior_mean_selects_better_settings_than_the_best_value(new_stud
 
 def test_with_few_trials_the_rank_decides(new_study) -> None:
     study = filled(new_study, 15, 0.05)
-    assert [(trial.number, None) for trial in order(study, ranking.ranked)] == [
-        (trial.number, mean) for trial, mean in order(study, ranking.deserving)
+    assert [(trial.number, None) for trial in ranking.ranked(study)] == [
+        (trial.number, mean) for trial, mean in ranking.confirmation_order(study)
     ]
 
 
 def test_the_rank_decides_if_the_study_says_so(new_study) -> None:
     study = filled(new_study, 32, 0.05, confirm__choose_by="rank")
-    assert [trial.number for trial, _ in order(study, ranking.deserving)] == [
-        t.number for t in order(study, ranking.ranked)
-    ]
+    assert [trial.number for trial, _ in ranking.confirmation_order(study)] == [t.number for t in ranking.ranked(study)]
 
 
 def test_the_largest_mean_comes_first_if_the_metric_is_maximized(new_study) -> None:
     study = filled(new_study, 20, 0.01, search__objectives=["validation/recall_at_1"])
-    means = [mean for _, mean in order(study, ranking.deserving)]
+    means = [mean for _, mean in ranking.confirmation_order(study)]
     assert means == sorted(means, reverse=True)
 
 
 def test_the_order_is_reproducible(new_study) -> None:
     study = filled(new_study, 24, 0.05)
-    first = order(study, ranking.deserving)
+    first = ranking.confirmation_order(study)
     ranking._means.cache_clear()
-    assert [(t.number, mean) for t, mean in order(study, ranking.deserving)] == [(t.number, mean) for t, mean in first]
+    assert [(t.number, mean) for t, mean in ranking.confirmation_order(study)] == [
+        (t.number, mean) for t, mean in first
+    ]

@@ -16,7 +16,7 @@ GRID = {"temperature": distribution({"choices": [1, 4]}), "lambda_cls": distribu
 
 
 def best_of(study) -> list[dict]:
-    return [trial.params for trial in ranking.ranked(study.config, study.store, study.directory)]
+    return [trial.params for trial in ranking.ranked(study)]
 
 
 @pytest.fixture

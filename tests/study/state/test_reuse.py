@@ -105,18 +105,18 @@ def test_the_second_study_trains_only_the_runs_that_the_first_lacks(first: Path,
 
 def _check_outputs(second: Study) -> None:
     """Checks that a copy has no cost and that all outputs name its source."""
-    own = Spending(second.config, second.store, second.directory).device_seconds()
+    own = Spending(second).device_seconds()
     assert own == pytest.approx(0.01 * 2 * 3)  # a search trial and two confirmations of two epochs
     results = result_files.read(second.directory / "results")
     frame = results.trials.set_index(["phase", "trial"])
     assert frame.loc[("controls", 0), "reused_from"] == "first/controls/0"
     assert frame.loc[("controls", 0), "device_seconds"] == 0
     assert frame.loc[("controls", 0), "epochs"] == 2
-    said = "4 runs were reused from first"
-    assert any(said in sentence for sentence in summary.setup(results))
+    sentence_part = "4 runs were reused from first"
+    assert any(sentence_part in sentence for sentence in summary.setup(results))
     found = status.describe(second)
     assert found["reused"]["controls/0"] == "first/controls/0"
-    assert said in status.table(found).notes[-1]
+    assert sentence_part in status.table(found).notes[-1]
     tags = {run.key: run.tags.get("cskd.reused_from") for run in trial_runs(second, live=False)}
     assert (tags["search/2"], tags["confirm/0"]) == ("first/search/2", None)
 

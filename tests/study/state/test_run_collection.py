@@ -113,7 +113,7 @@ def test_lines_that_the_driver_did_not_fetch_are_reported_and_synced(small, plac
     assert "lines are only in the object store; `cskd sync` fetches them" in {
         v.found[2:] for v in verify(study).violations
     }
-    api._fetch(study)
+    api._collect_remote_files(study)
     assert lost.read_bytes() == whole
     assert verify(study).violations == []
 
@@ -124,10 +124,14 @@ def test_a_damaged_checkpoint_is_reported_and_skipped(small) -> None:
         Executor(study, lambda *_: "driver" if next(steps) == 4 else None, slots=1).run()
     place = ObjectStore(run_collection.study_uri(study.config.artifacts, "toy", study.store))
     place.write("search/1/0001/epoch_000001.pt", b"other")
-    said = "the checkpoint of attempt 1, epoch 1"
-    assert f"{said} does not match its checksum in the object store" in [v.found for v in verify(study).violations]
+    checkpoint = "the checkpoint of attempt 1, epoch 1"
+    assert f"{checkpoint} does not match its checksum in the object store" in [
+        v.found for v in verify(study).violations
+    ]
     warned = Executor(study).run().watcher.of("warned")
-    assert warned == [("search", 1, 2, f"{said} is damaged; the run resumes from the last intact state before it")]
+    assert warned == [
+        ("search", 1, 2, f"{checkpoint} is damaged; the run resumes from the last intact state before it")
+    ]
     verify_study(study.directory)
 
 
@@ -177,17 +181,17 @@ def test_studies_of_the_same_name_have_separate_folders(small, toy, place: str, 
 
 
 def test_a_node_checks_its_access_to_the_store(place: str, tmp_path: Path) -> None:
-    said = examination.inspect_node(None, place)
-    assert said.error is None
-    examination.refuse_unfit("10.0.0.2", said, None)
+    report = examination.inspect_node(None, place)
+    assert report.error is None
+    examination.refuse_unfit("10.0.0.2", report, None)
     assert ObjectStore(place).names() == {}
     (tmp_path / "file").write_text("")
-    said = examination.inspect_node(None, (tmp_path / "file").as_uri())
+    report = examination.inspect_node(None, (tmp_path / "file").as_uri())
     with pytest.raises(
         ServiceError, match=r"^node 10\.0\.0\.2: artifacts at file://.*: cannot be written: .*; every node needs"
     ):
-        examination.refuse_unfit("10.0.0.2", said, None)
-    assert said.code == provenance.code_digest()
+        examination.refuse_unfit("10.0.0.2", report, None)
+    assert report.code == provenance.code_digest()
 
 
 def test_a_plain_uri_is_accepted_and_one_with_a_key_is_refused(toy) -> None:

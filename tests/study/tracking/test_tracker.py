@@ -45,7 +45,7 @@ def followed(new_study, monkeypatch: pytest.MonkeyPatch) -> Callable:
 
     def run(uri: str, *, meanwhile: Callable[[int], None] = lambda _: None, patience: float = 20):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        study, told, epochs = new_study(**SIZE), [], 0
+        study, messages, epochs = new_study(**SIZE), [], 0
 
         def at_each_epoch(*_: object) -> None:
             nonlocal epochs
@@ -53,13 +53,13 @@ def followed(new_study, monkeypatch: pytest.MonkeyPatch) -> Callable:
             meanwhile(epochs)
             time.sleep(0.01)
 
-        with Tracker(study.directory, told.append) as following:
+        with Tracker(study.directory, messages.append) as following:
             following.start()
             Executor(study, at_each_epoch).run()
             following.catch_up(patience)
             following.end(patience)
         verify_study(study.directory)
-        return study, told
+        return study, messages
 
     return run
 
@@ -77,8 +77,8 @@ def sync_mlflow(study) -> None:
 
 
 def test_without_faults_the_user_gets_no_message(followed, local_tracking: str) -> None:
-    study, told = followed(local_tracking)
-    assert told == []
+    study, messages = followed(local_tracking)
+    assert messages == []
     assert verify_tracking(study.directory)["FINISHED"] == TRIALS
 
 
@@ -123,8 +123,8 @@ def test_without_tracking_no_database_is_created(new_study, tmp_path: Path, monk
 
 @pytest.mark.fault(10)
 def test_mlflow_is_down_from_the_start(followed, own_server: Server) -> None:
-    study, told = followed(own_server.uri, patience=2)
-    assert told == [
+    study, messages = followed(own_server.uri, patience=2)
+    assert messages == [
         f"MLflow at {own_server.uri}: Connection refused; the study continues and updates MLflow later",
         f"MLflow is not up to date; `cskd sync {study.directory}` sends the rest",
     ]
@@ -148,12 +148,12 @@ def test_mlflow_is_killed_and_comes_back(followed, own_server: Server) -> None:
             back.append(threading.Timer(1.0, own_server.start))
             back[0].start()
 
-    study, told = followed(own_server.uri, meanwhile=kill, patience=60)
+    study, messages = followed(own_server.uri, meanwhile=kill, patience=60)
     back[0].join()
-    if told[-1].startswith("MLflow is not up to date"):  # the study ended before the server answered
+    if messages[-1].startswith("MLflow is not up to date"):  # the study ended before the server answered
         sync_mlflow(study)
-    assert told[0].startswith(f"MLflow at {own_server.uri}: ")
-    assert len(told) == 2
+    assert messages[0].startswith(f"MLflow at {own_server.uri}: ")
+    assert len(messages) == 2
     assert verify_tracking(study.directory, store_of(own_server))["FINISHED"] == TRIALS
 
 
@@ -174,10 +174,10 @@ def test_values_are_stored_once_if_requests_fail_hang_or_lose_their_response(
 ) -> None:
     proxy.hang_seconds = 2.0
     proxy.faults.extend(faults)
-    study, told = followed(proxy.uri)
+    study, messages = followed(proxy.uri)
     assert not proxy.faults
-    assert len(told) == 2
-    assert told[1] == "MLflow answers again and is up to date"
+    assert len(messages) == 2
+    assert messages[1] == "MLflow answers again and is up to date"
     time.sleep(1.2 if "hang" in faults else 0)  # the server carries out the hanging request after the client's timeout
     if "hang" in faults:
         sync_mlflow(study)
@@ -225,8 +225,8 @@ def test_the_disk_of_mlflow_is_full(followed, own_server: Server) -> None:
         if epoch == 20:
             limit(resource.RLIM_INFINITY)
 
-    study, told = followed(own_server.uri, meanwhile=fill)
-    assert len(told) == 2, told
+    study, messages = followed(own_server.uri, meanwhile=fill)
+    assert len(messages) == 2, messages
     assert verify_tracking(study.directory, store_of(own_server))["FINISHED"] == TRIALS
 
 

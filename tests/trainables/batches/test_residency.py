@@ -11,13 +11,13 @@ CPU = torch.device("cpu")
 
 def test_memory_from_inference_mode_may_be_filled_by_another_thread():
     with torch.inference_mode():
-        space = host_buffer((2, 3), torch.uint8, CPU)
-        thread = threading.Thread(target=space.fill_, args=(7,))
+        buffer = host_buffer((2, 3), torch.uint8, CPU)
+        thread = threading.Thread(target=buffer.fill_, args=(7,))
         thread.start()
         thread.join()
-    assert space.shape == (2, 3)
-    assert space.dtype is torch.uint8
-    assert space.unique().tolist() == [7]
+    assert buffer.shape == (2, 3)
+    assert buffer.dtype is torch.uint8
+    assert buffer.unique().tolist() == [7]
 
 
 def test_a_cpu_copies_nothing_and_has_unlimited_memory():

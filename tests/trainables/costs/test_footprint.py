@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MAP_AND_TAKE = """
+SCRIPT = """
 import mmap, sys
 from trainables.costs.footprint import peak_private_bytes
 before = peak_private_bytes()
@@ -13,16 +13,18 @@ with open(sys.argv[1], "rb") as file:
     sum(mapped[:: mmap.PAGESIZE])
     shared = peak_private_bytes() - before
     taken = b"x" * (200 << 20)
-    own = peak_private_bytes() - before
+    private = peak_private_bytes() - before
     del taken
-print(shared >> 20, own >> 20, peak_private_bytes() - before >> 20)
+print(shared >> 20, private >> 20, peak_private_bytes() - before >> 20)
 """
 
 
 def test_mapped_files_do_not_count_and_the_peak_is_kept(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(bytes(300 << 20))
-    words = [sys.executable, "-c", MAP_AND_TAKE, str(tmp_path / "data")]
-    shared, own, later = map(int, subprocess.run(words, check=True, capture_output=True, text=True).stdout.split())
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "data")]
+    shared, private, later = map(
+        int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    )
     assert shared < 20
-    assert 190 < own < 220
+    assert 190 < private < 220
     assert later > 190

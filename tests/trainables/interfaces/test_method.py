@@ -53,7 +53,7 @@ class Property(Averaging):
         (Averaging, {"decay": -0.5}, "must be in"),
     ],
 )
-def test_it_is_refused(method: type[CsKd], options: dict, why: str) -> None:
+def test_an_invalid_declaration_is_refused(method: type[CsKd], options: dict, why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         method(**options)
 

@@ -27,10 +27,13 @@ def walk(network: torch.nn.Module) -> None:
 def test_the_copy_is_the_exponential_moving_average(network: StagedNetwork) -> None:
     copy = AveragedCopy(network)
     expected = [parameter.detach().double() for parameter in network.parameters()]
-    for kept in (0.9, 0.99, 0.0, 0.5):  # the decay differs between trials, so it is a tensor
+    for decay in (0.9, 0.99, 0.0, 0.5):  # the decay differs between trials, so it is a tensor
         walk(network)
-        copy.update(torch.tensor(kept))
-        expected = [kept * own + (1 - kept) * w.double() for own, w in zip(expected, network.parameters(), strict=True)]
+        copy.update(torch.tensor(decay))
+        expected = [
+            decay * average + (1 - decay) * w.double()
+            for average, w in zip(expected, network.parameters(), strict=True)
+        ]
     for found, value in zip(copy.model.parameters(), expected, strict=True):
         torch.testing.assert_close(found.double(), value, rtol=1e-6, atol=1e-6)
 
