@@ -1,4 +1,4 @@
-"""Fixtures and settings that tests of all packages share."""
+"""Shared fixtures and settings of all tests."""
 
 import contextlib
 import json
@@ -16,27 +16,27 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY / ".." / "shared" / "data"
 
-with contextlib.suppress(ImportError):  # a GPU machine may come without it, and tests/gpu needs none
+with contextlib.suppress(ImportError):  # a GPU machine may lack it, and tests/gpu does not need it
     from hypothesis import settings
 
-    # Machines are shared: how long an example takes says nothing about the code.
+    # Machines are shared, so the duration of an example says nothing about the code.
     settings.register_profile("cskd", deadline=None)
     settings.load_profile("cskd")
 
 pytest_plugins = ["tests.kit.fixtures.archives"]
-if all(map(find_spec, ("optuna", "mlflow", "altair"))):  # a GPU machine has none of them, and tests/gpu needs none
+if all(map(find_spec, ("optuna", "mlflow", "altair"))):  # a GPU machine may lack them, and tests/gpu does not need them
     pytest_plugins += ["tests.kit.fixtures.studies", "tests.kit.fixtures.results"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Makes a GPU machine without pytest-timeout know the option that is set for it."""
-    with contextlib.suppress(ValueError):  # the plug-in is there
-        parser.addini("timeout", "seconds for a test, where pytest-timeout is installed")
+    """Registers the option of pytest-timeout, which GPU machines may lack."""
+    with contextlib.suppress(ValueError):  # the plug-in is installed
+        parser.addini("timeout", "time limit of a test in seconds, if pytest-timeout is installed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Likewise its marker."""
-    config.addinivalue_line("markers", "timeout(seconds): for a test that may take longer")
+    """Registers the marker of pytest-timeout."""
+    config.addinivalue_line("markers", "timeout(seconds): time limit of a test in seconds")
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def golden() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def cifar100_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder that holds the published ``cifar-100-python``."""
+    """Folder that contains the published ``cifar-100-python``."""
     script = SHARED_DATA / "unpack_cifar100.py"
     if not script.exists():
         pytest.skip("the shared data folder with CIFAR-100 is not beside this checkout")
@@ -58,11 +58,11 @@ def cifar100_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A Chromium without a window, for pages that are tested as their readers see them."""
+    """Headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        pytest.skip("there is no chromium on this machine")
+        pytest.skip("chromium is not installed")
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=found, args=quiet)
@@ -71,12 +71,12 @@ def browser() -> Iterator[Any]:
 
 
 class LogitsForward:
-    """A network whose logits and features are its input, so that a batch can be written down as logits.
+    """Network that returns its input as logits and features, so that tests can define a batch by its logits.
 
     Attributes:
         calls: ``student``, ``teacher`` and ``pretrained`` passes in order, each with its input.
-        pretrained_logits: What the trained teacher answers, whatever it sees.
-        classifier: The last layer, for methods that look at it.
+        pretrained_logits: Logits that the trained teacher returns for any input.
+        classifier: Last layer, for methods that use it.
     """
 
     def __init__(self) -> None:
@@ -99,13 +99,13 @@ class LogitsForward:
 
 @pytest.fixture
 def logits_forward() -> LogitsForward:
-    """The network that hands its input through."""
+    """Network that returns its input."""
     return LogitsForward()
 
 
 @pytest.fixture
 def as_values() -> Any:
-    """Turns hyperparameters into the scalar float64 tensors that methods take."""
+    """Function that converts hyperparameters to the scalar float64 tensors that methods expect."""
     import torch
 
     def convert(options: Mapping[str, float]) -> dict[str, Any]:
