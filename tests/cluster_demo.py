@@ -58,12 +58,12 @@ def _study(address: str, doomed: psutil.Process) -> int:
 
 
 @contextlib.contextmanager
-def _node(folder: Path, name: str, *words: str) -> Iterator[psutil.Process]:
+def _node(folder: Path, name: str, *arguments: str) -> Iterator[psutil.Process]:
     """Starts a node in a new session with free ports; kills it and its children on exit."""
     log = folder / f"{name}.log"
-    command = [BIN / "ray", "start", "--block", "--disable-usage-stats", *words]
+    command = [BIN / "ray", "start", "--block", "--disable-usage-stats", *arguments]
     command += ["--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={_free_port()}"]
-    if "--head" in words:
+    if "--head" in arguments:
         command += ["--include-dashboard=false", f"--temp-dir={folder}"]
     with log.open("wb") as file:
         started = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)

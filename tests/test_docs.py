@@ -37,10 +37,10 @@ def commands(path: Path) -> list[list[str]]:
     shell = [line for block in blocks(path, "sh") for line in block.splitlines()]
     shell += re.findall(r"^Example: `(cskd .*)`$", path.read_text(), flags=re.MULTILINE)
     found = [shlex.split(line, comments=True) for line in shell]
-    return [words[1:] for words in found if words and Path(words[0]).name == "cskd"]
+    return [arguments[1:] for arguments in found if arguments and Path(arguments[0]).name == "cskd"]
 
 
-COMMANDS = [(name_of(path), words) for path in WRITTEN for words in commands(path)]
+COMMANDS = [(name_of(path), arguments) for path in WRITTEN for arguments in commands(path)]
 
 
 def test_the_pages_have_commands() -> None:
@@ -48,15 +48,15 @@ def test_the_pages_have_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "words"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, list) else value
+    ("page", "arguments"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, list) else value
 )
-def test_every_command_is_accepted_by_its_parser(page: str, words: list[str]) -> None:
+def test_every_command_is_accepted_by_its_parser(page: str, arguments: list[str]) -> None:
     command, context = typer.main.get_command(app), None
     while hasattr(command, "commands"):
-        name, words = words[0], words[1:]
+        name, arguments = arguments[0], arguments[1:]
         assert name in command.commands, f"{page}: no command {name}"
         command = command.commands[name]
-    context = command.make_context("cskd", list(words))  # raises the error that a user would see
+    context = command.make_context("cskd", list(arguments))  # raises the error that a user would see
     assert context.command is command
 
 

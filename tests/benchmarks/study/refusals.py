@@ -23,11 +23,11 @@ ALL = (*CASES, *DATA_CASES)
 LOCKS = (".driver.lock", ".cskd.lock")
 
 
-def cskd(words: tuple[str, ...], folder: Path, variables: Mapping[str, str]) -> tuple[int, str, float]:
+def cskd(arguments: tuple[str, ...], folder: Path, variables: Mapping[str, str]) -> tuple[int, str, float]:
     """Runs a command in a separate process; returns exit code, output and seconds."""
     path = os.pathsep.join([str(REPOSITORY), str(folder)])
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, "COLUMNS": "120"} | variables
-    command = [sys.executable, "-m", "study.cli", *words]
+    command = [sys.executable, "-m", "study.cli", *arguments]
     start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr or done.stdout, time.perf_counter() - start
@@ -39,7 +39,7 @@ def refuse(case: Case) -> tuple[int, str, float]:
         folder = Path(temporary)
         case.write(folder)
         before = paths_in(folder)
-        found = [cskd(case.words, folder, case.environment) for _ in range(ROUNDS)]
+        found = [cskd(case.arguments, folder, case.environment) for _ in range(ROUNDS)]
         assert paths_in(folder) == before, case
     code, output, _ = found[0]
     assert code == case.code, (case, output)
