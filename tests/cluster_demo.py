@@ -1,7 +1,6 @@
-"""A Ray cluster of three nodes on this machine, a study on it, a node that dies in the middle: ``make cluster-demo``.
+"""Runs a study on a local Ray cluster of three nodes and kills a node in the middle: ``make cluster-demo``.
 
-Everything asks for a token that is made here and told to nobody, listens on ports that are free, and ends with this
-process.
+The cluster requires a random token, listens on free ports, and ends with this process.
 """
 
 import contextlib
@@ -27,7 +26,7 @@ STUDY = ("digits", "--set", "search.trials=8", "--set", "training.epochs=12", "-
 
 
 def main() -> int:
-    """Runs the demo; returns 0 when the study is complete and verified."""
+    """Runs the demo; returns 0 if the study is complete and verified."""
     shutil.rmtree(STORAGE, ignore_errors=True)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "OMP_NUM_THREADS": "1"}
     os.environ |= token | {"PYTHONPATH": str(REPOSITORY)}
@@ -35,13 +34,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cskd-demo-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         _say(f"a head without CPUs at {address}, and two nodes with one CPU each")
         with _node(Path(folder), "head", "--head", f"--port={address.rpartition(':')[2]}", "--num-cpus=0"):
-            words = (f"--address={address}", "--num-cpus=1")
-            with _node(Path(folder), "one", *words), _node(Path(folder), "two", *words) as second:
+            options = (f"--address={address}", "--num-cpus=1")
+            with _node(Path(folder), "one", *options), _node(Path(folder), "two", *options) as second:
                 return _study(address, second)
 
 
 def _study(address: str, doomed: psutil.Process) -> int:
-    """The launch, the death of a node once trials have ended on both, and the verification."""
+    """Launches the study, kills a node once trials have ended on both, and verifies the study."""
     launch = [BIN / "cskd", "launch", *STUDY, "--storage", STORAGE, "--address", address]
     _say(f"cskd {' '.join(map(str, launch[1:]))}")
     driver = subprocess.Popen(launch, stdout=subprocess.PIPE, text=True)
@@ -51,7 +50,7 @@ def _study(address: str, doomed: psutil.Process) -> int:
         print(line, end="", flush=True)
         ended += ": COMPLETE" in line
         if ended == 3 and doomed.is_running():
-            _say("the second node loses its power")
+            _say("killing the second node")
             _kill(doomed)
     code = driver.wait()
     _say(f"cskd verify {STORAGE / 'digits'}")
@@ -59,12 +58,12 @@ def _study(address: str, doomed: psutil.Process) -> int:
 
 
 @contextlib.contextmanager
-def _node(folder: Path, name: str, *words: str) -> Iterator[psutil.Process]:
-    """A node as a process with ports of its own; ended with all that it has started."""
+def _node(folder: Path, name: str, *arguments: str) -> Iterator[psutil.Process]:
+    """Starts a node in a new session with free ports; kills it and its children on exit."""
     log = folder / f"{name}.log"
-    command = [BIN / "ray", "start", "--block", "--disable-usage-stats", *words]
+    command = [BIN / "ray", "start", "--block", "--disable-usage-stats", *arguments]
     command += ["--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={_free_port()}"]
-    if "--head" in words:
+    if "--head" in arguments:
         command += ["--include-dashboard=false", f"--temp-dir={folder}"]
     with log.open("wb") as file:
         started = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
@@ -86,7 +85,7 @@ def _await(started: subprocess.Popen, log: Path) -> None:
 
 
 def _kill(process: psutil.Process) -> None:
-    """The process and all below it at once, as when a machine loses its power."""
+    """Kills a process and all its children at once, as a power failure does."""
     with contextlib.suppress(psutil.NoSuchProcess):
         for each in [process, *process.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""Fixtures and settings that tests of all packages share."""
+"""Shared fixtures and settings of all tests."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from tests.kit.patience import patience
 from tests.kit.servers import guardian
 
 REPOSITORY = Path(__file__).parents[1]
-GROUPS = {  # fixtures that are dear to make: tests that use them run in one process
+GROUPS = {  # tests that use these slow fixtures run in one process, which sets each up once
     "mlflow_server": "MLflow",
     "own_server": "MLflow",
     "started": "MLflow pages",
@@ -29,10 +29,10 @@ GROUPS = {  # fixtures that are dear to make: tests that use them run in one pro
 }
 SHARED_DATA = REPOSITORY / ".." / "shared" / "data"
 
-with contextlib.suppress(ImportError):  # a GPU machine may come without it, and tests/gpu needs none
+with contextlib.suppress(ImportError):  # a GPU machine may lack it, and tests/gpu does not need it
     from hypothesis import settings
 
-    # Machines are shared: how long an example takes says nothing about the code.
+    # Machines are shared, so the duration of an example says nothing about the code.
     settings.register_profile("cskd", deadline=None)
     settings.load_profile("cskd")
 
@@ -41,14 +41,14 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ["tests.kit.fixtures.archives"]
-if all(map(find_spec, ("optuna", "mlflow", "altair"))):  # a GPU machine has none of them, and tests/gpu needs none
+if all(map(find_spec, ("optuna", "mlflow", "altair"))):  # a GPU machine may lack them, and tests/gpu does not need them
     pytest_plugins += ["tests.kit.fixtures.studies", "tests.kit.fixtures.results"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Makes a GPU machine without pytest-timeout know the option that is set for it."""
-    with contextlib.suppress(ValueError):  # the plug-in is there
-        parser.addini("timeout", "seconds for a test, where pytest-timeout is installed")
+    """Registers the option of pytest-timeout, which GPU machines may lack."""
+    with contextlib.suppress(ValueError):  # the plug-in is installed
+        parser.addini("timeout", "time limit of a test in seconds, if pytest-timeout is installed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,18 +67,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.timeout(patience(marker.args[0] if marker else default)), append=False)
         group = next((GROUPS[name] for name in item.fixturenames if name in GROUPS), None)
         if group is None and item.get_closest_marker("slow") is None:
-            group = item.path.stem  # fixtures of a module are made once
+            group = str(item.path)  # module fixtures are set up once
         if group is not None:
             item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
 def made_once(
-    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, Callable[[Path], None]], Path]:
     """Makes a folder once for all processes of this test run: ``made_once(name, fill)`` returns its path."""
     base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
     def make(name: str, fill: Callable[[Path], None]) -> Path:
         folder = shared / f"once-{name}"
@@ -111,11 +111,11 @@ def cifar100_root(made_once: Callable[[str, Callable[[Path], None]], Path]) -> P
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A Chromium without a window, for pages that are tested as their readers see them."""
+    """Headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        pytest.skip("there is no chromium on this machine")
+        pytest.skip("chromium is not installed")
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=found, args=quiet)
@@ -124,12 +124,12 @@ def browser() -> Iterator[Any]:
 
 
 class LogitsForward:
-    """A network whose logits and features are its input, so that a batch can be written down as logits.
+    """Network that returns its input as logits and features, so that tests can define a batch by its logits.
 
     Attributes:
         calls: ``student``, ``teacher`` and ``pretrained`` passes in order, each with its input.
-        pretrained_logits: What the trained teacher answers, whatever it sees.
-        classifier: The last layer, for methods that look at it.
+        pretrained_logits: Logits that the trained teacher returns for any input.
+        classifier: Last layer, for methods that use it.
     """
 
     def __init__(self) -> None:
@@ -152,13 +152,13 @@ class LogitsForward:
 
 @pytest.fixture
 def logits_forward() -> LogitsForward:
-    """The network that hands its input through."""
+    """Network that returns its input."""
     return LogitsForward()
 
 
 @pytest.fixture
 def as_values() -> Any:
-    """Turns hyperparameters into the scalar float64 tensors that methods take."""
+    """Function that converts hyperparameters to the scalar float64 tensors that methods expect."""
     import torch
 
     def convert(options: Mapping[str, float]) -> dict[str, Any]:

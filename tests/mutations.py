@@ -1,7 +1,7 @@
-"""Deliberate defects, each with the tests that must fail of it: ``python -m tests.mutations [WORD]...``.
+"""Mutation tests: deliberate defects and the tests that must detect them: ``python -m tests.mutations [WORD]...``.
 
-Each defect is put into a copy of the source tree; words leave out those that name none of them. The exit code is 1 when
-a defect goes unnoticed, or its tests fail without it.
+Each defect is inserted into a copy of the source tree; words select the defects whose description contains one of them.
+The exit code is 1 if a defect is not detected or its tests fail without it.
 """
 
 import os
@@ -18,7 +18,15 @@ COPIED = ("study", "trainables", "search_spaces", "analysis", "tests", "pyprojec
 
 
 class Mutation(NamedTuple):
-    """A defect: in which file what becomes of a piece of code that is there once, and the tests that must fail."""
+    """Defect in the source code.
+
+    Attributes:
+        what: Description of the defect.
+        file: Source file.
+        code: Code to replace, which occurs once in the file.
+        becomes: Replacement.
+        tests: Tests that must fail.
+    """
 
     what: str
     file: str
@@ -29,49 +37,49 @@ class Mutation(NamedTuple):
 
 MUTATIONS = (
     Mutation(
-        "a file is renamed before it is on the disk",
+        "a file is renamed before it is synced",
         "trainables/files/durable.py",
         "            file.flush()\n            os.fsync(file.fileno())\n",
         "            file.flush()\n",
         "tests/trainables/files/test_durable.py::test_a_file_is_synced_before_it_is_renamed",
     ),
     Mutation(
-        "the new name is not on the disk",
+        "the directory is not synced after a rename",
         "trainables/files/durable.py",
         "    sync_directory(path.parent)\n",
         "",
         "tests/trainables/files/test_durable.py::test_a_file_is_synced_before_it_is_renamed",
     ),
     Mutation(
-        "a line is not on the disk when it counts",
+        "an appended line is not synced",
         "trainables/files/durable.py",
         "            os.fsync(descriptor)\n",
         "",
         "tests/trainables/files/test_durable.py::test_an_appended_line_is_synced",
     ),
     Mutation(
-        "a line goes on where another was cut off",
+        "a line is appended to a truncated one",
         "trainables/files/durable.py",
         '        if size and os.pread(descriptor, 1, size - 1) != b"\\n":\n            line = b"\\n" + line\n',
         "",
         "tests/trainables/files/test_durable.py::test_a_truncated_line_is_terminated_and_skipped",
     ),
     Mutation(
-        "the checksum of a line is skipped",
+        "the checksum of a line is not checked",
         "trainables/files/sealed_json.py",
         "if not body or rest[:DIGITS] != _checksum(body):",
         "if not body:",
         "tests/trainables/files/test_sealed_json.py",
     ),
     Mutation(
-        "the checksum of a checkpoint is skipped",
+        "the checksum of a checkpoint is not checked",
         "trainables/runs/checkpoint.py",
         "if sha256_of(content).encode() != expected:",
         "if False:",
         "tests/trainables/runs/test_checkpoint.py::test_a_damaged_checkpoint_is_refused_and_the_previous_one_is_used",
     ),
     Mutation(
-        "one generation of checkpoints is kept",
+        "only one generation of checkpoints is kept",
         "trainables/runs/checkpoint.py",
         "GENERATIONS = 2",
         "GENERATIONS = 1",
@@ -85,42 +93,42 @@ MUTATIONS = (
         "tests/promises/test_crash_points.py::test_a_worker_killed_at_a_point_ends_with_the_same_numbers",
     ),
     Mutation(
-        "a run goes on after a value that is no number",
+        "a run continues after a non-finite value",
         "trainables/training/run.py",
         "        if not all_finite(values):\n            return self._diverge(values)\n        seconds",
         "        seconds",
         "tests/trainables/test_tune.py::test_a_value_that_is_not_finite_ends_the_run_at_any_epoch",
     ),
     Mutation(
-        "a late attempt may write",
+        "a superseded attempt may write",
         "trainables/runs/run_directory.py",
         "        if self.is_superseded(attempt):\n            raise",
         "        if False:\n            raise",
         "tests/trainables/runs/test_run_directory.py::test_a_late_outcome_is_refused",
     ),
     Mutation(
-        "epochs of an attempt that was given up count",
+        "epochs after the checkpoint of a retry count",
         "trainables/runs/run_directory.py",
         'if epoch <= line["after_epoch"]}',
         "}",
         "tests/trainables/runs/test_run_directory.py::test_a_new_attempt_replaces_the_epochs_after_its_checkpoint",
     ),
     Mutation(
-        "late news of an earlier attempt are taken",
+        "late reports of an earlier attempt are accepted",
         "study/driver/dispatcher.py",
         "if found is not None and found[1].attempt == attempt else None",
         "if found is not None else None",
         "tests/study/driver/test_dispatcher.py::test_reports_of_an_earlier_attempt_are_ignored",
     ),
     Mutation(
-        "a pruned trial is told COMPLETE",
+        "a pruned trial is reported as COMPLETE",
         "study/driver/dispatcher.py",
         "TrialState.PRUNED, None if",
         "TrialState.COMPLETE, None if",
         "tests/study/driver/test_dispatcher.py::test_a_scheduler_prunes_only_search_trials",
     ),
     Mutation(
-        "what ran out of memory is tried again beside others",
+        "a trial that ran out of memory is retried beside others",
         "study/driver/dispatcher.py",
         "alone=outcome.error_kind == ALONE_KIND)",
         "alone=False)",
@@ -148,28 +156,28 @@ MUTATIONS = (
         "tests/study/state/test_database_copies.py::test_a_damaged_database_does_not_replace_its_copy",
     ),
     Mutation(
-        "a run is made in MLflow whether it is there or not",
+        "a run is created in MLflow even if it exists",
         "study/tracking/mirror.py",
         "        if stored is None:\n            stored = self._service.create",
         "        if True:\n            stored = self._service.create",
         "tests/promises/test_crash_points.py::test_what_tells_mlflow_is_killed_at_a_point",
     ),
     Mutation(
-        "a process that hangs is only reported",
+        "a process that hangs is reported but not ended",
         "trainables/costs/watchdog.py",
         "exit=True",
         "exit=False",
         "tests/trainables/costs/test_watchdog.py::test_a_process_that_hangs_is_ended_and_reports_where",
     ),
     Mutation(
-        "a late worker's writes go into the store",
+        "a superseded worker writes to the store",
         "trainables/runs/mirrored_directory.py",
         "        return self._objects.is_superseded(attempt)\n",
         "        return False\n",
         "tests/trainables/runs/test_mirrored_directory.py::test_a_superseded_worker_neither_overwrites_nor_continues",
     ),
     Mutation(
-        "the checkpoint of a late worker in the store is gone on from",
+        "a run resumes from a superseded worker's checkpoint",
         "trainables/runs/run_objects.py",
         "(each for each in saved if each in trained)",
         "(each for each in saved if each.epoch in {epoch for _, epoch in trained})",
@@ -183,7 +191,7 @@ MUTATIONS = (
         "tests/trainables/runs/test_mirrored_directory.py::test_a_damaged_checkpoint_is_skipped_for_the_previous_one",
     ),
     Mutation(
-        "predictions are not in the store when the last line is",
+        "the last line is uploaded without the predictions",
         "trainables/runs/mirrored_directory.py",
         "                if path.exists():  # training writes them just before the line of the last epoch\n",
         "                if False:\n",
@@ -196,7 +204,7 @@ def tests_pass(tree: Path, *tests: str) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout", "60", *tests]
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):  # neither passed nor failed: they did not run
+    if done.returncode not in (0, 1):  # the tests did not run
         raise SystemExit(done.stdout + done.stderr)
     return done.returncode == 0
 
@@ -204,11 +212,11 @@ def tests_pass(tree: Path, *tests: str) -> bool:
 def mutate(tree: Path, mutation: Mutation) -> None:
     text = (tree / mutation.file).read_text()
     if text.count(mutation.code) != 1:
-        raise SystemExit(f"{mutation.what}: its code stands {text.count(mutation.code)} times in {mutation.file}")
+        raise SystemExit(f"{mutation.what}: its code occurs {text.count(mutation.code)} times in {mutation.file}")
     (tree / mutation.file).write_text(text.replace(mutation.code, mutation.becomes))
 
 
-def is_caught(tree: Path, mutation: Mutation) -> bool:
+def is_detected(tree: Path, mutation: Mutation) -> bool:
     original = (tree / mutation.file).read_bytes()
     mutate(tree, mutation)
     try:
@@ -226,14 +234,17 @@ def main(words: list[str]) -> int:
             place = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy2
             place(REPOSITORY / name, tree / name)
         if not tests_pass(tree, *sorted({mutation.tests for mutation in chosen})):
-            print("the tests fail without any defect")
+            print("the tests fail without a defect")
             return 1
         for mutation in chosen:
             start = time.monotonic()
-            caught = is_caught(tree, mutation)
-            missed += not caught
-            print(f"{'caught' if caught else 'MISSED'} {time.monotonic() - start:5.1f} s  {mutation.what}", flush=True)
-    print(f"{len(chosen) - missed} of {len(chosen)} defects caught")
+            detected = is_detected(tree, mutation)
+            missed += not detected
+            print(
+                f"{'detected' if detected else 'MISSED  '} {time.monotonic() - start:5.1f} s  {mutation.what}",
+                flush=True,
+            )
+    print(f"{len(chosen) - missed} of {len(chosen)} defects detected")
     return 1 if missed else 0
 
 

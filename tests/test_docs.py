@@ -1,4 +1,4 @@
-"""The manual agrees with the code: links, commands, study files, navigation and generated pages."""
+"""The manual matches the code: links, commands, study files, navigation and generated pages."""
 
 import re
 import shlex
@@ -33,14 +33,14 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 def commands(path: Path) -> list[list[str]]:
-    """Every ``cskd`` line of the shell blocks, and every example of the command reference, as words."""
+    """Returns the arguments of every ``cskd`` command in shell blocks and in the command reference."""
     shell = [line for block in blocks(path, "sh") for line in block.splitlines()]
     shell += re.findall(r"^Example: `(cskd .*)`$", path.read_text(), flags=re.MULTILINE)
     found = [shlex.split(line, comments=True) for line in shell]
-    return [words[1:] for words in found if words and Path(words[0]).name == "cskd"]
+    return [arguments[1:] for arguments in found if arguments and Path(arguments[0]).name == "cskd"]
 
 
-COMMANDS = [(name_of(path), words) for path in WRITTEN for words in commands(path)]
+COMMANDS = [(name_of(path), arguments) for path in WRITTEN for arguments in commands(path)]
 
 
 def test_the_pages_have_commands() -> None:
@@ -48,15 +48,15 @@ def test_the_pages_have_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "words"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, list) else value
+    ("page", "arguments"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, list) else value
 )
-def test_every_command_is_accepted_by_its_parser(page: str, words: list[str]) -> None:
+def test_every_command_is_accepted_by_its_parser(page: str, arguments: list[str]) -> None:
     command, context = typer.main.get_command(app), None
     while hasattr(command, "commands"):
-        name, words = words[0], words[1:]
+        name, arguments = arguments[0], arguments[1:]
         assert name in command.commands, f"{page}: no command {name}"
         command = command.commands[name]
-    context = command.make_context("cskd", list(words))  # raises what the user would see
+    context = command.make_context("cskd", list(arguments))  # raises the error that a user would see
     assert context.command is command
 
 
@@ -67,7 +67,7 @@ def test_commands_in_running_text_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=name_of)
-def test_links_and_pictures_lead_to_files(page: Path) -> None:
+def test_links_and_images_refer_to_existing_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
         if not target.startswith("https://"):
             assert (page.parent / target).exists(), target
@@ -95,7 +95,7 @@ def test_every_page_is_in_the_navigation() -> None:
     assert sorted(navigation) == sorted(str(page.relative_to(DOCS)) for page in PAGES)
 
 
-def test_every_page_but_the_first_is_of_one_of_the_four_kinds_and_linked_from_the_first() -> None:
+def test_every_page_belongs_to_a_kind_and_is_linked_from_the_index() -> None:
     others = {str(page.relative_to(DOCS)) for page in PAGES} - {"index.md"}
     assert {page.partition("/")[0] for page in others} == KINDS
     assert others <= set(re.findall(r"\]\(([^)]+)\)", (DOCS / "index.md").read_text()))
@@ -106,7 +106,7 @@ def test_study_files_and_configurations_are_valid(page: Path, monkeypatch: pytes
     monkeypatch.syspath_prepend(ROOT / "docs" / "examples")
     for block in blocks(page, "yaml"):
         content = yaml_reader.parse(block.encode(), name_of(page))
-        if "method" in content and "train_on" in content:  # of a single run
+        if "method" in content and "train_on" in content:  # configuration of a single run
             TrainConfig.model_validate(content)
         elif "method" in content and "name" in content:
             loading.build(content, name_of(page))
@@ -142,7 +142,7 @@ def test_every_exit_code_is_documented() -> None:
     assert codes | {exit_codes.INTERNAL, 0, 130, 143} <= documented
 
 
-def test_formulas_become_mathml() -> None:
+def test_formulas_are_rendered_as_mathml() -> None:
     pytest.importorskip("latex2mathml", reason="the docs extra is not installed")
     markdown = pytest.importorskip("markdown", reason="the docs extra is not installed")
     shown = markdown.markdown(r"Loss: :math:`z_i * \tilde z * y_i` and `a * b`.", extensions=["docs.formulas"])

@@ -44,7 +44,9 @@ def test_the_site_is_built_with_formulas_as_mathml(tmp_path: Path) -> None:
     assert page.count("<math") > 20
     assert ":math:" not in page
     for page in (tmp_path / "build/site").rglob("*.html"):
-        assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?:', page.read_text()), page  # requests nothing
+        assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?:', page.read_text()), (
+            page
+        )  # no external resources
 
 
 @pytest.mark.long
@@ -78,8 +80,8 @@ def test_from_a_folder_to_a_best_configuration(tmp_path: Path) -> None:
     }
     for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL):
         for line in block.splitlines():
-            words = ["bash", "-c", line]
-            done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            command = ["bash", "-c", line]
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{line}: {done.stderr}"
         if "cskd init" in block:  # continue with the study file of the page
             (tmp_path / "birds.yaml").write_text(study)

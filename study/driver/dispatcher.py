@@ -94,7 +94,7 @@ class Dispatcher:
                     self._waiting.append(self._next_attempt(item))
 
     def next(self) -> Assignment | None:
-        """Returns the next run; None if none can start now. ``finished`` tells whether there will be more.
+        """Returns the next run; None if none can start now. ``finished`` is true if no more will come.
 
         Trials whose run another study has finished are settled without training.
 

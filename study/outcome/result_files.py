@@ -79,10 +79,8 @@ def write_results(study: Study) -> result_files.Results:
 
 
 def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]:
-    assignment = phase.assignment(trial)
-    run = RunDirectory(assignment.directory)
+    run, config = RunDirectory(phase.run_directory(trial.number)), phase.run_config(trial)
     rows = run.epochs()
-    config = assignment.config
     method = dict(flat(config.method.model_dump(mode="json", exclude={"name"})))
     training = [name for name in study.config.space() if name.startswith(SEARCHED_TRAINING)]
     searched = {name: getattr(config.training, name.removeprefix(SEARCHED_TRAINING)) for name in training}

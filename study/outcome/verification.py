@@ -120,7 +120,7 @@ def _trials(study: Study, checked: Counter[str]) -> Iterator[Violation]:
 
 
 def _complete(key: str, phase: Phase, trial: FrozenTrial, run: RunDirectory) -> Iterator[Violation]:
-    rows, epochs = run.epochs(), phase.assignment(trial).config.training.epochs
+    rows, epochs = run.epochs(), phase.run_config(trial).training.epochs
     if len(rows) != epochs:
         yield Violation("epochs", key, f"is COMPLETE with {len(rows)} of {epochs} epochs")
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
@@ -11,10 +11,8 @@ from study.phases.limits import early_end
 from study.phases.phase import Phase, SeededPhase
 from study.phases.race import race_state, seeds_of
 from study.search.ranking import confirmation_order
-from study.state.attribute_names import TrialAttribute
 from study.state.ledger import FILE_NAME, LedgeredAccess
 from study.state.optuna_store import arm_and_seed
-from trainables.runs.assignment import Assignment
 from trainables.runs.run_key import PhaseName, RunKey
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
     from study.state.directory import Study
     from trainables.config import TrainConfig
+    from trainables.runs.assignment import Assignment
 
 
 @dataclass(frozen=True)
@@ -124,16 +123,27 @@ class ConfirmPhase(SeededPhase):
         ended = early_end(self.store, self.name)
         return len({*self._started(), *self._wanted()}) if ended is None else ended.runs
 
+    def run_config(self, trial: FrozenTrial) -> TrainConfig:
+        """Returns the configuration of an arm with a confirmation seed."""
+        label, seed = arm_and_seed(trial)
+        update = {"seed": seed, "train_on": self.config.confirm.train_on}
+        return arm_from(self.study, label).config.model_copy(update=update)
+
     def assignment(self, trial: FrozenTrial) -> Assignment:
-        """Returns the run of an arm with a seed, with access to the test set."""
-        confirm = self.config.confirm
-        (label, seed), attempt = arm_and_seed(trial), trial.user_attrs[TrialAttribute.ATTEMPT]
-        arm = arm_from(self.study, label)
-        config = arm.config.model_copy(update={"seed": seed, "train_on": confirm.train_on})
-        ledger = self.study.directory / FILE_NAME
-        name, objects = self.config.name, self._objects(trial.number)
-        access = LedgeredAccess(ledger, name, trial.number, attempt, label, config.digest(), seed, objects)
-        return self._assignment(trial, config, access, test_each_epoch=confirm.test_each_epoch)
+        """Returns the run of a trial at its current attempt, with access to the test set."""
+        found = super().assignment(trial)
+        label, seed = arm_and_seed(trial)
+        access = LedgeredAccess(
+            self.study.directory / FILE_NAME,
+            self.config.name,
+            trial.number,
+            found.attempt,
+            label,
+            found.config.digest(),
+            seed,
+            found.objects,
+        )
+        return replace(found, access=access, test_each_epoch=self.config.confirm.test_each_epoch)
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.state.directory import Study
-    from study.state.ledger import LedgeredAccess
     from trainables.config import TrainConfig
 
 
@@ -54,8 +53,21 @@ class Phase(ABC):
         """Adds the next trial to the database; returns None if there is none, or none yet."""
 
     @abstractmethod
+    def run_config(self, trial: FrozenTrial) -> TrainConfig:
+        """Returns the configuration of a trial's run."""
+
     def assignment(self, trial: FrozenTrial) -> Assignment:
-        """Returns the run of a trial at its current attempt."""
+        """Returns the run of a trial at its current attempt, without access to the test set."""
+        hours = self.config.resources.epoch_hours
+        return Assignment(
+            self.name,
+            trial.number,
+            trial.user_attrs[TrialAttribute.ATTEMPT],
+            self.run_config(trial),
+            self.run_directory(trial.number),
+            patience_seconds=None if hours is None else 3600 * hours,
+            objects=self._objects(trial.number),
+        )
 
     def state_of_finished(self, trial: FrozenTrial) -> TrialState:
         """Returns the final state of a trial whose run has finished."""
@@ -66,22 +78,6 @@ class Phase(ABC):
     def objectives(self) -> tuple[str, ...]:
         """Names of the metrics that are a trial's values."""
         return self.config.search.objectives
-
-    def _assignment(
-        self,
-        trial: FrozenTrial,
-        config: TrainConfig,
-        access: LedgeredAccess | None = None,
-        *,
-        test_each_epoch: bool = False,
-    ) -> Assignment:
-        attempt, directory = trial.user_attrs[TrialAttribute.ATTEMPT], self.run_directory(trial.number)
-        hours = self.config.resources.epoch_hours
-        patience = None if hours is None else 3600 * hours
-        objects = self._objects(trial.number)
-        return Assignment(
-            self.name, trial.number, attempt, config, directory, access, test_each_epoch, patience, objects
-        )
 
     def _objects(self, number: int) -> str | None:
         """Returns the address of a run's files in the object store; None if runs share the study directory."""
@@ -138,10 +134,9 @@ class ControlPhase(Phase):
         """Adds the next control; returns None if there is none."""
         return self.store.begin(self.name, {}, {}, {}) if self.upcoming() else None
 
-    def assignment(self, trial: FrozenTrial) -> Assignment:
-        """Returns the run of a control."""
-        config = self.config.control_config(trial.number)
-        return self._assignment(trial, config)
+    def run_config(self, trial: FrozenTrial) -> TrainConfig:
+        """Returns the configuration of a control."""
+        return self.config.control_config(trial.number)
 
 
 class SearchPhase(Phase):
@@ -202,10 +197,9 @@ class SearchPhase(Phase):
             planned=self._points,
         )
 
-    def assignment(self, trial: FrozenTrial) -> Assignment:
-        """Returns the run of a search trial."""
-        config = self.config.search_config(trial.params, trial.number, trial.user_attrs.get(TrialAttribute.EPOCHS))
-        return self._assignment(trial, config)
+    def run_config(self, trial: FrozenTrial) -> TrainConfig:
+        """Returns the configuration of a search trial."""
+        return self.config.search_config(trial.params, trial.number, trial.user_attrs.get(TrialAttribute.EPOCHS))
 
     def epochs_to_begin(self) -> int:
         """Approximate number of epochs of the trials that have not started; compressed schedules have fewer epochs."""

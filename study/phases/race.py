@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from study.definition.sections import Race
     from study.definition.study_config import StudyConfig
     from study.state.directory import Study
-    from trainables.runs.assignment import Assignment
+    from trainables.config import TrainConfig
 
 
 class RaceState(NamedTuple):
@@ -136,11 +136,11 @@ class RacePhase(SeededPhase):
         seeds = seeds_of(self.config, rule)[found.rounds :]
         return len({*runs, *((label, seed) for label in found.racing for seed in seeds)})
 
-    def assignment(self, trial: FrozenTrial) -> Assignment:
-        """Returns the run of a candidate with a seed."""
+    def run_config(self, trial: FrozenTrial) -> TrainConfig:
+        """Returns the configuration of a candidate with a seed of the race."""
         number = RunKey.parse(trial.user_attrs[TrialAttribute.ARM]).number
         config = self.config.search_config(self.store.trials("search")[number].params, number)
-        return self._assignment(trial, config.model_copy(update={"seed": trial.user_attrs[TrialAttribute.SEED]}))
+        return config.model_copy(update={"seed": trial.user_attrs[TrialAttribute.SEED]})
 
     def _missing(self) -> list[tuple[str, int]]:
         if self._search.is_open() or early_end(self.store, self.name) is not None:

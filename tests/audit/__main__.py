@@ -1,7 +1,7 @@
-"""``make audit``: known vulnerabilities of the pinned versions, and a bill of materials of what is installed.
+"""``make audit``: looks up known vulnerabilities of the pinned versions and writes a software bill of materials.
 
-Exit codes: 0, every pinned version was looked up and has no known vulnerability; 1, some have; 69, they could not be
-looked up, which is not the same as good news. Runs in the environment of ``tools.txt``.
+Exit codes: 0, every pinned version was looked up and has no known vulnerability; 1, a version is vulnerable; 69, the
+look-up failed. Runs in the environment of ``tools.txt``.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PINS = ROOT / "constraints.txt"
 OUT = ROOT / "build" / "audit"
-VULNERABLE = "jinja2==2.10"  # CVE-2019-10906 and others: who does not know them knows none
+VULNERABLE = "jinja2==2.10"  # CVE-2019-10906 and others: a service that does not know these is of no use
 UNAVAILABLE = 69
 
 Report = dict[str, Any]
 
 
 def look_up(pins: Path) -> Report | str:
-    """What pip-audit says of exact pins; a line where it could not ask."""
+    """Returns pip-audit's report on exact pins, or an error line if the look-up failed."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "report.json"
-        words = ["--requirement", str(pins), "--no-deps", "--disable-pip", "--format", "json", "--output", str(out)]
+        options = ["--requirement", str(pins), "--no-deps", "--disable-pip", "--format", "json", "--output", str(out)]
         done = subprocess.run(
-            [sys.executable, "-m", "pip_audit", *words, "--progress-spinner", "off", "--timeout", "15"],
+            [sys.executable, "-m", "pip_audit", *options, "--progress-spinner", "off", "--timeout", "15"],
             capture_output=True,
             text=True,
             check=False,
@@ -39,7 +39,7 @@ def look_up(pins: Path) -> Report | str:
 
 
 def look_up_vulnerable() -> Report | str:
-    """The same of a version that is known to be vulnerable."""
+    """Returns the report on a version that is known to be vulnerable."""
     with tempfile.TemporaryDirectory() as folder:
         pins = Path(folder) / "vulnerable.txt"
         pins.write_text(f"{VULNERABLE}\n")
@@ -47,7 +47,7 @@ def look_up_vulnerable() -> Report | str:
 
 
 def vulnerabilities(report: Report) -> list[str]:
-    """A line for each known vulnerability."""
+    """Returns a line for each known vulnerability."""
     return [
         f"{found['name']} {found['version']}: {each['id']} ({', '.join(each['aliases']) or 'no other name'}); "
         f"fixed in {', '.join(each['fix_versions']) or 'nothing yet'}"
@@ -57,15 +57,15 @@ def vulnerabilities(report: Report) -> list[str]:
 
 
 def judge(report: Report | str, vulnerable: Report | str) -> tuple[int, list[str]]:
-    """Exit code and lines.
+    """Returns the exit code and the lines to print.
 
     Args:
-        report: Of the pinned versions.
-        vulnerable: Of a version that is known to be vulnerable.
+        report: Report on the pinned versions.
+        vulnerable: Report on a version that is known to be vulnerable.
     """
     for found in (report, vulnerable):
         if isinstance(found, str):
-            return UNAVAILABLE, [f"not audited: the vulnerability service cannot be asked: {found[:300]}"]
+            return UNAVAILABLE, [f"not audited: the vulnerability service is not available: {found[:300]}"]
     assert not isinstance(report, str)
     assert not isinstance(vulnerable, str)
     if lines := vulnerabilities(report):
@@ -82,9 +82,9 @@ def judge(report: Report | str, vulnerable: Report | str) -> tuple[int, list[str
 
 
 def write_bill_of_materials(python: Path, out: Path) -> int:
-    """Writes all that is installed, with licences, as CycloneDX JSON; returns the number of components."""
-    words = ["environment", str(python), "--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible"]
-    command = [sys.executable, "-m", "cyclonedx_py", *words, "--output-format", "JSON", "--output-file", str(out)]
+    """Writes the installed packages and their licences as CycloneDX JSON; returns the number of components."""
+    options = ["environment", str(python), "--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible"]
+    command = [sys.executable, "-m", "cyclonedx_py", *options, "--output-format", "JSON", "--output-file", str(out)]
     subprocess.run(command, check=True)
     return len(json.loads(out.read_text())["components"])
 

@@ -20,25 +20,29 @@ FOLDERS |= {f"gpu_{name}": "gpu" for name in GPU_BENCHMARKS}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measures against speed targets.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description="Runs benchmarks and compares them with their targets."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(FOLDERS)}; default: all")
-    parser.add_argument("--gpu", action="store_true", help="those that need a GPU, and neither Ray nor MLflow")
-    parser.add_argument("--list", action="store_true", help="say what there is")
-    words = parser.parse_args()
-    if unknown := set(words.names) - FOLDERS.keys():
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(FOLDERS)}")
-    for name in words.names or [name for name, folder in FOLDERS.items() if folder == "gpu" or not words.gpu]:
+    parser.add_argument(
+        "--gpu", action="store_true", help="only benchmarks that need a GPU, which need neither Ray nor MLflow"
+    )
+    parser.add_argument("--list", action="store_true", help="list the benchmarks")
+    options = parser.parse_args()
+    if unknown := set(options.names) - FOLDERS.keys():
+        parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; give one of {', '.join(FOLDERS)}")
+    for name in options.names or [name for name, folder in FOLDERS.items() if folder == "gpu" or not options.gpu]:
         on_gpu = FOLDERS[name] == "gpu"
         benchmark = import_module(f"tests.benchmarks.{FOLDERS[name]}.{name.removeprefix('gpu_')}")
         print(f"{name:<10} {benchmark.__doc__.splitlines()[0]}", flush=True)
-        if on_gpu and not (words.list or torch.cuda.is_available()):
-            print("  left out: torch sees no GPU on this machine")
-        elif not words.list:
+        if on_gpu and not (options.list or torch.cuda.is_available()):
+            print("  skipped: torch finds no GPU on this machine")
+        elif not options.list:
             load = os.getloadavg()[0]
             finding = benchmark.measure()
             print(finding, flush=True)
             record(name, finding, load)
-    if not words.list:
+    if not options.list:
         print(f"recorded for {machine()}")
 
 

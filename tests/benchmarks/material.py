@@ -1,4 +1,4 @@
-"""What the benchmarks train on: CIFAR-100 where it lies beside the checkout, else images in its shape; JPEG files."""
+"""Data of the benchmarks: CIFAR-100 if it is beside the checkout, else random images of its shape; JPEG files."""
 
 import io
 import subprocess
@@ -29,7 +29,7 @@ DISTINCT_PHOTOGRAPHS = 64
 
 
 def cifar_shaped(count: int, classes: int = 100) -> LabelledImages:
-    """Images of 32x32 pixels, equally many of each class: a pattern of the class under noise, which can be learnt."""
+    """Returns 32x32 images, equally many per class: the pattern of the class with noise, which a network can learn."""
     generator = np.random.default_rng(0)
     patterns = generator.integers(0, 256, (classes, 32, 32, 3), np.int16)
     labels = np.arange(count) % classes
@@ -39,11 +39,11 @@ def cifar_shaped(count: int, classes: int = 100) -> LabelledImages:
 
 
 class CifarShaped(Dataset):
-    """Stands in for CIFAR-100 where that is missing.
+    """Replacement for CIFAR-100 if that is missing.
 
     Attributes:
-        count: Training images.
-        classes: Classes.
+        count: Number of training images.
+        classes: Number of classes.
     """
 
     mean: ClassVar[tuple[float, float, float]] = Cifar100.mean
@@ -60,7 +60,7 @@ class CifarShaped(Dataset):
 
 @cache
 def cifar100() -> Dataset:
-    """CIFAR-100, unpacked for this process, else what has its shape."""
+    """Returns CIFAR-100, unpacked for this process, or its replacement."""
     if not UNPACKER.exists():
         return CifarShaped()
     folder = _kept_folder()
@@ -71,7 +71,7 @@ def cifar100() -> Dataset:
 @cache
 def _kept_folder() -> Path:
     folder = tempfile.TemporaryDirectory(prefix="cskd-bench-")
-    _folders.append(folder)  # goes away with the process
+    _folders.append(folder)  # removed when the process ends
     return Path(folder.name)
 
 
@@ -79,7 +79,7 @@ _folders: list[tempfile.TemporaryDirectory[str]] = []
 
 
 class JpegFolder(CroppedDataset):
-    """JPEG files in ``root/<class>/``, decoded into memory as a prepared file would hold them."""
+    """JPEG files in ``root/<class>/``, decoded into memory like the images of a prepared file."""
 
     def _read(self, part: Literal["train", "test"]) -> LabelledImages:
         assert part == "train", "benchmarks read no test data"
@@ -96,12 +96,12 @@ class JpegFolder(CroppedDataset):
 
 
 def write_photographs(folder: Path, classes: int, per_class: int, size: tuple[int, int] = (500, 375)) -> Path:
-    """Writes JPEG files of 0.1 MB each, as those of CUB are, into ``folder/<class>/``.
+    """Writes JPEG files of 0.1 MB each, the size of CUB's, to ``folder/<class>/``; returns the folder.
 
     Args:
-        folder: Is made.
-        classes: Folders.
-        per_class: Files in each; a few distinct ones come again and again.
+        folder: Folder to create.
+        classes: Number of class folders.
+        per_class: Number of files in each; a few distinct images are repeated.
         size: Width and height in pixels.
     """
     distinct = [_photograph(seed, size) for seed in range(min(DISTINCT_PHOTOGRAPHS, classes * per_class))]
@@ -115,7 +115,7 @@ def write_photographs(folder: Path, classes: int, per_class: int, size: tuple[in
 
 
 def _photograph(seed: int, size: tuple[int, int]) -> bytes:
-    """Large soft shapes under fine grain."""
+    """Returns a JPEG file of large soft shapes with fine grain."""
     from PIL import Image
 
     generator = np.random.default_rng(seed)
@@ -127,7 +127,7 @@ def _photograph(seed: int, size: tuple[int, int]) -> bytes:
 
 
 def stored(config: TrainConfig, images: LabelledImages, device: torch.device) -> TrainingData:
-    """Images of a fixed size as the training data of a run, none of them set aside."""
+    """Returns images of a fixed size as the training data of a run, without a validation split."""
     dataset = config.dataset
     store = ImageStore(images.images, dataset.mean, dataset.std, dataset.augmentation.padding, device)
     return TrainingData(StoredSplit(images, store), None, images.classes, "material")

@@ -1,4 +1,4 @@
-"""Measuring side by side: rounds in which each variant has its turn, medians, a file of results per machine."""
+"""Benchmark tools: interleaved rounds of variants, medians, and a result file per machine."""
 
 import contextlib
 import datetime
@@ -25,11 +25,11 @@ Rounds = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a benchmark found.
+    """Result of a benchmark.
 
     Attributes:
-        target: What was asked for.
-        met: Whether it is reached.
+        target: Description of the target.
+        met: Whether the target is met.
         figures: Medians by name; the name ends with the unit.
     """
 
@@ -43,14 +43,22 @@ class Finding:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall time of a call."""
+    """Returns the wall time of a call in seconds."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def interleave(rounds: int, variants: dict[str, Callable[[], float]]) -> Rounds:
-    """Costs of the variants; each round turns the order around, so that a machine that slows down favours none."""
+    """Measures variants in interleaved rounds of alternating order, so that drift of the machine favours none.
+
+    Args:
+        rounds: Number of rounds.
+        variants: Functions that return a cost, by name.
+
+    Returns:
+        Costs of each round by variant.
+    """
     costs: Rounds = {name: [] for name in variants}
     for number in range(rounds):
         for name in list(variants)[:: -1 if number % 2 else 1]:
@@ -59,17 +67,22 @@ def interleave(rounds: int, variants: dict[str, Callable[[], float]]) -> Rounds:
 
 
 def ratio(costs: Rounds, slow: str, fast: str) -> float:
-    """How many times more ``slow`` costs than ``fast``: the median over the rounds of their quotient in that round."""
+    """Returns the median over the rounds of the cost of ``slow`` divided by that of ``fast``."""
     return median(a / b for a, b in zip(costs[slow], costs[fast], strict=True))
 
 
 def against_reference(
     rounds: int, reference: Callable[[], float], ours: Callable[[], float]
 ) -> tuple[float, dict[str, float]]:
-    """Seconds an image of a reference and of ours, in turn, with the reference against itself.
+    """Compares the seconds per image of the project with those of a reference, and the reference with itself.
+
+    Args:
+        rounds: Number of interleaved rounds.
+        reference: Function that returns the reference's seconds per image.
+        ours: Function that returns the project's seconds per image.
 
     Returns:
-        How many times faster ours is, and the figures.
+        Speed-up of the project over the reference, and the figures.
     """
     costs = interleave(rounds, {"reference": reference, "ours": ours, "reference again": reference})
     speedup = ratio(costs, "reference", "ours")
@@ -81,15 +94,15 @@ def against_reference(
     return speedup, figures
 
 
-def run_module(words: Iterable[str], **environment: str) -> dict[str, float]:
-    """Runs ``python -m <words>`` in a process of its own.
+def run_module(arguments: Iterable[str], **environment: str) -> dict[str, float]:
+    """Runs ``python -m <arguments>`` in a separate process.
 
     Returns:
-        The JSON object in the last line that it prints, with ``wall_seconds`` from its start to its end.
+        JSON object from the last line of its output, with the wall time of the process as ``wall_seconds``.
     """
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", *words],
+        [sys.executable, "-m", *arguments],
         cwd=REPOSITORY,
         env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
         stdout=subprocess.PIPE,
@@ -100,8 +113,8 @@ def run_module(words: Iterable[str], **environment: str) -> dict[str, float]:
 
 
 def machine() -> str:
-    """Name of this machine: its GPU, such as ``gpu-nvidia-h200``, else the CPU's model and its usable cores."""
-    import torch  # here: a benchmark of the driver counts what the driver imports
+    """Returns a name of this machine: its GPU, such as ``gpu-nvidia-h200``, else CPU model and usable cores."""
+    import torch  # imported late: a benchmark measures the memory of the driver, which does not import torch
 
     if torch.cuda.is_available():
         return f"gpu-{_plain(torch.cuda.get_device_name())}"
@@ -116,7 +129,7 @@ def _plain(name: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the libraries that are installed."""
+    """Returns the versions of Python and the installed libraries."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         with contextlib.suppress(PackageNotFoundError):
@@ -125,12 +138,12 @@ def versions() -> dict[str, str]:
 
 
 def record(benchmark: str, finding: Finding, load: float) -> Path:
-    """Puts a finding into this machine's file, in place of the benchmark's earlier one.
+    """Writes a finding to this machine's result file, replacing the benchmark's earlier one; returns the file.
 
     Args:
-        benchmark: Its name.
-        finding: What it found.
-        load: Load average of the machine before it began; figures of a busy machine are to be read as ratios only.
+        benchmark: Name of the benchmark.
+        finding: Result of the benchmark.
+        load: Load average of the machine before the benchmark; on a busy machine only ratios are meaningful.
     """
     path = RESULTS / f"{machine()}.json"
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}

@@ -1,9 +1,8 @@
-"""The baseline: what users of the paper's release have today, in plain PyTorch, written for these benchmarks.
+"""Reference for the benchmarks: training as in the paper's code, in plain PyTorch.
 
-Images go one by one through PIL and torchvision in loader workers that are started anew each epoch. A step is two
-forward passes in float32 NCHW, three values read by the host, one SGD update. Evaluation takes batches of the
-training's size through a loader, two values read for each. Left out is what would only slow it down: its progress bar
-and its log.
+Images pass one by one through PIL and torchvision in loader workers that are restarted each epoch. A step consists of
+two forward passes in float32 NCHW, three values read by the host and one SGD update. Evaluation uses a loader with the
+training's batch size and reads two values per batch. Progress bar and log, which would slow it down, are omitted.
 """
 
 import contextlib
@@ -26,12 +25,12 @@ Loader = DataLoader[tuple[Tensor, Tensor]]
 
 
 class ReferenceTrainer:
-    """Trains a model by CS-KD as the release does.
+    """Trains a model with CS-KD as the paper's code does.
 
     Args:
-        model: Trained in place.
-        config: Temperature, weight of the class-wise term and optimiser.
-        device: Where it trains.
+        model: Model, trained in place.
+        config: Configuration with temperature, weight of the class-wise term and optimiser.
+        device: Device to train on.
     """
 
     def __init__(self, model: nn.Module, config: TrainConfig, device: torch.device) -> None:
@@ -44,7 +43,7 @@ class ReferenceTrainer:
         )
 
     def run_epoch(self, loader: Loader, learning_rate: float) -> dict[str, float]:
-        """Trains on all batches; returns the means of what the steps report."""
+        """Trains on all batches; returns the means of the values that the steps report."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         found = [self.step(images, labels) for images, labels in loader]
@@ -54,11 +53,11 @@ class ReferenceTrainer:
         """One SGD step.
 
         Args:
-            images: b anchors, then their partners ``[2b, 3, h, w]``.
-            labels: ``[2b]``.
+            images: ``b`` anchors followed by their partners, ``[2b, 3, h, w]``.
+            labels: Labels ``[2b]``.
 
         Returns:
-            Unweighted loss terms and training error, each read at once.
+            Unweighted loss terms and training error, each read from the device immediately.
         """
         self.model.train()
         with _tuned_convolutions():
@@ -77,23 +76,23 @@ class ReferenceTrainer:
         return values
 
     def forward_anchors(self, images: Tensor) -> Tensor:
-        """Logits with gradient."""
+        """Returns the logits, with gradient."""
         return self.model(images)
 
     @torch.no_grad()
     def forward_partners(self, images: Tensor) -> Tensor:
-        """Logits without gradient, in train mode."""
+        """Returns the logits, without gradient and in train mode."""
         return self.model(images)
 
     def distillation(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """The class-wise term."""
+        """Returns the class-wise term."""
         log_p = nn.functional.log_softmax(student / self._temperature, dim=1)
         q = nn.functional.softmax(teacher.detach() / self._temperature, dim=1)
         return nn.KLDivLoss(reduction="sum")(log_p, q) * self._temperature**2 / len(student)
 
     @torch.no_grad()
     def evaluate(self, loader: Loader) -> dict[str, float]:
-        """Mean loss of the batches and top-1 error of a loader's images."""
+        """Returns the mean loss of the batches and the top-1 error in [0, 1] of a loader's images."""
         self.model.eval()
         losses, wrong, count = [], 0.0, 0
         with _tuned_convolutions():
@@ -108,7 +107,7 @@ class ReferenceTrainer:
 
 @contextlib.contextmanager
 def _tuned_convolutions() -> Iterator[None]:
-    """The release lets cuDNN choose its kernels by trying them; what runs between its steps shall not."""
+    """Enables cuDNN's autotuner, as the paper's code does, only inside the block."""
     before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
     try:
         yield
@@ -117,10 +116,10 @@ def _tuned_convolutions() -> Iterator[None]:
 
 
 class PilImages(Dataset):
-    """Images from memory, one at a time through PIL.
+    """Images in memory, transformed one at a time through PIL.
 
     Attributes:
-        targets: Labels, as torchvision's data sets have them.
+        targets: Labels, as in torchvision's data sets.
     """
 
     def __init__(self, images: LabelledImages, transform: object) -> None:
@@ -138,18 +137,18 @@ class PilImages(Dataset):
 
 
 def jpeg_files(folder: Path, transform: object) -> Dataset:
-    """The files of ``folder/<class>/``."""
+    """Returns torchvision's data set of the files in ``folder/<class>/``."""
     from trainables.models.layers.torchvision_import import datasets
 
     return datasets.ImageFolder(folder, transform)
 
 
 def transforms_of(dataset: interfaces.Dataset, size: int) -> tuple[object, object]:
-    """Training and test transform of a data set, in torchvision's words.
+    """Returns torchvision's training and test transforms for a data set.
 
     Args:
-        dataset: Declares them.
-        size: Height and width in pixels of what the network sees.
+        dataset: Data set that declares augmentation and normalisation.
+        size: Height and width of the network's input in pixels.
     """
     from trainables.models.layers.torchvision_import import torchvision
 
@@ -165,7 +164,7 @@ def transforms_of(dataset: interfaces.Dataset, size: int) -> tuple[object, objec
 
 
 class PairBatchSampler:
-    """Batches of 2b indices: b anchors in the order of a shuffled epoch, then an image of the class of each."""
+    """Yields batches of ``2b`` indices: ``b`` anchors of a shuffled epoch, then a random image of each one's class."""
 
     def __init__(self, targets: list[int], batch_size: int, seed: int = 0) -> None:
         self._labels = np.array(targets)
@@ -182,26 +181,26 @@ class PairBatchSampler:
 
 
 def pair_loader(images: Dataset, batch_size: int, workers: int = WORKERS, seed: int = 0) -> Loader:
-    """Batches of anchors and partners ``[2b, 3, h, w]`` with their labels ``[2b]``."""
+    """Returns a loader of anchors and partners ``[2b, 3, h, w]`` with their labels ``[2b]``."""
     sampler = PairBatchSampler(images.targets, batch_size, seed)
     return DataLoader(images, batch_sampler=sampler, num_workers=workers)
 
 
 def plain_loader(images: Dataset, batch_size: int, workers: int = WORKERS) -> Loader:
-    """All images in order."""
+    """Returns a loader of all images in order."""
     return DataLoader(images, batch_size, num_workers=workers)
 
 
-def seconds_an_image(loader: Loader, batches: int) -> float:
-    """Of a loader under way: the start of its workers and what they made meanwhile do not count.
+def seconds_per_image(loader: Loader, batches: int) -> float:
+    """Returns the seconds per image of a running loader, without the start of its workers.
 
     Args:
-        loader: Its workers keep two batches each ready, which are taken before the clock starts.
-        batches: That are measured.
+        loader: Loader whose workers each prefetch two batches, which are consumed before the measurement.
+        batches: Number of batches to measure.
     """
-    under_way = iter(loader)
-    for _ in itertools.islice(under_way, 2 * loader.num_workers):
+    running = iter(loader)
+    for _ in itertools.islice(running, 2 * loader.num_workers):
         pass
     start = time.perf_counter()
-    count = sum(len(labels) for _, labels in itertools.islice(under_way, batches))
+    count = sum(len(labels) for _, labels in itertools.islice(running, batches))
     return (time.perf_counter() - start) / count

@@ -1,4 +1,4 @@
-"""Records a surface: ``python -m tests.benchmarks.surface_recording NAME``; up to hours on one core, resumable."""
+"""Records a surface: ``python -m tests.benchmarks.surface_recording NAME``; resumable, takes hours on one core."""
 
 import argparse
 import itertools
@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.benchmarks.surface import DESIGNS, NOTHING, VALIDATION_IMAGES, Design, path_of
+from tests.benchmarks.surface import DESIGNS, DIVERGED, VALIDATION_IMAGES, Design, path_of
 from trainables.config import TrainConfig
 from trainables.runs.run_directory import Outcome, RunDirectory
 from trainables.training.run import Run
@@ -20,7 +20,7 @@ Key = tuple[int, ...]  # cell and seed
 
 
 def config_of(design: Design, key: Key) -> TrainConfig:
-    """The run of a cell and a seed."""
+    """Returns the configuration of the run with a cell and a seed."""
     sections = {name: dict(section) for name, section in design.base.items()}
     for (name, axis), index in zip(design.axes.items(), key, strict=False):
         section, _, option = name.rpartition(".")
@@ -29,11 +29,11 @@ def config_of(design: Design, key: Key) -> TrainConfig:
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
-    """Carries out a run.
+    """Trains a run.
 
     Returns:
-        Wrongly classified validation images after each epoch, and the last epoch's NLL and ECE. A run that diverged has
-        ``NOTHING`` from that epoch on, and no NLL and ECE.
+        Number of misclassified validation images after each epoch, and the last epoch's NLL and ECE. A diverged run has
+        ``DIVERGED`` from that epoch on, and None for NLL and ECE.
     """
     with tempfile.TemporaryDirectory() as folder:
         run = Run(config, Path(folder))
@@ -41,19 +41,19 @@ def train(config: TrainConfig) -> dict[str, Any]:
             pass
         rows = RunDirectory(Path(folder)).epochs()
     wrong = [round(row.metrics["validation/top1_error"] * VALIDATION_IMAGES) for row in rows]
-    wrong += [NOTHING] * (config.training.epochs - len(wrong))
+    wrong += [DIVERGED] * (config.training.epochs - len(wrong))
     return {"wrong": wrong} | {metric: outcome.metrics.get(f"validation/{metric}") for metric in ("nll", "ece")}
 
 
 def keys(design: Design) -> Iterator[Key]:
-    """All cells with all seeds; one seed after the other, so that half of a recording is a whole surface."""
+    """Yields all cells of one seed after the other, so that an unfinished recording is a surface with fewer seeds."""
     sizes = [axis.size for axis in design.axes.values()]
     for seed, *cell in itertools.product(range(design.seeds), *map(range, sizes)):
         yield (*cell, seed)
 
 
 def record(design: Design, notes: Path) -> dict[Key, dict[str, Any]]:
-    """Carries out the runs that the notes lack, and adds a line for each."""
+    """Trains the runs that are missing in the notes and appends a line for each; returns all runs."""
     lines = notes.read_text().splitlines() if notes.exists() else []
     found = {tuple(line.pop("key")): line for line in map(json.loads, lines)}
     with notes.open("a") as file:
@@ -65,7 +65,7 @@ def record(design: Design, notes: Path) -> dict[Key, dict[str, Any]]:
 
 
 def write(path: Path, design: Design, found: dict[Key, dict[str, Any]]) -> None:
-    """Writes a recording, cells in order with their seeds together."""
+    """Writes a recording, sorted by cell and seed."""
     rows = [found[key] for key in sorted(found)]
     columns = {
         "wrong": pa.array([row["wrong"] for row in rows], pa.list_(pa.uint16(), design.epochs)),
@@ -78,11 +78,13 @@ def write(path: Path, design: Design, found: dict[Key, dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=DESIGNS)
-    parser.add_argument("--notes", type=Path, help="lines of the runs so far; beside the surface by default")
-    words = parser.parse_args()
-    path, design = path_of(words.name), DESIGNS[words.name]
+    parser.add_argument(
+        "--notes", type=Path, help="file with a line for each finished run; default: beside the surface"
+    )
+    options = parser.parse_args()
+    path, design = path_of(options.name), DESIGNS[options.name]
     path.parent.mkdir(exist_ok=True)
-    write(path, design, record(design, words.notes or path.with_suffix(".jsonl")))
+    write(path, design, record(design, options.notes or path.with_suffix(".jsonl")))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks compare does the same work; their times are no matter of tests."""
+"""Benchmarks compare equivalent work; tests do not check their times."""
 
 import pytest
 import torch
@@ -16,17 +16,17 @@ from trainables.interfaces import Counts
 from trainables.preparation.extraction import unpack
 
 
-def test_the_reference_step_and_ours_compute_the_same():
+def test_the_reference_step_and_the_projects_step_compute_the_same():
     trainers = SideBySide(width=8, batch_size=32)
     assert trainers.relative_difference(steps=1) < 1e-6
     weights, reference = (dict(model.state_dict()) for model in (trainers.ours.model, trainers.reference.model))
-    for name, values in weights.items():  # batch-norm statistics of both forwards among them
+    for name, values in weights.items():  # includes the batch-norm statistics of both forward passes
         # The step changes weights by up to 2e-3. Torch's batch norm of channels_last images sums less exactly.
         torch.testing.assert_close(values, reference[name], rtol=1e-3, atol=5e-5, msg=name)
     assert trainers.relative_difference(steps=3) < 1e-4
 
 
-def test_both_input_pipelines_make_the_same_kind_of_images():
+def test_both_input_pipelines_produce_similar_images():
     images = cifar_shaped(1000)
     pairs, labels = next(iter(input_pipeline.reference_loader(images, workers=0)))
     batch = next(input_pipeline.our_pipeline(images).batches(0))
@@ -42,7 +42,7 @@ def test_both_input_pipelines_make_the_same_kind_of_images():
         torch.testing.assert_close(statistic(ours, (0, 2, 3)), statistic(pairs, (0, 2, 3)), rtol=0.02, atol=0.02)
 
 
-def test_both_pipelines_of_photographs_make_the_same_kind_of_images(tmp_path):
+def test_both_pipelines_of_photographs_produce_similar_images(tmp_path):
     archive = tar_of(tmp_path / "CUB_200_2011.tgz", birds(train=40, test=1), "w:gz")
     unpack(archive, tmp_path / "plain")
     dataset = Cub200(root=tmp_path, expect=Counts(classes=2, train=80, test=2))
@@ -65,7 +65,7 @@ def test_both_learn_the_digits():
     assert found["ours - reference, lower end of 95 %"] <= found["ours - reference, upper end of 95 %"]
 
 
-def test_the_parts_of_a_step_are_all_of_it():
+def test_the_shares_of_a_step_add_up_to_one():
     found = anatomy.measure(width=8, batch_size=16, device=torch.device("cpu")).figures
     shares = [value for name, value in found.items() if name.endswith("share of a step")]
     assert sum(shares) == pytest.approx(1)
@@ -76,7 +76,7 @@ CPU = torch.device("cpu")
 NARROW = {"name": "preact_resnet10", "width": 4}
 
 
-def test_steps_are_compared_in_each_way():
+def test_steps_are_compared_in_each_mode():
     cell = step.Cell("cifar100", NARROW, 32, 8, floor=1e6, share=0.0)
     found = step.compare(cell, CPU, ("eager", "recorded"), rounds=1, steps=2)
     assert found["preact_resnet10@32, best of ours, share of an H200's floor"] < 1
@@ -97,14 +97,14 @@ def test_epochs_of_photographs_are_compared(tmp_path):
     assert found["large, reference / ours"] > 0
 
 
-def test_an_epoch_reads_its_sums_and_nothing_else():
+def test_an_epoch_reads_only_its_sums_from_the_device():
     dataset = CifarShaped(count=64, classes=4, validation={"per_class": 4})
     config = epoch.config_of(dataset, NARROW, 16, CPU)
     found = waits.waits_of(config, epoch.open_training_data(dataset, "train", CPU), CPU)
-    assert found["reads from the device in an epoch"] == 3  # a CPU's SGD reads its learning rate in each step
+    assert found["reads from the device in an epoch"] == 3  # on a CPU, SGD reads its learning rate in each step
 
 
-def test_processes_beside_each_other_are_counted():
+def test_packing_reports_trials_per_hour():
     found = side_by_side.Packing("a device", (1.0, 1.5), device_bytes=1, host_bytes=1)
     assert packing.figures("net", found) == {
         "net, 1 at once, trials an hour": 18.0,

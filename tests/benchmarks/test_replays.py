@@ -1,4 +1,4 @@
-"""Replays of searches on the recorded surface: they do what a driver does, and the same for every sampler."""
+"""Replays of searches on the recorded surface."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tests.benchmarks.surface import read
 
 
 class Recorder:
-    """Suggests one point and notes what happens."""
+    """Sampler that suggests one point and records its calls."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, int]] = []
@@ -33,7 +33,7 @@ def test_four_trials_run_at_once_and_the_oldest_ends_first():
     assert list(search.values) == list(surface.finals["top1_error"][(*cell, seeds)])
 
 
-def test_the_winner_is_the_luckiest_and_worth_what_its_setting_is():
+def test_the_worth_of_the_luckiest_trial_is_the_mean_of_its_setting():
     surface = read("plane")
     search = samplers.search_of("random", 0)
     found = samplers.worth(surface, search, samplers.luckiest)
@@ -42,29 +42,29 @@ def test_the_winner_is_the_luckiest_and_worth_what_its_setting_is():
     assert (found >= surface.means["top1_error"].min()).all()
 
 
-def test_the_believed_winner_is_not_the_luckiest_where_its_neighbours_contradict():
+def test_the_posterior_mean_rejects_an_outlier():
     space = read("plane").space
     points = [{"temperature": 4.0, "lambda_cls": 0.1 * 1.3**number} for number in range(16)]
     values = np.linspace(0.10, 0.25, 16)
     values[12] = 0.09
     assert samplers.luckiest(points, values, space) == 12
     assert samplers.believed(points, values, space) < 4
-    assert samplers.believed(points[:15], values[:15], space) == 12  # too few to believe anything
+    assert samplers.believed(points[:15], values[:15], space) == 12  # too few trials for a posterior
 
 
 @pytest.mark.parametrize("name", ["qmc", "random", samplers.RAYS])
-def test_a_repetition_repeats_itself(name):
+def test_a_search_depends_only_on_its_repetition(name):
     first, again, other = (samplers.search_of(name, seed) for seed in (1, 1, 2))
     assert first.points == again.points
     assert first.points != other.points
 
 
-def test_our_samplers_see_the_whole_grid():
+def test_the_projects_samplers_cover_the_whole_grid():
     assert samplers.distinct_points("random", 0) == 8
     assert samplers.distinct_points(samplers.RAYS, 0) <= 8
 
 
-def test_the_interval_of_a_mean_holds_it():
+def test_the_interval_contains_the_mean():
     differences = np.random.default_rng(0).normal(1.0, 1.0, 100)
     low, high = samplers.interval(differences)
     assert low < differences.mean() < high
@@ -72,7 +72,7 @@ def test_the_interval_of_a_mean_holds_it():
 
 
 @pytest.mark.parametrize("sampler", schedulers.SAMPLERS)
-def test_schedulers_spend_less_and_the_late_ones_at_least_up_to_their_rung(sampler):
+def test_schedulers_train_fewer_epochs_but_at_least_up_to_their_first_rung(sampler):
     found = {name: schedulers.replay(sampler, name, 0) for name in schedulers.SCHEDULERS}
     whole = schedulers.TRIALS * schedulers.TRAINING.epochs
     assert found["none"].epochs == whole
@@ -82,7 +82,7 @@ def test_schedulers_spend_less_and_the_late_ones_at_least_up_to_their_rung(sampl
 
 
 @pytest.mark.parametrize("sampler", schedulers.SAMPLERS)
-def test_halving_trains_short_schedules_first_and_whole_ones_last(sampler):
+def test_halving_trains_fewer_epochs_than_full_schedules(sampler):
     found = halving.replay(sampler, "halving", 0)
     lengths = halving.SCHEDULERS["halving"][0].lengths(schedulers.TRAINING)
     assert lengths[-1] == schedulers.TRAINING.epochs
@@ -90,7 +90,7 @@ def test_halving_trains_short_schedules_first_and_whole_ones_last(sampler):
     assert all(0.05 < worth < 0.9 for worth in found.worth.values())
 
 
-def test_a_race_keeps_the_best_of_all_candidates_with_fewer_runs():
+def test_a_race_keeps_the_best_candidate_with_fewer_runs():
     found = races.measure(40).figures
     for finalists in races.FINALISTS:
         assert found[f"{finalists} finalists, runs"] < found["runs of all candidates with all seeds"]

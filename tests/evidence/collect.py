@@ -1,8 +1,7 @@
-"""Takes a study's results over as evidence: ``python -m tests.evidence.collect DIR``.
+"""Copies a study's results to the evidence: ``python -m tests.evidence.collect DIR``.
 
-What says where it ran (host, folders in the command line) is replaced, and the files are written anew with their
-checksums; values are not touched. Tables that need the predictions are kept as the report wrote them, and so is the
-figure of the arms, among the manual's pictures.
+Host names and folders are replaced, and ``study.json`` gets a new checksum; values are not changed. Tables that need
+the predictions are copied from the report, and its figure of the arms is copied to the manual's images.
 """
 
 import json
@@ -23,28 +22,24 @@ TABLES = ("against_baseline.md", "calibration.md")
 LINES_WITH_HOSTS = ("provenance", "ledger")
 
 
-def without_place(value: Any) -> Any:
-    """A value without the machine's name and folders."""
+def anonymised(value: Any) -> Any:
+    """Returns a value without host names and folders."""
     if isinstance(value, dict):
-        return {key: "machine" if key == "host" else without_place(item) for key, item in value.items()}
+        return {key: "machine" if key == "host" else anonymised(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [without_place(item) for item in value]
+        return [anonymised(item) for item in value]
     return re.sub(r"/\S+", "DIR", value) if isinstance(value, str) else value
 
 
 def collect(directory: Path) -> Path:
-    """Copies a study's results.
-
-    Returns:
-        Their folder here.
-    """
+    """Copies a study's results; returns the folder of the copy."""
     target = HERE / directory.name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(directory / "results", target / "results")
     path = target / "results" / "study.json"
     study = json.loads(path.read_text())
     del study["checksum"]
-    study |= {key: without_place(study[key]) for key in LINES_WITH_HOSTS}
+    study |= {key: anonymised(study[key]) for key in LINES_WITH_HOSTS}
     path.write_text(json.dumps(study | {"checksum": digest_of(study)}, indent=2))
     found = best_config_table.best_config_table(best_config.collect(result_files.read(target / "results")))
     (target / "best_config.md").write_text(files.content(found, "md"))

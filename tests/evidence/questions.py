@@ -1,7 +1,7 @@
-"""Answers that the recorded plane of digits runs gives: ``python -m tests.evidence.questions`` writes questions.md.
+"""Answers questions with the recorded digits runs: ``python -m tests.evidence.questions`` writes ``questions.md``.
 
-The plane (``tests/benchmarks/surface.py``) holds real runs at 15 temperatures x 15 class-wise weights with 12 training
-seeds, the same in each cell. All intervals are over the seeds: each seed gives one value, Student's t the interval.
+The recording (``plane`` in ``tests/benchmarks/surface.py``) contains real runs at 15 temperatures x 15 class-wise
+weights with the same 12 training seeds in each cell. All intervals are Student's t over one value per seed.
 """
 
 from pathlib import Path
@@ -14,35 +14,35 @@ from analysis.tables import files
 from analysis.tables.table import Table
 from tests.benchmarks.surface import read
 
-KNEE = 4.0  # above this temperature only the weight matters, says a limit of the loss (logits within T of each other)
+KNEE = 4.0  # in the limit of logits within T of each other the loss depends only on the weight
 
 
 def interval(values: NDArray[np.float64]) -> str:
-    """Mean of one value a seed, with its 95 % interval."""
+    """Returns the mean of one value per seed with its 95 % interval, as text."""
     half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return f"{values.mean():+.2f} ({values.mean() - half:+.2f} to {values.mean() + half:+.2f})".replace("-", "−")
 
 
 def best_weight(errors: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Logarithm of the weight at which a parabola through the errors below chance has its minimum, within the axis."""
+    """Returns the log weight at the minimum of a parabola fitted to the log errors, clipped to the axis."""
     a, b, _ = np.polyfit(np.log(weights), np.log(errors), 2)
     return float(np.clip(-b / (2 * a), np.log(weights[0]), np.log(weights[-1]))) if a > 0 else float(np.log(weights[0]))
 
 
 def slope(errors: NDArray[np.float64], temperatures: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """How the best weight changes with the temperature, both as logarithms; −1 on a ridge of constant product."""
+    """Returns the slope of the best log weight over the log temperature; −1 on a ridge of constant product."""
     return float(np.polyfit(np.log(temperatures), [best_weight(row, weights) for row in errors], 1)[0])
 
 
 def explained(errors: NDArray[np.float64], by: NDArray[np.float64]) -> float:
-    """Share of the variance of log errors over all cells that a cubic in one number explains."""
+    """Returns the share of the variance of log errors over all cells that a cubic polynomial in ``by`` explains."""
     target = np.log(errors).ravel()
     rest = target - np.polyval(np.polyfit(by.ravel(), target, 3), by.ravel())
     return float(1 - rest.var() / target.var())
 
 
 def answers() -> Table:
-    """The questions with their answers."""
+    """Returns the questions with their answers."""
     surface = read("plane")
     temperatures, weights = (axis.values for axis in surface.design.axes.values())
     finals = np.nan_to_num(surface.finals["top1_error"], nan=0.9)  # temperatures, weights, seeds

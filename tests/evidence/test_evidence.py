@@ -1,4 +1,4 @@
-"""The evidence that the manual shows: its tables follow from the committed results, and nothing says where it ran."""
+"""Evidence in the manual: tables follow from the committed results, and no file names a host or a folder."""
 
 import json
 import re
@@ -17,14 +17,14 @@ STUDIES = sorted(path.parent for path in HERE.glob("*/results"))
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
-def test_the_table_is_that_of_the_results(study: Path) -> None:
+def test_the_table_follows_from_the_results(study: Path) -> None:
     found = best_config_table.best_config_table(best_config.collect(result_files.read(study / "results")))
     assert files.content(found, "md") == (study / "best_config.md").read_text()
     assert f'--8<-- "tests/evidence/{study.name}/best_config.md"' in PAGE
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
-def test_each_confirmation_read_the_test_set_as_the_ledger_says(study: Path) -> None:
+def test_every_confirmation_has_ledger_entries(study: Path) -> None:
     results = result_files.read(study / "results")
     runs = results.confirmations
     assert (runs["state"] == "COMPLETE").all()
@@ -32,7 +32,7 @@ def test_each_confirmation_read_the_test_set_as_the_ledger_says(study: Path) -> 
     assert {trial for trial, _ in readings} == set(runs["trial"])
 
 
-def test_nothing_says_where_it_ran() -> None:
+def test_no_file_names_a_host_or_a_folder() -> None:
     for study in STUDIES:
         content = json.loads((study / "results" / "study.json").read_text())
         lines = [*content["provenance"], *content["ledger"]]
@@ -41,6 +41,6 @@ def test_nothing_says_where_it_ran() -> None:
             assert not re.search(r"""(^|[\s"'=:])/\w""", text)
 
 
-def test_the_answers_are_those_of_the_recorded_runs() -> None:
+def test_the_answers_follow_from_the_recorded_runs() -> None:
     assert (HERE / "questions.md").read_text() == files.content(questions.answers(), "md")
     assert '--8<-- "tests/evidence/questions.md"' in PAGE

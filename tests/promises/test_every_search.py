@@ -38,10 +38,10 @@ ENDINGS = {
 }
 
 
-def launch(folder: Path, settings: dict, *words: object, name: str = "digits") -> Path:
+def launch(folder: Path, settings: dict, *arguments: object, name: str = "digits") -> Path:
     """Runs a digits study; checks its directory and its MLflow runs."""
     chosen = [x for key, value in (SHORT | {"name": name} | settings).items() for x in ("--set", f"{key}={value}")]
-    driver = start(folder, "launch", "digits", "--storage", str(folder), *chosen, *map(str, words), program=REAL)
+    driver = start(folder, "launch", "digits", "--storage", str(folder), *chosen, *map(str, arguments), program=REAL)
     assert driver.wait(patience(300)) == 0, read_log(folder)
     verify_study(folder / name)
     verify_tracking(folder / name)

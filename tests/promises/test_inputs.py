@@ -72,7 +72,7 @@ def test_an_invalid_input_is_rejected_with_one_line_and_creates_nothing(
         monkeypatch.setenv(name, value)
     case.write(tmp_path)
     before = tree(tmp_path)
-    check(case, *cskd(*case.words))
+    check(case, *cskd(*case.arguments))
     assert tree(tmp_path) == before
 
 
@@ -84,7 +84,7 @@ def test_a_separate_process_rejects_an_invalid_input_quickly(tmp_path: Path, num
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "study.cli", "launch", *case.words[1:]],
+        [sys.executable, "-m", "study.cli", "launch", *case.arguments[1:]],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -22,9 +22,9 @@ BIN = Path(sys.executable).parent
 def test_optunas_command_line_lists_the_trials(done_directory: Path) -> None:
     storage = f"sqlite:///{done_directory / DATABASE}"
 
-    def optuna(*words: str) -> list[dict]:
+    def optuna(*arguments: str) -> list[dict]:
         done = subprocess.run(
-            [BIN / "optuna", *words, "--storage", storage, "--format", "json"],
+            [BIN / "optuna", *arguments, "--storage", storage, "--format", "json"],
             capture_output=True,
             text=True,
             check=True,

@@ -50,10 +50,10 @@ def careless(folder: Path, server: Server) -> dict[str, str]:
     }
 
 
-def start(folder: Path, *words: str, variables: dict[str, str]) -> subprocess.Popen[bytes]:
+def start(folder: Path, *arguments: str, variables: dict[str, str]) -> subprocess.Popen[bytes]:
     with (folder / "driver.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", toy.__name__, *words],
+            [sys.executable, "-m", toy.__name__, *arguments],
             cwd=folder,
             env=variables,
             stdout=log,
@@ -88,13 +88,13 @@ def database() -> Iterator[PostgreSQL | None]:
 @pytest.mark.timeout(700)
 def test_no_file_contains_a_secret(tmp_path: Path, mlflow_server: Server, database: PostgreSQL | None) -> None:
     study, variables = tmp_path / "toy", careless(tmp_path, mlflow_server)
-    words = ["launch", str(toy.write_study(tmp_path)), "--storage", str(tmp_path), "--set", "tracking.enabled=true"]
+    arguments = ["launch", str(toy.write_study(tmp_path)), "--storage", str(tmp_path), "--set", "tracking.enabled=true"]
     if database is not None:
         variables["CSKD_DATABASE_URL"] = database.create("study")
-        words += ["--set", "database.env=CSKD_DATABASE_URL"]
+        arguments += ["--set", "database.env=CSKD_DATABASE_URL"]
     before = set(RAY.glob(f"{connection.RAY_FOLDER}*"))
     try:
-        process = start(tmp_path, *words, variables=variables)
+        process = start(tmp_path, *arguments, variables=variables)
         wait_for(study / "trials" / "1" / "outcome.json", process, tmp_path / "driver.log")
         time.sleep(3)  # waits for files that Ray writes periodically
         os.killpg(process.pid, signal.SIGKILL)  # no clean-up: Ray's pickles and logs remain

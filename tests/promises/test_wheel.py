@@ -22,10 +22,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def cskd(site: Path, folder: Path, *words: str) -> str:
+def cskd(site: Path, folder: Path, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "study.cli", *words],
+        [sys.executable, "-m", "study.cli", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,

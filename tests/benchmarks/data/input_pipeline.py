@@ -1,4 +1,4 @@
-"""S2: CIFAR-100 pairs, our input pipeline on one thread against PIL, torchvision and a DataLoader of two workers."""
+"""S2: CIFAR-100 pairs, the project's pipeline on one thread against PIL, torchvision and two loader workers."""
 
 import time
 
@@ -6,7 +6,7 @@ import torch
 
 from tests.benchmarks.material import cifar100
 from tests.benchmarks.measuring import Finding, against_reference
-from tests.benchmarks.reference import Loader, PilImages, pair_loader, seconds_an_image, transforms_of
+from tests.benchmarks.reference import Loader, PilImages, pair_loader, seconds_per_image, transforms_of
 from trainables.batches.augmentation import ImageStore
 from trainables.batches.input_pipeline import InputPipeline
 from trainables.datasets.cifar100 import Cifar100
@@ -21,31 +21,31 @@ MEASURED_BATCHES = 60
 
 
 def reference_loader(images: LabelledImages, workers: int = WORKERS) -> Loader:
-    """Batches of anchors and partners in one tensor ``[2b, 3, 32, 32]``, and their labels ``[2b]``."""
+    """Returns a loader of anchors and partners ``[2b, 3, 32, 32]`` with their labels ``[2b]``."""
     augmented, _ = transforms_of(Cifar100, size=32)
     return pair_loader(PilImages(images, augmented), BATCH, workers)
 
 
 def our_pipeline(images: LabelledImages) -> InputPipeline:
-    """The pipeline as the trainer builds it for CS-KD."""
+    """Returns the pipeline as the trainer builds it for CS-KD."""
     dataset, device = Cifar100, torch.device("cpu")
     store = ImageStore(images.images, dataset.mean, dataset.std, dataset.augmentation.padding, device)
     return InputPipeline(images, store, dataset.augmentation, CsKd().views(), BATCH, 0, device)
 
 
 def _our_seconds(pipeline: InputPipeline) -> float:
-    """Seconds an image over an epoch, the drawing of its random choices included."""
+    """Returns the seconds per image over an epoch, including the random draws."""
     start = time.perf_counter()
     count = sum(len(view) for batch in pipeline.batches(0) for view in batch.views.values())
     return (time.perf_counter() - start) / count
 
 
 def measure() -> Finding:
-    """Images a second, both pipelines in turn."""
+    """Measures the images per second of both pipelines in turn."""
     torch.set_num_threads(1)
     images = cifar100().training_images()
     loader, pipeline = reference_loader(images), our_pipeline(images)
     speedup, figures = against_reference(
-        ROUNDS, lambda: seconds_an_image(loader, MEASURED_BATCHES), lambda: _our_seconds(pipeline)
+        ROUNDS, lambda: seconds_per_image(loader, MEASURED_BATCHES), lambda: _our_seconds(pipeline)
     )
     return Finding(f"reference / ours >= {TARGET}", speedup >= TARGET, figures)

@@ -1,4 +1,4 @@
-"""CUB-50: preparing it on one core; its pairs of 224-pixel crops on one thread against ImageFolder and two workers."""
+"""CUB-50: preparation on one core; pairs of 224-pixel crops on one thread against ImageFolder and two workers."""
 
 import tempfile
 import time
@@ -8,7 +8,7 @@ from unittest import mock
 import torch
 
 from tests.benchmarks.measuring import REPOSITORY, Finding, against_reference, seconds
-from tests.benchmarks.reference import Loader, jpeg_files, pair_loader, seconds_an_image, transforms_of
+from tests.benchmarks.reference import Loader, jpeg_files, pair_loader, seconds_per_image, transforms_of
 from trainables.batches.input_pipeline import InputPipeline
 from trainables.datasets.cub200 import Cub200
 from trainables.interfaces import Counts
@@ -28,26 +28,26 @@ CPU = torch.device("cpu")
 
 
 def reference_loader(images: Path, workers: int = WORKERS) -> Loader:
-    """Batches ``[64, 3, 224, 224]`` as the paper's release makes them from class folders: decode, crop, flip, scale."""
+    """Returns a loader of batches ``[64, 3, 224, 224]`` from class folders, as in the paper's code."""
     augmented, _ = transforms_of(Cub200(), size=224)
     return pair_loader(jpeg_files(images, augmented), BATCH, workers)
 
 
 def our_pipeline(dataset: Cub200) -> InputPipeline:
-    """The pipeline as the trainer builds it for CS-KD."""
+    """Returns the pipeline as the trainer builds it for CS-KD."""
     data = open_training_data(dataset, "full", CPU)
     return InputPipeline(data.train.images, data.train.store, dataset.augmentation, CsKd().views(), BATCH, 0, CPU)
 
 
 def _our_seconds(pipeline: InputPipeline) -> float:
-    """Seconds an image over an epoch, the drawing of its random choices included."""
+    """Returns the seconds per image over an epoch, including the random draws."""
     start = time.perf_counter()
     count = sum(len(view) for batch in pipeline.batches(0) for view in batch.views.values())
     return (time.perf_counter() - start) / count
 
 
 def measure() -> Finding:
-    """Images a second, both pipelines in turn; the archive's images have a shorter side of 256 at most."""
+    """Measures the images per second of both pipelines in turn; the archive's shorter sides are at most 256."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -60,7 +60,7 @@ def measure() -> Finding:
         pipeline = our_pipeline(dataset)
         loader = reference_loader(images)
         speedup, figures = against_reference(
-            ROUNDS, lambda: seconds_an_image(loader, MEASURED_BATCHES), lambda: _our_seconds(pipeline)
+            ROUNDS, lambda: seconds_per_image(loader, MEASURED_BATCHES), lambda: _our_seconds(pipeline)
         )
     figures |= {
         "prepared, images a second and core": (CUB50.train + CUB50.test) / preparing,

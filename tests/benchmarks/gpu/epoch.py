@@ -1,4 +1,4 @@
-"""S6, S6b, S8, S9: epochs with input and evaluation on a GPU, ours against the reference trainer with four workers."""
+"""S6, S6b, S8, S9: epochs with input and evaluation on a GPU, against the reference with four loader workers."""
 
 import tempfile
 from collections.abc import Callable
@@ -28,28 +28,28 @@ from trainables.training.training_data import TrainingData, open_training_data
 
 ROUNDS = 3
 EPOCHS = 200
-GRID_RUNS = 8 + 3 * 2  # the paper's grid, then three seeds of its winner and of cross-entropy, counted as dear
+GRID_RUNS = 8 + 3 * 2  # the paper's grid, then three seeds of the selected setting and of cross-entropy
 CIFAR_TARGET, TRIAL_MINUTES, STUDY_MINUTES = 8.0, 4.0, 45.0
 BIRD_TARGETS = {"resnet18": 12.0, "densenet121": 4.0}
-CLASSES, PER_CLASS = 50, 30  # as CUB-50
+CLASSES, PER_CLASS = 50, 30  # as in CUB-50
 
 
 @dataclass(frozen=True)
 class Epochs:
-    """An epoch with its evaluation, as a function without arguments that returns its seconds."""
+    """Functions that run an epoch with its evaluation and return the seconds."""
 
     ours: Callable[[], float]
     reference: Callable[[], float]
 
 
 def config_of(dataset: Dataset, model: dict[str, object], batch_size: int, device: torch.device) -> TrainConfig:
-    """A CS-KD run."""
+    """Returns the configuration of a CS-KD run."""
     training = {"batch_size": batch_size, "lr": 0.05, "device": device.type, "epochs": EPOCHS}
     return TrainConfig(dataset=dataset, model=model, method="cs_kd", training=training)
 
 
 def our_epoch(config: TrainConfig, data: TrainingData, device: torch.device) -> Callable[[], float]:
-    """Our trainer's epoch; the first one, in which the step is recorded, is done already."""
+    """Returns a function that times the project's epoch; the first epoch, which records the CUDA graph, is done."""
     trainer = Trainer(config, data, device)
 
     def epoch() -> None:
@@ -68,7 +68,7 @@ def reference_epoch(
     workers: int,
     classes: int,
 ) -> Callable[[], float]:
-    """The reference's epoch over ``images``, and its evaluation of ``plain``."""
+    """Returns a function that times the reference's epoch over ``images`` and its evaluation of ``plain``."""
     device = torch.device(config.training.device)
     trainer = ReferenceTrainer(config.model.build(classes), config, device)
     batch = config.training.batch_size
@@ -82,7 +82,7 @@ def reference_epoch(
 
 
 def small_images(dataset: Dataset, model: dict[str, object], batch: int, device: torch.device, workers: int) -> Epochs:
-    """Of images of a fixed size, in memory."""
+    """Returns the epochs on images of a fixed size in memory."""
     config = config_of(dataset, model, batch, device)
     data = open_training_data(dataset, "train", device)
     assert data.validation is not None
@@ -94,7 +94,7 @@ def small_images(dataset: Dataset, model: dict[str, object], batch: int, device:
 
 
 def photographs(folder: Path, model: str, batch: int, device: torch.device, workers: int) -> Epochs:
-    """Of JPEG files, which ours has decoded once."""
+    """Returns the epochs on JPEG files, which the project decodes once."""
     dataset = JpegFolder(root=folder)
     config = config_of(dataset, {"name": model}, batch, device)
     data = open_training_data(dataset, "full", device)
@@ -106,7 +106,7 @@ def photographs(folder: Path, model: str, batch: int, device: torch.device, work
 
 
 def compare(name: str, epochs: Epochs, rounds: int) -> dict[str, float]:
-    """Seconds an epoch of both in turn, and their ratio."""
+    """Measures the seconds per epoch of both in turn; returns these and their ratio."""
     costs = interleave(
         rounds, {"reference": epochs.reference, "ours": epochs.ours, "reference again": epochs.reference}
     )
@@ -118,7 +118,7 @@ def compare(name: str, epochs: Epochs, rounds: int) -> dict[str, float]:
 
 
 def measure() -> Finding:
-    """CIFAR-100 and photographs in the shape of CUB-50; whole trials are extrapolated from an epoch."""
+    """Measures CIFAR-100 and photographs in the shape of CUB-50; extrapolates whole trials from an epoch."""
     device = torch.device("cuda")
     cifar = small_images(cifar100(), {"name": "preact_resnet18"}, 128, device, WORKERS)
     figures = compare("CIFAR-100", cifar, ROUNDS)

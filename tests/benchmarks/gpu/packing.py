@@ -1,4 +1,4 @@
-"""S10: trials an hour with one, two, three processes on one GPU, as `resources.packing: measured` finds them."""
+"""S10: trials per hour with one to four processes on one GPU, as `resources.packing: measured` measures them."""
 
 from tests.benchmarks.material import CifarShaped
 from tests.benchmarks.measuring import Finding
@@ -10,7 +10,7 @@ EPOCHS_OF_A_TRIAL = 200
 
 
 def config_of(model: object, device: str, **dataset: int) -> TrainConfig:
-    """A CS-KD run on images in CIFAR-100's shape."""
+    """Returns the configuration of a CS-KD run on images in CIFAR-100's shape."""
     name = f"{CifarShaped.__module__}:{CifarShaped.__name__}"
     return TrainConfig.model_validate(
         {
@@ -23,7 +23,7 @@ def config_of(model: object, device: str, **dataset: int) -> TrainConfig:
 
 
 def figures(model: str, found: side_by_side.Packing) -> dict[str, float]:
-    """Trials an hour for each number at once; then the number that a study would take."""
+    """Returns the trials per hour for each number of processes, and the number that a study would use."""
     hours = {
         f"{model}, {count} at once, trials an hour": 3600 * rate / EPOCHS_OF_A_TRIAL
         for count, rate in enumerate(found.epochs_per_second, start=1)
@@ -32,7 +32,7 @@ def figures(model: str, found: side_by_side.Packing) -> dict[str, float]:
 
 
 def measure() -> Finding:
-    """A large and a small network; a report."""
+    """Measures a large and a small network."""
     found: dict[str, float] = {}
     for model in ("preact_resnet18", "preact_resnet10"):
         found |= figures(model, side_by_side.measure(config_of(model, "cuda"), MOST))

@@ -1,4 +1,4 @@
-"""S5, S7: training steps on a GPU, in each of the ways in which ours can run, against the reference's and the floor."""
+"""S5, S7: training steps on a GPU in each execution mode, against the reference and the hardware limit."""
 
 import copy
 from collections.abc import Callable
@@ -25,12 +25,17 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A network, its batch and what an H200 could do at most.
+    """Network and batch with the limit of an H200 and the targets.
 
     Attributes:
-        floor: Samples a second by arithmetic and memory traffic on one H200 (a sample is an anchor with its partner).
-        share: Of the floor that ours is to reach.
-        speedup: Over the reference's step; 0 where none is asked for.
+        dataset: Name of the data set.
+        model: Configuration of the network.
+        size: Height and width of the images in pixels.
+        batch: Number of anchors per step.
+        floor: Largest samples per second by arithmetic and memory traffic of one H200 (a sample is an anchor with its
+            partner).
+        share: Target as a fraction of ``floor``.
+        speedup: Target speed-up over the reference's step; 0 for none.
     """
 
     dataset: str
@@ -43,7 +48,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Such as ``resnet18@224``."""
+        """Name such as ``resnet18@224``."""
         return f"{self.model['name']}@{self.size}"
 
 
@@ -55,7 +60,7 @@ CELLS = (
 
 
 def config_of(cell: Cell, device: torch.device, way: str) -> TrainConfig:
-    """A CS-KD run of a cell."""
+    """Returns the configuration of a CS-KD run of a cell."""
     training = {"batch_size": cell.batch, "lr": 0.01, "device": device.type} | WAYS[way]
     return TrainConfig.model_validate(
         {"dataset": cell.dataset, "model": cell.model, "method": "cs_kd", "training": training}
@@ -63,7 +68,7 @@ def config_of(cell: Cell, device: torch.device, way: str) -> TrainConfig:
 
 
 def random_batch(cell: Cell, classes: int, device: torch.device) -> Batch:
-    """Anchors and partners as the input pipeline makes them."""
+    """Returns random anchors and partners in the layout of the input pipeline."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(2, cell.batch, 3, cell.size, cell.size, generator=generator).to(device)
     anchor, partner = (each.contiguous(memory_format=torch.channels_last) for each in images)
@@ -72,7 +77,7 @@ def random_batch(cell: Cell, classes: int, device: torch.device) -> Batch:
 
 
 def our_step(cell: Cell, device: torch.device, way: str, classes: int) -> Callable[[], None]:
-    """A step of ours on the same batch again and again."""
+    """Returns a function that runs the project's step, always on the same batch."""
     config = config_of(cell, device, way)
     precision = choose_precision("auto", device)
     bench = Workbench(config, tuple(map(str, range(classes))), (cell.size, cell.size), device, precision)
@@ -82,7 +87,7 @@ def our_step(cell: Cell, device: torch.device, way: str, classes: int) -> Callab
 
 
 def reference_step(cell: Cell, device: torch.device, classes: int) -> Callable[[], None]:
-    """A step of the reference on the same batch, already on the device."""
+    """Returns a function that runs the reference's step, always on the same batch, which is on the device."""
     config = config_of(cell, device, "eager")
     batch = random_batch(cell, classes, device)
     images = torch.cat([batch.views["anchor"], batch.views["partner"]]).contiguous()
@@ -92,7 +97,7 @@ def reference_step(cell: Cell, device: torch.device, classes: int) -> Callable[[
 
 
 def timed(step: Callable[[], None], steps: int, device: torch.device) -> float:
-    """Seconds a step, the device's own work included."""
+    """Returns the seconds per step, including the work of the device."""
 
     def work() -> None:
         for _ in range(steps):
@@ -104,18 +109,18 @@ def timed(step: Callable[[], None], steps: int, device: torch.device) -> float:
 
 
 def wait_for(device: torch.device) -> None:
-    """Returns when the device has done all that it was asked for."""
+    """Waits until the device has finished all submitted work."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def compare(cell: Cell, device: torch.device, ways: tuple[str, ...], rounds: int, steps: int) -> dict[str, float]:
-    """Samples a second of each way and of the reference, in turn, and the ratios."""
+    """Measures the samples per second of each mode and of the reference in turn; returns these and the ratios."""
     classes = 100
     variants = {"reference": reference_step(cell, device, classes)}
     variants |= {way: our_step(cell, device, way, classes) for way in ways}
     for step in variants.values():
-        timed(step, 6, device)  # kernels are chosen, compiled and recorded
+        timed(step, 6, device)  # warm-up: selects, compiles and records kernels
     variants["reference again"] = variants["reference"]
     costs = interleave(rounds, {name: lambda step=step: timed(step, steps, device) for name, step in variants.items()})
     figures = {f"{cell.name}, {name}, samples a second": cell.batch / median(costs[name]) for name in costs}
@@ -127,7 +132,7 @@ def compare(cell: Cell, device: torch.device, ways: tuple[str, ...], rounds: int
 
 
 def measure() -> Finding:
-    """All cells; shares are of an H200's floor, so on another GPU they say less."""
+    """Measures all cells; shares refer to an H200's limit and are less meaningful on another GPU."""
     figures: dict[str, float] = {}
     met = True
     for cell in CELLS:

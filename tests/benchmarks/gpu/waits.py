@@ -1,4 +1,4 @@
-"""S6c: how often a training epoch reads from the device, and how long a GPU idles in it."""
+"""S6c: number of reads from the device in a training epoch, and the idle share of the GPU."""
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -12,11 +12,11 @@ from trainables.training.training_data import TrainingData, open_training_data
 
 MOST_READS = 5
 MOST_IDLE = 0.05
-READS_ON_CPU = ("aten::_local_scalar_dense", "aten::nonzero")  # what waits for a device, seen without one
+READS_ON_CPU = ("aten::_local_scalar_dense", "aten::nonzero")  # operations that would wait for a GPU
 
 
 def waits_of(config: TrainConfig, data: TrainingData, device: torch.device) -> dict[str, float]:
-    """Reads from the device in an epoch after the first one; on a GPU also the share of its time without a kernel."""
+    """Returns the reads from the device in the second epoch, and on a GPU the share of its time without a kernel."""
     trainer = Trainer(config, data, device)
     trainer.run_epoch()
     on_gpu = device.type == "cuda"
@@ -38,7 +38,7 @@ def waits_of(config: TrainConfig, data: TrainingData, device: torch.device) -> d
 
 
 def busy(spans: list[tuple[float, float]]) -> float:
-    """Length of the union of spans.
+    """Returns the length of the union of spans.
 
     Example:
         >>> busy([(0, 2), (1, 3), (5, 6)])
@@ -52,7 +52,7 @@ def busy(spans: list[tuple[float, float]]) -> float:
 
 
 def measure() -> Finding:
-    """An epoch of CIFAR-100 with PreAct ResNet-18."""
+    """Measures an epoch of CIFAR-100 with PreAct ResNet-18."""
     device = torch.device("cuda")
     dataset = cifar100()
     config = TrainConfig(dataset=dataset, model="preact_resnet18", method="cs_kd", training={"device": "cuda"})

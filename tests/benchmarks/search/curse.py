@@ -1,4 +1,4 @@
-"""The winner's curse: repeated small studies of the digits, the winner's value in the search against fresh seeds."""
+"""Winner's curse: value of the selected trial in the search against new seeds, in repeated small digits studies."""
 
 import json
 import sys
@@ -19,18 +19,18 @@ MODULE = "tests.benchmarks.search.curse"
 
 
 def study_of(number: int, folder: Path, trials: int = TRIALS) -> dict[str, float]:
-    """Runs a study that confirms all of its trials, on the data that its search trained on.
+    """Runs a study that confirms all of its trials on the training data of the search.
 
     Args:
-        number: Of the study; decides the sampler's seed and the training seeds of all its runs.
-        folder: Where it is made.
-        trials: Of its search.
+        number: Number of the study; determines the sampler's seed and the training seeds.
+        folder: Folder of the study.
+        trials: Number of search trials.
 
     Returns:
-        Errors in [0, 1] on the validation split. Of the trial with the best value (``luckiest``) and of the one that
-        the study names (``winner``), what the search said (``... in the search``) and the mean over fresh seeds
-        (``... with fresh seeds``); of the winner also its posterior mean (``believed``); of the trial that is best with
-        fresh seeds, that mean (``best with fresh seeds``).
+        Errors in [0, 1] on the validation split. For the trial with the best value (``luckiest``) and the one that the
+        study selects (``winner``): the value in the search (``... in the search``) and the mean over new seeds
+        (``... with fresh seeds``). For the winner also its posterior mean (``believed``). For the trial that is best
+        with new seeds: that mean (``best with fresh seeds``).
     """
     from rich.console import Console
 
@@ -60,23 +60,23 @@ def study_of(number: int, folder: Path, trials: int = TRIALS) -> dict[str, float
         "luckiest in the search": arms[luckiest]["search_value"],
         "luckiest with fresh seeds": float(fresh[luckiest]),
         "winner in the search": arms[winner]["search_value"],
-        "winner believed": arms[winner]["posterior_mean"],  # the trials are enough for one
+        "winner believed": arms[winner]["posterior_mean"],  # there are enough trials for a posterior
         "winner with fresh seeds": float(fresh[winner]),
         "best with fresh seeds": float(fresh.min()),
     }
 
 
 def measure(studies: int = STUDIES) -> Finding:
-    """How much a search promises too much, by each way to name its winner, over the studies."""
+    """Measures the optimism of a search for each rule that selects its winner, over the studies."""
     found = []
     for number in range(studies):
         found.append(run_module([MODULE, str(number)]))
-        print(f"  study {number}: {json.dumps(found[-1])}", flush=True)  # twenty take a quarter of an hour
+        print(f"  study {number}: {json.dumps(found[-1])}", flush=True)  # twenty studies take a quarter of an hour
     return summarize(found)
 
 
 def summarize(found: list[dict[str, float]]) -> Finding:
-    """Means over studies as ``study_of`` describes them, and the optimism with 95 % intervals."""
+    """Returns the means over studies of the values of ``study_of``, and the optimism with 95 % intervals."""
     errors = {name: np.array([each[name] for each in found]) for name in found[0] if name != "wall_seconds"}
     figures = {"studies": float(len(found))} | {f"{name}, mean error": float(x.mean()) for name, x in errors.items()}
     for name, promised, kept in (

@@ -1,6 +1,6 @@
-"""The scheduler ``halving`` on recorded surfaces: compressed schedules, epochs spent, and what the winner is worth.
+"""Scheduler ``halving`` on recorded surfaces with compressed schedules: epochs trained and true value of the winner.
 
-Searches of the same repetitions as in ``schedulers``, whose figures they stand beside.
+Uses the same repetitions as ``schedulers``, so that the figures can be compared.
 """
 
 from itertools import product
@@ -17,13 +17,13 @@ SCHEDULERS = {
     "halving, 42 points": (
         Scheduler(name="halving"),
         42,
-    ),  # planned to cost as 32 whole runs; promotions come early, so it costs more
+    ),  # planned to cost as much as 32 full runs; early promotions make it more expensive
     "halving from 0.5 on": (Scheduler(name="halving", grace=0.5), TRIALS),
 }
 
 
 class Compressing(Replay):
-    """The scheduler ``halving``: each rung has curves of its own, of the schedule compressed to its epochs."""
+    """Replay of the scheduler ``halving``: each rung has separate curves, of the schedule compressed to its epochs."""
 
     def __init__(self, scheduler: Scheduler, sampler: str, seed: int, points: int = TRIALS) -> None:
         super().__init__(read("plane").space, sampler, seed, points)
@@ -56,11 +56,11 @@ class Compressing(Replay):
 
 
 def replay(sampler: str, scheduler: str, repetition: int) -> Ended:
-    """The search with a sampler and a scheduler, by their names here."""
+    """Replays the search with a sampler and a scheduler of ``SCHEDULERS``, by name."""
     rule, points = SCHEDULERS[scheduler]
     return Compressing(rule, sampler, repetition, points).run()
 
 
 def measure(repetitions: int = REPETITIONS) -> Finding:
-    """The searches of both samplers, with whole runs of the better points only."""
+    """Measures the searches of both samplers with every scheduler of ``SCHEDULERS``."""
     return findings(compare(list(product(SAMPLERS, SCHEDULERS)), replay, repetitions))

@@ -1,4 +1,4 @@
-"""Races on the recorded surface: how many runs dropping out saves, and what it costs in the choice of the finalists."""
+"""Races on the recorded surface: runs saved by eliminating candidates, and its effect on the finalists."""
 
 from typing import NamedTuple
 
@@ -18,14 +18,14 @@ RULE = Race()
 
 
 class Outcome(NamedTuple):
-    """What became of the candidates of one search; worths are errors over seeds that neither search nor race had.
+    """Outcome of a race; a worth is the mean error over seeds used neither in the search nor in the race.
 
     Attributes:
-        runs: Of the race.
-        keeps: Whether the race's finalists hold the candidate that is best over all of the race's seeds.
+        runs: Number of runs of the race.
+        keeps: Whether the finalists include the candidate that is best over all of the race's seeds.
         raced: Worth of the race's leader.
-        everything: Worth of the best by mean after all candidates ran with all seeds.
-        searched: Worth of the best of the search.
+        everything: Worth of the candidate with the best mean if all candidates run with all seeds.
+        searched: Worth of the best trial of the search.
     """
 
     runs: int
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 
 
 def race(surface: Surface, finalists: int, repetition: int) -> Outcome:
-    """Searches at random, and lets the best race; every seed of the surface is used for one purpose only."""
+    """Races the best trials of a random search; each seed of the surface is used for one purpose only."""
     random = np.random.default_rng(repetition)
     cells = np.nan_to_num(surface.finals[METRIC], nan=CHANCE[METRIC]).reshape(-1, surface.design.seeds)
     points = cells[random.choice(len(cells), TRIALS, replace=False)][:, random.permutation(surface.design.seeds)]
@@ -52,7 +52,7 @@ def race(surface: Surface, finalists: int, repetition: int) -> Outcome:
 
 
 def measure(repetitions: int = REPETITIONS) -> Finding:
-    """Runs, and worth of the choice, with and without dropping out, for each number of finalists."""
+    """Measures runs and worth of the choice, with and without elimination, for each number of finalists."""
     surface, figures = read("plane"), {"runs of all candidates with all seeds": float(RULE.candidates * RULE.seeds)}
     for finalists in FINALISTS:
         found = [race(surface, finalists, number) for number in range(repetitions)]
@@ -63,7 +63,7 @@ def measure(repetitions: int = REPETITIONS) -> Finding:
 
 
 def _race(names: list[str], values: NDArray[np.float64], finalists: int) -> tuple[tuple[str, ...], int]:
-    """The final order of the names, and the number of runs."""
+    """Returns the final order of the names and the number of runs."""
     table: dict[tuple[str, int], float | None] = {}
     while True:
         found = standing(names, table, seeds=range(RULE.seeds), survivors=finalists, rule=RULE, minimizes=True)

@@ -1,4 +1,4 @@
-"""Samplers on a recorded surface: what a search's winner is worth, against random search and Ray's OptunaSearch."""
+"""Samplers on a recorded surface: true value of a search's winner, against random search and Ray's OptunaSearch."""
 
 import os
 import warnings
@@ -27,7 +27,7 @@ CHECKED = (8, 16, 32, 64)
 PROMISED = (16, 32)
 CONCURRENT = 4
 REPETITIONS = 100
-FIRST_REPETITION = 1000  # those below were used to try out what a sampler should do
+FIRST_REPETITION = 1000  # smaller numbers were used during the development of the samplers
 RESAMPLES = 4000
 DEFAULT = "gp"
 RAYS = "Ray's OptunaSearch"
@@ -40,24 +40,24 @@ Choice = Callable[[list[dict[str, Any]], NDArray[np.float64], spaces.Space], int
 
 
 class Sampler(Protocol):
-    """Who suggests points and hears of values; trials are numbered from 0."""
+    """Protocol of samplers; trials are numbered from 0."""
 
     def suggest(self, number: int) -> dict[str, Any]:
-        """The point of the next trial."""
+        """Returns the point of the next trial."""
 
     def tell(self, number: int, value: float) -> None:
-        """What a trial reached."""
+        """Reports the value of a trial."""
 
 
 class Ours:
-    """One of the study's samplers, asked as the search phase asks it."""
+    """Sampler of the project, called as the search phase calls it."""
 
     def __init__(self, name: str, space: spaces.Space, seed: int, planned: int) -> None:
         self._name, self._space, self._seed, self._planned = name, space, seed, planned
         self.trials: list[FrozenTrial] = []
 
     def suggest(self, number: int, attributes: dict[str, int] | None = None) -> dict[str, Any]:
-        del number  # trials begin in order
+        del number  # trials start in order
         point = suggest(
             self._space, self.trials, sampler=self._name, seed=self._seed, minimizes=[True], planned=self._planned
         )
@@ -70,7 +70,7 @@ class Ours:
         self.trials.append(self._trial(len(self.trials), point, attributes, TrialState.RUNNING))
 
     def tell(self, number: int, value: float, stopped_after: int | None = None) -> None:
-        """What a trial reached; one that ended before the whole schedule says after how many epochs."""
+        """Reports the value of a trial; ``stopped_after`` is the number of epochs of a stopped one."""
         state = TrialState.COMPLETE if stopped_after is None else TrialState.PRUNED
         steps = {} if stopped_after is None else {stopped_after: value}
         begun = self.trials[number]
@@ -87,7 +87,7 @@ class Ours:
 
 
 class Rays:
-    """``ray.tune.search.optuna.OptunaSearch`` with its defaults, called as Ray Tune calls it."""
+    """``ray.tune.search.optuna.OptunaSearch`` with default options, called as Ray Tune calls it."""
 
     def __init__(self, domains: dict[str, Any], seed: int) -> None:
         from ray.tune.search.optuna import OptunaSearch
@@ -104,19 +104,19 @@ class Rays:
 
 @dataclass(frozen=True)
 class Search:
-    """A search's trials by number: their points, and the values that they reached ``[trials]``."""
+    """Points and values ``[trials]`` of a search's trials, by number."""
 
     points: list[dict[str, Any]]
     values: NDArray[np.float64]
 
 
 def replay(sampler: Sampler, surface: Surface, seeds: NDArray[np.int64]) -> Search:
-    """A search with four trials at once, of which the oldest always ends first.
+    """Replays a search with four concurrent trials, of which the oldest always ends first.
 
     Args:
-        sampler: Who suggests.
-        surface: Where a trial's value comes from.
-        seeds: The training seed of each trial.
+        sampler: Sampler of the search.
+        surface: Surface that provides the values.
+        seeds: Training seed of each trial.
     """
     search = Search([], np.full(len(seeds), np.nan))
 
@@ -135,7 +135,7 @@ def replay(sampler: Sampler, surface: Surface, seeds: NDArray[np.int64]) -> Sear
 
 
 def search_of(name: str, repetition: int) -> Search:
-    """A sampler's search in a repetition, in which all samplers have the same training seeds."""
+    """Replays a sampler's search in a repetition; all samplers use the same training seeds."""
     from ray import tune
 
     surface = read("plane")
@@ -147,19 +147,19 @@ def search_of(name: str, repetition: int) -> Search:
 
 
 def worth(surface: Surface, search: Search, choose: Choice) -> NDArray[np.float64]:
-    """What the winner of the first 8, 16, … trials is worth: the mean over all seeds of its setting ``[checked]``."""
+    """Returns the true values ``[checked]`` of the winners of the first 8, 16, … trials: means over the seeds."""
     winners = [choose(search.points[:count], search.values[:count], surface.space) for count in CHECKED]
     return np.array([surface.means[METRIC][surface.cell(search.points[winner])] for winner in winners])
 
 
 def luckiest(points: list[dict[str, Any]], values: NDArray[np.float64], space: spaces.Space) -> int:
-    """The trial of the best value, as most tools name the winner."""
+    """Returns the trial with the best value, which most tools select."""
     del points, space
     return int(np.argmin(values))
 
 
 def believed(points: list[dict[str, Any]], values: NDArray[np.float64], space: spaces.Space) -> int:
-    """The trial that ``study.search.ranking`` names: of the best posterior mean, where there are enough."""
+    """Returns the trial that ``study.search.ranking`` selects: the best posterior mean, if there are enough trials."""
     if len(points) < FEWEST_FOR_POSTERIOR:
         return luckiest(points, values, space)
     where = positions(space, points)
@@ -167,11 +167,11 @@ def believed(points: list[dict[str, Any]], values: NDArray[np.float64], space: s
 
 
 CHOICES: dict[str, Choice] = {"luckiest": luckiest, "believed": believed}
-CHOSEN_BY = "believed"  # as a study of ours chooses its winner; users of the rivals take the luckiest
+CHOSEN_BY = "believed"  # the rule of a study; users of the rivals select the luckiest
 
 
 def distinct_points(name: str, repetition: int) -> int:
-    """How many of the eight cells of the paper's grid a search of eight trials sees."""
+    """Returns how many of the eight cells of the paper's grid a search of eight trials covers."""
     from ray import tune
 
     if name == RAYS:
@@ -188,7 +188,7 @@ def distinct_points(name: str, repetition: int) -> int:
 
 
 def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of paired differences ``[repetitions]``."""
+    """Returns the 95 % bootstrap interval of the mean of paired differences ``[repetitions]``."""
     rng = np.random.default_rng(0)
     means = rng.choice(differences, (RESAMPLES, len(differences))).mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -197,17 +197,17 @@ def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
 
 def _one(task: tuple[str, int]) -> tuple[list[NDArray[np.float64]], int]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.simplefilter("ignore")  # a fit that ends at a bound, of which a search makes many
+    warnings.simplefilter("ignore")  # many fits end at a bound
     search = search_of(*task)
     return [worth(read("plane"), search, choose) for choose in CHOICES.values()], distinct_points(*task)
 
 
 def compare(repetitions: int) -> tuple[dict[tuple[str, str], NDArray[np.float64]], dict[str, float]]:
-    """Searches of all samplers.
+    """Replays the searches of all samplers.
 
     Returns:
-        By sampler and choice what its winners are worth ``[repetitions, checked]``, and by sampler its distinct points
-        on the paper's grid.
+        True values of the winners ``[repetitions, checked]`` by sampler and choice, and mean number of distinct points
+        on the paper's grid by sampler.
     """
     seeds = range(FIRST_REPETITION, FIRST_REPETITION + repetitions)
     tasks = list(product(SAMPLERS, seeds))
@@ -222,7 +222,7 @@ def compare(repetitions: int) -> tuple[dict[tuple[str, str], NDArray[np.float64]
 
 
 def measure(repetitions: int = REPETITIONS) -> Finding:
-    """Means over the repetitions in percent of error, and paired differences to the default sampler with intervals."""
+    """Measures mean errors over the repetitions in percent, and paired differences to the default sampler."""
     winners, distinct = compare(repetitions)
     figures = {"least error of a setting, %": 100 * float(read("plane").means[METRIC].min())}
     behind = False

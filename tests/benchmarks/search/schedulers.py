@@ -1,4 +1,4 @@
-"""Schedulers on a recorded surface's curves: epochs spent, and what the winner is worth."""
+"""Schedulers on a recorded surface's curves: epochs trained and true value of the winner."""
 
 import os
 from abc import ABC, abstractmethod
@@ -19,10 +19,10 @@ from tests.benchmarks.search.samplers import CHOICES, CHOSEN_BY, CONCURRENT, MET
 from tests.benchmarks.surface import BASE, Surface, read
 from trainables.config import Training
 
-TRIALS = 32  # half as many as the grid below has cells
+TRIALS = 32  # half of the cells of the grid below
 REPETITIONS = 200
-SAMPLERS = ("random", "tpe")  # those that learn from stopped trials, or need not
-EVERY_SECOND = slice(None, None, 2)  # the grid that a search stands for: every second value of each parameter
+SAMPLERS = ("random", "tpe")  # samplers that learn from stopped trials, or do not learn
+EVERY_SECOND = slice(None, None, 2)  # the grid compared with the searches: every second value of each parameter
 GRID_CELLS = 64
 TRAINING = Training.model_validate(BASE["training"])
 EARLY = {"grace": 0.25, "before_decay": True}
@@ -38,24 +38,29 @@ SEARCHES = [("gp", "none"), *product(SAMPLERS, SCHEDULERS)]
 
 @dataclass(frozen=True)
 class Ended:
-    """A search: the epochs that it trained, and by choice the mean error over all seeds of its winner's setting."""
+    """Finished search.
+
+    Attributes:
+        epochs: Number of epochs trained.
+        worth: Mean error over all seeds of the winner's setting, by the rule that selects the winner.
+    """
 
     epochs: int
     worth: dict[str, float]
 
 
 Search = Callable[[str, str, int], Ended]
-"""Carries out the search with a sampler, a scheduler and the number of a repetition."""
+"""Function that replays the search with a sampler, a scheduler and the number of a repetition."""
 
 
 class Replay(ABC):
-    """A search whose trials go through recorded curves, four at once, an epoch each in turn.
+    """Search whose trials follow recorded curves; four trials run concurrently, one epoch each in turn.
 
     Args:
-        space: What is searched.
-        sampler: The study's sampler, by name.
-        seed: Of the sampler and of the trials' training seeds, which are the same for all schedulers of one schedule.
-        points: That are looked at.
+        space: Search space.
+        sampler: Name of the study's sampler.
+        seed: Seed of the sampler and of the training seeds, which are equal for all schedulers of one schedule.
+        points: Number of points to try.
     """
 
     def __init__(self, space: spaces.Space, sampler: str, seed: int, points: int) -> None:
@@ -79,13 +84,13 @@ class Replay(ABC):
         return Ended(spent, {name: self._worth(finals, choose) for name, choose in CHOICES.items()})
 
     def _fill(self, running: dict[int, int]) -> bool:
-        """Lets trials begin while there is room; returns whether any runs."""
+        """Starts trials up to the limit of concurrent ones; returns whether any runs."""
         while len(running) < CONCURRENT and self._begins():
             running[len(self._curves) - 1] = 0
         return bool(running)
 
     def _take(self, surface: Surface) -> None:
-        """Takes the curve of the trial that began last, with a training seed of its own."""
+        """Selects the curve of the trial that started last, with a new training seed."""
         cell = surface.cell(self._sampler.trials[-1].params)
         self._curves.append(surface.curves[(*cell, self._random.integers(surface.design.seeds))])
 
@@ -96,15 +101,15 @@ class Replay(ABC):
 
     @abstractmethod
     def _begins(self) -> bool:
-        """Lets one more trial begin and takes its curve; False when none can."""
+        """Starts one more trial and selects its curve; returns False if none can start."""
 
     @abstractmethod
     def _ends(self, number: int, epoch: int) -> bool:
-        """Whether a trial ends after an epoch, of which the sampler has then heard."""
+        """Returns whether a trial ends after an epoch; if it does, reports its value to the sampler."""
 
 
 class Stopping(Replay):
-    """All trials have the whole schedule; the scheduler stops some at its rungs, or none."""
+    """Replay in which all trials have the full schedule and the scheduler stops some of them at its rungs."""
 
     def __init__(self, scheduler: Scheduler, sampler: str, seed: int, points: int = TRIALS) -> None:
         super().__init__(read("plane").space, sampler, seed, points)
@@ -137,7 +142,7 @@ class Stopping(Replay):
 
 
 def grid_winner(surface: Surface, repetition: int) -> float:
-    """What the winner of the whole grid is worth, each cell trained with a seed of its own."""
+    """Returns the true value of the winner of the full grid, each cell trained with a random seed."""
     rng = np.random.default_rng(repetition)
     finals = surface.finals[METRIC][EVERY_SECOND, EVERY_SECOND]
     seeds = rng.integers(surface.design.seeds, size=finals.shape[:-1])
@@ -146,16 +151,16 @@ def grid_winner(surface: Surface, repetition: int) -> float:
 
 
 def seed_deviation(surface: Surface) -> float:
-    """Standard deviation over seeds of a setting among the best tenth, where winners come from."""
+    """Returns the standard deviation over seeds of the best tenth of the settings, from which winners come."""
     best = np.argsort(surface.means[METRIC], axis=None)[: surface.means[METRIC].size // 10]
     variances = surface.finals[METRIC].var(axis=-1, ddof=1).ravel()[best]
     return float(np.sqrt(variances.mean()))
 
 
 def rank_correlations(surface: Surface) -> Iterator[tuple[int, float]]:
-    """For some epochs, Spearman's correlation of a single run's error there with what its setting is worth.
+    """Yields epochs with Spearman's correlation of a single run's error then and its setting's true value.
 
-    A setting's worth is the mean final error of its other seeds; the mean of the correlations over the seeds.
+    The true value is the mean final error of the other seeds. Correlations are averaged over the seeds.
     """
     from scipy.stats import spearmanr
 
@@ -169,19 +174,19 @@ def rank_correlations(surface: Surface) -> Iterator[tuple[int, float]]:
 
 
 def replay(sampler: str, scheduler: str, repetition: int) -> Ended:
-    """The search with a sampler and a scheduler, by their names here."""
+    """Replays the search with a sampler and a scheduler of ``SCHEDULERS``, by name."""
     return Stopping(SCHEDULERS[scheduler], sampler, repetition).run()
 
 
 def compare(
     searches: Sequence[tuple[str, str]], replay: Search, repetitions: int
 ) -> dict[tuple[str, str], list[Ended]]:
-    """Searches by sampler and scheduler.
+    """Replays searches in separate processes; returns them by sampler and scheduler.
 
     Args:
         searches: Names of sampler and scheduler.
-        replay: Carries out one of them in a process of its own.
-        repetitions: Of each.
+        replay: Function that replays one search.
+        repetitions: Number of repetitions of each search.
     """
     tasks = [(*search, repetition) for search, repetition in product(searches, range(repetitions))]
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), initializer=_quiet) as pool:
@@ -196,14 +201,14 @@ def _quiet() -> None:
 
 
 def judge(worths: Sequence[float]) -> tuple[float, float]:
-    """Mean regret in points of error, and the share of regrets that lie within one seed deviation."""
+    """Returns the mean regret in percentage points of error, and the share of regrets within one seed deviation."""
     surface = read("plane")
     regrets = np.array(worths) - float(surface.means[METRIC].min())
     return 100 * float(regrets.mean()), float((regrets <= seed_deviation(surface)).mean())
 
 
 def findings(found: dict[tuple[str, str], list[Ended]]) -> Finding:
-    """Epochs as shares of the grid's, regrets in points, and how often a regret lies within one seed deviation."""
+    """Returns the epochs as shares of the grid's, the regrets in points, and their share within a seed deviation."""
     figures, met = {}, []
     for (sampler, name), searches in found.items():
         key = f"{sampler}, {name}"
@@ -218,7 +223,7 @@ def findings(found: dict[tuple[str, str], list[Ended]]) -> Finding:
 
 
 def measure(repetitions: int = REPETITIONS) -> Finding:
-    """The searches of all samplers and schedulers, with the grid that they stand for."""
+    """Measures the searches of all samplers and schedulers, and the grid for comparison."""
     surface = read("plane")
     regret, within = judge([grid_winner(surface, repetition) for repetition in range(repetitions)])
     finding = findings(compare(SEARCHES, replay, repetitions))

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, in ours and in the reference's: shares of its parts, on a CPU or a GPU."""
+"""Time of the parts of a training step, in the project and in the reference, on a CPU or a GPU."""
 
 import time
 from collections import defaultdict
@@ -14,7 +14,7 @@ STEPS = 3
 
 
 class Clock:
-    """Seconds by part."""
+    """Measures seconds by part."""
 
     def __init__(self, device: torch.device) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -22,7 +22,7 @@ class Clock:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Counts what is done within; on a GPU all that was asked for before is waited for."""
+        """Measures the block; on a GPU waits for submitted work before and after it."""
         start = self._now()
         yield
         self.seconds[name] += self._now() - start
@@ -34,7 +34,7 @@ class Clock:
 
 
 def our_parts(trainers: SideBySide, steps: int, device: torch.device) -> dict[str, float]:
-    """Seconds of the parts of our step, in the order in which it does them."""
+    """Returns the seconds of the parts of the project's step, in order."""
     clock, step = Clock(device), trainers.ours._workbench.step
     network, method = trainers.ours._workbench.network, trainers.ours.config.method
     network.model.train()
@@ -63,7 +63,7 @@ def our_parts(trainers: SideBySide, steps: int, device: torch.device) -> dict[st
 
 
 def reference_parts(trainers: SideBySide, steps: int, device: torch.device) -> dict[str, float]:
-    """Seconds of the parts of the reference's step, its loader left out."""
+    """Returns the seconds of the parts of the reference's step, without its loader."""
     clock, reference = Clock(device), trainers.reference
     reference.model.train()
     images, labels = trainers.batch(0)
@@ -84,7 +84,7 @@ def reference_parts(trainers: SideBySide, steps: int, device: torch.device) -> d
 
 
 def measure(width: int = 64, batch_size: int = 128, device: torch.device | None = None) -> Finding:
-    """Seconds a step by part, and each part's share of our training step."""
+    """Measures the seconds per step by part, and each part's share of the project's training step."""
     torch.set_num_threads(1)
     place = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trainers = SideBySide(width, batch_size, place)

@@ -1,4 +1,4 @@
-"""Random SIGKILLs of a real driver with two busy loops beside it: what is lost or done twice, when it goes on."""
+"""Random SIGKILLs of a real driver on a busy machine: lost and repeated work, and time until it continues."""
 
 import contextlib
 import os
@@ -18,23 +18,23 @@ from tests.kit.faults.drivers import TRACKED, kill, left_behind, read_log, start
 from tests.kit.faults.oracle import finished_runs, verify_study, verify_tracking
 
 KILLS = 200
-TO_A_STUDY = 8  # a study is over after about as many
-# Seconds after its start at which a driver is killed, or after its first epoch: each half of the kills.
+TO_A_STUDY = 8  # a study ends after about as many kills
+# Range of seconds at which a driver is killed: half of the kills after its start, half after its first epoch.
 MOMENTS = ((1.0, 15.0), (0.0, 5.0))
 EPOCH_SECONDS = 0.4
 BUSY_LOOPS = 2
-TARGET_RETRAINED = 1.0  # epochs for each running trial, of which there are as many as cores
+TARGET_RETRAINED = 1.0  # epochs per running trial; as many trials run as there are cores
 
 
 class Tally:
-    """What the kills came to."""
+    """Counts of kills and their consequences."""
 
     def __init__(self) -> None:
         self.kills = self.studies = self.violations = self.retrained = self.duplicates = self.left = 0
         self.resumed: list[float] = []
 
     def settle(self, study: Path) -> None:
-        """Looks at a study that has ended; a violation is told and counted."""
+        """Verifies a finished study; prints and counts a violation."""
         self.studies += 1
         try:
             counts = verify_study(study) | verify_tracking(study)
@@ -48,7 +48,7 @@ class Tally:
 
 @contextlib.contextmanager
 def busy_loops() -> Iterator[None]:
-    """As many processes as cores that do nothing but compute."""
+    """Runs ``BUSY_LOOPS`` processes that keep the cores busy."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(BUSY_LOOPS)]
     try:
         yield
@@ -58,21 +58,21 @@ def busy_loops() -> Iterator[None]:
             loop.wait()
 
 
-def epochs_noted(study: Path) -> int:
-    """Bytes of the runs' logs: more of them mean that a run goes on."""
+def log_bytes(study: Path) -> int:
+    """Returns the size of the runs' logs in bytes, which grows with each epoch."""
     return sum(path.stat().st_size for path in study.glob("*/*/metrics.jsonl"))
 
 
 def live(process: subprocess.Popen, study: Path, seconds: float, *, from_epoch: bool) -> float | None:
-    """Lets a driver run for so long, from its start or from its first epoch.
+    """Lets a driver run for ``seconds`` after its start or its first epoch.
 
     Returns:
-        Seconds until a run went on; None when none did.
+        Seconds until the first epoch; None if there was none.
     """
-    begun, before, first = time.monotonic(), epochs_noted(study), None
+    begun, before, first = time.monotonic(), log_bytes(study), None
     while process.poll() is None:
         now = time.monotonic()
-        if first is None and epochs_noted(study) > before:
+        if first is None and log_bytes(study) > before:
             first = now
         since = first if from_epoch else begun
         if since is not None and now - since >= seconds:
@@ -81,16 +81,16 @@ def live(process: subprocess.Popen, study: Path, seconds: float, *, from_epoch: 
     return None if first is None else first - begun
 
 
-def spoil_a_study(folder: Path, generator: random.Random, tally: Tally, kills: int) -> None:
-    """Kills the drivers of one study at random moments until it is done, at most so often."""
+def disturb_study(folder: Path, generator: random.Random, tally: Tally, kills: int) -> None:
+    """Kills the drivers of one study at random moments until it is done, at most ``kills`` times."""
     study = folder / "toy"
     first = ("launch", str(write_study(folder)), "--storage", str(folder), *TRACKED)
     process, finished, family, done = start(folder, *first, seconds=EPOCH_SECONDS), {}, [], 0
     while done < kills:
         from_epoch = generator.random() < 0.5
-        went_on = live(process, study, generator.uniform(*MOMENTS[from_epoch]), from_epoch=from_epoch)
-        if went_on is not None and done:
-            tally.resumed.append(went_on)
+        first_epoch = live(process, study, generator.uniform(*MOMENTS[from_epoch]), from_epoch=from_epoch)
+        if first_epoch is not None and done:
+            tally.resumed.append(first_epoch)
         if process.poll() is not None:
             break
         family += kill(process, signal.SIGKILL)
@@ -110,13 +110,13 @@ def spoil_a_study(folder: Path, generator: random.Random, tally: Tally, kills: i
 
 
 def measure(kills: int = KILLS) -> Finding:
-    """Kills as many drivers as asked for, of one study after another."""
+    """Kills the given number of drivers, in one study after another."""
     generator, tally = random.Random(0), Tally()
-    os.environ["TOY_SAVE_EVERY"] = "2"  # so that an epoch can be lost at all
+    os.environ["TOY_SAVE_EVERY"] = "2"  # with a checkpoint at every epoch, a kill could lose none
     with busy_loops():
         while tally.kills < kills:
             with tempfile.TemporaryDirectory() as folder:
-                spoil_a_study(Path(folder), generator, tally, min(TO_A_STUDY, kills - tally.kills))
+                disturb_study(Path(folder), generator, tally, min(TO_A_STUDY, kills - tally.kills))
             print(f"  {tally.kills} kills, {tally.studies} studies, {tally.violations} violations", flush=True)
     a_kill = tally.retrained / max(tally.kills, 1)
     figures = {

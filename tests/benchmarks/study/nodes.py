@@ -1,4 +1,4 @@
-"""S4 on a cluster: trials an hour on one and two nodes of one core, with and without workers that go on to the next."""
+"""S4 on a cluster: trials per hour on one and two nodes of one core, with and without reuse of workers."""
 
 import json
 import secrets
@@ -12,16 +12,15 @@ from tests.kit.paths import PYTHON_PATH
 MODULE = "tests.benchmarks.study.nodes"
 EPOCH_SECONDS = 0.5
 EPOCHS = 4
-TRIALS = {True: 24, False: 6}  # a worker's start takes seconds, so there are fewer without reuse
+TRIALS = {True: 24, False: 6}  # fewer without reuse, because starting a worker takes seconds
 TARGET_SECONDS = 0.5
 
 
 def search(nodes: int, reuse: bool, folder: Path) -> dict[str, float]:
-    """A search on a cluster of so many nodes beside a head without CPUs; each trial waits for two seconds.
+    """Runs a search on a cluster of ``nodes`` nodes and a head without CPUs; each trial waits for two seconds.
 
     Returns:
-        Trials an hour from the end of the first to the end of the last, and seconds that a trial costs its node beyond
-        its own.
+        Trials per hour from the end of the first to the end of the last, and seconds of overhead per trial and node.
     """
     from ray import tune
     from ray.cluster_utils import Cluster
@@ -32,8 +31,8 @@ def search(nodes: int, reuse: bool, folder: Path) -> dict[str, float]:
     from tests.kit.fakes import toy
 
     if not reuse:
-        as_it_is = tune.TuneConfig
-        tune.TuneConfig = lambda **options: as_it_is(**(options | {"reuse_actors": False}))
+        original = tune.TuneConfig
+        tune.TuneConfig = lambda **options: original(**(options | {"reuse_actors": False}))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
         for _ in range(nodes):
@@ -63,12 +62,12 @@ def search(nodes: int, reuse: bool, folder: Path) -> dict[str, float]:
 
 
 def measure() -> Finding:
-    """Each in a process of its own."""
+    """Measures each combination in a separate process."""
     figures: dict[str, float] = {}
     for reuse in (True, False):
         for nodes in (1, 2):
-            words = [MODULE, str(nodes), "reuse" if reuse else "anew"]
-            found = run_module(words, **_environment())
+            arguments = [MODULE, str(nodes), "reuse" if reuse else "restart"]
+            found = run_module(arguments, **_environment())
             name = f"{nodes} node{'s' * (nodes > 1)}, {'workers go on' if reuse else 'a worker a trial'}"
             figures |= {f"{name}: {key}": value for key, value in found.items() if key != "wall_seconds"}
     cost = max(value for key, value in figures.items() if "workers go on: seconds" in key)
@@ -81,6 +80,6 @@ def _environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    # Ray's socket paths end at 107 bytes: a short folder, wherever temporary files are.
+    # Ray's socket paths are limited to 107 bytes, so the folder must have a short path.
     with tempfile.TemporaryDirectory(prefix="cskd-bench-", dir="/tmp") as temporary:
         print(json.dumps(search(int(sys.argv[1]), sys.argv[2] == "reuse", Path(temporary))))

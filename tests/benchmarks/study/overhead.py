@@ -1,4 +1,4 @@
-"""S4, S12: what the platform itself costs: studies of 10, 100 and 1,000 trials that do nothing."""
+"""S4, S12: overhead of the platform: studies of 10, 100 and 1,000 trials without training."""
 
 import functools
 import json
@@ -21,11 +21,11 @@ ROUNDS = 1
 MODULE = "tests.benchmarks.study.overhead"
 
 
-def search_of_nothing(trials: int, folder: Path) -> dict[str, float]:
+def empty_search(trials: int, folder: Path) -> dict[str, float]:
     """Runs a search whose trials report one epoch and end.
 
     Returns:
-        Seconds a trial from the end of the first to the end of the last, and the driver's peak memory in MiB.
+        Seconds per trial from the end of the first to the end of the last, and the driver's peak memory in MiB.
     """
     from rich.console import Console
 
@@ -40,7 +40,7 @@ def search_of_nothing(trials: int, folder: Path) -> dict[str, float]:
         overrides={
             "search.space": space,
             "search.trials": trials,
-            "search.sampler.name": "random",  # others cost more the more there is to learn from
+            "search.sampler.name": "random",  # the cost of others grows with the number of trials
             "training.epochs": 1,
             "controls": [],
             "tracking.enabled": True,
@@ -60,13 +60,13 @@ def search_of_nothing(trials: int, folder: Path) -> dict[str, float]:
 
 
 def peak_memory() -> float:
-    """Largest resident memory of this process in MiB; the resource module would count the parent's before ``exec``."""
+    """Returns the peak resident memory of this process in MiB; ``resource`` would include the parent's before exec."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 1024
 
 
 def measure() -> Finding:
-    """Cost of a trial in each study, in turn, and the driver's memory."""
+    """Measures the cost of a trial in each study in turn, and the driver's memory."""
     sizes = {f"{size} trials": size for size in SIZES} | {f"{SIZES[1]} trials again": SIZES[1]}
     memory: dict[str, list[float]] = {name: [] for name in sizes}
 
@@ -78,7 +78,7 @@ def measure() -> Finding:
     costs = interleave(ROUNDS, {name: functools.partial(seconds_of, name) for name in sizes})
     short, middle, long, again = sizes
     cost = max(median(values) for values in costs.values())
-    # Each core's slot waits as long as all trials that end meanwhile cost.
+    # While the driver handles the end of a trial, all cores may wait.
     share = cost * len(os.sched_getaffinity(0)) / REAL_TRIAL_SECONDS
     growth = ratio(costs, long, middle)
     figures = {f"{name}, seconds a trial": median(values) for name, values in costs.items()}
@@ -94,6 +94,6 @@ def measure() -> Finding:
 
 
 if __name__ == "__main__":
-    # Ray's socket paths end at 107 bytes: a short folder, wherever temporary files are.
+    # Ray's socket paths are limited to 107 bytes, so the folder must have a short path.
     with tempfile.TemporaryDirectory(prefix="cskd-bench-", dir="/tmp") as temporary:
-        print(json.dumps(search_of_nothing(int(sys.argv[1]), Path(temporary))))
+        print(json.dumps(empty_search(int(sys.argv[1]), Path(temporary))))

@@ -1,4 +1,4 @@
-"""S5: how long a wrong input takes to be refused; run by itself, it prints what is said to each input."""
+"""S5: time until an invalid input is rejected; run as a module, it prints the message for each input."""
 
 import os
 import subprocess
@@ -23,42 +23,42 @@ ALL = (*CASES, *DATA_CASES)
 LOCKS = (".driver.lock", ".cskd.lock")
 
 
-def cskd(words: tuple[str, ...], folder: Path, variables: Mapping[str, str]) -> tuple[int, str, float]:
-    """Exit code, what was said, and seconds of a command in a process of its own."""
+def cskd(arguments: tuple[str, ...], folder: Path, variables: Mapping[str, str]) -> tuple[int, str, float]:
+    """Runs a command in a separate process; returns exit code, output and seconds."""
     path = os.pathsep.join([str(REPOSITORY), str(folder)])
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, "COLUMNS": "120"} | variables
-    command = [sys.executable, "-m", "study.cli", *words]
+    command = [sys.executable, "-m", "study.cli", *arguments]
     start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr or done.stdout, time.perf_counter() - start
 
 
 def refuse(case: Case) -> tuple[int, str, float]:
-    """Code, message and the median of a few rounds' seconds; the input leaves nothing behind."""
+    """Returns exit code, message and median seconds of an input; asserts that it leaves no files."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         case.write(folder)
-        before = things_in(folder)
-        found = [cskd(case.words, folder, case.environment) for _ in range(ROUNDS)]
-        assert things_in(folder) == before, case
-    code, said, _ = found[0]
-    assert code == case.code, (case, said)
-    assert case.says in said, (case, said)
-    return code, said.splitlines()[-1], median(seconds for *_, seconds in found)
+        before = paths_in(folder)
+        found = [cskd(case.arguments, folder, case.environment) for _ in range(ROUNDS)]
+        assert paths_in(folder) == before, case
+    code, output, _ = found[0]
+    assert code == case.code, (case, output)
+    assert case.says in output, (case, output)
+    return code, output.splitlines()[-1], median(seconds for *_, seconds in found)
 
 
-def things_in(folder: Path) -> set[Path]:
-    """All but locks and Python's byte code."""
+def paths_in(folder: Path) -> set[Path]:
+    """Returns all paths except lock files and Python's byte code."""
     return {path for path in folder.rglob("*") if path.name not in LOCKS and "__pycache__" not in path.parts}
 
 
 def help_seconds() -> float:
-    """Of ``cskd --help``."""
+    """Returns the median seconds of ``cskd --help``."""
     return median(cskd(("--help",), REPOSITORY, {})[2] for _ in range(5))
 
 
 def measure() -> Finding:
-    """Slowest refusals, and help."""
+    """Measures the slowest rejections and the help page."""
     seconds: dict[bool, list[float]] = {True: [], False: []}
     for case in ALL:
         seconds[case.number in AT_ONCE].append(refuse(case)[2])
@@ -75,10 +75,10 @@ def measure() -> Finding:
 
 
 def main() -> None:
-    print("| number | input | code | said | ms |\n| --- | --- | --- | --- | --- |")
+    print("| number | input | code | message | ms |\n| --- | --- | --- | --- | --- |")
     for case in ALL:
-        code, said, seconds = refuse(case)
-        shown = said.replace("|", "\\|").replace("<", "\\<")
+        code, message, seconds = refuse(case)
+        shown = message.replace("|", "\\|").replace("<", "\\<")
         if len(shown) > 200:
             shown = f"{shown[:100]} … {shown[-90:]}"
         print(f"| {case.number} | {case.what} | {code} | {shown} | {1000 * seconds:.0f} |", flush=True)

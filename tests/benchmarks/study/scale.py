@@ -1,4 +1,4 @@
-"""S12 at 10,000 trials: what the next one costs the driver after 100, 1,000 and 10,000; memory, files, MLflow rows."""
+"""S12 at 10,000 trials: cost of a trial after 100, 1,000 and 10,000 trials; memory, files, MLflow rows."""
 
 import json
 import sqlite3
@@ -15,13 +15,13 @@ from tests.benchmarks.study.overhead import peak_memory
 from tests.kit.paths import PYTHON_PATH
 
 STAGES = (100, 1000, 10_000)
-MEASURED = 50  # trials, the last of each stage: those before them are put into the study's files as if they had run
+MEASURED = 50  # last trials of each stage that run; earlier ones are written to the study's files
 TRACKED = 500
 PATIENT_SECONDS = 3600.0
 TARGET_SECONDS = 0.5
 MODULE = "tests.benchmarks.study.scale"
 FIRST_VALUE, STEP = 0.1, 1e-5
-COPIED = (  # tables of Optuna's, with the column that differs from trial to trial
+COPIED = (  # Optuna's tables with the copied columns and the one that differs between trials
     ("trial_params", ("param_name", "param_value", "distribution_json"), "param_value"),
     ("trial_values", ("objective", "value", "value_type"), "value"),
     ("trial_user_attributes", ("key", "value_json"), None),
@@ -31,7 +31,7 @@ SPACE = {"temperature": {"low": 0.5, "high": 16, "log": True}, "lambda_cls": {"l
 
 
 def stage(trials: int, folder: Path) -> dict[str, float]:
-    """The last trials of a search of so many, whose runs do nothing and are carried out in the driver's process."""
+    """Runs the last trials of a search without training, in the driver's process; returns the figures."""
     from study.outcome.result_files import write_results
     from study.state.directory import open_study
     from study.views.events import Events
@@ -58,7 +58,7 @@ def stage(trials: int, folder: Path) -> dict[str, float]:
 
 
 def tracking(trials: int, folder: Path) -> dict[str, float]:
-    """Tells MLflow a finished search from its files."""
+    """Mirrors a finished search to MLflow; returns the figures."""
     from study.tracking.tracker import Tracker
 
     directory = _created(folder, trials, tracked=True)
@@ -76,12 +76,12 @@ def tracking(trials: int, folder: Path) -> dict[str, float]:
 
 
 def measure() -> Finding:
-    """The driver at each stage, each in a process of its own; then the telling of a search."""
+    """Measures the driver at each stage in a separate process, then the tracking of a search."""
     found = {trials: run_module([MODULE, "stage", str(trials)], PYTHONPATH=PYTHON_PATH) for trials in STAGES}
-    told = run_module([MODULE, "tracking", str(TRACKED)], PYTHONPATH=PYTHON_PATH)
+    tracked = run_module([MODULE, "tracking", str(TRACKED)], PYTHONPATH=PYTHON_PATH)
     figures = {
         f"{trials:,} trials: {name}": value
-        for trials, values in [*found.items(), (TRACKED, told)]
+        for trials, values in [*found.items(), (TRACKED, tracked)]
         for name, value in values.items()
         if name != "wall_seconds"
     }
@@ -110,7 +110,7 @@ def _created(folder: Path, trials: int, *, tracked: bool) -> Path:
 
 
 def _fill(directory: Path, trials: int) -> None:
-    """Finished trials with their files; all but the first are copies of it at other points, made by the database."""
+    """Writes finished trials and their files; SQL copies the first trial to the others, with different values."""
     import optuna
 
     from study.state.directory import read_config

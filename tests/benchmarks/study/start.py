@@ -1,4 +1,4 @@
-"""S10b: from the decision for a trial to its first step: of a worker that is there, and of one that must start."""
+"""S10b: time from the creation of a trial to its first step, with a running worker and with a new one."""
 
 import json
 import os
@@ -16,7 +16,7 @@ MODULE = "tests.benchmarks.study.start"
 
 
 def starts(folder: Path) -> list[float]:
-    """Seconds from a trial's entry into the database to its first step, in the order of the trials."""
+    """Runs a search; returns the seconds from each trial's creation in the database to its first step, in order."""
     from rich.console import Console
 
     from study import api
@@ -30,12 +30,12 @@ def starts(folder: Path) -> list[float]:
     with open_study(directory) as study:
         trials = study.store.trials("search")
     firsts = [RunDirectory(directory / "trials" / str(trial.number)).epochs()[0] for trial in trials]
-    decided = [trial.datetime_start.timestamp() for trial in trials]
-    return [row.time - row.epoch_seconds - begun for row, begun in zip(firsts, decided, strict=True)]
+    created = [trial.datetime_start.timestamp() for trial in trials]
+    return [row.time - row.epoch_seconds - begun for row, begun in zip(firsts, created, strict=True)]
 
 
 def measure() -> Finding:
-    """A search of short trials in a process of its own: the first trial of each worker waits for its start."""
+    """Measures a search of short trials in a separate process; the first trial of each worker waits for its start."""
     found = list(run_module([MODULE])["starts"])
     workers = len(os.sched_getaffinity(0))
     cold, warm = max(found[:workers]), median(found[workers:])
@@ -50,7 +50,7 @@ def measure() -> Finding:
 
 
 if __name__ == "__main__":
-    # Ray's socket paths end at 107 bytes: a short folder, wherever temporary files are.
+    # Ray's socket paths are limited to 107 bytes, so the folder must have a short path.
     with tempfile.TemporaryDirectory(prefix="cskd-bench-", dir="/tmp") as temporary:
         print(json.dumps({"starts": starts(Path(temporary))}))
     sys.stdout.flush()

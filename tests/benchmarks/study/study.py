@@ -1,4 +1,4 @@
-"""S3: a search of 16 trials on the digits against the same trials as plain Ray Tune function trainables."""
+"""S3: a digits search of 16 trials against the same trials as plain Ray Tune function trainables."""
 
 import functools
 import json
@@ -21,7 +21,7 @@ MODULE = "tests.benchmarks.study.study"
 
 
 def search_on_our_platform(folder: Path, sampler: str) -> None:
-    """The preset with fewer epochs and without its control; its durable files are in the time."""
+    """Runs the preset with fewer epochs and without its control; the time includes its durable files."""
     from rich.console import Console
 
     from study import api
@@ -39,11 +39,11 @@ def search_on_our_platform(folder: Path, sampler: str) -> None:
 
 
 def search_with_plain_ray_tune(folder: Path) -> None:
-    """Random search with a function trainable that does the same epochs and reports each; one process a trial."""
+    """Runs a random search with a function trainable that trains and reports the same epochs; one process per trial."""
     import ray
     from ray import tune
 
-    # As our platform connects: a Ray of its own, quiet, without its dashboard, with a short path for its sockets.
+    # The same options as the project's: a private Ray, quiet, without dashboard, with a short path for sockets.
     ray.init(
         address="local",
         num_cpus=len(os.sched_getaffinity(0)),
@@ -65,7 +65,7 @@ def search_with_plain_ray_tune(folder: Path) -> None:
 
 
 def train_digits(point: dict[str, float]) -> None:
-    """A trial of the plain study: our trainer, so that only what is around it differs."""
+    """Trains a trial of the plain study with the project's trainer, so that only the platform differs."""
     import torch
     from ray import tune
 
@@ -89,14 +89,14 @@ def train_digits(point: dict[str, float]) -> None:
 
 
 VARIANTS = {
-    "ours": functools.partial(search_on_our_platform, sampler="random"),  # as the plain study samples
+    "ours": functools.partial(search_on_our_platform, sampler="random"),  # the same sampler as the plain study
     "ours_gp": functools.partial(search_on_our_platform, sampler="gp"),
     "plain": search_with_plain_ray_tune,
 }
 
 
 def main(variant: str) -> None:
-    """Runs one search in this process and prints how long Ray took to start."""
+    """Runs one search in this process and prints the seconds that Ray took to start."""
     import ray
 
     started: list[float] = []
@@ -110,14 +110,14 @@ def main(variant: str) -> None:
         return context
 
     ray.init = timed
-    # Ray's socket paths end at 107 bytes: a short folder, wherever temporary files are.
+    # Ray's socket paths are limited to 107 bytes, so the folder must have a short path.
     with tempfile.TemporaryDirectory(prefix="cskd-bench-", dir="/tmp") as folder:
         VARIANTS[variant](Path(folder))
     print(json.dumps({"ray_start_seconds": sum(started)}))
 
 
 def measure() -> Finding:
-    """Wall time of both studies, each in a process of its own with its own Ray, in turn."""
+    """Measures the wall time of both studies in turn, each in a separate process with its own Ray."""
     runs: dict[str, list[dict[str, float]]] = {"plain": [], "ours": [], "ours_gp": [], "plain again": []}
 
     def seconds_of(name: str) -> float:

@@ -1,4 +1,4 @@
-"""Tracking: requests and time of each epoch, cost to trials, and the longest pause of the driver while MLflow fails."""
+"""Tracking: requests and time per epoch, slowdown of trials, and longest pause of the driver if MLflow fails."""
 
 import contextlib
 import functools
@@ -19,17 +19,17 @@ TARGET_PAUSE_SECONDS = 0.1
 TARGET_SLOWDOWN = 1.02
 MODULE = "tests.benchmarks.study.tracking"
 EPOCHS, TRIALS = 60, 8
-EPOCH_SECONDS = 0.01  # of the driver's loop here; a hundred epochs a second are more than any study has
+EPOCH_SECONDS = 0.01  # pause of the driver's loop; no real study has a hundred epochs per second
 ROUNDS = 1
 
 
 def follow_a_study(folder: Path, mode: str) -> dict[str, float]:
-    """A driver's loop without Ray, in this process, whose study MLflow follows.
+    """Runs a driver's loop without Ray in this process, tracked in MLflow.
 
     Args:
-        folder: Where everything goes.
+        folder: Folder of all files.
         mode: ``off``; ``local``, the default store; ``server``; ``hangs``, a server that never answers in time;
-            ``dies``, one that is killed and comes back.
+            ``dies``, a server that is killed and restarted.
     """
     from study.definition import loading, yaml_reader
     from study.state import directory
@@ -50,9 +50,9 @@ def follow_a_study(folder: Path, mode: str) -> dict[str, float]:
     with directory.open_study(directory.create(loading.build(content, "toy"), folder)) as study:
         pauses, spent = Pauses(), Spent()
         with Tracker(study.directory, lambda _: None, enabled=mode != "off") as tracker, spent.measured():
-            time.sleep(5)  # as long as Ray takes to start
+            time.sleep(5)  # the time that Ray takes to start
             tracker.start()
-            _spoil(mode, server, proxy)
+            _inject_faults(mode, server, proxy)
             Executor(study, pauses.at_each_epoch).run()
             tracker.catch_up(20)
             tracker.end(20)
@@ -69,7 +69,7 @@ def follow_a_study(folder: Path, mode: str) -> dict[str, float]:
 
 
 class Pauses:
-    """The longest time between two epochs in the driver's loop, beyond what the loop sleeps."""
+    """Measures the longest time between two epochs of the driver's loop, without the loop's own pause."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -86,7 +86,7 @@ class Pauses:
 
 
 class Spent:
-    """Time of the tracking thread with MLflow."""
+    """Measures the time that the tracking thread spends on MLflow."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -108,7 +108,7 @@ class Spent:
         Mirror.bring_up_to_date = original
 
 
-def _spoil(mode: str, server, proxy) -> None:
+def _inject_faults(mode: str, server, proxy) -> None:
     if mode == "hangs":
         proxy.faults.extend(["hang"] * 1000)
     if mode == "dies":
@@ -117,7 +117,7 @@ def _spoil(mode: str, server, proxy) -> None:
 
 
 def train_digits(folder: Path, tracked: bool) -> dict[str, float]:
-    """A real study; seconds that its trials trained."""
+    """Runs a real study; returns the seconds that its trials trained."""
     from rich.console import Console
 
     from study import api
@@ -142,7 +142,7 @@ VARIANTS: dict[str, Callable[[Path], dict[str, float]]] = {
 
 
 def measure() -> Finding:
-    """All ways of MLflow in turn, then the same real study with and without it."""
+    """Measures all modes of MLflow in turn, then the same real study with and without it."""
     found: dict[str, list[dict[str, float]]] = {}
 
     def run(name: str) -> dict[str, float]:
@@ -171,6 +171,6 @@ def measure() -> Finding:
 
 
 if __name__ == "__main__":
-    # Ray's socket paths end at 107 bytes: a short folder, wherever temporary files are.
+    # Ray's socket paths are limited to 107 bytes, so the folder must have a short path.
     with tempfile.TemporaryDirectory(prefix="cskd-bench-", dir="/tmp") as temporary:
         print(json.dumps(VARIANTS[sys.argv[1]](Path(temporary))))

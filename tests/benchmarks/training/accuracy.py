@@ -1,4 +1,4 @@
-"""S11: accuracy is not paid for speed: 20 steps of ours and of the reference, and the final error over paired seeds."""
+"""S11: accuracy equals the reference's: 20 steps with equal weights, and the final error over paired seeds."""
 
 import statistics
 from statistics import mean
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 def digits(seed: int, epochs: int) -> TrainConfig:
-    """A run on the digits with the demo's step schedule."""
+    """Returns the configuration of a digits run with the preset's step schedule."""
     return TrainConfig.model_validate(
         {
             "dataset": {"name": "digits", "validation": {"per_class": 74}},
@@ -35,7 +35,7 @@ def digits(seed: int, epochs: int) -> TrainConfig:
 
 
 def our_error(config: TrainConfig) -> float:
-    """Validation error after the last epoch, as a run measures it."""
+    """Returns the project's validation error in [0, 1] after the last epoch."""
     data = open_training_data(config.dataset, "train", CPU)
     trainer = Trainer(config, data, CPU)
     for _ in range(config.training.epochs):
@@ -44,7 +44,7 @@ def our_error(config: TrainConfig) -> float:
 
 
 def reference_error(config: TrainConfig) -> float:
-    """The same of the reference loop, with its own order, partners, crops and initial weights."""
+    """Returns the reference's validation error in [0, 1], with its own order, partners, crops and initial weights."""
     data = open_training_data(config.dataset, "train", CPU)
     torch.manual_seed(config.seed)
     trainer = ReferenceTrainer(config.model.build(len(data.classes)), config, CPU)
@@ -60,7 +60,7 @@ def reference_error(config: TrainConfig) -> float:
 
 
 def compare(seeds: int, epochs: int) -> dict[str, float]:
-    """Final errors of both over seeds, and Student's 95 % interval of the paired difference."""
+    """Returns the mean final errors over seeds and Student's 95 % interval of the paired difference."""
     from analysis.statistics.over_seeds import paired_difference
 
     configs = [digits(seed, epochs) for seed in range(seeds)]
@@ -77,7 +77,7 @@ def compare(seeds: int, epochs: int) -> dict[str, float]:
 
 
 def measure() -> Finding:
-    """Steps first, whose weights and batches are the same; then whole runs, of which only the task is the same."""
+    """Compares steps with equal weights and batches, then whole runs of the same task."""
     torch.set_num_threads(1)
     difference = SideBySide(width=16, lr=0.002).relative_difference(STEPS)
     figures = {f"largest relative difference of {STEPS} losses": difference} | compare(SEEDS, EPOCHS)

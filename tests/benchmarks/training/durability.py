@@ -1,4 +1,4 @@
-"""Durability: what a checkpoint of the paper's network costs, beside an epoch of its training on this CPU."""
+"""Durability: cost of a checkpoint of the paper's network, compared with an epoch of its training on this CPU."""
 
 import statistics
 import tempfile
@@ -18,7 +18,7 @@ from trainables.runs import checkpoint, checkpoint_names
 from trainables.training.trainer import Trainer
 from trainables.training.training_data import StoredSplit, TrainingData
 
-ANCHORS = 45_000  # of CIFAR-100 without its validation split
+ANCHORS = 45_000  # CIFAR-100 without its validation split
 BATCH = 32
 STEPS = 2
 
@@ -33,7 +33,7 @@ def median_seconds(work: Callable[[], object], times: int = 5) -> float:
 
 
 def paper_trainer() -> Trainer:
-    """PreAct ResNet-18 with CS-KD on noise of CIFAR-100's shape, as many images as the timed steps need."""
+    """Returns a trainer of PreAct ResNet-18 with CS-KD on noise in CIFAR-100's shape, for the timed steps."""
     config = TrainConfig.model_validate(
         {"dataset": "cifar100", "model": "preact_resnet18", "method": "cs_kd", "training": {"batch_size": BATCH}}
     )
@@ -48,10 +48,10 @@ def paper_trainer() -> Trainer:
 
 
 def measure() -> Finding:
-    """Bytes and seconds; the snapshot stops training, the write does not."""
+    """Measures bytes and seconds; the snapshot blocks training, the write does not."""
     torch.set_num_threads(1)
     trainer = paper_trainer()
-    trainer.run_epoch()  # fills the optimizer's state, and warms up
+    trainer.run_epoch()  # warm-up; also fills the optimizer's state
     start = time.perf_counter()
     trainer.run_epoch()
     epoch_seconds = (time.perf_counter() - start) / (BATCH * STEPS) * ANCHORS

@@ -1,4 +1,4 @@
-"""S1: a CS-KD training step on the CPU against the reference trainer's semantics, PreAct ResNet-18, batch 128."""
+"""S1: a CS-KD training step on the CPU against the reference's, PreAct ResNet-18, batch 128."""
 
 import copy
 from statistics import median
@@ -22,13 +22,13 @@ Pairs = tuple[torch.Tensor, torch.Tensor]
 
 
 class SideBySide:
-    """Both trainers from the same weights, with the same batches: an epoch of one step of synthetic images.
+    """Both trainers with the same weights and batches; an epoch is one step on synthetic images.
 
     Args:
-        width: Of the network; 64 in the paper.
-        batch_size: Anchors of a step.
-        device: Where both train, in float32.
-        lr: Learning rate. A step at the paper's 0.1 on noise multiplies a rounding error by ten.
+        width: Width of the network; 64 in the paper.
+        batch_size: Number of anchors per step.
+        device: Device of both trainers, which use float32.
+        lr: Learning rate. On noise, a step at the paper's 0.1 multiplies a rounding error by ten.
     """
 
     def __init__(self, width: int = 64, batch_size: int = BATCH, device: torch.device = CPU, lr: float = 0.01) -> None:
@@ -53,13 +53,13 @@ class SideBySide:
         self.reference = ReferenceTrainer(model, config, device)
 
     def batch(self, epoch: int) -> Pairs:
-        """What our trainer makes for itself in that epoch, as the reference's loader hands it out (NCHW)."""
+        """Returns the project's batch of an epoch in the layout of the reference's loader (NCHW)."""
         [batch] = self._batches.batches(epoch)
         images = torch.cat([batch.views["anchor"], batch.views["partner"]]).contiguous()
         return images, batch.labels.repeat(2)
 
     def relative_difference(self, steps: int) -> float:
-        """Largest difference of the values that both trainers report over some steps, relative to the loss."""
+        """Returns the largest difference of the values reported by both trainers, relative to the loss."""
         differences = []
         for _ in range(steps):
             reference = self.reference.step(*self.batch(self.ours.epoch))
@@ -69,7 +69,7 @@ class SideBySide:
 
 
 def measure() -> Finding:
-    """Times both steps in turn, after a check that they compute the same; ours makes its batch within the time."""
+    """Checks that both steps compute the same, then times them in turn; the project's time includes its batch."""
     torch.set_num_threads(1)
     trainers = SideBySide()
     difference = trainers.relative_difference(CHECKED_STEPS)

@@ -23,7 +23,7 @@ class Case:
         what: Short description.
         says: Expected part of the error message, or of the output if the input is accepted.
         content: Content of the study file ``my.yaml``; None to write no file.
-        words: Arguments of ``cskd``, which runs in the folder of the file.
+        arguments: Arguments of ``cskd``, which runs in the folder of the file.
         code: Expected exit code.
         prepare: Function that adds files to the folder.
         environment: Environment variables to set.
@@ -33,7 +33,7 @@ class Case:
     what: str
     says: str
     content: str | bytes | None = None
-    words: tuple[str, ...] = ("validate", NAME)
+    arguments: tuple[str, ...] = ("validate", NAME)
     code: int = 64
     prepare: Callable[[Path], None] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -61,12 +61,12 @@ def edited(**changes: object) -> str:
     return json.dumps(content)  # JSON is valid YAML
 
 
-def space(**words: object) -> str:
-    return edited(search__space={"temperature": words})
+def space(**options: object) -> str:
+    return edited(search__space={"temperature": options})
 
 
-def grid(**words: object) -> str:
-    return edited(search__space={"temperature": words}, search__sampler={"name": "grid"})
+def grid(**options: object) -> str:
+    return edited(search__space={"temperature": options}, search__sampler={"name": "grid"})
 
 
 def large(folder: Path) -> None:
@@ -129,7 +129,7 @@ CASES = (
     ),
     Case("10", "alias bomb", "aliases (*name) are not allowed", BOMB),
     Case("11", "3,000 levels", "nested too deeply", "a: " + 3000 * "[" + 3000 * "]"),
-    Case("12", "100 MB", "100,000,000 bytes is too large", words=("validate", LARGE), prepare=large),
+    Case("12", "100 MB", "100,000,000 bytes is too large", arguments=("validate", LARGE), prepare=large),
     Case(
         "13",
         "Python object",

@@ -78,9 +78,9 @@ class Machines:
         self._ray(name, f"--address={self.address}", "--num-cpus=1")
 
     def launch(self, *settings: str) -> subprocess.Popen:
-        words = ["launch", write_study(self.folder), "--storage", self.folder, "--address", self.address]
-        words += ["--set", f"search.trials={TRIALS}", *TRACKED, *settings]
-        return self.start("head", sys.executable, *TOY, *words, log="driver.log")
+        arguments = ["launch", write_study(self.folder), "--storage", self.folder, "--address", self.address]
+        arguments += ["--set", f"search.trials={TRIALS}", *TRACKED, *settings]
+        return self.start("head", sys.executable, *TOY, *arguments, log="driver.log")
 
     def log(self) -> str:
         return (self.folder / "driver.log").read_text()
@@ -93,12 +93,12 @@ class Machines:
             time.sleep(0.1)
         return time.monotonic() - begun
 
-    def _ray(self, name: str, *words: str) -> None:
+    def _ray(self, name: str, *arguments: str) -> None:
         address = self.network.addresses[name]
-        words = ("start", "--block", "--disable-usage-stats", f"--node-ip-address={address}", *words)
+        arguments = ("start", "--block", "--disable-usage-stats", f"--node-ip-address={address}", *arguments)
         log = self.folder / f"{name}.log"
         started = log.read_text().count(STARTED) if log.exists() else 0
-        process = self.start(name, RAY, *words, log=log.name)
+        process = self.start(name, RAY, *arguments, log=log.name)
         while log.read_text().count(STARTED) == started:
             assert process.poll() is None, log.read_text()
             time.sleep(0.1)

@@ -42,12 +42,12 @@ class Network:
         _ip("link", "set", inside, "netns", namespace)
         self._in_switch("link", "set", name, "master", "bridge")
         self._in_switch("link", "set", name, "up")
-        for words in (
+        for arguments in (
             ("addr", "add", f"{address}/24", "dev", inside),
             ("link", "set", inside, "up"),
             ("link", "set", "lo", "up"),
         ):
-            _ip("-n", namespace, *words)
+            _ip("-n", namespace, *arguments)
         self.addresses[name] = address
         return address
 
@@ -88,8 +88,8 @@ class Network:
             process.wait()
         self._remove_namespaces()
 
-    def _in_switch(self, *words: str) -> None:
-        _ip("-n", self._switch, *words)
+    def _in_switch(self, *arguments: str) -> None:
+        _ip("-n", self._switch, *arguments)
 
     @staticmethod
     def _remove_namespaces() -> None:
@@ -99,7 +99,7 @@ class Network:
                 _ip("netns", "del", line.split()[0])
 
 
-def _ip(*words: str) -> str:
-    done = subprocess.run(["ip", *words], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, (words, done.stderr)
+def _ip(*arguments: str) -> str:
+    done = subprocess.run(["ip", *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, (arguments, done.stderr)
     return done.stdout

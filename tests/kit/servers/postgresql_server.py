@@ -56,8 +56,8 @@ class PostgreSQL:
     def dump(self, database: str) -> bytes:
         return self._do("pg_dump", self.url(database)).encode()
 
-    def _do(self, program: str, *words: object) -> str:
-        command = [str(self._bin / program), *map(str, words)]
+    def _do(self, program: str, *arguments: object) -> str:
+        command = [str(self._bin / program), *map(str, arguments)]
         done = subprocess.run(
             command,
             check=False,  # the assertion below shows the output

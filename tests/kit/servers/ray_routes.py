@@ -118,9 +118,9 @@ def http_answer(address: str, port: int, path: str) -> str:
 
 
 def _program(process: psutil.Process) -> str:
-    words = [word for word in process.cmdline() if word]
-    known = [word for word in words[:4] if word.endswith((".py", "gcs_server", "raylet"))]
-    return "/".join((known or words)[0].split("/")[-2:])
+    arguments = [word for word in process.cmdline() if word]
+    known = [word for word in arguments[:4] if word.endswith((".py", "gcs_server", "raylet"))]
+    return "/".join((known or arguments)[0].split("/")[-2:])
 
 
 def main() -> None:

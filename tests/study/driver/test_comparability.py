@@ -19,7 +19,7 @@ def test_a_damaged_provenance_line_counts_as_a_change_of_code(new_study):
     with pytest.raises(StudyDirectoryError, match=r"provenance\.jsonl: a line is damaged.*--allow-changed"):
         allow_changes(study, allow_changed=False)
     assert allow_changes(study, allow_changed=True) == ["code"]
-    assert not Reuse(study)._is_of_one_code(study.directory)
+    assert not Reuse(study)._has_same_code(study.directory)
 
 
 def test_a_line_truncated_by_a_kill_is_not_damage(new_study):

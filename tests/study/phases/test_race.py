@@ -76,19 +76,19 @@ def test_the_leader_is_confirmed_and_the_race_skips_some_runs(raced) -> None:
 def test_results_list_who_dropped_out_when_and_why(raced) -> None:
     study, _ = raced
     results = result_files.read(study.directory / "results")
-    told = results.study["race"]
+    described = results.study["race"]
     rows = results.trials[results.trials["phase"] == "race"]
-    assert told["over"]
-    assert told["runs"] == len(rows) == len(study.store.trials("race"))
-    assert told["runs_at_most"] == 20
-    assert sorted(number for each in told["candidates"] for number in each["trials"]) == sorted(rows["trial"])
-    gone = [each for each in told["candidates"] if each["dropped_after"]]
-    assert gone
-    for each in gone:
+    assert described["over"]
+    assert described["runs"] == len(rows) == len(study.store.trials("race"))
+    assert described["runs_at_most"] == 20
+    assert sorted(number for each in described["candidates"] for number in each["trials"]) == sorted(rows["trial"])
+    dropped = [each for each in described["candidates"] if each["dropped_after"]]
+    assert dropped
+    for each in dropped:
         assert 0 <= each["p"] < RACE["level"]
         assert 2 <= each["dropped_after"] == each["seeds"] == len(each["trials"])
     arm = results.study["arms"][results.study["finalists"][0]]
-    assert arm["race_mean"] == told["candidates"][0]["mean"]
+    assert arm["race_mean"] == described["candidates"][0]["mean"]
     assert arm["search_value"] != arm["race_mean"]
     assert verify(study).violations == []
 
@@ -142,8 +142,8 @@ def test_a_candidate_that_diverges_with_a_fresh_seed_is_not_a_finalist(new_study
     }
     assert race.race_state(study).standing.exits[0] == Exit(first, 1, None)
     assert confirm.finalists(study)[0].label != first
-    told = result_files.read(study.directory / "results").study["race"]["candidates"][-1]
-    assert (told["arm"], told["failed"], told["p"], told["mean"]) == (first, True, None, None)
+    described = result_files.read(study.directory / "results").study["race"]["candidates"][-1]
+    assert (described["arm"], described["failed"], described["p"], described["mean"]) == (first, True, None, None)
     verify_study(study.directory)
 
 

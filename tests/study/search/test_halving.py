@@ -190,7 +190,7 @@ def test_the_plan_counts_short_runs_as_short(toy) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"search__objectives": [OBJECTIVE, "validation/nll"]}, "two objectives"),
+        ({"search__objectives": [OBJECTIVE, "validation/nll"]}, "needs a single objective"),
         ({"search__sampler": {"name": "gp"}}, "use the sampler tpe"),
     ],
 )

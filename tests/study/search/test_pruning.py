@@ -123,10 +123,10 @@ def test_a_study_whose_driver_dies_decides_like_an_uninterrupted_one(new_study, 
         break
     assert len(deaths) <= 3  # a pruned trial has no epoch after its rung
 
-    def told(study):
+    def outcomes(study):
         return [(trial.state, trial.value, trial.intermediate_values) for trial in study.store.trials("search")]
 
-    assert told(broken) == told(unbroken)
+    assert outcomes(broken) == outcomes(unbroken)
 
 
 def test_a_trial_that_passed_a_rung_unjudged_is_judged_at_its_next_report(new_study) -> None:

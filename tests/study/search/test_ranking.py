@@ -16,11 +16,11 @@ def filled(new_study, count: int, noise: float, seed: int = 1, **overrides):
     for number in range(count):
         point = sobol(space, 3, number)
         trial = study.store.begin("search", point, space, {})
-        study.store.tell(trial, TrialState.COMPLETE, [truth(point) + noise * rng.standard_normal()], 1, None)
+        study.store.tell(trial, TrialState.COMPLETE, [true_value(point) + noise * rng.standard_normal()], 1, None)
     return study
 
 
-def truth(point) -> float:
+def true_value(point) -> float:
     return 0.1 + 0.05 * np.log2(point["temperature"] / 4) ** 2 + 0.05 * (point["lambda_cls"] - 2) ** 2
 
 
@@ -29,10 +29,10 @@ def test_the_posterior_mean_selects_better_settings_than_the_best_value(new_stud
     for seed in range(5):
         study = filled(new_study, 32, 0.05, seed=seed, name=f"s{seed}")
         best, mean = ranking.confirmation_order(study)[0]
-        believed.append(truth(best.params))
+        believed.append(true_value(best.params))
         luckiest = ranking.ranked(study)[0]
-        lucky.append(truth(luckiest.params))
-        optimism.append((truth(luckiest.params) - luckiest.values[0], truth(best.params) - mean))
+        lucky.append(true_value(luckiest.params))
+        optimism.append((true_value(luckiest.params) - luckiest.values[0], true_value(best.params) - mean))
     assert np.mean(believed) < np.mean(lucky)
     of_the_luckiest, of_the_mean = np.mean(optimism, axis=0)
     assert of_the_mean < 0.7 * of_the_luckiest

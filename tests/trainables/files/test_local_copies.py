@@ -180,24 +180,24 @@ def prepared(tmp_path):
 def test_prepared_data_from_the_store_equals_the_local_data(prepared, tmp_path):
     uri = (tmp_path / "shared").as_uri()
     DataStore(uri).put(tmp_path / "root", *prepared.kept(), ignore)
-    there = Cub200(root=uri, expect=SMALL)
-    assert there.model_dump(mode="json")["root"] == uri
-    assert str(local_copies.folder_of(uri)) in there.absent()
-    assert data_digest(there.training_images()) == data_digest(prepared.training_images())
-    assert there.absent() is None
+    remote = Cub200(root=uri, expect=SMALL)
+    assert remote.model_dump(mode="json")["root"] == uri
+    assert str(local_copies.folder_of(uri)) in remote.absent()
+    assert data_digest(remote.training_images()) == data_digest(prepared.training_images())
+    assert remote.absent() is None
 
 
 def test_a_damaged_copy_is_fetched_again(prepared, tmp_path):
     uri = (tmp_path / "shared").as_uri()
     DataStore(uri).put(tmp_path / "root", *prepared.kept(), ignore)
-    there = Cub200(root=uri, expect=SMALL)
-    images = there.training_images()
-    path = there.here().prepared_path()
+    remote = Cub200(root=uri, expect=SMALL)
+    images = remote.training_images()
+    path = remote.here().prepared_path()
     flip(path, images.images.start[2] + 100)
     os.utime(path, ns=(2, 2))
-    assert not local_copies.is_whole(uri, *there.kept())
-    assert data_digest(there.training_images()) == data_digest(prepared.training_images())
-    assert local_copies.is_whole(uri, *there.kept())
+    assert not local_copies.is_whole(uri, *remote.kept())
+    assert data_digest(remote.training_images()) == data_digest(prepared.training_images())
+    assert local_copies.is_whole(uri, *remote.kept())
 
 
 def test_a_folder_of_images_can_be_shared(tmp_path):

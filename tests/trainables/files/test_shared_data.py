@@ -43,7 +43,7 @@ def test_put_uploads_the_files_and_their_inventory(store, folder, bucket):
     assert store.inventory("set") == made
     assert b"".join(store.read(piece, 0, 100) for piece in made.pieces("set/a")) == CONTENT["set/a"]
     assert store.read(next(made.pieces("set/a")), 90, 50) == CONTENT["set/a"][90:100]
-    assert {words[0] for words in reported} == {"check", "put"}
+    assert {arguments[0] for arguments in reported} == {"check", "put"}
     assert reported[-1] == ("put", 250, 250)
 
 
@@ -67,10 +67,10 @@ def test_a_second_put_uploads_only_missing_objects(store, folder, bucket):
 def test_an_interrupted_put_is_resumed(store, folder, bucket, monkeypatch):
     upload, done = store._store.upload, []
 
-    def stops(name, *words):
+    def stops(name, *arguments):
         if len(done) == 2:
             raise KeyboardInterrupt
-        upload(name, *words)
+        upload(name, *arguments)
         done.append(name)
 
     monkeypatch.setattr("trainables.files.shared_data.WRITERS", 1)
@@ -78,7 +78,7 @@ def test_an_interrupted_put_is_resumed(store, folder, bucket, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         store.put(folder, "set", ignore)
     assert store.inventory("set") is None
-    monkeypatch.setattr(store._store, "upload", lambda name, *words: (done.append(name), upload(name, *words)))
+    monkeypatch.setattr(store._store, "upload", lambda name, *arguments: (done.append(name), upload(name, *arguments)))
     store.put(folder, "set", ignore)
     assert sorted(done) == ["set/a.0000", "set/a.0001", "set/a.0002", "set/b/c"]
     assert "set.begun.json" not in objects(bucket)

@@ -13,7 +13,7 @@ KEPT, INDEX = (f"cub200/cub200-256-part-2-6-4.{kind}" for kind in ("arrow", "ind
 
 
 @pytest.fixture
-def there(cskd, tmp_path, monkeypatch):
+def shared(cskd, tmp_path, monkeypatch):
     """URI of a data location with a small part of CUB-200-2011, prepared in ``root``."""
     monkeypatch.setenv(local_copies.VARIABLE, str(tmp_path / "cache"))
     archive = tar_of(tmp_path / "source" / "CUB_200_2011.tgz", birds(), "w:gz")
@@ -27,25 +27,25 @@ def there(cskd, tmp_path, monkeypatch):
     return uri
 
 
-def test_shared_data_is_listed_and_fetched(cskd, tmp_path, there) -> None:
-    code, out, _ = cskd("data", "list", "--root", there, "--json")
+def test_shared_data_is_listed_and_fetched(cskd, tmp_path, shared) -> None:
+    code, out, _ = cskd("data", "list", "--root", shared, "--json")
     entry, _ = json.loads(out)
-    assert (code, entry["name"], entry["state"], entry["note"]) == (0, KEPT, "ready", f"{there}/{KEPT}")
-    code, out, err = cskd("data", "fetch", "cub200", "--root", there, *EXPECT)
-    assert (code, out) == (0, f"cub200: ready in {local_copies.folder_of(there)}\n")
+    assert (code, entry["name"], entry["state"], entry["note"]) == (0, KEPT, "ready", f"{shared}/{KEPT}")
+    code, out, err = cskd("data", "fetch", "cub200", "--root", shared, *EXPECT)
+    assert (code, out) == (0, f"cub200: ready in {local_copies.folder_of(shared)}\n")
     assert "cub200: fetch" in err
-    copy = local_copies.folder_of(there) / KEPT
+    copy = local_copies.folder_of(shared) / KEPT
     assert copy.read_bytes() == (tmp_path / "root" / KEPT).read_bytes()
-    assert cskd("data", "fetch", "cub200", "--root", there, *EXPECT)[2] == ""
+    assert cskd("data", "fetch", "cub200", "--root", shared, *EXPECT)[2] == ""
 
 
-def test_doctor_checks_the_store_and_the_copies(cskd, tmp_path, there, monkeypatch) -> None:
-    monkeypatch.setenv("CSKD_DATA", there)
+def test_doctor_checks_the_store_and_the_copies(cskd, tmp_path, shared, monkeypatch) -> None:
+    monkeypatch.setenv("CSKD_DATA", shared)
     (found,) = data.check(verify=True)
-    assert found.found == f"in {there}: {KEPT}, {INDEX}; copies in {local_copies.folder_of(there)}: none"
+    assert found.found == f"in {shared}: {KEPT}, {INDEX}; copies in {local_copies.folder_of(shared)}: none"
     cskd("data", "fetch", "cub200", *EXPECT)
     assert [finding.level for finding in data.check(verify=True)] == ["ok", "ok"]
-    copy = local_copies.folder_of(there) / KEPT
+    copy = local_copies.folder_of(shared) / KEPT
     copy.write_bytes(b"damaged")
     assert [finding.level for finding in data.check(verify=True)] == ["ok", "problem"]
     (tmp_path / "bucket").rename(tmp_path / "away")
@@ -55,7 +55,7 @@ def test_doctor_checks_the_store_and_the_copies(cskd, tmp_path, there, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("arguments", "code", "message"),
     [
         (["push", "cub200", "--to", "bucket"], 64, "--to bucket: give a URI in an object store"),
         (["push", "cub200", "--to", "s3://a:canary@bucket"], 64, "--to holds a key"),
@@ -66,10 +66,10 @@ def test_doctor_checks_the_store_and_the_copies(cskd, tmp_path, there, monkeypat
         (["prepare", "cub200", "--root", "ROOT"], 65, "is not a folder; prepare the data in a folder"),
     ],
 )
-def test_each_error_is_one_line(cskd, tmp_path, monkeypatch, words, code, message) -> None:
+def test_each_error_is_one_line(cskd, tmp_path, monkeypatch, arguments, code, message) -> None:
     monkeypatch.setenv("CSKD_DATA", str(tmp_path))
     monkeypatch.setenv(local_copies.VARIABLE, str(tmp_path / "cache"))
-    found = cskd("data", *(tmp_path.as_uri() if word == "ROOT" else word for word in words))
+    found = cskd("data", *(tmp_path.as_uri() if word == "ROOT" else word for word in arguments))
     assert found[0] == code
     assert message in found[2].splitlines()[-1]
     assert "canary" not in found[2]

@@ -220,8 +220,8 @@ Cub200(root=Path({str(dataset.root)!r}), expect={SMALL}).prepare([Path({str(arch
 
 
 def test_temporary_files_of_a_killed_process_are_removed(dataset, archive, monkeypatch):
-    def killed_after(*words):
-        make(*words)
+    def killed_after(*arguments):
+        make(*arguments)
         raise OSError("killed")
 
     make = steps._make
