@@ -43,14 +43,14 @@ def folder_of(uri: str) -> Path:
 
 def has_copy(uri: str, kept: str) -> bool:
     """Returns whether this machine has a complete copy of a file or folder; does not contact the store."""
-    return _known(folder_of(uri), kept) is not None
+    return _local_inventory(folder_of(uri), kept) is not None
 
 
 def is_whole(uri: str, kept: str) -> bool:
     """Returns whether this machine's copy matches its checksums; reads every byte, does not contact the store."""
     folder = folder_of(uri)
-    known = _known(folder, kept)
-    return known is not None and all(_is_whole(folder, known, path) for path in known.files)
+    local = _local_inventory(folder, kept)
+    return local is not None and all(_is_whole(folder, local, path) for path in local.files)
 
 
 def fits(uri: str, kept: str, patience_seconds: float) -> bool:
@@ -61,12 +61,12 @@ def fits(uri: str, kept: str, patience_seconds: float) -> bool:
         ObjectStoreError: The store does not answer, or rejects the request.
     """
     folder = folder_of(uri)
-    there = None if has_copy(uri, kept) else DataStore(uri, patience_seconds).inventory(kept)
-    if there is None:
+    remote = None if has_copy(uri, kept) else DataStore(uri, patience_seconds).inventory(kept)
+    if remote is None:
         return True
-    begun = sum(_size(_partial(folder / path)) or _size(folder / path) for path in there.files)
+    begun = sum(_size(_partial(folder / path)) or _size(folder / path) for path in remote.files)
     existing = next(place for place in (folder, *folder.parents) if place.exists())
-    return there.nbytes <= shutil.disk_usage(existing).free + begun
+    return remote.nbytes <= shutil.disk_usage(existing).free + begun
 
 
 def _size(place: Path) -> int:
@@ -102,24 +102,24 @@ def fetch(uri: str, kept: str, progress: Progress, patience_seconds: float) -> P
         OSError: The disk is full.
     """
     store, folder = DataStore(uri, patience_seconds), folder_of(uri)
-    known = _known(folder, kept)
+    local = _local_inventory(folder, kept)
     try:
-        there = store.inventory(kept)
+        remote = store.inventory(kept)
     except ObjectStoreError:
-        if known is None:
+        if local is None:
             raise
         return folder
-    if there is None and known is None:
+    if remote is None and local is None:
         raise DataError(f"{store.shown(kept)} does not exist; `cskd data push` uploads data sets to an object store")
-    if there is not None and known != there:
+    if remote is not None and local != remote:
         with _exclusive(folder):
-            if _known(folder, kept) != there:
-                _Fetch(store, folder, there, progress).run()
-                write_atomic(folder / inventory.name_of(kept), there.to_json())
+            if _local_inventory(folder, kept) != remote:
+                _Fetch(store, folder, remote, progress).run()
+                write_atomic(folder / inventory.name_of(kept), remote.to_json())
     return folder
 
 
-def _known(folder: Path, kept: str) -> Inventory | None:
+def _local_inventory(folder: Path, kept: str) -> Inventory | None:
     try:
         return Inventory.from_json((folder / inventory.name_of(kept)).read_bytes())
     except (OSError, ValueError, KeyError, TypeError):

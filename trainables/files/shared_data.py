@@ -121,14 +121,14 @@ class DataStore:
             DataError: The folder is empty, or the store holds different data under this name.
             OSError: A file cannot be read.
         """
-        made, there = _local_inventory(folder, kept, progress), self.inventory(kept)
-        if there is not None and there.files != made.files:
+        made, stored = _local_inventory(folder, kept, progress), self.inventory(kept)
+        if stored is not None and stored.files != made.files:
             raise DataError(
                 f"{self.shown(kept)} exists with different content, which studies may be reading; choose another "
                 f"location, or remove {inventory.name_of(kept)} there first"
             )
         begun = inventory.name_of(kept).replace(SUFFIX, BEGUN)
-        resumes = there is not None or self._holds(begun, made)
+        resumes = stored is not None or self._holds(begun, made)
         self._store.write(begun, made.to_json())
         self._upload(folder, made, self._store.names() if resumes else {}, progress)
         self._store.write(inventory.name_of(kept), made.to_json())
