@@ -19,7 +19,7 @@ from study.errors import HeldError, UsageError
 from study.outcome import result_files
 from study.phases import limits
 from study.phases.sequence import phases_of
-from study.search.halving import points_of
+from study.search.halving import without_promotions
 from study.state import database, database_copies, lease, run_collection
 from study.state import directory as study_directory
 from study.state.attribute_names import StudyAttribute
@@ -282,14 +282,14 @@ def sync(directory: Path) -> tuple[Results, Synced]:
         return _rebuild(study), "rebuilt"
 
 
-def _collect_remote_files(study: study_directory.Study) -> None:
+def _collect_remote_files(study: study_directory.OpenStudy) -> None:
     """Collects the files that workers wrote to the object store and no driver has collected."""
     for phase in phases_of(study):
         for trial in study.store.trials(phase.name):
             run_collection.collect(phase.assignment(trial))
 
 
-def _rebuild(study: study_directory.Study) -> Results:
+def _rebuild(study: study_directory.OpenStudy) -> Results:
     try:
         mirror = open_mirror(study)
         mirror.verify(live=False)
@@ -301,8 +301,8 @@ def _rebuild(study: study_directory.Study) -> Results:
     return written
 
 
-def _extend(study: study_directory.Study, trials: int) -> None:
-    existing = len(points_of(study.store.trials("search")))
+def _extend(study: study_directory.OpenStudy, trials: int) -> None:
+    existing = len(without_promotions(study.store.trials("search")))
     if trials < existing:
         raise UsageError(f"--trials {trials}: the study already has {existing} search trials; give the new total")
     study.store.set_study_attribute(StudyAttribute.TRIALS, trials)

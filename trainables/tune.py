@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 METRICS_PREFIX = "metrics/"  # Ray flattens the mapping that a step reports under "metrics"
 
 
-class Requirements(Protocol):
+class NodeRequirements(Protocol):
     """Requirements of a run on its node."""
 
     def check(self) -> None:
@@ -77,7 +77,7 @@ class StudyTrainable(Trainable):  # type: ignore[misc]
     _run: RunByEpochs | None = None
     _files: RunDirectory | None = None
     _assignment: Assignment
-    _requirements: Requirements | None = None
+    _requirements: NodeRequirements | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Stores the first assignment."""

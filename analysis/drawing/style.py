@@ -152,7 +152,7 @@ def unit_of(metric: str) -> str:
     return "%" if scale_of(metric)[0] == 100 else "nats"
 
 
-def points_of(metric: str) -> str:
+def difference_unit(metric: str) -> str:
     """Returns the unit of differences of a metric: percentage ``points`` for fractions, ``nats`` otherwise."""
     return "points" if unit_of(metric) == "%" else "nats"
 

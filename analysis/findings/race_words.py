@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def describe(race: Mapping[str, Any]) -> str:
+def race_text(race: Mapping[str, Any]) -> str:
     """Returns the size of a race, and which candidates were eliminated, when and why.
 
     Args:

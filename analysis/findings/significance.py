@@ -66,7 +66,7 @@ class ArmDifference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BaselineComparison:
     """Differences of all arms to the baseline.
 
     Attributes:
@@ -80,7 +80,7 @@ class Comparison:
     arms: tuple[ArmDifference, ...]
 
 
-def collect(results: Results) -> Comparison | None:
+def collect(results: Results) -> BaselineComparison | None:
     """Tests every confirmed arm that shares seeds with the baseline; None if there is none."""
     try:
         best = best_config.collect(results)
@@ -94,10 +94,10 @@ def collect(results: Results) -> Comparison | None:
     corrected = dict(zip([arm.name for arm in tested], holm(list(_p_values(tested))), strict=True))
     wrong = _wrong(results, best.baseline) if best.metric.endswith("top1_error") else {}
     found = tuple(_arm_difference(results, arm, values, best.baseline, corrected.get(arm.name), wrong) for arm in arms)
-    return Comparison(best.metric, best.baseline, found)
+    return BaselineComparison(best.metric, best.baseline, found)
 
 
-def table(found: Comparison) -> Table:
+def table(found: BaselineComparison) -> Table:
     """Returns one row per arm."""
     columns = (
         *("arm", "method", "Δ", "95 % interval", "pairs", "p (t)", "p (Holm)", "p (Wilcoxon)"),
@@ -163,7 +163,7 @@ def _row(arm: ArmDifference, metric: str) -> Iterator[Cell]:
     yield probability(images.mcnemar) if images else None
 
 
-def _notes(found: Comparison) -> Iterator[str]:
+def _notes(found: BaselineComparison) -> Iterator[str]:
     pairs = max(arm.difference.n for arm in found.arms)
     smallest = 2 / 2**pairs
     yield (

@@ -22,7 +22,7 @@ _WITH_REDUCTION = (1, 2)  # tables in which the paper prints the reduction of CS
 _LEVEL = 0.05
 
 
-class Origin(NamedTuple):
+class CellOrigin(NamedTuple):
     """Origin of a measured value.
 
     Attributes:
@@ -58,7 +58,7 @@ class PaperCell:
     place: Place
     printed: Published
     ours: MeanStd | None = None
-    origin: Origin | None = None
+    origin: CellOrigin | None = None
     obstacle: str | None = None
     reduction: float | None = None
     printed_reduction: float | None = None
@@ -173,10 +173,10 @@ def _cells_of(results: Results) -> Iterator[PaperCell]:
         role = "winner" if [name] == study["finalists"][:1] else arm["role"]
         if role in ("winner", "control"):
             digests = (study["digests"].get("data"), study["digests"].get("split"))
-            yield from _cells_of_arm(results, Origin(study["name"], name, role, digests))
+            yield from _cells_of_arm(results, CellOrigin(study["name"], name, role, digests))
 
 
-def _cells_of_arm(results: Results, origin: Origin) -> Iterator[PaperCell]:
+def _cells_of_arm(results: Results, origin: CellOrigin) -> Iterator[PaperCell]:
     config = results.study["arms"][origin.arm]["config"]
     runs = results.confirmations[results.confirmations["arm"] == origin.arm]
     if runs.empty:

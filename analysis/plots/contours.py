@@ -69,7 +69,7 @@ def collect(results: Results) -> Contours | None:
 def caption(data: Contours) -> str:
     """Returns the caption."""
     step = data.levels[1] - data.levels[0] if len(data.levels) > 1 else 0.0
-    apart = f"{spread(step, None, data.metric)} {style.points_of(data.metric)}"
+    apart = f"{spread(step, None, data.metric)} {style.difference_unit(data.metric)}"
     return (
         f"Lines of equal {metric_words(data.metric)}, {apart} apart, estimated by a Gaussian process from "
         f"{number_of(len(data.points), 'completed search trial')} and averaged over the parameters that a panel does "

@@ -84,7 +84,7 @@ def caption(data: Landscape) -> str:
     points = f"Search trials by {data.x.label} and {data.y.label} ({counted}).{star}"
     if data.surface is None:
         return f"{points} Fewer than {FEWEST_TRIALS} completed trials: no surface is estimated."
-    noise = f"{spread(data.noise, None, data.metric)} {style.points_of(data.metric)}"
+    noise = f"{spread(data.noise, None, data.metric)} {style.difference_unit(data.metric)}"
     others = f" Other parameters varied too and count as noise: {', '.join(data.others)}." if data.others else ""
     return (
         f"{points} Colour: {metric_words(data.metric)}, estimated from the completed trials by a Gaussian process; "
@@ -96,7 +96,7 @@ def caption(data: Landscape) -> str:
 def _seed_noise(data: Landscape) -> str:
     if data.seed_spread is None:
         return ""
-    value = f"{spread(data.seed_spread, None, data.metric)} {style.points_of(data.metric)}"
+    value = f"{spread(data.seed_spread, None, data.metric)} {style.difference_unit(data.metric)}"
     return f" Pooled standard deviation of the confirmed arms over fresh seeds, on the test set: {value}."
 
 

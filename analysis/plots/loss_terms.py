@@ -27,7 +27,7 @@ _COLOURS = {"winner": style.WINNER, "baseline": style.BASELINE, "all search tria
 
 
 @dataclass(frozen=True)
-class LossTerms:
+class LossTermCurves:
     """Data of the figure.
 
     Attributes:
@@ -42,7 +42,7 @@ class LossTerms:
     trials: int
 
 
-def collect(results: Results) -> LossTerms | None:
+def collect(results: Results) -> LossTermCurves | None:
     """Returns every ``train/<term>`` of the epochs; None if none was recorded."""
     import pandas as pd
 
@@ -57,10 +57,10 @@ def collect(results: Results) -> LossTerms | None:
     search = epochs[epochs["phase"] == "search"]
     curves: pd.DataFrame = pd.concat([_quartiles(search, columns), *parts], ignore_index=True)
     terms = tuple(MetricName.parse(name).quantity for name in columns)
-    return LossTerms(terms, _thinned(curves), int(search["trial"].nunique()))
+    return LossTermCurves(terms, _thinned(curves), int(search["trial"].nunique()))
 
 
-def caption(data: LossTerms) -> str:
+def caption(data: LossTermCurves) -> str:
     """Returns the caption."""
     runs = data.curves[data.curves["run"] != ""].drop_duplicates("run")
     named = "; ".join(f"{row.kind}: {row.run}" for row in runs.itertuples())
@@ -70,7 +70,7 @@ def caption(data: LossTerms) -> str:
     )
 
 
-def draw(data: LossTerms) -> Chart:
+def draw(data: LossTermCurves) -> Chart:
     """Draws one panel per term."""
     import altair as alt
 
@@ -81,7 +81,7 @@ def draw(data: LossTerms) -> Chart:
     return alt.concat(*panels, columns=COLUMNS, spacing=24).resolve_scale(color="shared")
 
 
-def _panel(data: LossTerms, index: int, term: str, colour: object) -> Chart:
+def _panel(data: LossTermCurves, index: int, term: str, colour: object) -> Chart:
     import altair as alt
 
     shown = data.curves[data.curves["term"] == term]

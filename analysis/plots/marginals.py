@@ -55,7 +55,7 @@ def collect(results: Results) -> Marginals | None:
 def caption(data: Marginals) -> str:
     """Returns the caption."""
     sign = 1 if frames.goal(data.metric) == "minimize" else -1
-    unit = style.points_of(data.metric)
+    unit = style.difference_unit(data.metric)
     results = []
     for parameter, curve in zip(data.parameters, data.curves, strict=True):
         best = curve["value"].iloc[int((sign * curve["mean"]).argmin())]

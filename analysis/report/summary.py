@@ -87,7 +87,7 @@ def _setup(results: Results) -> Iterator[str]:
     for phase, ended in study.get("cut_short", {}).items():
         yield f"{PHASES[phase]} was cut short after {ended['runs']} runs: {ended['reason']}."
     if (race := study.get("race")) and race["runs"]:
-        yield race_words.describe(race)
+        yield race_words.race_text(race)
     yield f"Controls: {counted(results, 'controls')}. {_confirmation(results)}"
     reused = results.trials["reused_from"].dropna()
     if len(reused):

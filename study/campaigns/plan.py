@@ -211,7 +211,7 @@ def entries(found: Mapping[str, Any]) -> dict[str, str]:
         )
         if found["packing"]:
             texts["packing"] = "; ".join(
-                gpu_packing.describe(*each) for each in gpu_packing.from_plain_data(found["packing"]).items()
+                gpu_packing.packing_text(*each) for each in gpu_packing.from_plain_data(found["packing"]).items()
             )
         texts["cost"] = (
             ", ".join(f"{phase} {_time(3600 * hours[phase])}" for phase in hours if phase != "total")

@@ -46,7 +46,7 @@ def wait_for_share(
         wanted = minimum_request(config)  # raises if no node could ever provide it
         if not (cluster.grows or _has_only_head(cluster)):
             raise
-        say(f"no node is up for a trial yet ({error}); asked the cluster for {describe(wanted)}, waiting")
+        say(f"no node is up for a trial yet ({error}); asked the cluster for {resources_text(wanted)}, waiting")
     with _requested(wanted):
         while not stopping():
             with contextlib.suppress(UsageError):
@@ -55,7 +55,7 @@ def wait_for_share(
     return None
 
 
-def describe(bundle: Mapping[str, float]) -> str:
+def resources_text(bundle: Mapping[str, float]) -> str:
     """Formats the resources of a trial.
 
     Example:

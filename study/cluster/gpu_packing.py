@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from study.cluster.inventory import Node
     from study.cluster.share import Share
     from study.definition.study_config import StudyConfig
-    from study.state.optuna_store import Store
+    from study.state.optuna_store import TrialStore
     from trainables.costs.side_by_side import Packing
 
 SPARE = 1.2  # factor on the measured memory: a run also opens the test set, and its worker loads Ray's libraries
@@ -31,7 +31,7 @@ PERIOD_SECONDS = 0.5  # between two checks whether the user has asked to stop
 
 def packed_share(
     config: StudyConfig,
-    store: Store,
+    store: TrialStore,
     whole: Share,
     *,
     stopping: Callable[[], bool],
@@ -72,7 +72,7 @@ def packed_share(
                 refuse(name, reason)
     used = {kind: known[kind] for kind in sorted(kinds & known.keys())}
     for kind, each in used.items():
-        say(describe(kind, each))
+        say(packing_text(kind, each))
     share = share_of(config, connected(), combined(used))
     if used:
         store.set_study_attribute(StudyAttribute.GPU_SHARE, share.gpus)
@@ -181,7 +181,7 @@ def combined(found: Mapping[str, Packing]) -> Packed | None:
     return Packed(fewest, int(SPARE * max(each.host_bytes for each in found.values())))
 
 
-def describe(kind: str, found: Packing) -> str:
+def packing_text(kind: str, found: Packing) -> str:
     """Formats a packing for the user.
 
     Example:

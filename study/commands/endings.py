@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from study.driver.runner import Ending
 
 
-class Outputs(TypedDict):
+class DriverOutputs(TypedDict):
     """Output arguments of ``study.api.launch`` and ``study.api.resume``."""
 
     console: Console
@@ -27,7 +27,7 @@ class Outputs(TypedDict):
 
 
 @contextlib.contextmanager
-def outputs(directory: Path, events: Path | None, notify: str | None) -> Iterator[Outputs]:
+def outputs(directory: Path, events: Path | None, notify: str | None) -> Iterator[DriverOutputs]:
     """Opens the driver's outputs; if events go to standard output, everything else goes to standard error."""
     from study.views import notification
 

@@ -11,7 +11,7 @@ from trainables.batches.splits import data_digest, split_training
 
 if TYPE_CHECKING:
     from study.definition.study_config import StudyConfig
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.batches.splits import Split
     from trainables.interfaces import LabelledImages
 
@@ -62,7 +62,7 @@ def _checked(config: StudyConfig) -> tuple[LabelledImages, Split]:
     return images, split_training(images, config.dataset.validation)
 
 
-def allow_changes(study: Study, *, allow_changed: bool) -> list[str]:
+def allow_changes(study: OpenStudy, *, allow_changed: bool) -> list[str]:
     """Returns what has changed since the study began: ``code``, ``data`` or ``validation split``.
 
     Args:

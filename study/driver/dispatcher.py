@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from study.phases.limits import Limits
     from study.phases.phase import Phase
-    from study.state.optuna_store import Store
+    from study.state.optuna_store import TrialStore
     from study.state.reuse import Reuse
     from study.views.listener import Listener
     from trainables.runs.assignment import Assignment
@@ -58,7 +58,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        store: Store,
+        store: TrialStore,
         phases: Sequence[Phase],
         *,
         max_concurrent: int,

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from study.cluster.inventory import Cluster, Node
     from study.cluster.share import Share
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from study.views.listener import Listener
     from trainables.tune import StudyTrainable
 
@@ -83,7 +83,7 @@ class Driver:
 
     def __init__(
         self,
-        study: Study,
+        study: OpenStudy,
         console: Console,
         *,
         address: str | None = None,

@@ -19,7 +19,7 @@ from trainables.runs.run_directory import RunDirectory
 from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from study.tracking.mlflow_client import ModelVersion
 
 SEPARATOR = "@"
@@ -74,7 +74,7 @@ def register(directory: Path, name: str) -> Registered:
             return _register(study, model, alias or None)
 
 
-def _register(study: Study, model: str, alias: str | None) -> Registered:
+def _register(study: OpenStudy, model: str, alias: str | None) -> Registered:
     results = result_files.read(study.directory / "results")
     best, config = best_config.collect(results), best_config.winner_config(results)
     number = _trial_of(results, best.arms[0].name, config["seed"])

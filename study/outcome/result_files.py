@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.phases.phase import Phase
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.runs.run_directory import EpochRow
 
 SEARCHED_TRAINING = "training."
 
 
-def write_all(study: Study) -> result_files.Results:
+def write_all(study: OpenStudy) -> result_files.Results:
     """Writes ``results/``, ``report/`` and, once a winner is confirmed, ``best_config.yaml``."""
     results = write_results(study)
     faultpoint("results: written, no report")
@@ -58,7 +58,7 @@ def report(directory: Path) -> Path:
     return study_report.write(read_results(directory), directory / REPORT)
 
 
-def write_results(study: Study) -> result_files.Results:
+def write_results(study: OpenStudy) -> result_files.Results:
     """Writes ``results/`` and, once a winner is confirmed, ``best_config.yaml`` and its table; draws no figures."""
     trials: list[dict[str, Any]] = []
     confirmations: list[dict[str, Any]] = []
@@ -78,7 +78,7 @@ def write_results(study: Study) -> result_files.Results:
     return results
 
 
-def _trial_row(study: Study, phase: Phase, trial: FrozenTrial) -> dict[str, Any]:
+def _trial_row(study: OpenStudy, phase: Phase, trial: FrozenTrial) -> dict[str, Any]:
     run, config = RunDirectory(phase.run_directory(trial.number)), phase.run_config(trial)
     rows = run.epochs()
     method = dict(flat(config.method.model_dump(mode="json", exclude={"name"})))
@@ -131,7 +131,7 @@ def _duration(trial: FrozenTrial, trained: float) -> float | None:
     return max((trial.datetime_complete - trial.datetime_start).total_seconds(), trained)
 
 
-def _epoch_rows(study: Study, phase: Phase, trial: FrozenTrial) -> list[dict[str, Any]]:
+def _epoch_rows(study: OpenStudy, phase: Phase, trial: FrozenTrial) -> list[dict[str, Any]]:
     return [
         {
             "study": study.config.name,
@@ -146,7 +146,7 @@ def _epoch_rows(study: Study, phase: Phase, trial: FrozenTrial) -> list[dict[str
     ]
 
 
-def _description(study: Study) -> dict[str, Any]:
+def _description(study: OpenStudy) -> dict[str, Any]:
     config, store = study.config, study.store
     best = confirm.finalists(study)
     controls = confirm.controls(study)
@@ -171,7 +171,7 @@ def _description(study: Study) -> dict[str, Any]:
         "ledger": ledger.readings(study.directory),
         "finalists": [arm.label for arm in best],
         "baseline": baseline,
-        "race": race.describe(study),
+        "race": race.race_record(study),
         "extended": _extended_after_reading(study),
         "cut_short": {
             name: ended._asdict() for name in limits.RUN_NAMES if (ended := limits.early_end(store, name)) is not None
@@ -192,7 +192,7 @@ def _description(study: Study) -> dict[str, Any]:
     }
 
 
-def _extended_after_reading(study: Study) -> bool:
+def _extended_after_reading(study: OpenStudy) -> bool:
     """Whether a trial of the search or the race started after the first reading of the test set."""
     first = min((line["time"] for line in ledger.readings(study.directory)), default=None)
     chosen_from = [*study.store.trials("search"), *study.store.trials("race")]
@@ -205,7 +205,7 @@ def _states(trials: list[FrozenTrial]) -> dict[str, int]:
     return {name: names.count(name) for name in sorted(set(names))}
 
 
-def _write_best(study: Study, results: result_files.Results) -> None:
+def _write_best(study: OpenStudy, results: result_files.Results) -> None:
     best = best_config.collect(results)
     table = best_config_table.best_config_table(best)
     folder = study.directory / REPORT

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.phases.phase import Phase
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from study.tracking.mlflow_client import TrackingService
 
 LARGEST_SEARCHED_BYTES = 1 << 28
@@ -65,7 +65,7 @@ class Verification:
     skipped: list[str]
 
 
-def verify(study: Study, connect: Callable[[], TrackingService] | None = None) -> Verification:
+def verify(study: OpenStudy, connect: Callable[[], TrackingService] | None = None) -> Verification:
     """Compares the database, the runs' files, the result files and MLflow with each other; changes nothing.
 
     While a driver works on the study, only its settled trials are compared.
@@ -94,13 +94,13 @@ def verify(study: Study, connect: Callable[[], TrackingService] | None = None) -
     return Verification(dict(checked), found, skipped)
 
 
-def _each(study: Study) -> Iterator[tuple[str, Phase, FrozenTrial, RunDirectory]]:
+def _each(study: OpenStudy) -> Iterator[tuple[str, Phase, FrozenTrial, RunDirectory]]:
     for phase in sequence.phases_of(study):
         for trial in study.store.trials(phase.name):
             yield str(RunKey(phase.name, trial.number)), phase, trial, RunDirectory(phase.run_directory(trial.number))
 
 
-def _trials(study: Study, checked: Counter[str]) -> Iterator[Violation]:
+def _trials(study: OpenStudy, checked: Counter[str]) -> Iterator[Violation]:
     """Checks that numbers have no gaps, epochs are complete, and values are those of the last epoch."""
     for name in PHASES:
         numbers = [trial.number for trial in study.store.trials(name)]
@@ -129,14 +129,14 @@ def _complete(key: str, phase: Phase, trial: FrozenTrial, run: RunDirectory) -> 
         yield Violation("values", key, f"the database has {trial.values}, its last epoch {values}")
 
 
-def _reused(study: Study, key: str, run: RunDirectory) -> Iterator[Violation]:
+def _reused(study: OpenStudy, key: str, run: RunDirectory) -> Iterator[Violation]:
     """Checks that a reused run equals the run of the study that trained it, as long as that exists."""
     differs = reuse.difference(run, study.directory.parent)
     if differs is not None:
         yield Violation("reuse", key, differs)
 
 
-def _files(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
+def _files(study: OpenStudy, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
     """Checks the checksums of checkpoints and lines, and that predictions can be read."""
     for key, phase, trial, run in _each(study):
         if held and not trial.state.is_finished():  # its worker still replaces and deletes checkpoints
@@ -152,7 +152,7 @@ def _files(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Viola
                 yield Violation("checksums", key, str(error))
 
 
-def _objects(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
+def _objects(study: OpenStudy, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
     """Checks that all lines in the object store are in the study directory, and that checkpoints there are intact."""
     for key, phase, trial, _ in _each(study):
         ended = trial.state.is_finished()
@@ -168,7 +168,7 @@ def _objects(study: Study, checked: Counter[str], *, held: bool) -> Iterator[Vio
             yield Violation("checksums", key, f"{name} does not match its checksum in the object store")
 
 
-def _own_files(study: Study) -> Iterator[Violation]:
+def _own_files(study: OpenStudy) -> Iterator[Violation]:
     """Checks the lines of ledger and provenance, and the database file."""
     path = study.directory / database.FILE_NAME
     if path.exists() and not database_copies.is_intact(path):
@@ -179,7 +179,7 @@ def _own_files(study: Study) -> Iterator[Violation]:
             yield Violation("checksums", name, "a line does not match its checksum")
 
 
-def _ledger(study: Study, checked: Counter[str]) -> Iterator[Violation]:
+def _ledger(study: OpenStudy, checked: Counter[str]) -> Iterator[Violation]:
     """Checks that only confirmations read the test set, and that each completed one has a reading."""
     readings = ledger.readings(study.directory)
     checked["readings"] += len(readings)
@@ -195,7 +195,7 @@ def _ledger(study: Study, checked: Counter[str]) -> Iterator[Violation]:
             yield Violation("ledger", str(RunKey("confirm", number)), "has test values without a reading")
 
 
-def _results(study: Study, checked: Counter[str]) -> Iterator[Violation]:
+def _results(study: OpenStudy, checked: Counter[str]) -> Iterator[Violation]:
     """Checks that the result files agree with the database and the runs."""
     if not (study.directory / "results" / "study.json").exists() and not any(map(study.store.trials, PHASES)):
         return
@@ -244,7 +244,7 @@ def _same(stored: Any, value: Any) -> bool:
     return bool(np.float64(stored) == np.float64(value))
 
 
-def _tracked(study: Study, service: TrackingService, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
+def _tracked(study: OpenStudy, service: TrackingService, checked: Counter[str], *, held: bool) -> Iterator[Violation]:
     """Checks that MLflow has one run per trial, with its state, and each value once."""
     if study.store.attribute(StudyAttribute.IDENTITY) is None:
         return

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.config import TrainConfig
     from trainables.runs.assignment import Assignment
 
 
 @dataclass(frozen=True)
-class Arm:
+class ConfirmedArm:
     """A configuration to confirm: a finalist of the search or a control.
 
     Attributes:
@@ -51,7 +51,7 @@ class Arm:
         return str(RunKey(self.phase, self.trial))
 
 
-def finalists(study: Study) -> list[Arm]:
+def finalists(study: OpenStudy) -> list[ConfirmedArm]:
     """Returns the best search trials, or the leaders of the race if there is one, best first.
 
     The first is the winner; it is selected before the test set is read.
@@ -62,7 +62,7 @@ def finalists(study: Study) -> list[Arm]:
         by_label = {str(RunKey("search", trial.number)): (trial, mean) for trial, mean in best}
         best = [by_label[label] for label in race_means]
     return [
-        Arm(
+        ConfirmedArm(
             "search",
             trial.number,
             study.config.search_config(trial.params, trial.number),
@@ -74,7 +74,7 @@ def finalists(study: Study) -> list[Arm]:
     ]
 
 
-def _race_means(study: Study) -> dict[str, float | None]:
+def _race_means(study: OpenStudy) -> dict[str, float | None]:
     """Returns the race's means by label, best first; empty before the first complete round or without a race."""
     race, rule = race_state(study), study.config.confirm.race
     if race is None or rule is None or not race.standing.rounds:
@@ -83,23 +83,25 @@ def _race_means(study: Study) -> dict[str, float | None]:
     return {label: race.mean(label, seeds) for label in race.standing.order}
 
 
-def controls(study: Study) -> list[Arm]:
+def controls(study: OpenStudy) -> list[ConfirmedArm]:
     """Returns the completed controls."""
     complete = [trial for trial in study.store.trials("controls") if trial.state == TrialState.COMPLETE]
     return [_control(study, trial) for trial in complete]
 
 
-def arm_from(study: Study, label: str) -> Arm:
+def arm_from(study: OpenStudy, label: str) -> ConfirmedArm:
     """Returns the arm with a label such as ``search/7``."""
     key = RunKey.parse(label)
     trial = study.store.trials(key.phase)[key.number]
     if key.phase == "search":
-        return Arm("search", trial.number, study.config.search_config(trial.params, trial.number), trial.values[0])
+        return ConfirmedArm(
+            "search", trial.number, study.config.search_config(trial.params, trial.number), trial.values[0]
+        )
     return _control(study, trial)
 
 
-def _control(study: Study, trial: FrozenTrial) -> Arm:
-    return Arm("controls", trial.number, study.config.control_config(trial.number), trial.values[0])
+def _control(study: OpenStudy, trial: FrozenTrial) -> ConfirmedArm:
+    return ConfirmedArm("controls", trial.number, study.config.control_config(trial.number), trial.values[0])
 
 
 class ConfirmPhase(SeededPhase):
@@ -111,7 +113,7 @@ class ConfirmPhase(SeededPhase):
 
     name: PhaseName = "confirm"
 
-    def __init__(self, study: Study, preceding: Sequence[Phase] = ()) -> None:
+    def __init__(self, study: OpenStudy, preceding: Sequence[Phase] = ()) -> None:
         super().__init__(study)
         self._preceding = preceding
 

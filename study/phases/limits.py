@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from study.state.directory import Study
-    from study.state.optuna_store import Store
+    from study.state.directory import OpenStudy
+    from study.state.optuna_store import TrialStore
     from trainables.runs.run_key import PhaseName
 
 FIRST_FAILURES = 5
@@ -40,18 +40,18 @@ class EarlyEnd(NamedTuple):
     reason: str
 
 
-def early_end(store: Store, phase: PhaseName) -> EarlyEnd | None:
+def early_end(store: TrialStore, phase: PhaseName) -> EarlyEnd | None:
     """Returns how a phase was cut short; None if it was not."""
     found = store.attribute(StudyAttribute.over(phase))
     return None if found is None else EarlyEnd(int(found["runs"]), str(found["reason"]))
 
 
-def cut_short(store: Store, phase: PhaseName, runs: int, reason: str) -> None:
+def cut_short(store: TrialStore, phase: PhaseName, runs: int, reason: str) -> None:
     """Stores that a phase ends after ``runs`` runs."""
     store.set_study_attribute(StudyAttribute.over(phase), {"runs": runs, "reason": reason})
 
 
-def reset(store: Store, more_hours: float = 0.0) -> None:
+def reset(store: TrialStore, more_hours: float = 0.0) -> None:
     """Deletes the early ends of all phases, so that the next driver checks the limits again.
 
     Args:
@@ -74,7 +74,7 @@ class Limits:
         study: An open study.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: OpenStudy) -> None:
         self._config = study.config
         self._budget = study.config.search.budget
         self._store = study.store

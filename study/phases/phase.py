@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from study.phases.limits import early_end
-from study.search.halving import ladder_of, points_of
+from study.search.halving import ladder_of, without_promotions
 from study.search.sampling import suggest
 from study.state import run_collection
 from study.state.attribute_names import TrialAttribute
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.config import TrainConfig
 
 
@@ -35,7 +35,7 @@ class Phase(ABC):
 
     name: PhaseName
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: OpenStudy) -> None:
         self.study = study
         self.config = study.config
         self.store = study.store
@@ -149,7 +149,7 @@ class SearchPhase(Phase):
 
     name: PhaseName = "search"
 
-    def __init__(self, study: Study, trials: int) -> None:
+    def __init__(self, study: OpenStudy, trials: int) -> None:
         super().__init__(study)
         self._space = study.config.space()
         self._points = study.config.planned_trials(trials)
@@ -183,7 +183,7 @@ class SearchPhase(Phase):
         return self.store.begin(self.name, point, self._space, attributes)
 
     def _point(self, trials: list[FrozenTrial]) -> dict[str, Any] | None:
-        search, points = self.config.search, len(points_of(trials))
+        search, points = self.config.search, len(without_promotions(trials))
         if points >= self._points:
             return None  # only promotions are left, and they wait for short runs to end
         if points < len(search.first):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from study.definition.sections import Race
     from study.definition.study_config import StudyConfig
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.config import TrainConfig
 
 
@@ -49,7 +49,7 @@ def seeds_of(config: StudyConfig, rule: Race) -> tuple[int, ...]:
     return tuple(config.race_seed(number) for number in range(rule.seeds))
 
 
-def race_state(study: Study) -> RaceState | None:
+def race_state(study: OpenStudy) -> RaceState | None:
     """Returns the state of the race from the study's database; None without a race."""
     config, rule = study.config, study.config.confirm.race
     if rule is None:
@@ -72,7 +72,7 @@ def race_state(study: Study) -> RaceState | None:
     return RaceState(found, runs)
 
 
-def describe(study: Study) -> dict[str, Any] | None:
+def race_record(study: OpenStudy) -> dict[str, Any] | None:
     """Describes the race for ``study.json``; None without a race.
 
     Returns:
@@ -119,7 +119,7 @@ class RacePhase(SeededPhase):
 
     name: PhaseName = "race"
 
-    def __init__(self, study: Study, search: Phase) -> None:
+    def __init__(self, study: OpenStudy, search: Phase) -> None:
         super().__init__(study)
         self._search = search
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from study.phases.phase import Phase
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
 
 SEARCHING = ("controls", "search")  # phases of `--until search`
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
@@ -21,7 +21,7 @@ Counts = dict[PhaseName, dict[str, int]]
 State = Literal["running", "interrupted", "failed", "searched", "done"]
 
 
-def phases_of(study: Study) -> list[Phase]:
+def phases_of(study: OpenStudy) -> list[Phase]:
     """Returns the phases of a study in the order in which they start."""
     search = SearchPhase(study, study.trials_wanted)
     race = [] if study.config.confirm.race is None else [RacePhase(study, search)]
@@ -29,7 +29,7 @@ def phases_of(study: Study) -> list[Phase]:
     return [*first, ConfirmPhase(study, first)]
 
 
-def phases_until(study: Study, until: str | None) -> list[Phase]:
+def phases_until(study: OpenStudy, until: str | None) -> list[Phase]:
     """Returns the phases that a driver carries out.
 
     Args:
@@ -44,7 +44,7 @@ def is_wanted(phase: str, until: str | None) -> bool:
     return until != "search" or phase in SEARCHING
 
 
-def counts_of(study: Study) -> Counts:
+def counts_of(study: OpenStudy) -> Counts:
     """Returns for each phase the number of ``planned`` trials and of trials in each state."""
     counts: Counts = {}
     for phase in phases_of(study):

@@ -12,7 +12,7 @@ from trainables.runs.run_directory import RunDirectory
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.runs.run_key import PhaseName
 
 
@@ -23,7 +23,7 @@ class Spending:
         study: An open study; its database also stores the drivers' time.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: OpenStudy) -> None:
         self._store = study.store
         self._directory = study.directory
         self._epochs_per_run = study.config.training.epochs

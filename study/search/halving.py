@@ -118,7 +118,7 @@ def ladder_of(config: StudyConfig) -> Ladder:
     return Ladder(scheduler.lengths(config.training), scheduler.reduction, scheduler.min_trials, config.minimizes)
 
 
-def points_of(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def without_promotions(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Returns the trials with points from the sampler or the study file, that is, without promotions."""
     return [trial for trial in trials if TrialAttribute.PROMOTED_FROM not in trial.user_attrs]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.definition.sections import Scheduler
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
 
 
 class Rule(NamedTuple):
@@ -76,7 +76,7 @@ def is_kept(value: float, others: Sequence[float], scheduler: Scheduler) -> bool
     return len(others) + 1 < scheduler.min_trials or RULES[scheduler.name].keeps(value, others, scheduler)
 
 
-def pruner_of(study: Study) -> Pruner | None:
+def pruner_of(study: OpenStudy) -> Pruner | None:
     """Returns the pruner of a study; None if its scheduler does not stop runs."""
     return None if study.config.search.scheduler.name not in RULES else Pruner(study)
 
@@ -88,7 +88,7 @@ class Pruner:
         study: An open study with a scheduler in ``RULES``.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: OpenStudy) -> None:
         config = study.config
         self._scheduler = config.search.scheduler
         self._rungs = self._scheduler.rungs(config.training)

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.definition.study_config import StudyConfig
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
 
 FEWEST_FOR_POSTERIOR = 16
 
 
-def ranked(study: Study) -> list[FrozenTrial]:
+def ranked(study: OpenStudy) -> list[FrozenTrial]:
     """Returns completed search trials, best first: by the objective, then by validation NLL, then by number.
 
     The tie-break matters because several trials reach the same error on small splits. With two objectives the first one
@@ -45,7 +45,7 @@ def ranked(study: Study) -> list[FrozenTrial]:
     return complete if len(config.directions) == 1 else _front_first(config, complete)
 
 
-def confirmation_order(study: Study) -> list[tuple[FrozenTrial, float | None]]:
+def confirmation_order(study: OpenStudy) -> list[tuple[FrozenTrial, float | None]]:
     """Returns completed search trials with their posterior means, in the order in which they are selected.
 
     The best of many noisy values is mostly lucky. ``confirm.choose_by: posterior_mean`` therefore fits a Gaussian

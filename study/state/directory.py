@@ -21,7 +21,7 @@ from study.machine.folders import make_directory
 from study.state import database
 from study.state.attribute_names import StudyAttribute
 from study.state.lease import lease
-from study.state.optuna_store import PHASES, Store, owner_of
+from study.state.optuna_store import PHASES, TrialStore, owner_of
 from trainables.files.durable import write_atomic
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ SHOWN = 5  # largest number of studies or differences in a message
 
 
 @dataclass(frozen=True)
-class Study:
+class OpenStudy:
     """An open study.
 
     Attributes:
@@ -45,7 +45,7 @@ class Study:
     """
 
     config: StudyConfig
-    store: Store
+    store: TrialStore
     directory: Path
 
     @property
@@ -135,7 +135,7 @@ def require_results(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def open_study(directory: Path) -> Iterator[Study]:
+def open_study(directory: Path) -> Iterator[OpenStudy]:
     """Opens the study of a directory and closes its database at the end.
 
     Raises:
@@ -146,16 +146,16 @@ def open_study(directory: Path) -> Iterator[Study]:
     config = read_config(directory)
     url = database.url_of(config.database, directory)
     phases = [phase for phase in PHASES if phase != "race" or config.confirm.race is not None]
-    store = Store(url, config.name, directions=config.directions, metrics=config.search.objectives, phases=phases)
+    store = TrialStore(url, config.name, directions=config.directions, metrics=config.search.objectives, phases=phases)
     try:
         if config.database is not None and not store.claim(_identity(directory)):
             raise StudyDirectoryError(_name_is_taken(config, url))
-        yield Study(config, store, directory)
+        yield OpenStudy(config, store, directory)
     finally:
         store.close()
 
 
-def discard(study: Study) -> None:
+def discard(study: OpenStudy) -> None:
     """Removes a study without runs, so that its remains do not block a corrected launch."""
     study.store.delete()
     shutil.rmtree(study.directory)

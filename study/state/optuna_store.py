@@ -38,7 +38,7 @@ METRIC_NAMES = "study:metric_names"
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-class Store:
+class TrialStore:
     """Trials of one study, by phase and number.
 
     Args:

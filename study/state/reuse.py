@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.config import TrainConfig
     from trainables.runs.assignment import Assignment
     from trainables.runs.run_directory import EpochRow
@@ -72,7 +72,7 @@ class Reuse:
         study: Study that reuses runs; with ``search.reuse: false`` it reuses none.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: OpenStudy) -> None:
         self._study = study
         self._code = provenance.code_digest()
 
@@ -158,18 +158,18 @@ def difference(run: RunDirectory, storage: Path) -> str | None:
     return None
 
 
-def _data_of(study: Study) -> tuple[str, str] | None:
+def _data_of(study: OpenStudy) -> tuple[str, str] | None:
     data, split = study.store.attribute(StudyAttribute.DATA_DIGEST), study.store.attribute(StudyAttribute.SPLIT_DIGEST)
     return None if data is None or split is None else (data, split)
 
 
-def _config_of(study: Study, phase: PhaseName, trial: FrozenTrial) -> TrainConfig:
+def _config_of(study: OpenStudy, phase: PhaseName, trial: FrozenTrial) -> TrainConfig:
     if phase == "controls":
         return study.config.control_config(trial.number)
     return study.config.search_config(trial.params, trial.number, trial.user_attrs.get(TrialAttribute.EPOCHS))
 
 
-def _source_of(study: Study, phase: PhaseName, trial: FrozenTrial) -> _Source:
+def _source_of(study: OpenStudy, phase: PhaseName, trial: FrozenTrial) -> _Source:
     directory = study.directory / FOLDERS[phase] / str(trial.number)
     values = dict(zip(study.config.search.objectives, trial.values or (), strict=False))
     return _Source(f"{study.config.name}/{phase}/{trial.number}", directory, values)

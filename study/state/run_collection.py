@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from study.definition.service_sections import Artifacts
-    from study.state.optuna_store import Store
+    from study.state.optuna_store import TrialStore
     from trainables.runs.assignment import Assignment
     from trainables.runs.run_key import PhaseName
 
@@ -29,7 +29,7 @@ IDENTITY_DIGITS = 12  # digits of the study's identity in its folder's name
 PROBE = "probe_"
 
 
-def study_uri(artifacts: Artifacts, name: str, store: Store) -> str:
+def study_uri(artifacts: Artifacts, name: str, store: TrialStore) -> str:
     """Returns the URI of a study's folder in the object store.
 
     Args:
@@ -40,7 +40,7 @@ def study_uri(artifacts: Artifacts, name: str, store: Store) -> str:
     return object_store.below(artifacts.uri, f"{name}-{store.identity()[:IDENTITY_DIGITS]}")
 
 
-def run_uri(artifacts: Artifacts | None, name: str, store: Store, phase: PhaseName, number: int) -> str | None:
+def run_uri(artifacts: Artifacts | None, name: str, store: TrialStore, phase: PhaseName, number: int) -> str | None:
     """Returns the URI of a run's folder in the object store; None if the workers share the study directory."""
     return None if artifacts is None else object_store.below(study_uri(artifacts, name, store), phase, str(number))
 

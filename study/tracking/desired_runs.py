@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from analysis.findings.best_config import BestConfig
     from study.phases.phase import Phase
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.config import TrainConfig
     from trainables.runs.run_directory import EpochRow
 
@@ -94,7 +94,7 @@ class TrackedRun:
     replaceable: bool = field(default=True)
 
 
-def study_run(study: Study, *, live: bool) -> TrackedRun:
+def study_run(study: OpenStudy, *, live: bool) -> TrackedRun:
     """Returns the run of the study itself.
 
     Args:
@@ -133,7 +133,7 @@ def study_run(study: Study, *, live: bool) -> TrackedRun:
     )
 
 
-def trial_runs(study: Study, *, live: bool, without: frozenset[str] = frozenset()) -> Iterator[TrackedRun]:
+def trial_runs(study: OpenStudy, *, live: bool, without: frozenset[str] = frozenset()) -> Iterator[TrackedRun]:
     """Yields the runs of all trials, phase by phase.
 
     Args:
@@ -152,7 +152,7 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _trial_run(study: Study, phase: Phase, trial: FrozenTrial, *, live: bool) -> TrackedRun:
+def _trial_run(study: OpenStudy, phase: Phase, trial: FrozenTrial, *, live: bool) -> TrackedRun:
     key, final = str(RunKey(phase.name, trial.number)), trial.state.is_finished()
     config = phase.run_config(trial)
     run = RunDirectory(phase.run_directory(trial.number))
@@ -168,12 +168,12 @@ def _trial_run(study: Study, phase: Phase, trial: FrozenTrial, *, live: bool) ->
         end=None if state == "RUNNING" else ended,
         params=params_of(config),
         tags=_common_tags(study, key, state) | _trial_tags(phase, trial, config),
-        points=tuple(points_of(rows, phase.objectives, config.training.epochs)),
+        points=tuple(metric_points(rows, phase.objectives, config.training.epochs)),
         data=_data(study, f"training ({config.train_on})"),
     )
 
 
-def points_of(rows: list[EpochRow], objectives: Sequence[str], epochs: int) -> Iterator[Point]:
+def metric_points(rows: list[EpochRow], objectives: Sequence[str], epochs: int) -> Iterator[Point]:
     """Yields the values that MLflow shows for the given epochs, in order.
 
     Args:
@@ -214,7 +214,7 @@ def _shown(value: Any) -> str:
     return escape(value if isinstance(value, str) else repr(value))
 
 
-def _common_tags(study: Study, key: str, state: str) -> dict[str, str]:
+def _common_tags(study: OpenStudy, key: str, state: str) -> dict[str, str]:
     store, launch = study.store, next(iter(provenance.notes(study.directory)), {})
     digests = {
         "study": study.config.digest(),
@@ -250,7 +250,7 @@ def _trial_tags(phase: Phase, trial: FrozenTrial, config: TrainConfig) -> dict[s
     }
 
 
-def _results(study: Study) -> result_files.Results | None:
+def _results(study: OpenStudy) -> result_files.Results | None:
     try:
         return result_files.read(study.directory / "results")
     except result_files.ResultsError:  # not written yet
@@ -278,12 +278,12 @@ def _winner_points(found: BestConfig, trials: int, time: float) -> tuple[Point, 
     return tuple(Point(f"winner/{name}", x, trials, milliseconds(time)) for name, x in values.items() if x is not None)
 
 
-def _data(study: Study, context: str) -> DataUsed | None:
+def _data(study: OpenStudy, context: str) -> DataUsed | None:
     digest = study.store.attribute(StudyAttribute.DATA_DIGEST)
     return None if digest is None else DataUsed(study.config.dataset.part_name(), str(digest), context)
 
 
-def _last_end(study: Study) -> float:
+def _last_end(study: OpenStudy) -> float:
     """Returns the end time of the last run in seconds since 1970, or 0 if none has ended."""
     ended = (
         trial.datetime_complete.timestamp()
@@ -294,5 +294,5 @@ def _last_end(study: Study) -> float:
     return max(ended, default=0.0)
 
 
-def _last_time(study: Study, notes: list[dict[str, Any]]) -> float:
+def _last_time(study: OpenStudy, notes: list[dict[str, Any]]) -> float:
     return max([_last_end(study), *(float(line["time"]) for line in [*notes, *ledger.readings(study.directory)])])

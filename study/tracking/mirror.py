@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from study.tracking.desired_runs import Point, TrackedRun
     from study.tracking.mlflow_client import ModelVersion, TrackingService
 
@@ -43,7 +43,7 @@ class Mirror:
         ServiceError: MLflow does not answer, or refuses a request.
     """
 
-    def __init__(self, study: Study, service: TrackingService) -> None:
+    def __init__(self, study: OpenStudy, service: TrackingService) -> None:
         self._study = study
         self._service = service
         self._uri = without_password(service.uri)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from study.tracking.mirror import Mirror
     from study.tracking.mlflow_client import TrackingService
 
@@ -33,13 +33,13 @@ LAST_TRIES = 4
 LAST_SECONDS = 3.0  # limit for the last update of a driver that was asked to stop
 
 
-def tracked_at(study: Study) -> str:
+def tracked_at(study: OpenStudy) -> str:
     """Returns the tracking URI of a study: from the environment, the study file, its record, or its storage folder."""
     record = mlflow_record.read(study.directory)
     return tracking_uri(study.config.tracking.uri, record.uri if record else None, study.directory.parent)
 
 
-def open_mirror(study: Study, on_response: Callable[[], None] = lambda: None) -> Mirror:
+def open_mirror(study: OpenStudy, on_response: Callable[[], None] = lambda: None) -> Mirror:
     """Connects to a study's MLflow and reads the runs that it stores.
 
     Args:
@@ -54,7 +54,7 @@ def open_mirror(study: Study, on_response: Callable[[], None] = lambda: None) ->
     return Mirror(study, connect(study, on_response))
 
 
-def connect(study: Study, on_response: Callable[[], None] = lambda: None) -> TrackingService:
+def connect(study: OpenStudy, on_response: Callable[[], None] = lambda: None) -> TrackingService:
     """Connects to a study's MLflow.
 
     Args:
@@ -187,7 +187,7 @@ class Tracker:
                 self._condition.wait_for(lambda: self._ending or self._asked > self._answered, pause)
             return None if self._ending else self._asked
 
-    def _update(self, study: Study) -> bool:
+    def _update(self, study: OpenStudy) -> bool:
         """Updates MLflow; returns whether that succeeded."""
         try:
             if self._mirror is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from study.phases.phase import Phase
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
     from trainables.runs.assignment import Assignment
 
 COLUMNS = ("COMPLETE", "PRUNED", "FAIL")
@@ -68,7 +68,7 @@ class Progress:
         console: Console that shows the progress.
     """
 
-    def __init__(self, study: Study, phases: Sequence[Phase], console: Console) -> None:
+    def __init__(self, study: OpenStudy, phases: Sequence[Phase], console: Console) -> None:
         self._study = study
         self._phases = phases
         self._console = console
@@ -226,7 +226,7 @@ class Progress:
         return (sum(self._lengths) + running * whole) / (len(self._lengths) + running)
 
 
-def _ended(study: Study, phase: Phase) -> list[Assignment]:
+def _ended(study: OpenStudy, phase: Phase) -> list[Assignment]:
     trials = study.store.trials(phase.name)
     return [phase.assignment(trial) for trial in trials if trial.state.is_finished()]
 

@@ -15,10 +15,10 @@ from study.state.optuna_store import PHASES, rank_value
 from trainables.runs.run_key import RunKey
 
 if TYPE_CHECKING:
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
 
 
-def describe(study: Study) -> dict[str, Any]:
+def describe(study: OpenStudy) -> dict[str, Any]:
     """Returns the study's state, driver, counts by phase and state, and best trial so far, ready for JSON."""
     phases = sequence.counts_of(study)
     held = lease.is_held(study.directory)
@@ -65,7 +65,7 @@ def summary(found: list[dict[str, Any]]) -> Table:
     return Table(count, ("study", "state", "trials", "objective", "best"), tuple(rows))
 
 
-def _reused(study: Study) -> dict[str, str]:
+def _reused(study: OpenStudy) -> dict[str, str]:
     """Returns the runs that reuse another study's epochs, each with its source."""
     return {
         str(RunKey(phase, trial.number)): trial.user_attrs[TrialAttribute.REUSED_FROM]

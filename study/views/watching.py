@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from study.phases.phase import Phase
-    from study.state.directory import Study
+    from study.state.directory import OpenStudy
 
 BEST = 5
 RECENT_SECONDS = 600
 FEWEST_FOR_IMPORTANCE = 8
 
 
-def describe(study: Study) -> dict[str, Any]:
+def describe(study: OpenStudy) -> dict[str, Any]:
     """Returns the content of ``page``, ready for JSON.
 
     Returns:
@@ -66,7 +66,7 @@ def describe(study: Study) -> dict[str, Any]:
     }
 
 
-def importance(study: Study) -> dict[str, float]:
+def importance(study: OpenStudy) -> dict[str, float]:
     """Returns the importance of each parameter as a fraction of 1 (PED-ANOVA, Watanabe et al. 2023)."""
     complete = [trial for trial in study.store.trials("search") if trial.state == TrialState.COMPLETE]
     if len(complete) < FEWEST_FOR_IMPORTANCE:
@@ -98,7 +98,7 @@ def _running(phase: Phase, trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _rate(study: Study, phases: list[Phase]) -> float:
+def _rate(study: OpenStudy, phases: list[Phase]) -> float:
     """Returns the recent epochs per second of all runs together; 0 without at least two epochs."""
     since = time.time() - RECENT_SECONDS
     times = [

@@ -15,7 +15,7 @@ from study.outcome import result_files as results
 from study.outcome.verification import verify
 from study.phases import limits
 from study.state import directory
-from study.state.directory import Study, open_study
+from study.state.directory import OpenStudy, open_study
 from study.tracking.tracker import open_mirror
 from tests.kit.fakes.executor import Executor
 from tests.kit.faults.oracle import finished_runs, verify_study, verify_tracking
@@ -51,7 +51,7 @@ def in_child(work: Callable[[], object], fault: str | None) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def drive(folder: Path, conclude: Callable[[Study], object] = results.write_results) -> None:
+def drive(folder: Path, conclude: Callable[[OpenStudy], object] = results.write_results) -> None:
     """Starts or resumes a study and runs it to its end.
 
     Draws figures only if ``conclude`` is ``results.write_all``, because threads of the renderer do not survive a fork.

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.batches.image_store import Store
+from trainables.batches.image_store import AugmentingStore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,7 @@ class Normalisation:
         return images.float().mul_(self._scale).add_(self._shift).permute(0, 3, 1, 2)
 
 
-class ImageStore(Store):
+class ImageStore(AugmentingStore):
     """Images of a split as uint8 on the device, with the training and the test transform of their data set.
 
     Args:

@@ -42,7 +42,7 @@ class Mirrored:
         return Mirrored(self.host[start:stop], self.device[start:stop])
 
 
-class Store(ABC):
+class AugmentingStore(ABC):
     """Images of a split with the training and the test transform of their data set.
 
     Batches are float32 ``[b, 3, height, width]``, normalised, channels_last.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from trainables.batches.image_store import Draws, Store
+    from trainables.batches.image_store import AugmentingStore, Draws
     from trainables.interfaces import Augmentation, LabelledImages, ResizedCrop
 
 AUGMENTATION_STREAM = 1000
@@ -56,7 +56,7 @@ class InputPipeline:
     def __init__(
         self,
         images: LabelledImages,
-        store: Store,
+        store: AugmentingStore,
         augmentation: Augmentation | ResizedCrop,
         views: tuple[View, ...],
         batch_size: int,

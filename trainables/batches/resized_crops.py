@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from trainables.batches.augmentation import Normalisation
-from trainables.batches.image_store import Mirrored, Store
+from trainables.batches.image_store import AugmentingStore, Mirrored
 from trainables.batches.resampling import resize_box, resize_boxes
 from trainables.batches.residency import host_buffer
 from trainables.files.prefetch import prefetched
@@ -123,7 +123,7 @@ def centre_box(height: int, width: int, size: int, resize: int) -> tuple[tuple[i
     return resized, (round((resized[0] - size) / 2), round((resized[1] - size) / 2))
 
 
-class RaggedStore(Store):
+class RaggedStore(AugmentingStore):
     """Images of different sizes of a split, with the training and the test transform of their data set.
 
     On a CPU the pixels stay in memory-mapped files, which all processes of a machine share. For a GPU they are copied

@@ -111,7 +111,7 @@ def mean_loss(log_p: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     return float(-np.take_along_axis(log_p, labels[:, None], axis=1).mean())
 
 
-def recall_at_1(features: Floats, labels: NDArray[np.int64], search: Search | None = None) -> float:
+def recall_at_1(features: Floats, labels: NDArray[np.int64], search: NeighbourSearch | None = None) -> float:
     """Recall at 1: fraction of samples whose nearest other sample has the same label (paper, section 3.1).
 
     Args:
@@ -129,7 +129,7 @@ def recall_at_1(features: Floats, labels: NDArray[np.int64], search: Search | No
     return float(np.mean(labels[nearest_neighbours(features, search)] == labels))
 
 
-def nearest_neighbours(features: Floats, search: Search | None = None) -> NDArray[np.int64]:
+def nearest_neighbours(features: Floats, search: NeighbourSearch | None = None) -> NDArray[np.int64]:
     """Index of the nearest other sample of each sample, by Euclidean distance; ties go to the lowest index.
 
     Squared distances are computed by matrix products. If the rounding error leaves several candidates, their distances
@@ -165,7 +165,7 @@ def nearest_neighbours(features: Floats, search: Search | None = None) -> NDArra
     return nearest
 
 
-class Search(Protocol):
+class NeighbourSearch(Protocol):
     """Protocol for a search for the points that may be nearest."""
 
     def __call__(
@@ -188,7 +188,7 @@ class Search(Protocol):
 def search_blocks(
     points: NDArray[np.float64], queries: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], list[Candidates]]:
-    """Search on a CPU, in blocks whose distances fit into its cache; see ``Search``."""
+    """Search on a CPU, in blocks whose distances fit into its cache; see ``NeighbourSearch``."""
     centred = points - points.mean(axis=0)  # shorter vectors lose less precision to cancellation
     squares = np.einsum("ij,ij->i", centred, centred)
     slacks = squares * slack(points.shape[1])

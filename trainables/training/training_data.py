@@ -16,7 +16,7 @@ from trainables.interfaces import Augmentation, LabelledImages, ResizedCrop
 from trainables.interfaces.ragged_images import RaggedImages
 
 if TYPE_CHECKING:
-    from trainables.batches.image_store import Store
+    from trainables.batches.image_store import AugmentingStore
     from trainables.interfaces import Dataset
 
 
@@ -30,7 +30,7 @@ class StoredSplit:
     """
 
     images: LabelledImages
-    store: Store
+    store: AugmentingStore
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ PROGRAM = re.compile(r"/gcs_server\b|/raylet\b|^ray::|(?<=site-packages/)ray/(?!
 MAX_SHOWN = 6
 
 
-class Listener(NamedTuple):
+class ListeningSocket(NamedTuple):
     """A listening socket and its program."""
 
     program: str
@@ -42,11 +42,11 @@ def check() -> Iterator[Finding]:
     )
 
 
-def listeners() -> list[Listener]:
+def listeners() -> list[ListeningSocket]:
     """Returns the listening sockets of Ray and MLflow processes that this user may inspect."""
     sockets = dict(_sockets())
     programs = _programs(sockets)
-    return [Listener(programs[inode], *endpoint) for inode, endpoint in sockets.items() if inode in programs]
+    return [ListeningSocket(programs[inode], *endpoint) for inode, endpoint in sockets.items() if inode in programs]
 
 
 def _sockets() -> Iterator[tuple[str, tuple[str, int]]]:

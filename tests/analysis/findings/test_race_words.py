@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.findings.race_words import describe
+from analysis.findings.race_words import race_text
 
 
 def candidate(arm, dropped_after=None, p=None, failed=False):
@@ -28,7 +28,7 @@ def race():
 
 
 def test_size_and_eliminated_candidates_with_reasons(race):
-    assert describe(race) == (
+    assert race_text(race) == (
         "A race selected the finalists on validation data: 5 candidates with up to 4 fresh seeds each, 13 of at most "
         "20 runs. Eliminated (t-tests against the current leader, finally search/7, with seeds as blocks, at 20 % "
         "with Holm's correction): search/9 (a run failed, after 1 seed), search/1 (after 2 seeds, p < 0.001), "
@@ -38,10 +38,10 @@ def test_size_and_eliminated_candidates_with_reasons(race):
 
 def test_without_eliminations_the_means_decided(race):
     two = race | {"candidates": race["candidates"][:2]}
-    assert describe(two).endswith("No candidate was distinguishable from the leader, search/7; the means decided.")
+    assert race_text(two).endswith("No candidate was distinguishable from the leader, search/7; the means decided.")
 
 
 def test_an_interrupted_race_is_not_finished(race):
-    assert describe(race | {"over": False}) == (
+    assert race_text(race | {"over": False}) == (
         "A race of 5 candidates over fresh seeds is not finished; 13 runs so far."
     )

@@ -6,7 +6,7 @@ Uses the same repetitions as ``schedulers``, so that the figures can be compared
 from itertools import product
 
 from study.definition.sections import Scheduler
-from study.search.halving import Ladder, points_of
+from study.search.halving import Ladder, without_promotions
 from study.state.attribute_names import TrialAttribute
 from tests.benchmarks.measuring import Finding
 from tests.benchmarks.search.schedulers import REPETITIONS, SAMPLERS, TRAINING, TRIALS, Ended, Replay, compare, findings
@@ -39,7 +39,7 @@ class Compressing(Replay):
             self._sampler.begin(
                 parent.params, {TrialAttribute.EPOCHS: length, TrialAttribute.PROMOTED_FROM: parent.number}
             )
-        elif len(points_of(trials)) < self._points:
+        elif len(without_promotions(trials)) < self._points:
             length = self._ladder.lengths[0]
             self._sampler.suggest(len(trials), {TrialAttribute.EPOCHS: length})
         else:

@@ -114,10 +114,10 @@ def _fill(directory: Path, trials: int) -> None:
     import optuna
 
     from study.state.directory import read_config
-    from study.state.optuna_store import Store
+    from study.state.optuna_store import TrialStore
 
     config = read_config(directory)
-    Store(directory / "optuna.db", config.name, directions=config.directions).close()
+    TrialStore(directory / "optuna.db", config.name, directions=config.directions).close()
     storage = optuna.storages.RDBStorage(f"sqlite:///{directory / 'optuna.db'}")
     first = optuna.trial.create_trial(
         params={"temperature": 0.5, "lambda_cls": 0.1},

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from study.cluster import gpu_packing
-from study.cluster.gpu_packing import combined, describe, max_trials_per_gpu, packed_share
+from study.cluster.gpu_packing import combined, max_trials_per_gpu, packed_share, packing_text
 from study.cluster.inventory import KIND_PREFIX, Cluster, Node
 from study.cluster.share import Packed, Share, share_of
 from study.errors import UsageError
@@ -100,7 +100,7 @@ def test_each_kind_is_measured_once_per_study(cluster: SimpleNamespace, new_stud
     assert study.store.attribute(StudyAttribute.GPU_SHARE) == 0.5
     assert cluster.asked == [{"H100", "T4"}]
     assert cluster.lines[0] == "measuring how many trials run at once on H100 and T4; takes about a minute"
-    assert cluster.lines[1:3] == [describe("H100", LARGE), describe("T4", SMALL)]
+    assert cluster.lines[1:3] == [packing_text("H100", LARGE), packing_text("T4", SMALL)]
 
 
 def test_kinds_of_another_cluster_do_not_count_as_known(cluster: SimpleNamespace, new_study: Callable) -> None:
@@ -160,5 +160,5 @@ def test_a_real_study_shares_a_gpu_as_measured(tmp_path: Path) -> None:
     assert len(found.epochs_per_second) == 2
     trials = "2 trials" if found.best == 2 else "1 trial"
     assert re.search(rf"^digits: {trials} at once on 2 CPUs, 1 GPUs", read_log(tmp_path), re.MULTILINE)
-    assert describe("GPU", found) in read_log(tmp_path)
+    assert packing_text("GPU", found) in read_log(tmp_path)
     assert "is excluded: its GPUs (T4) were not measured; `cskd resume` measures them" in read_log(tmp_path)

@@ -13,7 +13,7 @@ from study.errors import StudyFileError
 from study.outcome.verification import verify
 from study.phases.sequence import phases_of
 from study.phases.spending import Spending
-from study.search.halving import Ladder, points_of
+from study.search.halving import Ladder, without_promotions
 from study.state.attribute_names import TrialAttribute
 from study.views import status
 from tests.kit.fakes.executor import DriverKilledError, Executor, no_fault
@@ -158,7 +158,7 @@ def test_a_search_is_extended_by_points(new_study) -> None:
 def test_on_a_grid_each_cell_is_a_point(new_study) -> None:
     study = new_study(**HALVING | {"search__space": None, "search__trials": 100, "method": "cs_kd"} | GRID)
     Executor(study, until="search").run()
-    assert len({tuple(trial.params.items()) for trial in points_of(study.store.trials("search"))}) == 8
+    assert len({tuple(trial.params.items()) for trial in without_promotions(study.store.trials("search"))}) == 8
     check(study, points=8)
 
 

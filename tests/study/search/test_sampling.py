@@ -17,7 +17,7 @@ from optuna.trial import TrialState, create_trial
 from search_spaces import space as spaces
 from study.search.proposals import STARTUP_TRIALS
 from study.search.sampling import suggest
-from study.state.optuna_store import Store
+from study.state.optuna_store import TrialStore
 
 GRID = {
     "temperature": spaces.distribution({"choices": [1, 4]}),
@@ -48,7 +48,7 @@ class Search:
         self.open()
 
     def open(self) -> None:
-        self.store = Store(self.path, "s", directions=[StudyDirection.MINIMIZE])
+        self.store = TrialStore(self.path, "s", directions=[StudyDirection.MINIMIZE])
 
     def suggest(self):
         trials = self.store.trials("search")

@@ -13,7 +13,7 @@ from study.outcome.verification import verify
 from study.phases.sequence import phases_of
 from study.phases.spending import Spending
 from study.state import directory, provenance
-from study.state.directory import Study, open_study
+from study.state.directory import OpenStudy, open_study
 from study.state.reuse import Reuse
 from study.tracking.desired_runs import trial_runs
 from study.views import status
@@ -50,13 +50,13 @@ def first(finished: Path, tmp_path: Path) -> Path:
 def launched(new_study):
     """Creates a study as ``api.launch`` does, with the digests of its data and a line of provenance."""
 
-    def make(name: str = "second", *, data: str = "data", **overrides) -> Study:
+    def make(name: str = "second", *, data: str = "data", **overrides) -> OpenStudy:
         return begun(new_study(**SMALL | overrides, name=name), data)
 
     return make
 
 
-def begun(study: Study, data: str = "data") -> Study:
+def begun(study: OpenStudy, data: str = "data") -> OpenStudy:
     study.store.set_study_attribute("data_digest", data)
     study.store.set_study_attribute("split_digest", "split")
     provenance.note(study.directory, "launch", study.config.digest(), [])
@@ -68,7 +68,7 @@ def trained(executor: Executor) -> list[tuple]:
     return sorted({event[:2] for event in executor.watcher.of("started") if event[0] != "confirm"})
 
 
-def offered(study: Study) -> list[str | None]:
+def offered(study: OpenStudy) -> list[str | None]:
     """Returns the sources that the first control and the first three search trials would reuse."""
     reuse, found = Reuse(study), []
     for phase in phases_of(study)[:2]:
@@ -78,7 +78,7 @@ def offered(study: Study) -> list[str | None]:
     return found
 
 
-def sources(study: Study) -> dict[str, str | None]:
+def sources(study: OpenStudy) -> dict[str, str | None]:
     return {
         f"{phase}/{trial.number}": trial.user_attrs.get("reused_from")
         for phase in ("controls", "search")
@@ -86,7 +86,7 @@ def sources(study: Study) -> dict[str, str | None]:
     }
 
 
-def values(study: Study, phase: str) -> list:
+def values(study: OpenStudy, phase: str) -> list:
     return [trial.values for trial in study.store.trials(phase)]
 
 
@@ -103,7 +103,7 @@ def test_the_second_study_trains_only_the_runs_that_the_first_lacks(first: Path,
     _check_outputs(second)
 
 
-def _check_outputs(second: Study) -> None:
+def _check_outputs(second: OpenStudy) -> None:
     """Checks that a copy has no cost and that all outputs name its source."""
     own = Spending(second).device_seconds()
     assert own == pytest.approx(0.01 * 2 * 3)  # a search trial and two confirmations of two epochs

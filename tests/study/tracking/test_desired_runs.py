@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from study.tracking import desired_runs
-from study.tracking.desired_runs import Point, params_of, points_of, study_run, trial_runs
+from study.tracking.desired_runs import Point, metric_points, params_of, study_run, trial_runs
 from tests.kit.fakes.executor import DriverKilledError, Executor
 from trainables.runs.run_directory import EpochRow
 
@@ -16,7 +16,7 @@ def epoch(number: int, **metrics: float) -> EpochRow:
 
 def test_few_metrics_at_each_epoch_and_all_at_the_last() -> None:
     rows = [epoch(n, train__loss=1 / n, train__ce=0.5, validation__ece=0.1) for n in (1, 2, 3)]
-    points = list(points_of(rows, ["validation/top1_error"], epochs=3))
+    points = list(metric_points(rows, ["validation/top1_error"], epochs=3))
     assert points[:2] == [Point("train/loss", 1.0, 1, 1_001_000), Point("epoch_seconds", 0.25, 1, 1_001_000)]
     assert [point.metric for point in points if point.step == 3] == [
         *("train/ce", "train/loss", "validation/ece"),
@@ -26,13 +26,13 @@ def test_few_metrics_at_each_epoch_and_all_at_the_last() -> None:
 
 def test_the_objective_is_shown_at_each_epoch() -> None:
     rows = [epoch(1, validation__ece=0.1)]
-    assert Point("validation/ece", 0.1, 1, 1_001_000) in points_of(rows, ["validation/ece"], epochs=3)
+    assert Point("validation/ece", 0.1, 1, 1_001_000) in metric_points(rows, ["validation/ece"], epochs=3)
 
 
 def test_points_of_a_longer_run_begin_with_those_of_a_shorter_one() -> None:
     rows = [epoch(n, train__loss=1 / n, validation__top1_error=0.5) for n in (1, 2, 3)]
-    longer = list(points_of(rows, ["validation/top1_error"], epochs=9))
-    shorter = list(points_of(rows[:2], ["validation/top1_error"], epochs=9))
+    longer = list(metric_points(rows, ["validation/top1_error"], epochs=9))
+    shorter = list(metric_points(rows[:2], ["validation/top1_error"], epochs=9))
     assert longer[: len(shorter)] == shorter
 
 

@@ -50,7 +50,7 @@ def test_programs_reachable_from_other_machines_are_listed_with_their_port(progr
 @pytest.mark.parametrize(("name", "address"), [("mlflow", "127.0.0.1"), ("raylet", "::1")])
 def test_programs_that_listen_on_loopback_are_found(program, name: str, address: str) -> None:
     port = program(name, address)
-    assert ports.Listener(name, address, port) in ports.listeners()
+    assert ports.ListeningSocket(name, address, port) in ports.listeners()
 
 
 @pytest.mark.parametrize(
