@@ -87,7 +87,7 @@ def test_links_folds_and_downloads_work(context: Any, finished_report: Path) -> 
     for link in visit.page.locator("nav a").all():
         link.click()
         assert visit.page.locator(str(link.get_attribute("href"))).is_visible()
-    folded = visit.page.locator("details", has_text="The configuration, to train it again")
+    folded = visit.page.locator("details", has_text="The winner's configuration, as YAML")
     folded.locator("summary").click()
     assert folded.locator("pre").is_visible()
     for kind in ("csv", "md", "tex"):

@@ -166,7 +166,8 @@ def test_mlflow_is_compared(new_study, local_tracking: str) -> None:
     write_results(study)
     assert broken(study.directory, tracked=True) == []
     client = MlflowClient(local_tracking)
-    runs = {run.data.tags["cskd.run"]: run.info.run_id for run in client.search_runs(["1"])}
+    experiment = client.get_experiment_by_name("toy").experiment_id
+    runs = {run.data.tags["cskd.run"]: run.info.run_id for run in client.search_runs([experiment])}
     client.delete_run(runs["search/0"])
     client.log_metric(runs["search/1"], "train/loss", 9.0, step=2)
     client.set_terminated(runs["search/2"], "FAILED")
