@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from analysis.words.safe_text import safe_line
 from study.commands import (
     catalogue,
     cluster,
@@ -22,7 +23,6 @@ from study.commands import (
     upkeep,
 )
 from study.commands.exit_codes import INTERNAL, code_and_lines
-from study.safe_text import safe_line
 
 app = typer.Typer(
     name="cskd",

@@ -1,6 +1,6 @@
 """Exceptions of the package ``study``, each with the exit code of the command that raises it."""
 
-from study.safe_text import safe_line
+from analysis.words.safe_text import safe_line
 from trainables.errors import CskdError
 
 

@@ -13,9 +13,9 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from analysis.words.safe_text import without_password
 from study.definition import yaml_reader
 from study.errors import ServiceError, UsageError
-from study.safe_text import without_password
 from study.state.provenance import CODE
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import errno
 import shutil
 from pathlib import Path
 
+from analysis.words.safe_text import safe_line
 from study.errors import StudyFileError
-from study.safe_text import safe_line
 from trainables.errors import CskdError
 
 INTERNAL = 70

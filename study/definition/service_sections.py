@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from analysis.words.safe_text import without_password
 from study.definition.tracking_address import mistake
-from study.safe_text import without_password
 from trainables.files import object_store
 from trainables.interfaces import Options
 

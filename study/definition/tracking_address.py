@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from analysis.words.safe_text import HIDDEN
 from study.errors import ServiceError, UsageError
-from study.safe_text import HIDDEN
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 

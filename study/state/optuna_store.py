@@ -24,8 +24,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
+from analysis.words.safe_text import without_password
 from study.errors import ServiceError
-from study.safe_text import without_password
 from study.state import database, database_copies
 from study.state.attribute_names import StudyAttribute, TrialAttribute
 from trainables.files.faultpoints import faultpoint

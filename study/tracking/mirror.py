@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from study.safe_text import without_password
+from analysis.words.safe_text import without_password
 from study.state.mlflow_record import TrackingRecord
 from study.tracking import desired_runs
 from study.tracking.desired_runs import STUDY_KEY

@@ -9,9 +9,9 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.tables.table import escape
+from analysis.words.safe_text import without_password
 from study.errors import ServiceError
 from study.machine.mlflow_server import MLFLOW_SETTINGS
-from study.safe_text import without_password
 from study.tracking import sqlite_store
 from study.tracking.desired_runs import Point, milliseconds
 

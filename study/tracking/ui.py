@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from analysis.words.safe_text import without_password
 from study.definition.tracking_address import tracking_uri
 from study.errors import ServiceError, UsageError
 from study.machine import mlflow_server
-from study.safe_text import without_password
 from study.state import mlflow_record
 from study.state.directory import studies_in
 

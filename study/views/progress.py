@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from analysis.words.safe_text import safe_line
 from analysis.words.units import clock
 from search_spaces.symbols import symbol
 from study.phases.sequence import SEARCHING
-from study.safe_text import safe_line
 from study.state.optuna_store import PHASES, rank_value
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.statistics.importance import ped_anova
+from analysis.words.safe_text import safe_line
 from analysis.words.units import clock
 from analysis.words.wording import hours
 from search_spaces.symbols import symbol
 from study.phases import sequence
 from study.phases.spending import Spending
-from study.safe_text import safe_line
 from study.search.ranking import ranked
 from study.state import lease
 from study.state.attribute_names import StudyAttribute

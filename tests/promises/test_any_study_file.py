@@ -10,12 +10,12 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from analysis.words.safe_text import LONGEST_LINE
 from study.campaigns import preview
 from study.definition import template, yaml_reader
 from study.definition.loading import build
 from study.definition.study_config import StudyConfig
 from study.errors import StudyFileError
-from study.safe_text import LONGEST_LINE
 from tests.kit.fakes.toy import STUDY
 from tests.kit.patience import patience
 

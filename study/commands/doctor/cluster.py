@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.words.safe_text import without_password
 from analysis.words.wording import number_of
 from study.cluster import connection, examination
 from study.cluster.requirements import marker_file
 from study.commands.doctor.finding import Finding
 from study.commands.doctor.web import status
 from study.errors import ServiceError, UsageError
-from study.safe_text import without_password
 
 DASHBOARD_PORT = 8265
 OPEN_CLUSTER = (

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.words.safe_text import without_password
 from study.commands.doctor.finding import Finding
 from study.definition.service_sections import Database
 from study.errors import UsageError
-from study.safe_text import without_password
 from study.state import database
 
 VARIABLE = "CSKD_DATABASE_URL"

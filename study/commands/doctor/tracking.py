@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from analysis.words.safe_text import without_password
 from study.commands.doctor.finding import Finding
 from study.commands.doctor.web import status
 from study.definition.tracking_address import mistake
-from study.safe_text import without_password
 
 FOREIGN_HOST = "evil.example"
 SEARCH_REQUEST = b'{"max_results": 1}'

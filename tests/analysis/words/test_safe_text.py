@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.safe_text import LONGEST_LINE, safe_line, without_password
+from analysis.words.safe_text import LONGEST_LINE, safe_line, without_password
 
 
 @pytest.mark.parametrize(
