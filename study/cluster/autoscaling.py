@@ -59,7 +59,7 @@ def resources_text(bundle: Mapping[str, float]) -> str:
     """Formats the resources of a trial.
 
     Example:
-        >>> describe({"CPU": 2, "GPU": 0.5})
+        >>> resources_text({"CPU": 2, "GPU": 0.5})
         '2 CPUs and 0.5 GPUs'
     """
     return " and ".join(f"{amount:g} {name}s" for name, amount in bundle.items())

@@ -186,9 +186,9 @@ def packing_text(kind: str, found: Packing) -> str:
 
     Example:
         >>> from trainables.costs.side_by_side import Packing
-        >>> describe("H100", Packing("NVIDIA H100", (2.0, 3.0, 3.1), device_bytes=2 << 30, host_bytes=3 << 30))
+        >>> packing_text("H100", Packing("NVIDIA H100", (2.0, 3.0, 3.1), device_bytes=2 << 30, host_bytes=3 << 30))
         'H100: 1, 2, 3 trials at once have 1.00, 1.50, 1.55 times the throughput of one; 2 share one; each takes 3 GiB'
-        >>> describe("CPU", Packing("AMD EPYC", (2.0,), device_bytes=2 << 30, host_bytes=3 << 30))
+        >>> packing_text("CPU", Packing("AMD EPYC", (2.0,), device_bytes=2 << 30, host_bytes=3 << 30))
         'CPU: each trial takes 3 GiB'
     """
     rates = found.epochs_per_second
