@@ -12,12 +12,12 @@ class Exclusion:
     """Counts the runs that each node loses. Does not depend on Ray.
 
     A node is excluded after three losses in a row, without a run that ended there in between, if another node that is
-    not excluded has finished an epoch since. So at least one such node always remains. A run that was lost on two nodes
-    is itself at fault and counts against neither; a node that was excluded because of it is included again. An unfit
-    node is excluded at once, even if it is the last one. A resume starts from zero.
+    not excluded has finished an epoch since the first of them. So at least one such node always remains. A run that was
+    lost on two nodes is itself at fault and counts against neither; a node that was excluded because of it is included
+    again. An unfit node is excluded at once, even if it is the last one. A resume starts from zero.
 
     Args:
-        on_exclusion: Called once per node with the node and the reason when the node is excluded.
+        on_exclusion: Function that is called when a node is excluded, once per node, with the node and the reason.
 
     Attributes:
         excluded: Ids of the excluded nodes.

@@ -1,13 +1,15 @@
 """Tests the examination of nodes before the first trial; the long test uses real Ray nodes."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from study.cluster import examination
-from study.cluster.requirements import marker_file
+from study.cluster.requirements import Requirements, marker_file
 from study.errors import ServiceError
 from study.state import provenance
+from trainables.errors import UnfitNodeError
 
 
 @pytest.fixture
@@ -56,6 +58,27 @@ def test_an_unfit_node_is_named_with_the_remedy(marker, changes, message):
 def test_a_missing_directory_is_reported_without_an_exception(tmp_path):
     found = examination.inspect_node(tmp_path / "gone" / ".node-1")
     assert (found.reads, found.error) == (False, "No such file or directory")
+
+
+def test_a_node_denied_access_to_the_directory_is_unfit(marker, monkeypatch):
+    def denying(function):
+        def denied(path, *args, **options):
+            if Path(path).parent == marker.parent:
+                raise PermissionError(13, "Permission denied", str(path))
+            return function(path, *args, **options)
+
+        return denied
+
+    with monkeypatch.context() as patch:  # not chmod, which does not restrict root
+        patch.setattr(os, "stat", denying(os.stat))
+        patch.setattr(os, "lstat", denying(os.lstat))
+        patch.setattr(Path, "write_text", denying(Path.write_text))
+        found = examination.inspect_node(marker)
+        with pytest.raises(UnfitNodeError, match="not the study directory of the driver's machine"):
+            Requirements(provenance.code_digest(), marker).check()
+    assert (found.reads, found.error) == (False, "Permission denied")
+    with pytest.raises(ServiceError, match=r"must share it .*: Permission denied"):
+        examination.refuse_unfit("10.0.0.2", found, marker)
 
 
 @pytest.mark.long
