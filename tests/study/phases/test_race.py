@@ -185,7 +185,7 @@ def test_the_preview_counts_the_runs_of_a_race(toy) -> None:
     assert found["runs"] == without["runs"] + 20
     assert found["epochs"] == without["epochs"] + 20 * 4
     assert "5 candidates with 4 separate seeds, at most 20 runs" in preview.entries(found)["race"]
-    assert "races" not in preview.entries(without)
+    assert "race" not in preview.entries(without)
 
 
 @pytest.mark.parametrize(
