@@ -54,9 +54,10 @@ def caption(data: Importances) -> str:
         shares = ", ".join(f"{parameter} {100 * share:.0f} %" for parameter, share in rows)
         results.append(f"{evaluator}: {shares}.")
     return (
-        f"Importance of each parameter for the {metric_words(data.metric)} over the searched range. PED-ANOVA: how "
-        "much it distinguishes the best tenth of the completed trials from the rest; fANOVA: share of the variance "
-        f"over the whole space that it explains alone, by a forest of {importance.TREES} trees. {' '.join(results)}"
+        f"Importance of each parameter for the {metric_words(data.metric)} over the searched range; the shares add up "
+        "to 100 %. PED-ANOVA: how much it distinguishes the best tenth of the completed trials from the rest; fANOVA: "
+        "how much of the variance over the whole space it explains alone, by a forest of "
+        f"{importance.TREES} trees. {' '.join(results)}"
     )
 
 

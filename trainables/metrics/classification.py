@@ -97,7 +97,7 @@ def negative_log_likelihood(logits: Floats, labels: NDArray[np.int64]) -> float:
         labels: Labels :math:`y` ``[n]`` in ``[0, classes)``.
 
     Returns:
-        Mean in nats, at least 0; NaN if a logit is NaN or infinite.
+        Mean in nats, at least 0; NaN if a logit is NaN or plus infinity.
 
     Example:
         >>> round(negative_log_likelihood(np.zeros((2, 4)), np.array([0, 3])), 4)
