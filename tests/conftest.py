@@ -61,7 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Starts slow tests first, so that no process ends with a long one, and gives slow machines more time."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    default = float(config.getini("timeout") or 0)
+    given = config.getoption("timeout", None)  # on the command line
+    default = float(config.getini("timeout") or 0) if given is None else given
     for item in items:
         marker = item.get_closest_marker("timeout")
         item.add_marker(pytest.mark.timeout(patience(marker.args[0] if marker else default)), append=False)
@@ -85,6 +86,7 @@ def made_once(
         with FileLock(shared / f"once-{name}.lock"):
             if not folder.exists():
                 unfinished = shared / f"once-{name}.unfinished"
+                shutil.rmtree(unfinished, ignore_errors=True)  # of an attempt that failed
                 unfinished.mkdir()
                 fill(unfinished)
                 unfinished.rename(folder)
