@@ -1,1 +1,1 @@
-"""What came out: result files, statistics, tables and exports; needs no torch, no Ray and no MLflow."""
+"""Computes and presents results: statistics, tables, figures, reports and exports; needs no torch, Ray or MLflow."""

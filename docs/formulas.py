@@ -34,7 +34,7 @@ class _Formula(InlineProcessor):
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element, int, int]:  # type: ignore[override]  # noqa: ARG002, N802
         element = fromstring(convert(m[1]).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "", 1))  # noqa: S314 - made here
         for part in element.iter():
-            part.text = AtomicString(part.text) if part.text else None  # the text of a formula is no Markdown
+            part.text = AtomicString(part.text) if part.text else None  # the text of a formula is not Markdown
         return element, m.start(0), m.end(0)
 
 

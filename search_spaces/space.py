@@ -151,7 +151,7 @@ def _choices(choices: Any) -> BaseDistribution:
         raise ValueError(f"choices are numbers, strings, true or false: {list(choices)}")
     choices = [_read_exponent(choice) for choice in choices]
     if any(choices.count(choice) > 1 for choice in choices):
-        raise ValueError(f"choices hold a value twice: {list(choices)}")
+        raise ValueError(f"choices contain a duplicate value: {list(choices)}")
     numeric = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
     if not numeric:
         return CategoricalDistribution(choices)

@@ -53,7 +53,7 @@ class Arm:
         edges: Ends of the searched ranges at which the arm lies; empty for controls, whose values were not searched.
         device_hours: Device hours of its own runs, in the search or the controls and in the confirmation.
         published: The paper's value for the same data set, model and method.
-        not_comparable: Why that value must not be compared with the arm's; None if it may.
+        not_comparable: Reason why that value must not be compared with the arm's; None if it may.
     """
 
     name: str

@@ -48,7 +48,7 @@ def export(config: Mapping[str, Any], fmt: str, header: Sequence[str] = ()) -> s
         return _yaml(plain, header)
     if fmt == "json":
         return json.dumps(plain, indent=2) + "\n"
-    if fmt == "hydra":  # its first line puts the keys at the root of whatever includes the file
+    if fmt == "hydra":  # the first line places the keys at the root of a configuration that includes the file
         return "# @package _global_\n" + _yaml(plain, header)
     if fmt == "released":
         return shlex.join(released_flags.flags(plain)) + "\n"

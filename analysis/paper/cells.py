@@ -47,7 +47,7 @@ class PaperCell:
         printed: The paper's value.
         ours: Mean and sample standard deviation over the fresh seeds, as fractions; None if no study has the value.
         origin: Origin of our value.
-        obstacle: Why our value must not be compared with the paper's; None if it may.
+        obstacle: Reason why our value must not be compared with the paper's; None if it may.
         reduction: Error reduction relative to cross-entropy in our results, in percent and from unrounded means; None
             in cells for which the paper prints none.
         printed_reduction: Error reduction computed from the paper's printed means.

@@ -92,7 +92,7 @@ def _embedded(figure: Figure) -> dict[str, str]:
 
 
 def _for_pages(svg: bytes) -> bytes:
-    """Adds a style to an SVG so that on dark pages it has dark colours; as a file it is for white paper."""
+    """Adds dark colours for dark pages to an SVG; the file itself is drawn for a white background."""
     head, mark, rest = svg.partition(b">")
     style = f"<style>@media (prefers-color-scheme: dark) {{ {drawing.dark_rules()} }}</style>"
     return head + mark + style.encode() + rest

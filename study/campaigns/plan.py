@@ -172,7 +172,7 @@ def warnings(config: StudyConfig) -> list[str]:
     if rungs and milestones and rungs[0] <= config.training.epochs_before_decay():
         found.append(
             f"the scheduler stops trials after epoch {rungs[0]}, before the learning rate falls, at {milestones[0]:g} "
-            "of the epochs: rankings mislead there; remove search.scheduler.grace"
+            "of the epochs, when ranks are still unreliable; remove search.scheduler.grace"
         )
     if search.sampler.name == "gp" and trials > MAX_TRIALS_FOR_GP:
         found.append(f"gp is slow beyond {MAX_TRIALS_FOR_GP} trials; use the sampler tpe")

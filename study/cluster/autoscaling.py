@@ -31,8 +31,8 @@ def wait_for_share(
     Args:
         config: Configuration of the study.
         cluster: Connected cluster.
-        stopping: Returns whether the user has asked to stop.
-        say: Writes a line for the user.
+        stopping: Function that returns whether the user has asked to stop.
+        say: Function that writes a line for the user.
 
     Returns:
         The share of each trial, or None if the user asked to stop.

@@ -29,7 +29,7 @@ class NodeReport:
         code: Digest of the code that is installed on the node.
         versions: Versions of Python and the libraries.
         reads: Whether the node sees the driver's marker file in the study directory; False with an object store.
-        error: Why the node cannot write to the study directory or use the object store, or None if it can.
+        error: Reason why the node cannot write to the study directory or use the object store; None if it can.
     """
 
     host: str

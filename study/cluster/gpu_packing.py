@@ -47,9 +47,10 @@ def packed_share(
         config: Configuration of the study.
         store: Database of the study, which keeps the measurements.
         whole: Share of a trial that has a GPU alone.
-        stopping: Returns whether the user has asked to stop; if so, the measurement ends and nothing is kept.
-        refuse: Called with each node whose GPU does not hold even one trial, and the reason.
-        say: Writes a line for the user.
+        stopping: Function that returns whether the user has asked to stop; if so, the measurement ends and nothing is
+            kept.
+        refuse: Function that is called with each node whose GPU does not hold even one trial, and the reason.
+        say: Function that writes a line for the user.
 
     Returns:
         The share of each trial, and the kinds of GPU that hold that many trials (None if trials use no GPU).
@@ -93,8 +94,8 @@ def measure_packings(
         config: Configuration of the study.
         whole: Share of a trial that has a GPU alone.
         known: Kinds of the cluster's nodes that were measured before.
-        stopping: Returns whether the user has asked to stop.
-        say: Writes a line for the user if the measurement takes long.
+        stopping: Function that returns whether the user has asked to stop.
+        say: Function that writes a line for the user if the measurement takes long.
 
     Returns:
         The packing of each kind, and for each other kind why it does not hold a single trial. Both are empty if the

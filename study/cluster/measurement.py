@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def kind(config: TrainConfig) -> str:
-    """Returns a key for runs of a study with the same rate: the method, and which of its numbers are zero."""
+    """Returns the key by which runs share a measured rate: the method and the names of its options that are zero."""
     numbers = config.method.model_dump(mode="json")
     zeros = [name for name, value in sorted(numbers.items()) if value == 0 and not isinstance(value, bool)]
     return " ".join([config.method.part_name(), *(f"{name}=0" for name in zeros)])

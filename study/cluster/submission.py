@@ -80,7 +80,7 @@ class Jobs:
 
         Args:
             job: Name of the job.
-            say: Receives each piece of the output.
+            say: Function that receives each piece of the output.
 
         Returns:
             The exit code of the job's driver, or 1 if the driver never started.

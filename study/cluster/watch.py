@@ -36,11 +36,11 @@ class ClusterWatch:
     Args:
         directory: Directory of the study.
         share: Resources of a trial.
-        excluded: Returns the ids of the excluded nodes.
-        stopped: Returns the signal that asked the driver to stop, or None.
-        on_nodes: Called at each look with the nodes that trials can use.
-        say: Writes a line for the user.
-        on_exit: Called before the process is ended.
+        excluded: Function that returns the ids of the excluded nodes.
+        stopped: Function that returns the signal that asked the driver to stop, or None.
+        on_nodes: Function that is called at each look with the nodes that trials can use.
+        say: Function that writes a line for the user.
+        on_exit: Function that is called before the process is ended.
     """
 
     def __init__(

@@ -80,7 +80,8 @@ def _check_grace(study: StudyFields) -> None:
     if early and not scheduler.before_decay:
         raise ValueError(
             f"search.scheduler.grace: {scheduler.grace:g} ends before the learning rate first falls, at "
-            f"{training.milestones[0]:g} of the epochs, where ranks mislead; leave it out or set before_decay: true"
+            f"{training.milestones[0]:g} of the epochs, when ranks are still unreliable; leave it out or set "
+            "before_decay: true"
         )
 
 

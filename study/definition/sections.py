@@ -61,8 +61,8 @@ class Scheduler(Options):
             points again, from scratch, with longer schedules. With ``halving``, ``search.trials`` counts points, and
             each promotion to a longer schedule is a further trial.
         grace: Fraction of the epochs before a trial may be stopped; None ends the grace shortly after the first decay
-            of the learning rate, because earlier ranks mislead. With ``halving``: lower bound of the shortest schedule,
-            as a fraction of the epochs; None means 0.25.
+            of the learning rate, because earlier ranks are unreliable. With ``halving``: lower bound of the shortest
+            schedule, as a fraction of the epochs; None means 0.25.
         reduction: Reduction factor of ``asha`` and ``halving``: one in ``reduction`` trials continues from each rung,
             and the next rung has ``reduction`` times the epochs.
         min_trials: Number of trials that must have reached a rung before any is stopped or promoted there.
@@ -185,7 +185,7 @@ class Search(Options):
     @model_validator(mode="after")
     def _objectives_differ(self) -> Search:
         if len(set(self.objectives)) < len(self.objectives):
-            raise ValueError("objectives hold a metric twice")
+            raise ValueError("objectives contain a duplicate metric")
         return self
 
 
@@ -245,7 +245,7 @@ class Confirm(Options):
     @model_validator(mode="after")
     def _seeds_differ(self) -> Confirm:
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("seeds hold a value twice")
+            raise ValueError("seeds contain a duplicate value")
         return self
 
     @model_validator(mode="after")

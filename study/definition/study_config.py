@@ -46,7 +46,7 @@ class StudyConfig(StudyFields):
         return 2**33 + int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
     def digest(self) -> str:
-        """Returns a short digest of the study, without where its data lies and how it is read."""
+        """Returns a short digest of the study that does not depend on where its data lies and how it is read."""
         content = self.resolved()
         for key in ("root", "stream"):
             content["dataset"].pop(key, None)

@@ -20,7 +20,8 @@ from trainables.interfaces import Options
 def _valid_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name.endswith("."):
         raise ValueError(
-            "a name has 1 to 100 letters, digits, '.', '_' or '-', begins with a letter or digit, ends without '.'"
+            "a name has 1 to 100 letters, digits, '.', '_' or '-', begins with a letter or digit and does "
+            "not end with '.'"
         )
     return name
 
@@ -41,7 +42,7 @@ class StudyFields(Options):
             only phase that reads the test set.
         resources: Compute resources of a trial; ``auto`` takes every default.
         tracking: MLflow tracking of the runs.
-        database: Database server that holds the trials; None uses a SQLite file in the study directory.
+        database: Database server that holds the trials; None uses an SQLite file in the study directory.
         artifacts: Object store for the files that workers write; None uses the study directory, which all nodes must
             then share.
     """
@@ -139,7 +140,7 @@ def _named(name: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _distribution(name: str, keys: Mapping[str, Any]) -> BaseDistribution:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]{0,99}", name):
-        raise ValueError(f"search.space: {name!r} is no parameter's name")
+        raise ValueError(f"search.space: {name!r} is not the name of a parameter")
     try:
         return spaces.distribution(keys)
     except ValueError as error:

@@ -41,13 +41,13 @@ def mistake(uri: str) -> str | None:
         >>> mistake("localhost:5000")
         'a URI begins with one of http:, https:, sqlite:, postgresql:, mysql:, mssql:'
         >>> mistake("http://host:port")
-        'is no URI'
+        'is not a URI'
     """
     try:
         parts = urlsplit(uri)
         parts.port  # noqa: B018 - raises ValueError if the port is not a number
     except ValueError:
-        return "is no URI"
+        return "is not a URI"
     if parts.scheme.partition("+")[0] in SCHEMES:
         return None
     return f"a URI begins with one of {', '.join(f'{name}:' for name in SCHEMES)}"

@@ -50,7 +50,7 @@ class Dispatcher:
         max_concurrent: Maximum number of concurrent runs; may change while the study runs, as nodes join and leave.
         retries: Maximum number of retries of a trial after faults that are not its own.
         prunes: Whether a scheduler may stop search trials.
-        stopping: Returns whether the study is to stop; running trials then stay open for a resume.
+        stopping: Function that returns whether the study is to stop; running trials then stay open for a resume.
         limits: Limits that may cut a phase short.
         reuse: Finished runs of other studies.
         listener: Listener that is notified of all events.
@@ -151,7 +151,7 @@ class Dispatcher:
             number: Number of the trial.
             attempt: Attempt that ended; reports of earlier attempts are ignored.
             error: Whether the run raised an error or its worker died.
-            refused: Why the node did not meet the requirements, so that the run did not start; else None.
+            refused: Reason why the node did not meet the requirements and the run did not start; None if it started.
         """
         assignment = self._current(phase, number, attempt)
         if assignment is None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class StudySearcher(Searcher):  # type: ignore[misc]
     """Maps Ray's trial ids to phase, number and attempt.
 
-    A retried trial is a new trial to Ray. Ray pickles searchers into its own files; this one pickles no study data, for
-    those files are disposable and must hold no secret.
+    A retried trial is a new trial to Ray. Ray pickles searchers into its own files; this one pickles no study
+    data, because those files are disposable and must not contain secrets.
 
     Args:
         dispatcher: Dispatcher of the study.

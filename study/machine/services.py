@@ -48,7 +48,7 @@ class State:
     """Settings chosen at the first start of the services; contains secrets.
 
     Attributes:
-        sqlite: Whether MLflow keeps its runs in a SQLite file instead of PostgreSQL.
+        sqlite: Whether MLflow keeps its runs in an SQLite file instead of PostgreSQL.
         postgresql_port: Port of PostgreSQL.
         mlflow_port: Port of MLflow.
         database_password: Password of the PostgreSQL user.

@@ -57,7 +57,7 @@ class Verification:
     Attributes:
         checked: Numbers of trials, epochs, files and MLflow runs that were checked.
         violations: Violated rules.
-        skipped: What could not be checked, and why.
+        skipped: Checks that could not be made, each with the reason.
     """
 
     checked: dict[str, int]

@@ -33,7 +33,7 @@ class EarlyEnd(NamedTuple):
 
     Attributes:
         runs: Number of its runs.
-        reason: Why no more are started.
+        reason: Reason why no more are started.
     """
 
     runs: int

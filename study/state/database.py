@@ -1,4 +1,4 @@
-"""Locates the database of a study's trials: a SQLite file in its directory, or a shared PostgreSQL server."""
+"""Locates the database of a study's trials: an SQLite file in its directory, or a shared PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from study.definition.service_sections import Database
 
 FILE_NAME = "optuna.db"
-LOCK_SECONDS = 60  # time to wait for a SQLite file that another process has locked
+LOCK_SECONDS = 60  # time to wait for an SQLite file that another process has locked
 OUTAGE_SECONDS = 60  # time to wait for an unreachable server while a study runs
 CONNECT_SECONDS = 10
 DRIVERS = {"postgresql": "postgresql+psycopg"}
@@ -63,7 +63,7 @@ def url_of(database: Database | None, directory: Path) -> URL:
 
 
 def file_url(path: Path) -> URL:
-    """Returns the URL of a SQLite file."""
+    """Returns the URL of an SQLite file."""
     return URL.create("sqlite", database=str(path))  # escapes ? and %
 
 
@@ -100,7 +100,7 @@ def outlast_outages(engine: Engine) -> None:
 
 
 def refuse_network_file_system(folder: Path, mounts: Iterable[str] | None = None) -> None:
-    """Refuses a SQLite file on a network file system, where SQLite's locks do not work.
+    """Refuses an SQLite file on a network file system, where SQLite's locks do not work.
 
     Args:
         folder: Folder of the file; need not exist.

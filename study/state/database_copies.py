@@ -33,7 +33,7 @@ def update(path: Path) -> None:
 
 
 def is_intact(path: Path) -> bool:
-    """Returns whether a SQLite file is intact; a file that another process has locked counts as intact."""
+    """Returns whether an SQLite file is intact; a file that another process has locked counts as intact."""
     if not path.exists() or path.stat().st_size < HEADER_BYTES:  # SQLite accepts an empty file as a valid database
         return False
     try:

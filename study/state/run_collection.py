@@ -95,7 +95,7 @@ def collect(assignment: Assignment, give_up: Callable[[], bool] = lambda: False)
 
     Args:
         assignment: Run to collect.
-        give_up: Returns whether to stop waiting for a store that does not answer.
+        give_up: Function that returns whether to stop waiting for a store that does not answer.
 
     Raises:
         ServiceError: The store does not answer.

@@ -25,10 +25,10 @@ STALE_SECONDS = 600
 
 
 def ensure(uri: str) -> None:
-    """Creates the database of a SQLite URI unless it exists; concurrent calls are safe.
+    """Creates the database of an SQLite URI unless it exists; concurrent calls are safe.
 
     Args:
-        uri: URI of an MLflow store; nothing is done unless it is a SQLite file.
+        uri: URI of an MLflow store; nothing is done unless it is an SQLite file.
 
     Raises:
         ServiceError: The database cannot be created.

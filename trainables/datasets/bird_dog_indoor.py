@@ -106,10 +106,10 @@ class BirdDogIndoor(CroppedDataset):
         except FileNotFoundError:
             raise DataError(f"{path} is missing; {self._cure()}") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path} is damaged ({error}); remove it, {self._cure()}") from error
+            raise DataError(f"{path} is damaged ({error}); remove it, then {self._cure()}") from error
         drawn = {group: self._draw(images) for group, images in read.items()}
         if any(not np.array_equal(samples[group], drawn[group]) for group in read):
-            raise DataError(f"{path} is damaged or was drawn from other data; remove it, {self._cure()}")
+            raise DataError(f"{path} is damaged or was drawn from other data; remove it, then {self._cure()}")
         return samples
 
     def _draw(self, images: LabelledImages) -> NDArray[np.int64]:

@@ -40,7 +40,7 @@ class Cifar100(Dataset):
         """Returns the folder of the unpacked files, verified against their published MD5."""
         folder = self._folder()
         if not folder.exists():
-            return [StoredData("missing", folder, note="`cskd data prepare cifar100` fetches it")]
+            return [StoredData("missing", folder, note="run `cskd data prepare cifar100`")]
         try:
             size = sum(len(read_verified(folder / name, md5)) for name, md5 in MD5.items())
         except DataError as error:

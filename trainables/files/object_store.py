@@ -87,7 +87,7 @@ def mistake(uri: str) -> str | None:
     if not set(OPTIONS).issuperset(parse_qs(place.query, keep_blank_values=True)):
         return f"has an option other than {', '.join(OPTIONS)}; keys come from the environment (AWS_ACCESS_KEY_ID, …)"
     if not (place.netloc or place.scheme == "file") or (place.scheme == "file" and not place.path.startswith("/")):
-        return "names no bucket, or no absolute path"
+        return "does not name a bucket or an absolute path"
     return None
 
 

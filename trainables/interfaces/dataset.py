@@ -206,9 +206,9 @@ class Dataset(Part, ABC):
         if isinstance(place, str):
             if all(local_copies.has_copy(place, name) for name in self.copied(place, 0)):
                 return None
-            return f"{local_copies.folder_of(place)}: no data here; `cskd data fetch {self.part_name()}` fetches it"
+            return f"{local_copies.folder_of(place)}: no data here; run `cskd data fetch {self.part_name()}`"
         missing = self.missing()
-        return None if missing is None else f"{missing}: no data here; `cskd data prepare {self.part_name()}` makes it"
+        return None if missing is None else f"{missing}: no data here; run `cskd data prepare {self.part_name()}`"
 
     def missing(self) -> Path | None:
         """File that reading from a folder would first have to download or unpack; None if all files exist."""

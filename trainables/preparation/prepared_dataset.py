@@ -60,11 +60,11 @@ class CroppedDataset(Dataset):
         return ResizedCrop(size=self.crop, resize=self._resize())
 
     def _prepare_command(self, keys: tuple[str, ...], expected: list[str]) -> str:
-        """Returns the command that prepares the data, for messages; shows options in ``keys`` without their default."""
+        """Returns a hint to run the command that prepares the data; shows options in ``keys`` without their default."""
         root = [] if self.root is None else [f"--root {self.root}"]
         values = {key: getattr(self, key) for key in keys if getattr(self, key) != type(self).model_fields[key].default}
         arguments = [*root, *(f"--set {key}={value}" for key, value in values.items()), *expected]
-        return f"`{' '.join(['cskd data prepare', self.part_name(), *arguments])}` makes it"
+        return f"run `{' '.join(['cskd data prepare', self.part_name(), *arguments])}`"
 
 
 class PreparedDataset(CroppedDataset):
@@ -127,7 +127,7 @@ class PreparedDataset(CroppedDataset):
         (name,) = self.kept()
         path = local_copies.folder_of(place) / index_of(name)
         index = Index(path)
-        self._check(index.description, path, "`cskd data push` uploads it")
+        self._check(index.description, path, "run `cskd data push`")
         return index.read(part, place, name, self.memory_limit)
 
     def _check(self, description: Description, path: Path, cure: str) -> None:

@@ -38,5 +38,5 @@ class RunKey(NamedTuple):
         """
         phase, separator, number = text.rpartition("/")
         if not separator or phase not in get_args(PhaseName) or not (number.isascii() and number.isdigit()):
-            raise ValueError(f"{text!r} names no run; give a phase and a number, such as search/7")
+            raise ValueError(f"{text!r} is not the name of a run; give a phase and a number, such as search/7")
         return cls(cast("PhaseName", phase), int(number))

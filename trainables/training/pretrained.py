@@ -63,8 +63,8 @@ def load_teacher(
     config = config_of(state, path)
     if tuple(state["classes"]) != classes:
         raise CheckpointError(
-            f"{path}: the teacher knows {len(state['classes'])} classes, such as {state['classes'][0]!r}, which are "
-            f"not the {len(classes)} of the data set; train it on the same data"
+            f"{path}: the teacher was trained on {len(state['classes'])} classes, such as {state['classes'][0]!r}, "
+            f"which are not the {len(classes)} of the data set; train it on the same data"
         )
     config.model.check_images(*size)
     model = build_network(config.model, config.method, len(classes), *size)
@@ -84,7 +84,7 @@ def config_of(state: dict[str, Any], path: Path) -> TrainConfig:
         CheckpointError: The checkpoint holds no configuration, or one that is no longer valid.
     """
     if not {"config", "classes", "model"} <= state.keys():
-        raise CheckpointError(f"{path}: does not say what network it holds; it was not written by a training run")
+        raise CheckpointError(f"{path}: contains no configuration or no weights; it was not written by a training run")
     try:
         return TrainConfig.model_validate(state["config"])
     except ValidationError as error:
@@ -97,5 +97,5 @@ def _verified_state(path: Path, expected: str | None) -> dict[str, Any]:
     state = checkpoint.load(path)
     found = checksum_of(path).read_text()
     if expected is not None and found != expected:
-        raise CheckpointError(f"{path} is another file than the study recorded (SHA-256 {found}, not {expected})")
+        raise CheckpointError(f"{path} is not the file that the study recorded (SHA-256 {found}, not {expected})")
     return state

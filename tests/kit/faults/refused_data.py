@@ -212,7 +212,7 @@ DATA_CASES = (
     Case(
         "41",
         "no tracking URI in the environment",
-        "MLFLOW_TRACKING_URI: is no URI",
+        "MLFLOW_TRACKING_URI: is not a URI",
         STUDY,
         LAUNCH,
         environment={"MLFLOW_TRACKING_URI": f"http://me:{CANARY}@host:port"},

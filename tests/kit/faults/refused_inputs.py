@@ -156,8 +156,8 @@ CASES = (
     Case(
         "22", "step does not divide", "step 0.3 does not divide the range from 1 to 2", space(low=1, high=2, step=0.3)
     ),
-    Case("23", "choice twice", "choices hold a value twice: [1, 1]", space(choices=[1, 1])),
-    Case("24", "/ in a name", "'a/b' is no parameter's name", edited(search__space={"a/b": {"choices": [1]}})),
+    Case("23", "choice twice", "choices contain a duplicate value: [1, 1]", space(choices=[1, 1])),
+    Case("24", "/ in a name", "'a/b' is not the name of a parameter", edited(search__space={"a/b": {"choices": [1]}})),
     Case(
         "25",
         "parameter of another method",
@@ -239,7 +239,9 @@ CASES = (
     Case("42", "method of 10 kB", "no method is called", edited(method=10_000 * "x")),
     Case("42", "key of 10 kB", "unknown key", f"? {10_000 * 'x'}\n: 1\n{STUDY}"),
     Case("42", "hostile file", "matches no preset and no file", None, ("launch", f"{HOSTILE}\n.yaml")),
-    Case("42", "hostile parameter", "is no parameter's name", edited(search__space={HOSTILE: {"choices": [1]}})),
+    Case(
+        "42", "hostile parameter", "is not the name of a parameter", edited(search__space={HOSTILE: {"choices": [1]}})
+    ),
     Case("42", "hostile choice", "input should be a valid number", space(choices=[HOSTILE, "x"])),
     Case("42", "hostile option", "No such option", None, ("launch", f"--{HOSTILE}\n")),
     Case(

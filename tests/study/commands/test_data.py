@@ -46,7 +46,7 @@ def test_the_list_fits_the_terminal(cskd, tmp_path, monkeypatch, columns) -> Non
     code, out, err = cskd("data", "list")
     assert (code, err) == (0, "")
     assert all(len(line) <= columns for line in out.splitlines() if str(tmp_path) not in line)
-    assert "stanford_dogs: `cskd data prepare stanford_dogs" in out
+    assert "stanford_dogs: run `cskd data prepare stanford_dogs" in out
 
 
 @pytest.mark.parametrize(

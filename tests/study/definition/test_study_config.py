@@ -76,7 +76,7 @@ MISTAKES = [
     (edited(resources="all"), "resources: "),
     (edited(search__first=[{"temperature": 1}]), "search.first.0: a point has the parameters temperature, lambda_cls"),
     (edited(search__first=[{"temperature": 4, "lambda_cls": 7}]), "search.first.0.lambda_cls: 7 is not in {'low': 1"),
-    (edited(search__objectives=2 * ["validation/nll"]), "search: objectives hold a metric twice"),
+    (edited(search__objectives=2 * ["validation/nll"]), "search: objectives contain a duplicate metric"),
     (
         edited(
             search__objectives=["validation/nll", "validation/ece"],
@@ -101,7 +101,7 @@ MISTAKES = [
     (edited(search__objectives=["validation/top1_error", "cost"]), "'cost' is not an objective: temperatures, weights"),
     (edited(search__objectives=["device_seconds"]), "do not change the cost of a run"),
     (edited(search__objectives=[]), "search.objectives: "),
-    (edited(confirm={"seeds": [1, 1]}), "confirm: seeds hold a value twice"),
+    (edited(confirm={"seeds": [1, 1]}), "confirm: seeds contain a duplicate value"),
     (edited(confirm={"seeds": [2**31]}), "confirm.seeds.0: input should be less than 2147483648"),
     (edited(confirm={"seeds": []}), "confirm.seeds: "),
     (edited(search__space={}), "search.space: is empty"),
@@ -111,7 +111,7 @@ MISTAKES = [
         edited(search__space={"temprature": {"choices": [1]}}),
         "search.space: cs_kd has no parameter 'temprature'; did you mean 'temperature'? It has",
     ),
-    (edited(search__space={"a/b": {"choices": [1]}}), "search.space: 'a/b' is no parameter's name"),
+    (edited(search__space={"a/b": {"choices": [1]}}), "search.space: 'a/b' is not the name of a parameter"),
     (
         edited(search__space={"training.epochs": {"choices": [1]}}),
         "search.space: cs_kd has no parameter 'training.epochs'",

@@ -105,7 +105,7 @@ def test_a_teacher_with_other_classes_is_refused(run, tmp_path):
     assert set(config.space()) == {"temperature", "lambda_kd"}
     comparability.check_data(config)
     other = config.model_copy(update={"dataset": small_config().dataset})
-    with pytest.raises(CheckpointError, match="knows 4 classes, such as 'a', which are not the 4 of the data set"):
+    with pytest.raises(CheckpointError, match="trained on 4 classes, such as 'a', which are not the 4 of the data set"):
         comparability.check_data(other)
 
 

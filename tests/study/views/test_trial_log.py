@@ -37,7 +37,7 @@ def test_the_log_of_controls_and_confirmations(done_directory: Path) -> None:
 
 @pytest.mark.parametrize("trial", ["8", "search/-1", "confirm/4", "nothing/0", "search/", "x", "", "1.5", "search/²"])
 def test_an_unknown_trial_is_refused(done_directory: Path, trial: str) -> None:
-    with pytest.raises(UsageError, match=r"no trial '.*'; .* numbered from 0|names no run; give a phase"):
+    with pytest.raises(UsageError, match=r"no trial '.*'; .* numbered from 0|is not the name of a run; give a phase"):
         rows(done_directory, trial)
 
 

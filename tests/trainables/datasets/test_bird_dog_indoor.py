@@ -57,7 +57,7 @@ def test_the_list_is_stored_and_depends_on_its_seed(dataset, archives):
     dataset.prepare(archives)
     assert dataset.samples_path().stat().st_mtime_ns == before
     other = dataset.model_copy(update={"sample_seed": 1})
-    with pytest.raises(DataError, match=r"seed-1-part-\w+\.json is missing; `cskd data prepare bird_dog_indoor"):
+    with pytest.raises(DataError, match=r"seed-1-part-\w+\.json is missing; run `cskd data prepare bird_dog_indoor"):
         other._read("train")
     other.prepare([])
     assert data_digest(other._read("train")) != data_digest(dataset._read("train"))
@@ -79,15 +79,15 @@ def test_a_damaged_list_is_refused(dataset, change):
 def test_the_prepare_command_shows_options_that_differ_from_the_defaults(tmp_path):
     (found,) = BirdDogIndoor(root=tmp_path, stored_side=300, per_class=4, sample_seed=1, expect=SMALL).stored()
     assert found.note.startswith(
-        f"`cskd data prepare bird_dog_indoor --root {tmp_path} --set stored_side=300 --set per_class=4 "
+        f"run `cskd data prepare bird_dog_indoor --root {tmp_path} --set stored_side=300 --set per_class=4 "
         "--set sample_seed=1 --set expect.cub200.classes=2 --set expect.cub200.train=6 --set expect.cub200.test=4 --set"
     )
-    assert BirdDogIndoor()._cure() == "`cskd data prepare bird_dog_indoor` makes it"
+    assert BirdDogIndoor()._cure() == "run `cskd data prepare bird_dog_indoor`"
 
 
 def test_an_unprepared_data_set_is_named(tmp_path, archives):
     made = BirdDogIndoor(root=tmp_path, expect=SMALL)
-    with pytest.raises(DataError, match=r"cub200-256-part-2-6-4\.arrow is missing; `cskd data prepare cub200"):
+    with pytest.raises(DataError, match=r"cub200-256-part-2-6-4\.arrow is missing; run `cskd data prepare cub200"):
         made._read("test")
     assert made.stored()[0].state == "missing"
     with pytest.raises(DataError, match=r"other\.tar is not a file of cub200, stanford_dogs, mit67"):

@@ -101,7 +101,7 @@ def test_a_truncated_file_is_reported_with_the_command_to_prepare_it(dataset, ar
     dataset.prepare([archive])
     path = dataset.prepared_path()
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
-    with pytest.raises(DataError, match=r"is damaged .*`cskd data prepare cub200 --root .*` makes it") as caught:
+    with pytest.raises(DataError, match=r"is damaged .*; run `cskd data prepare cub200 --root .*`") as caught:
         dataset._read("train")
     assert "\n" not in str(caught.value)
 
@@ -122,7 +122,7 @@ def test_damaged_training_data_is_refused(dataset, archive):
 def test_the_error_for_a_missing_file_names_the_command(dataset):
     with pytest.raises(
         DataError,
-        match=r"part-2-6-4\.arrow is missing; `cskd data prepare cub200 --root \S+ --expect classes=2,train=6,test=4`",
+        match=r"6-4\.arrow is missing; run `cskd data prepare cub200 --root \S+ --expect classes=2,train=6,test=4`",
     ):
         dataset._read("train")
     assert dataset.stored()[0].state == "missing"

@@ -42,7 +42,9 @@ def test_a_key_is_parsed_and_printed(phase):
     ],
 )
 def test_any_other_text_is_refused(text):
-    with pytest.raises(ValueError, match=r"names no run; give a phase and a number, such as search/7$") as caught:
+    with pytest.raises(
+        ValueError, match=r"is not the name of a run; give a phase and a number, such as search/7$"
+    ) as caught:
         RunKey.parse(text)
     assert str(caught.value).startswith(repr(text))
 

@@ -58,7 +58,7 @@ def test_a_missing_file_is_reported_in_one_line(tmp_path):
 
 
 def test_another_file_than_recorded_is_refused(saved):
-    with pytest.raises(CheckpointError, match="is another file than the study recorded"):
+    with pytest.raises(CheckpointError, match="is not the file that the study recorded"):
         load(saved(trainer()), sha256="0" * 64)
 
 
@@ -70,7 +70,7 @@ def test_a_damaged_file_is_refused(saved):
 
 
 def test_a_file_that_no_run_wrote_is_refused(saved):
-    with pytest.raises(CheckpointError, match="does not say what network it holds"):
+    with pytest.raises(CheckpointError, match="contains no configuration or no weights"):
         load(saved(trainer(), config=None))
 
 
@@ -82,7 +82,7 @@ def test_weights_of_another_architecture_are_refused(saved):
 
 
 def test_other_classes_are_refused(saved):
-    with pytest.raises(CheckpointError, match="knows 4 classes, such as 'x', which are not the 4 of the data set"):
+    with pytest.raises(CheckpointError, match="trained on 4 classes, such as 'x', which are not the 4 of the data set"):
         load(saved(trainer(), classes=["x", "b", "c", "d"]))
 
 
