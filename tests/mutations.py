@@ -202,8 +202,10 @@ MUTATIONS = (
 
 def tests_pass(tree: Path, *tests: str) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout", "60", *tests]
-    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    # Byte code of its own for each run: a defect may have the size and the second of the code that it replaces.
+    with tempfile.TemporaryDirectory(prefix="cskd-byte-code-") as cache:
+        environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": cache}
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):  # the tests did not run
         raise SystemExit(done.stdout + done.stderr)
     return done.returncode == 0

@@ -14,6 +14,7 @@ import pytest
 from analysis.records import result_files
 from analysis.report import study_report
 from study.definition import yaml_reader
+from study.outcome.result_files import write_results
 from study.state import directory as study_directory
 from study.tracking.tracker import connect, open_mirror
 from tests.kit.fakes import executor
@@ -50,6 +51,7 @@ def strange(tmp_path_factory: pytest.TempPathFactory, toy: Callable, empty_track
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setitem(executor.ERRORS, "hostile", ValueError(" ".join(STRINGS)))
         executor.Executor(study, fail_first).run()
+        write_results(study)  # with all figures; the executor draws one
         open_mirror(study).bring_up_to_date(live=False)
     return directory
 
