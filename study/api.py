@@ -24,7 +24,7 @@ from study.state import database, database_copies, lease, run_collection
 from study.state import directory as study_directory
 from study.state.attribute_names import StudyAttribute
 from study.state.optuna_store import PHASES
-from study.tracking.tracker import open_mirror
+from study.tracking.tracking_thread import open_mirror
 from study.views import status
 from study.views.data_progress import fetch_with_progress
 from trainables.errors import CskdError

@@ -157,7 +157,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a run is created in MLflow even if it exists",
-        "study/tracking/mirror.py",
+        "study/tracking/reconciler.py",
         "        if stored is None:\n            stored = self._service.create",
         "        if True:\n            stored = self._service.create",
         "tests/promises/test_crash_points.py::test_what_tells_mlflow_is_killed_at_a_point",

@@ -35,10 +35,10 @@ def verify(directory: Directory, as_json: AsJson = False) -> None:
     from analysis.words.wording import number_of
     from study.outcome import verification
     from study.state.directory import open_study
-    from study.tracking import tracker
+    from study.tracking import tracking_thread
 
     with open_study(directory) as study:
-        connect = (lambda: tracker.connect(study)) if study.config.tracking.enabled else None
+        connect = (lambda: tracking_thread.connect(study)) if study.config.tracking.enabled else None
         found = verification.verify(study, connect)
     if as_json:
         show_json(asdict(found))

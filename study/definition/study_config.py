@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 from pydantic import model_validator
 
 from search_spaces import space as spaces
-from study.definition import checks
+from study.definition import cross_checks
 from study.definition.study_fields import StudyFields
 from trainables.files.durable import digest_of
 from trainables.metrics.classification import METRICS
@@ -21,7 +21,7 @@ class StudyConfig(StudyFields):
 
     @model_validator(mode="after")
     def _check_sections_together(self) -> StudyConfig:
-        checks.find(self)
+        cross_checks.check(self)
         return self
 
     @property

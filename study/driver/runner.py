@@ -31,7 +31,7 @@ from study.search import pruning
 from study.state import provenance
 from study.state.attribute_names import StudyAttribute
 from study.state.reuse import Reuse
-from study.tracking.tracker import LAST_SECONDS, PATIENCE_SECONDS, Tracker
+from study.tracking.tracking_thread import LAST_SECONDS, PATIENCE_SECONDS, Tracker
 from study.views.events import Events
 from study.views.listener import Listeners
 from study.views.progress import Progress
@@ -241,8 +241,8 @@ class Driver:
         from ray import tune
         from ray.exceptions import RayError
 
-        from study.driver.scheduler import StudyScheduler
-        from study.driver.searcher import StudySearcher
+        from study.driver.ray_scheduler import StudyScheduler
+        from study.driver.ray_searcher import StudySearcher
         from trainables.tune import StudyTrainable
 
         study = self._study

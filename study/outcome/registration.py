@@ -12,7 +12,7 @@ from analysis.records import result_files
 from study.errors import UsageError
 from study.state import lease
 from study.state.directory import BEST_CONFIG, open_study
-from study.tracking.tracker import open_mirror
+from study.tracking.tracking_thread import open_mirror
 from trainables.files.durable import sha256_of
 from trainables.runs.checkpoint_names import checksum_of, generations
 from trainables.runs.run_directory import RunDirectory

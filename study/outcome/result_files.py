@@ -9,7 +9,7 @@ from analysis.records import result_files
 from analysis.report import study_report
 from analysis.tables import files
 from search_spaces import space
-from study.phases import confirm, limits, race
+from study.phases import finalists, limits, race
 from study.phases.sequence import phases_of
 from study.state import ledger, mlflow_record, provenance
 from study.state.attribute_names import StudyAttribute, TrialAttribute
@@ -148,11 +148,11 @@ def _epoch_rows(study: OpenStudy, phase: Phase, trial: FrozenTrial) -> list[dict
 
 def _description(study: OpenStudy) -> dict[str, Any]:
     config, store = study.config, study.store
-    best = confirm.finalists(study)
-    controls = confirm.controls(study)
+    best = finalists.finalists(study)
+    controls = finalists.controls(study)
     confirmed = {trial.user_attrs[TrialAttribute.ARM] for trial in store.trials("confirm")}
     known = {arm.label: arm for arm in [*best, *controls]}
-    arms = [*known.values(), *(confirm.arm_from(study, label) for label in sorted(confirmed - known.keys()))]
+    arms = [*known.values(), *(finalists.arm_from(study, label) for label in sorted(confirmed - known.keys()))]
     baseline = next((arm.label for arm in controls if arm.config.method.part_name() == "cross_entropy"), None)
     notes = provenance.notes(study.directory)
     return {

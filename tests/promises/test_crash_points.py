@@ -16,7 +16,7 @@ from study.outcome.verification import verify
 from study.phases import limits
 from study.state import directory
 from study.state.directory import OpenStudy, open_study
-from study.tracking.tracker import open_mirror
+from study.tracking.tracking_thread import open_mirror
 from tests.kit.fakes.executor import Executor
 from tests.kit.faults.oracle import finished_runs, verify_study, verify_tracking
 from trainables.files.faultpoints import POINTS, arm

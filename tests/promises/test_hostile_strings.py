@@ -16,7 +16,7 @@ from analysis.report import study_report
 from study.definition import yaml_reader
 from study.outcome.result_files import write_results
 from study.state import directory as study_directory
-from study.tracking.tracker import connect, open_mirror
+from study.tracking.tracking_thread import connect, open_mirror
 from tests.kit.fakes import executor
 from tests.kit.fakes.toy import STUDY
 from tests.kit.inputs.archive_maker import picture

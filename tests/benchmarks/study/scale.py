@@ -59,7 +59,7 @@ def stage(trials: int, folder: Path) -> dict[str, float]:
 
 def tracking(trials: int, folder: Path) -> dict[str, float]:
     """Mirrors a finished search to MLflow; returns the figures."""
-    from study.tracking.tracker import Tracker
+    from study.tracking.tracking_thread import Tracker
 
     directory = _created(folder, trials, tracked=True)
     _fill(directory, trials)

@@ -33,7 +33,7 @@ def follow_a_study(folder: Path, mode: str) -> dict[str, float]:
     """
     from study.definition import loading, yaml_reader
     from study.state import directory
-    from study.tracking.tracker import Tracker
+    from study.tracking.tracking_thread import Tracker
     from tests.kit.fakes import toy
     from tests.kit.fakes.executor import Executor
     from tests.kit.servers.mlflow_server import Proxy, Server
@@ -93,7 +93,7 @@ class Spent:
 
     @contextlib.contextmanager
     def measured(self) -> Iterator[None]:
-        from study.tracking.mirror import Mirror
+        from study.tracking.reconciler import Mirror
 
         original = Mirror.bring_up_to_date
 

@@ -15,7 +15,7 @@ from study.outcome.result_files import write_results
 from study.outcome.verification import verify
 from study.state.directory import open_study
 from study.state.lease import lease
-from study.tracking import tracker
+from study.tracking import tracking_thread
 from tests.kit.fakes.executor import DriverKilledError, Executor
 from trainables.files.sealed_json import seal, unseal
 
@@ -23,7 +23,7 @@ from trainables.files.sealed_json import seal, unseal
 def broken(directory: Path, *, tracked: bool = False) -> list[str]:
     """Returns the violated rules with their subjects."""
     with open_study(directory) as study:
-        found = verify(study, (lambda: tracker.connect(study)) if tracked else None)
+        found = verify(study, (lambda: tracking_thread.connect(study)) if tracked else None)
     assert not found.skipped
     return [f"{violation.rule} {violation.subject}" for violation in found.violations]
 
@@ -162,7 +162,7 @@ def test_files_that_a_driver_is_writing_are_skipped(new_study) -> None:
 def test_mlflow_is_compared(new_study, local_tracking: str) -> None:
     study = new_study(tracking__enabled=True, search__trials=3)
     Executor(study).run()
-    tracker.open_mirror(study).bring_up_to_date(live=False)
+    tracking_thread.open_mirror(study).bring_up_to_date(live=False)
     write_results(study)
     assert broken(study.directory, tracked=True) == []
     client = MlflowClient(local_tracking)
@@ -178,7 +178,7 @@ def test_an_unreachable_mlflow_is_reported(done_directory: Path, monkeypatch: py
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with open_study(done_directory) as study:
         study.identity  # noqa: B018 - creates it
-        found = verify(study, lambda: tracker.connect(study))
+        found = verify(study, lambda: tracking_thread.connect(study))
     assert found.violations == []
     assert found.skipped[0].startswith("MLflow: MLflow at http://127.0.0.1:9: ")
 

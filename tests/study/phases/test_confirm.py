@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from study.phases import confirm
+from study.phases import finalists
 from study.phases.confirm import ConfirmPhase
 from study.phases.sequence import phases_of
-from study.search import ranking
 from study.state import directory, ledger
 from tests.kit.fakes.executor import Executor
 from tests.kit.faults.oracle import verify_study
@@ -25,54 +24,12 @@ def complete(study, *values: float, nll: float | None = None, temperature: float
     return trial
 
 
-def numbers(study) -> list[int]:
-    return [trial.number for trial in ranking.ranked(study)]
-
-
-def test_ranking_by_objective_then_nll_then_number(new_study) -> None:
-    study = new_study()
-    for value, nll in [(0.3, 0.1), (0.2, 0.9), (0.2, 0.5), (0.2, 0.9), (0.2, None), (0.4, 0.0), (0.0, 0.7)]:
-        complete(study, value, nll=nll)
-    failed = study.store.begin("search", {}, {}, {})
-    study.store.tell(failed, TrialState.FAIL, None, 1, "NaN")
-    pruned = study.store.begin("search", {}, {}, {})
-    study.store.tell(pruned, TrialState.PRUNED, [0.01], 1, None)
-    study.store.begin("search", {}, {}, {})
-    assert numbers(study) == [6, 2, 1, 3, 4, 0, 5]
-
-
-def test_ranking_by_a_maximized_objective(new_study) -> None:
-    study = new_study(search__objectives=["validation/recall_at_1"])
-    for value in (0.3, 0.9, 0.5):
-        complete(study, value)
-    assert numbers(study) == [1, 2, 0]
-
-
-def test_with_two_objectives_the_pareto_front_ranks_first(new_study) -> None:
-    study = new_study(search__objectives=["validation/top1_error", "validation/recall_at_1"])
-    for error, recall in [(0.30, 0.9), (0.11, 0.3), (0.10, 0.4), (0.31, 0.8), (0.15, 0.85)]:
-        complete(study, error, recall)
-    assert numbers(study) == [2, 4, 0, 1, 3]
-    assert confirm.finalists(study)[0].value == 0.10
-    assert phases_of(study)[-1].objectives == ("test/top1_error", "test/recall_at_1")
-
-
-def test_finalists_are_the_best_trials_with_their_configurations(new_study) -> None:
-    study = new_study(confirm__finalists=2)
-    for value, temperature in [(0.3, 1.0), (0.1, 4.0), (0.2, 1.0)]:
-        complete(study, value, temperature=temperature)
-    found = confirm.finalists(study)
-    assert [(arm.label, arm.value) for arm in found] == [("search/1", 0.1), ("search/2", 0.2)]
-    assert found[0].config == study.config.search_config({"temperature": 4.0, "lambda_cls": 1.0}, 1)
-    assert [confirm.arm_from(study, arm.label) for arm in found] == found
-
-
 def test_each_arm_runs_with_each_seed_on_the_full_training_set(new_study) -> None:
     study = new_study(confirm__finalists=2, confirm__seeds=[5, 6, 7], controls=[{"method": "cross_entropy"}, {}])
     Executor(study).run()
     phase = ConfirmPhase(study)
     trials = study.store.trials("confirm")
-    arms = {arm.label: arm for arm in confirm.finalists(study)}
+    arms = {arm.label: arm for arm in finalists.finalists(study)}
     assert {(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in trials} == {
         (arm, seed) for arm in [*arms, "controls/0", "controls/1"] for seed in (5, 6, 7)
     }
@@ -80,7 +37,7 @@ def test_each_arm_runs_with_each_seed_on_the_full_training_set(new_study) -> Non
         assignment = phase.assignment(trial)
         assert assignment.config.seed == trial.user_attrs["seed"]
         assert assignment.config.train_on == "full"
-        expected = confirm.arm_from(study, trial.user_attrs["arm"]).config
+        expected = finalists.arm_from(study, trial.user_attrs["arm"]).config
         assert assignment.config.method == expected.method
         assert assignment.config.training == expected.training
         assert trial.state == TrialState.COMPLETE
@@ -154,7 +111,7 @@ def test_an_extension_adds_arms_and_repeats_no_pair(new_study, extended: int) ->
     assert len(study.store.trials("search")) == extended
     pairs = [(trial.user_attrs["arm"], trial.user_attrs["seed"]) for trial in study.store.trials("confirm")]
     assert len(pairs) == len(set(pairs))
-    winner = confirm.finalists(study)[0].label
+    winner = finalists.finalists(study)[0].label
     assert set(pairs) == first | {(winner, 1), (winner, 2)}
     verify_study(study.directory)
 

@@ -9,7 +9,7 @@ from analysis.records import result_files
 from study.campaigns import preview
 from study.errors import StudyFileError
 from study.outcome.verification import verify
-from study.phases import confirm, limits, race, sequence
+from study.phases import finalists, limits, race, sequence
 from study.phases.race_rule import Exit
 from study.search import ranking
 from study.state import directory, ledger
@@ -63,7 +63,7 @@ def test_the_leader_is_confirmed_and_the_race_skips_some_runs(raced) -> None:
     found = race.race_state(study).standing
     assert found.exits  # the toy's settings differ by more than its noise
     assert len(study.store.trials("race")) < RACE["candidates"] * RACE["seeds"]
-    (winner,) = confirm.finalists(study)
+    (winner,) = finalists.finalists(study)
     assert winner.label == found.order[0]
     runs = [trial for trial in study.store.trials("race") if trial.user_attrs["arm"] == winner.label]
     assert winner.race_mean == pytest.approx(sum(trial.value for trial in runs) / len(runs))
@@ -141,7 +141,7 @@ def test_a_candidate_that_diverges_with_a_fresh_seed_is_not_a_finalist(new_study
         TrialState.FAIL
     }
     assert race.race_state(study).standing.exits[0] == Exit(first, 1, None)
-    assert confirm.finalists(study)[0].label != first
+    assert finalists.finalists(study)[0].label != first
     described = result_files.read(study.directory / "results").study["race"]["candidates"][-1]
     assert (described["arm"], described["failed"], described["p"], described["mean"]) == (first, True, None, None)
     verify_study(study.directory)

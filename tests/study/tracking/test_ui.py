@@ -20,7 +20,7 @@ from study.errors import ServiceError, UsageError
 from study.state import directory as study_directory
 from study.state.mlflow_record import TrackingRecord
 from study.tracking import ui
-from study.tracking.tracker import open_mirror
+from study.tracking.tracking_thread import open_mirror
 from tests.kit.fakes.executor import Executor
 from tests.kit.patience import patience
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 from ray.tune.schedulers import TrialScheduler
 
-from study.driver.scheduler import StudyScheduler
-from study.driver.searcher import StudySearcher
+from study.driver.ray_scheduler import StudyScheduler
+from study.driver.ray_searcher import StudySearcher
 from study.search.pruning import pruner_of
 from tests.kit.fakes.executor import Executor
 

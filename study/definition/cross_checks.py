@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SEARCHED_TRAINING = ("lr", "weight_decay")
 
 
-def find(study: StudyFields) -> None:
+def check(study: StudyFields) -> None:
     """Checks space, first points, scheduler, stop rule, race, grid, controls and teachers.
 
     Raises:

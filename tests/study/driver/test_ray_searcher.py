@@ -4,7 +4,7 @@ import pickle
 
 from ray.tune.search import Searcher
 
-from study.driver.searcher import StudySearcher
+from study.driver.ray_searcher import StudySearcher
 from tests.kit.fakes.executor import Executor
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from study.state import mlflow_record
-from study.tracking.mirror import Mirror
-from study.tracking.tracker import open_mirror
+from study.tracking.reconciler import Mirror
+from study.tracking.tracking_thread import open_mirror
 from tests.kit.fakes.executor import DriverKilledError, Executor
 from tests.kit.faults.oracle import verify_tracking
 from trainables.runs import checkpoint_names

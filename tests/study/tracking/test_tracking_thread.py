@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from study import api
-from study.tracking import tracker
+from study.tracking import tracking_thread
 from study.tracking.mlflow_client import TrackingService
-from study.tracking.tracker import Tracker
+from study.tracking.tracking_thread import Tracker
 from tests.kit.fakes.executor import DriverKilledError, Executor
 from tests.kit.faults.oracle import verify_study, verify_tracking
 from tests.kit.patience import patience
@@ -26,8 +26,8 @@ TRIALS = 4 + 1 + 2
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shortens the pauses, so that faults occur often, and the request timeout to one second."""
-    monkeypatch.setattr(tracker, "PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(tracker, "LONGEST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(tracking_thread, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(tracking_thread, "LONGEST_PAUSE_SECONDS", 0.5)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
 
 
@@ -71,7 +71,7 @@ def store_of(server: Server) -> str:
 
 def sync_mlflow(study) -> None:
     """Updates MLflow as ``cskd sync`` does."""
-    mirror = tracker.open_mirror(study)
+    mirror = tracking_thread.open_mirror(study)
     mirror.verify(live=False)
     mirror.bring_up_to_date(live=False)
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from study.state.directory import OpenStudy
-    from study.tracking.mirror import Mirror
     from study.tracking.mlflow_client import TrackingService
+    from study.tracking.reconciler import Mirror
 
 PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -49,7 +49,7 @@ def open_mirror(study: OpenStudy, on_response: Callable[[], None] = lambda: None
     Raises:
         ServiceError: MLflow does not answer, or refuses a request.
     """
-    from study.tracking.mirror import Mirror
+    from study.tracking.reconciler import Mirror
 
     return Mirror(study, connect(study, on_response))
 

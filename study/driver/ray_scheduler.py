@@ -10,7 +10,7 @@ from study.cluster import placement
 
 if TYPE_CHECKING:
     from study.cluster.exclusion import Exclusion
-    from study.driver.searcher import StudySearcher
+    from study.driver.ray_searcher import StudySearcher
 
 
 class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
