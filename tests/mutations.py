@@ -229,6 +229,9 @@ def is_detected(tree: Path, mutation: Mutation) -> bool:
 
 def main(words: list[str]) -> int:
     chosen = [found for found in MUTATIONS if not words or any(word in found.what for word in words)]
+    if not chosen:
+        print(f"no defect is called {' or '.join(words)}; there are: {'; '.join(found.what for found in MUTATIONS)}")
+        return 64
     missed = 0
     with tempfile.TemporaryDirectory(prefix="cskd-mutations-") as folder:
         tree = Path(folder)
