@@ -40,7 +40,7 @@ cluster-demo: setup
 
 # Three at once on two cores: many tests wait for a process of their own.
 test: check
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m 'not long'
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations=20 -m 'not long'
 
 check: setup
 	$(BIN)/ruff format --check .
