@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +23,6 @@ REPOSITORY = Path(__file__).parents[1]
 GROUPS = {  # tests that use these slow fixtures run in one process, which sets each up once
     "mlflow_server": "MLflow",
     "own_server": "MLflow",
-    "started": "MLflow pages",
     "cub50": "real images",
     "tiny20": "real images",
     "task": "methods on real images",
@@ -56,6 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "timeout(seconds): for a test that may take longer")
     config.addinivalue_line("markers", "xdist_group(name): tests that run in one process")
     guardian.start()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job ignores it, and so would drivers
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -66,6 +68,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         marker = item.get_closest_marker("timeout")
         item.add_marker(pytest.mark.timeout(patience(marker.args[0] if marker else default)), append=False)
+        if item.get_closest_marker("xdist_group") is not None:
+            continue
         group = next((GROUPS[name] for name in item.fixturenames if name in GROUPS), None)
         if group is None and item.get_closest_marker("slow") is None:
             group = str(item.path)  # module fixtures are set up once

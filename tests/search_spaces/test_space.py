@@ -67,7 +67,12 @@ REFUSED = {
     "step 1e-09 does not divide": [{"low": 0, "high": 1e300, "step": 1e-9}],
     "log and step do not go together": [{"low": 1, "high": 3, "log": True, "step": 1}],
     "log is true or false, not 1": [{"low": 1, "high": 3, "log": 1}],
-    "a value twice": [{"choices": [1, 2, 1]}, {"choices": ["a", "a"]}, {"choices": [1, 1.0]}, {"choices": ["1e0", 1]}],
+    "a duplicate value": [
+        {"choices": [1, 2, 1]},
+        {"choices": ["a", "a"]},
+        {"choices": [1, 1.0]},
+        {"choices": ["1e0", 1]},
+    ],
     "finite numbers": [{"choices": [1, math.inf]}, {"choices": [math.nan]}],
     "choices are numbers, strings, true or false": [{"choices": [[1], 2]}, {"choices": [{}]}, {"choices": [None, 1]}],
     "unknown key 'hi'": [{"low": 1, "hi": 2}],

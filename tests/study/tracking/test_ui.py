@@ -24,6 +24,7 @@ from study.tracking.tracking_thread import open_mirror
 from tests.kit.fakes.executor import Executor
 from tests.kit.patience import patience
 
+pytestmark = pytest.mark.xdist_group("MLflow pages")  # each server takes the first free port
 ROOT = Path(__file__).parents[3]
 
 
