@@ -115,7 +115,22 @@ def read(directory: Path) -> Results:
     """
     study = _read_study(directory / "study.json")
     tables = {name: _read_table(directory / f"{name}.parquet", name).to_pandas() for name in _TABLES}
+    _check_numbers(directory, tables["trials"], study)
     return Results(**tables, study=study, folder=directory.parent)
+
+
+def _check_numbers(directory: Path, trials: pd.DataFrame, study: Mapping[str, Any]) -> None:
+    """Refuses trials in which a parameter that is searched over a range has a value that is not a number."""
+    from pandas import to_numeric  # imported here, because the command line must start quickly
+
+    distributions = study.get("distributions")
+    for name, words in distributions.items() if isinstance(distributions, dict) else ():
+        column = f"params/{name}"
+        if not isinstance(words, dict) or "low" not in words or column not in trials:
+            continue
+        values = trials[column].dropna()
+        if to_numeric(values, errors="coerce").isna().any():
+            raise ResultsError(f"{directory / 'trials.parquet'}: {column} has a value that is not a number")
 
 
 def parse(path: Path, columns: list[str] | None = None) -> pa.Table:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from analysis.findings import best_config, best_config_table, caveats
@@ -137,6 +137,7 @@ def edits(draw: st.DrawFn) -> list[tuple[Any, ...]]:
 
 
 @settings(few, max_examples=EXAMPLES // 3)
+@example(changes=[("trials", 0, 14, "")], cut=0)  # a text in place of a searched number
 @given(changes=edits(), cut=st.integers(0, 20))
 def test_any_values(small: Small, tmp_path: Path, changes: list[tuple[Any, ...]], cut: int) -> None:
     content = copy.deepcopy(small.content)
